@@ -1,0 +1,264 @@
+"""Kinds of value a geometry may hold, and the blocks of beam, decay region and spectrometer.
+
+The unit is part of the key. Values are plain floats and tuples; tags and sources are kept
+apart (`Detector.quantity`).
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+
+Real = TypeVar("Real", int, float)
+
+
+def _positive(value: Real) -> Real:
+    if not value > 0:
+        raise ValueError("must be above 0")
+    return value
+
+
+def _non_negative(value: Real) -> Real:
+    if not value >= 0:
+        raise ValueError("must not be negative (allowed: 0 and above)")
+    return value
+
+
+def _probability(value: float) -> float:
+    if not 0 <= value <= 1:
+        raise ValueError("must lie in [0, 1]")
+    return value
+
+
+def increasing(values: tuple[float, ...]) -> tuple[float, ...]:
+    if any(high <= low for low, high in pairwise(values)):
+        raise ValueError("must increase from number to number")
+    return values
+
+
+def _some(values: tuple[float, ...]) -> tuple[float, ...]:
+    if not values:
+        raise ValueError("must not be empty")
+    return values
+
+
+Number = float
+Positive = Annotated[float, AfterValidator(_positive)]
+NonNegative = Annotated[float, AfterValidator(_non_negative)]
+Probability = Annotated[float, AfterValidator(_probability)]
+Count = Annotated[int, AfterValidator(_positive)]
+Length = Positive
+Numbers = Annotated[tuple[Number, ...], AfterValidator(_some)]
+Lengths = Annotated[tuple[Length, ...], AfterValidator(_some)]
+Increasing = Annotated[tuple[Number, ...], AfterValidator(_some), AfterValidator(increasing)]
+Interval = Annotated[tuple[Number, Number], AfterValidator(increasing)]
+PositiveInterval = Annotated[tuple[NonNegative, Positive], AfterValidator(increasing)]
+Four = tuple[Number, Number, Number, Number]
+FourIncreasing = Annotated[Four, AfterValidator(increasing)]
+Probabilities = Annotated[tuple[Probability, ...], AfterValidator(_some)]
+
+
+class Block(BaseModel):
+    """A block of a geometry file: unknown keys refused, values never changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def equal_lengths(block: Block, *keys: str) -> None:
+    """Refuse arrays that should run side by side and do not."""
+    lengths = {key: len(getattr(block, key)) for key in keys}
+    if len(set(lengths.values())) > 1:
+        raise ValueError("the lists must be equally long: " + ", ".join(f"{key} has {n}" for key, n in lengths.items()))
+
+
+def ordered(block: Block, *keys: str) -> None:
+    """Refuse keys whose values do not increase in the order given."""
+    values = [(key, getattr(block, key)) for key in keys]
+    for (low_key, low), (high_key, high) in pairwise(values):
+        if not low < high:
+            raise ValueError(f"{high_key} = {high} must be above {low_key} = {low}")
+
+
+class Target(Block):
+    z_m: Number
+    length_mm: Length
+    radius_mm: Length
+    proton_momentum_GeV: Positive
+
+
+class Beam(Block):
+    momentum_GeV: Positive
+    momentum_spread: Probability
+    slope_x_mrad: Number
+    slope_y_mrad: Number
+    reference_z_m: Number
+    sigma_x_mm: Length
+    sigma_y_mm: Length
+    half_width_x_mm: Length
+    half_height_y_mm: Length
+    divergence_mrad: Positive
+    ktag_divergence_mrad: Positive
+    mean_intensity_MHz: Positive
+    nominal_intensity_MHz: Positive
+    intensity_spread: NonNegative
+    intensity_max_ratio: Positive
+    spill_s: Positive
+    effective_spill_s: Positive
+    kaon_fraction: Probability
+    pion_fraction: Probability
+    proton_fraction: Probability
+    muon_fraction: Probability
+
+
+class DecayVolume(Block):
+    z_min_m: Number
+    z_max_m: Number
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        ordered(self, "z_min_m", "z_max_m")
+        return self
+
+
+class Tube(Block):
+    z_min_m: Increasing
+    z_max_m: Increasing
+    radius_m: Lengths
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        equal_lengths(self, "z_min_m", "z_max_m", "radius_m")
+        for index, (low, high) in enumerate(zip(self.z_min_m, self.z_max_m, strict=True)):
+            if high <= low or (index and low < self.z_max_m[index - 1]):
+                raise ValueError(f"section {index} ({low} to {high} m) is empty or overlaps the one before")
+        return self
+
+
+class BeamPipe(Block):
+    """Inner and outer radius of the beam pipe in four places."""
+
+    newchod_radius_mm: PositiveInterval
+    lkr_radius_mm: PositiveInterval
+    muv3_radius_mm: PositiveInterval
+    hasc_radius_mm: PositiveInterval
+
+
+class BlueTubeField(Block):
+    z_edges_m: Increasing
+    b_x_uT: Numbers
+    b_y_uT: Numbers
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        equal_lengths(self, "b_x_uT", "b_y_uT")
+        if len(self.z_edges_m) != len(self.b_x_uT) + 1:
+            raise ValueError(
+                f"z_edges_m needs one number more than b_x_uT: {len(self.z_edges_m)} and {len(self.b_x_uT)}"
+            )
+        return self
+
+
+class FringeField(Block):
+    z_m: Increasing
+    b_y_uT: Numbers
+    z_outer_min_m: Number
+    z_outer_max_m: Number
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        equal_lengths(self, "z_m", "b_y_uT")
+        ordered(self, "z_outer_min_m", "z_outer_max_m")
+        return self
+
+
+class MNP33Field(Block):
+    center_z_m: Number
+    integral_Tm: Number
+    sigma_m: Length
+    map_z_min_m: Number
+    map_z_max_m: Number
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        ordered(self, "map_z_min_m", "center_z_m", "map_z_max_m")
+        return self
+
+
+class BoxField(Block):
+    """A field that is constant over a length."""
+
+    center_z_m: Number
+    integral_Tm: Number
+    length_m: Length
+
+
+class Field(Block):
+    blue_tube: BlueTubeField
+    fringe: FringeField
+    mnp33: MNP33Field
+    trim5: BoxField
+    bend: BoxField
+
+
+class Material(Block):
+    """One thin layer; `x_over_x0_real` is what conversions see where the scattering is an effective number."""
+
+    z_m: Number
+    x_over_x0: NonNegative
+    x_over_x0_real: NonNegative | None = None
+    interaction_fraction: Probability
+
+
+class Hadronic(Block):
+    lost_fraction: Probability
+
+
+class Gtk(Block):
+    z_m: Number
+    station_z_m: Increasing
+    half_size_x_mm: Length
+    half_size_y_mm: Length
+    x_over_x0: NonNegative
+    momentum_resolution_GeV: NonNegative
+    angle_resolution_urad: NonNegative
+    position_resolution_mm: NonNegative
+    time_resolution_ns: Positive
+    association_efficiency: Probability
+    cda_efficiency: Probability
+    missing_probability: Probability
+    wrong_track_probability: Probability
+    wrong_track_intensity_MHz: Positive
+
+
+class Chanti(Block):
+    quiet_efficiency: Probability
+    station_z_m: Increasing
+    half_size_mm: Length
+    hole_half_x_mm: Length
+    hole_half_y_mm: Length
+    position_resolution_mm: Positive
+    time_resolution_ns: Positive
+
+
+class Straw(Block):
+    chamber_z_m: FourIncreasing
+    chamber_thickness_mm: Length
+    hole_x_mm: Four
+    hole_half_size_mm: Length
+    radius_mm: Length
+    active_half_length_mm: Length
+    view_offset_mm: FourIncreasing
+    layers_per_view: Count
+    pitch_mm: Length
+    straw_radius_mm: Length
+    chamber_resolution_um: Positive
+    view_efficiency: Probability
+    quality_efficiency: Probability
+    found_efficiency: Probability
+    time_resolution_ns: Positive
+    tail_fraction: Probability
+    tail_scale: Positive
+    published_momentum_constant: Positive
+    published_momentum_slope_per_GeV: Positive

@@ -1,0 +1,220 @@
+"""The `Detector`: a geometry that has been read and checked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import get_args, get_origin
+
+from pydantic import PrivateAttr, ValidationError
+
+from na62sim.geometry import blocks, response, run
+from na62sim.geometry.blocks import Block
+from na62sim.geometry.files import Files, read_files
+from na62sim.geometry.planes import check_planes
+from na62sim.geometry.quantity import TAGS, GeometryError, Quantity, Value, plain_value, short, suggestion
+
+__all__ = ["Detector", "load_detector"]
+
+
+class Detector(Block):
+    """Geometry and response of the detector, with the windows of one data set; never changes.
+
+    Blocks are attributes and hold plain numbers in the unit that their name ends in.
+
+    Examples
+    --------
+    >>> detector = load_detector("run1-2018-s2")
+    >>> detector.straw.chamber_resolution_um
+    73.0
+    >>> detector.quantity("ktag.efficiency").tag
+    'known'
+    """
+
+    target: blocks.Target
+    beam: blocks.Beam
+    decay_volume: blocks.DecayVolume
+    tube: blocks.Tube
+    beam_pipe: blocks.BeamPipe
+    field: blocks.Field
+    material: dict[str, blocks.Material]
+    hadronic: blocks.Hadronic
+    ktag: response.Ktag
+    gtk: blocks.Gtk
+    chanti: blocks.Chanti
+    anti0: response.Anti0 | None = None
+    straw: blocks.Straw
+    rich: response.Rich
+    muv0: response.Muv0
+    newchod: response.Newchod
+    chod: response.Chod
+    matching: response.Matching
+    lkr: response.Lkr
+    muv12: response.Muv12
+    iron_wall: response.IronWall
+    muv3: response.Muv3
+    lav: response.Lav
+    irc: response.Irc
+    sac: response.Sac
+    hasc: response.Hasc
+    photon_inefficiency: response.PhotonInefficiencies
+    upstream: run.Upstream
+    trigger: run.Trigger
+    veto: run.Veto
+    random_veto: run.RandomVeto
+    pinunu: run.PiNuNu
+    dataset: run.DataSet
+
+    _files: Files = PrivateAttr()
+
+    @property
+    def name(self) -> str:
+        """Name of the geometry."""
+        return self._files.name
+
+    @property
+    def description(self) -> str:
+        """One line about the geometry."""
+        return self._files.description
+
+    @cached_property
+    def text(self) -> str:
+        """The merged geometry as one TOML text; loading it gives this detector again."""
+        return self._files.to_toml()
+
+    @cached_property
+    def sha256(self) -> str:
+        """Digest of `text`: it depends on values, tags and sources, not on comments or files."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def quantity(self, path: str) -> Quantity:
+        """One entry with its tag, source and uncertainty, by dotted name."""
+        try:
+            return self._files.entries[path]
+        except KeyError:
+            raise GeometryError(_unknown(path, self._files.entries)) from None
+
+    def quantities(self) -> Iterator[Quantity]:
+        """All entries that are numbers, in the order of the files."""
+        return (entry for entry in self._files.entries.values() if entry.numbers)
+
+    def counts(self) -> dict[str, int]:
+        """How many numbers carry each tag; the numbers of an array count one by one."""
+        tags = [tag for entry in self.quantities() for tag in entry.each_tag]
+        return {tag: tags.count(tag) for tag in TAGS}
+
+    def with_values(self, values: Mapping[str, object]) -> Detector:
+        """A copy with some values replaced, checked like a file.
+
+        Parameters
+        ----------
+        values
+            Dotted names and their new values, in the unit of the name.
+        """
+        entries = dict(self._files.entries)
+        for path, value in values.items():
+            if path not in entries:
+                raise GeometryError(_unknown(path, self._files.entries))
+            source = f"assumed: set by hand in place of the value of {self.quantity(path).file or self.name}"
+            entries[path] = replace(
+                entries[path], value=plain_value(value, path, "override"), tag="assumed", tags=(), source=source
+            )
+        return _build(replace(self._files, entries=entries), by_hand=frozenset(values))
+
+
+def load_detector(name_or_path: str | Path, *, override: Mapping[str, object] | None = None) -> Detector:
+    """Load a shipped geometry by name, or a geometry file of one's own by path.
+
+    Parameters
+    ----------
+    name_or_path
+        A name of `available_detectors`, or the path of a .toml file. What such a file
+        `extends` is a shipped name, or a path relative to the file.
+    override
+        Values to replace after reading, for example ``{"ktag.efficiency": 0.97}``.
+
+    Returns
+    -------
+    Detector
+        The checked geometry.
+
+    Raises
+    ------
+    GeometryError
+        For anything wrong with the files, in one line.
+    """
+    detector = _build(read_files(name_or_path))
+    return detector.with_values(override) if override else detector
+
+
+def _build(files: Files, by_hand: frozenset[str] = frozenset()) -> Detector:
+    """Check the blocks and make the detector."""
+    try:
+        detector = Detector.model_validate(files.nested())
+    except ValidationError as error:
+        raise GeometryError(_explain(error, files, by_hand)) from None
+    entries = {path: replace(entry, value=_value_at(detector, path)) for path, entry in files.entries.items()}
+    detector._files = replace(files, entries=entries)
+    for path, problem in check_planes(detector):
+        raise GeometryError(f"{_file_of(path, files, by_hand)}: {path}: {problem}")
+    return detector
+
+
+def _value_at(detector: Detector, path: str) -> Value:
+    """The checked value behind a dotted name (a whole number may have become a float)."""
+    item: object = detector
+    for key in path.split("."):
+        item = item[key] if isinstance(item, dict) else getattr(item, key)
+    if not isinstance(item, float | int | str | tuple):
+        raise TypeError(f"{path} is not a value")
+    return item
+
+
+def _explain(error: ValidationError, files: Files, by_hand: frozenset[str]) -> str:
+    """One line for the first thing the schema objects to."""
+    problems = error.errors(include_url=False)
+    # An unknown key first: it usually is why another one is missing.
+    problem = min(problems, key=lambda item: item["type"] != "extra_forbidden")
+    keys = [str(key) for key in problem["loc"] if isinstance(key, str)]
+    path = ".".join(keys)
+    place = path + "".join(f"[{key}]" for key in problem["loc"] if isinstance(key, int))
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    file = _file_of(path, files, by_hand)
+    if problem["type"] == "extra_forbidden":
+        return f"{file}: {_unknown(path, _schema_paths(Detector))}{more}"
+    if problem["type"] == "missing":
+        return f"{file}: {path} is missing{more}"
+    message = problem["msg"].removeprefix("Value error, ")
+    if isinstance(problem["input"], dict | Block):
+        return f"{file}: {place}: {message}{more}"
+    return f"{file}: {place} = {short(problem['input'])}: {message[:1].lower()}{message[1:]}{more}"
+
+
+def _file_of(path: str, files: Files, by_hand: frozenset[str]) -> str:
+    """The file to name for a path: the one that set it, or that opened the block it is in."""
+    if path in by_hand or any(name.startswith(f"{path}.") for name in by_hand):
+        return "override"
+    if path in files.entries:
+        return files.entries[path].file
+    while path and path not in files.blocks:
+        path = path.rpartition(".")[0]
+    return files.blocks.get(path, files.name)
+
+
+def _schema_paths(block: type[Block], above: str = "") -> Iterator[str]:
+    """Dotted names of all blocks and keys the schema has; * stands for a name the user chooses."""
+    for key, item in block.model_fields.items():
+        path = f"{above}{key}"
+        yield path
+        for kind in (item.annotation, *get_args(item.annotation)):
+            if isinstance(kind, type) and issubclass(kind, Block):
+                named = get_origin(item.annotation) is dict
+                yield from _schema_paths(kind, f"{path}.*." if named else f"{path}.")
+
+
+def _unknown(path: str, known: Iterable[str]) -> str:
+    """Message for a name that is not known, with the nearest one that is."""
+    return f"unknown key {short(path)}{suggestion(path, known)}"

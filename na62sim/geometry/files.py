@@ -1,0 +1,236 @@
+"""Geometry files as text: read a TOML file and those it extends, and write the merged result.
+
+Every number keeps its own tag and source, whichever file it came from.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from na62sim.geometry.quantity import (
+    TAGS,
+    GeometryError,
+    Quantity,
+    Value,
+    inline,
+    plain_value,
+    quote,
+    short,
+    suggestion,
+)
+
+__all__ = ["Files", "available_detectors", "read_files"]
+
+_BLOCK_WORDS = ("source", "tag")
+_NUMBER_WORDS = ("value", "half_range", "sigma", "tag", "tags", "source")
+_TOP_WORDS = ("name", "description", "extends")
+_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(slots=True)
+class Files:
+    """A geometry as read: the entries of the whole chain of files, the last word winning."""
+
+    name: str = ""
+    description: str = ""
+    entries: dict[str, Quantity] = field(default_factory=dict)
+    blocks: dict[str, str] = field(default_factory=dict)  # path -> file that opened it last
+
+    def nested(self) -> dict[str, object]:
+        """Blocks as nested dictionaries of plain values, for the schema."""
+        root: dict[str, object] = {}
+        for path, file in self.blocks.items():
+            _open(root, path.split("."), path, file)
+        for path, entry in self.entries.items():
+            *above, key = path.split(".")
+            block = _open(root, above, path, entry.file)
+            if isinstance(block.get(key), dict):
+                raise GeometryError(f"{entry.file}: {path} is a block elsewhere, here it is a value")
+            block[key] = entry.value
+        return root
+
+    def to_toml(self) -> str:
+        """The merged geometry as one TOML text that needs no other file."""
+        lines = [f"name = {quote(self.name)}", f"description = {quote(self.description)}"]
+        block = None
+        for path in sorted(self.entries, key=lambda path: path.rpartition(".")[::2]):
+            above, _, key = path.rpartition(".")
+            if above != block:
+                lines += ["", f"[{above}]"]
+                block = above
+            lines.append(f"{key} = {inline(self.entries[path])}")
+        return "\n".join(lines) + "\n"
+
+
+def shipped_folder() -> Path:
+    """Folder of the shipped geometries: in the wheel, or in the repository beside the package."""
+    package = Path(__file__).resolve().parent.parent
+    packaged = package / "data" / "geometry"
+    return packaged if packaged.is_dir() else package.parent / "geometry"
+
+
+def shipped_names() -> list[str]:
+    """Names of the shipped geometry files, the shared one included."""
+    return sorted(path.stem for path in shipped_folder().glob("*.toml"))
+
+
+def available_detectors() -> list[str]:
+    """Names of the shipped geometries that `load_detector` takes."""
+    return [name for name in shipped_names() if name != "common"]  # common has no data set of its own
+
+
+def find(name: str | Path, folder: Path) -> Path:
+    """The file a name stands for: a path (relative to `folder`) if it looks like one, else a shipped name."""
+    text = str(name)
+    if isinstance(name, Path) or text.endswith(".toml") or "/" in text or "\\" in text:
+        return folder / Path(text).expanduser()
+    if text not in shipped_names():
+        shipped = ", ".join(available_detectors())
+        raise GeometryError(f"unknown geometry {text!r}{suggestion(text, shipped_names())}; shipped: {shipped}")
+    return shipped_folder() / f"{text}.toml"
+
+
+def read_files(name: str | Path) -> Files:
+    """Read a geometry and all it extends, without checking what the blocks mean."""
+    chain: list[tuple[Path, dict[str, object]]] = []
+    following: str | Path | None = name
+    while following is not None:
+        where = f"{chain[-1][0].name}: extends: " if chain else ""
+        path = _resolve(following, chain[-1][0].parent if chain else Path(), where)
+        seen = [item for item, _ in chain]
+        if path in seen:
+            loop = " -> ".join(item.name for item in [*seen, path])
+            raise GeometryError(f"{seen[-1].name}: extends goes round in a circle: {loop}")
+        table = _parse(path, where)
+        chain.append((path, table))
+        following = _word(table, "extends", path.name) if "extends" in table else None
+    files = Files()
+    for path, table in reversed(chain):
+        _add_file(files, table, path.name)
+    first, table = chain[0]
+    files.name = _word(table, "name", first.name) if "name" in table else first.stem
+    return files
+
+
+def _resolve(name: str | Path, folder: Path, where: str) -> Path:
+    """The full path of a geometry, so that a circle is recognised."""
+    try:
+        return find(name, folder).resolve()
+    except GeometryError as error:
+        raise GeometryError(f"{where}{error}") from None
+    except (OSError, RuntimeError, ValueError) as error:  # no home folder, a NUL in the name, too long
+        raise GeometryError(f"{where}{short(str(name))} is not a usable path: {error}") from None
+
+
+def _parse(path: Path, where: str) -> dict[str, object]:
+    """Read one TOML file."""
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8"))
+    except FileNotFoundError:
+        raise GeometryError(f"{where}{path}: no such geometry file") from None
+    except OSError as error:
+        raise GeometryError(f"{where}{path}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise GeometryError(f"{where}{path}: is not UTF-8 text (byte {error.start})") from None
+    except RecursionError:
+        raise GeometryError(f"{where}{path}: is nested too deeply") from None
+    except ValueError as error:  # TOML syntax, and integers too long for Python
+        raise GeometryError(f"{where}{path}: is not valid TOML: {error}") from None
+
+
+def _add_file(files: Files, table: Mapping[str, object], file: str) -> None:
+    """Lay one file over what its parents gave."""
+    for key, value in table.items():
+        if key in _TOP_WORDS:
+            word = _word(table, key, file)
+            if key == "description":
+                files.description = word
+        elif isinstance(value, dict):
+            _add_block(files, value, _key(key, "", file), file)
+        else:
+            raise GeometryError(f"{file}: unknown key {key!r} outside a block{suggestion(key, _TOP_WORDS)}")
+
+
+def _add_block(files: Files, block: Mapping[str, object], path: str, file: str) -> None:
+    """Add the entries of a block, and of the blocks inside it."""
+    if path.count(".") > 5:
+        raise GeometryError(f"{file}: {short(path)} is nested too deeply")
+    files.blocks[path] = file
+    common = {word: _word(block, word, file, f"{path}.") for word in _BLOCK_WORDS if word in block}
+    for key, value in block.items():
+        if key in _BLOCK_WORDS:
+            continue
+        below = _key(key, path, file)
+        if isinstance(value, dict) and "value" not in value:
+            _add_block(files, value, below, file)
+        else:
+            own = value if isinstance(value, dict) else {"value": value}
+            files.entries[below] = _quantity({**common, **own}, below, file)
+
+
+def _quantity(words: Mapping[str, object], path: str, file: str) -> Quantity:
+    """One entry, from its own words and those of its block."""
+    for word in words:
+        if word not in _NUMBER_WORDS:
+            raise GeometryError(f"{file}: {path}: unknown key {word!r}{suggestion(word, _NUMBER_WORDS)}")
+    value = plain_value(words["value"], path, file)
+    if not _word(words, "source", file, f"{path}: ").strip():
+        raise GeometryError(f"{file}: {path}: source is empty")
+    tags = plain_value(words.get("tags", ()), f"{path}: tags", file)
+    tags = tags if isinstance(tags, tuple) else (str(tags),)
+    each = [str(tag) for tag in tags] or [_word(words, "tag", file, f"{path}: ")]
+    for tag in each:
+        if tag not in TAGS:
+            hint = suggestion(tag, TAGS)
+            raise GeometryError(f"{file}: {path}: tag = {short(tag)} must be one of {', '.join(TAGS)}{hint}")
+    if tags and not (isinstance(value, tuple) and len(value) == len(tags)):
+        raise GeometryError(f"{file}: {path}: tags has {len(tags)} words, one is needed for each number of the list")
+    given = [word for word in ("half_range", "sigma") if word in words]
+    spread = {word: _spread(words[word], value, f"{path}: {word}", file) for word in given}
+    if len(spread) == 2:
+        raise GeometryError(f"{file}: {path}: give half_range or sigma, not both")
+    weakest = max(each, key=TAGS.index)
+    source = _word(words, "source", file)
+    return Quantity(path, value, weakest, source, tags=tuple(each) if tags else (), file=file, **spread)
+
+
+def _spread(spread: object, value: Value, path: str, file: str) -> float:
+    """A half-range or a standard deviation; only a single number has one."""
+    number = plain_value(spread, path, file)
+    if isinstance(number, str | tuple) or isinstance(value, str | tuple):
+        raise GeometryError(f"{file}: {path} must be one number that belongs to one number")
+    if number < 0:
+        raise GeometryError(f"{file}: {path} = {number} must not be negative")
+    return float(number)
+
+
+def _word(block: Mapping[str, object], key: str, file: str, place: str = "") -> str:
+    """A key that must be there and must be text."""
+    if key not in block:
+        raise GeometryError(f"{file}: {place}{key} is missing (each number needs a tag and a source)")
+    word = block[key]
+    if not isinstance(word, str):
+        raise GeometryError(f"{file}: {place}{key} = {short(word)} must be text")
+    return word
+
+
+def _key(key: str, above: str, file: str) -> str:
+    """The dotted path of a key; dots and blanks inside a key would make it ambiguous."""
+    if not _KEY.fullmatch(key):
+        raise GeometryError(f"{file}: key {short(key)} in [{above}] may hold only letters, digits, _ and -")
+    return f"{above}.{key}" if above else key
+
+
+def _open(root: dict[str, object], keys: list[str], path: str, file: str) -> dict[str, object]:
+    """The dictionary of a block, made on the way if need be."""
+    block = root
+    for key in keys:
+        below = block.setdefault(key, {})
+        if not isinstance(below, dict):
+            raise GeometryError(f"{file}: {path} is a block here, elsewhere {key} is a value")
+        block = below
+    return block

@@ -1,0 +1,297 @@
+"""Blocks of the detectors around the spectrometer: identification, calorimeters, counters, vetoes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, model_validator
+
+from na62sim.geometry.blocks import (
+    Block,
+    Count,
+    Increasing,
+    Length,
+    Lengths,
+    NonNegative,
+    Number,
+    Positive,
+    PositiveInterval,
+    Probabilities,
+    Probability,
+    equal_lengths,
+    increasing,
+    ordered,
+)
+
+
+class Ktag(Block):
+    z_min_m: Number
+    z_max_m: Number
+    efficiency: Probability
+    n_sectors: Count
+    min_sectors: Count
+    pion_mistag: Probability
+    time_resolution_ns: Positive
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        ordered(self, "z_min_m", "z_max_m")
+        if self.min_sectors > self.n_sectors:
+            raise ValueError(f"min_sectors = {self.min_sectors} is above n_sectors = {self.n_sectors}")
+        return self
+
+
+class Rich(Block):
+    front_z_m: Number
+    back_z_m: Number
+    mirror_z_m: Number
+    radius_min_mm: Length
+    radius_max_mm: Length
+    hole_x_front_mm: Number
+    hole_x_back_mm: Number
+    focal_length_mm: Length
+    electron_ring_radius_mm: Length
+    electron_ring_hits: Positive
+    hit_resolution_mm: Positive
+    time_resolution_ns: Positive
+    ring_efficiency: Probability
+    min_hits: Count
+    muon_misid_tail: Probability
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        ordered(self, "front_z_m", "mirror_z_m", "back_z_m")
+        ordered(self, "radius_min_mm", "radius_max_mm")
+        return self
+
+
+class PhotonInefficiency(Block):
+    """Inefficiency in bins of photon energy; the last bin has no end.
+
+    `energy_GeV` are the lower edges. With "step" the inefficiency is constant in a bin; with
+    "log-linear" its logarithm is linear in energy from `inefficiency` to `inefficiency_end`.
+    """
+
+    energy_GeV: Increasing
+    inefficiency: Probabilities
+    interpolation: Literal["step", "log-linear"]
+    inefficiency_end: Probabilities | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        equal_lengths(self, "energy_GeV", "inefficiency")
+        if (self.inefficiency_end is None) != (self.interpolation == "step"):
+            raise ValueError("inefficiency_end belongs to interpolation = 'log-linear', and only to it")
+        if self.inefficiency_end is not None:
+            equal_lengths(self, "inefficiency", "inefficiency_end")
+            if min(*self.inefficiency, *self.inefficiency_end) <= 0:
+                raise ValueError("with interpolation = 'log-linear' every inefficiency must be above 0")
+        if self.energy_GeV[0] != 0:
+            raise ValueError(f"energy_GeV must start at 0, not {self.energy_GeV[0]}")
+        return self
+
+
+class PhotonInefficiencies(Block):
+    lkr: PhotonInefficiency
+    lav: PhotonInefficiency
+    irc_sac: PhotonInefficiency
+
+
+class Newchod(Block):
+    z_m: Number
+    z_front_m: Number
+    z_back_m: Number
+    radius_min_mm: Length
+    radius_max_mm: Length
+    time_resolution_ns: Positive
+    efficiency: Probability
+    tile_x_mm: Length
+    tile_y_mm: Length
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        ordered(self, "z_front_m", "z_m", "z_back_m")
+        ordered(self, "radius_min_mm", "radius_max_mm")
+        return self
+
+
+class Chod(Block):
+    z_m: Annotated[tuple[Number, Number], AfterValidator(increasing)]
+    radius_min_mm: Length
+    radius_max_mm: Length
+    slab_thickness_mm: Length
+    time_resolution_ns: Positive
+    efficiency: Probability
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        ordered(self, "radius_min_mm", "radius_max_mm")
+        return self
+
+
+class Matching(Block):
+    efficiency: Probability
+
+
+class Satellite(Block):
+    """Energy a showering pion puts into the LKr far from its track."""
+
+    efficiency: Probability
+    mean_energy_GeV: Positive
+
+
+class Lkr(Block):
+    z_m: Number
+    cryostat_z_min_m: Number
+    cryostat_z_max_m: Number
+    radius_min_mm: Length
+    hole_radius_mm: Length
+    apothem_mm: Length
+    diagonal_mm: Length
+    corner_a_x_mm: Length
+    corner_a_y_mm: Length
+    corner_b_x_mm: Length
+    corner_b_y_mm: Length
+    cell_mm: Length
+    stochastic: NonNegative
+    noise_GeV: NonNegative
+    constant: NonNegative
+    position_stochastic_mm: NonNegative
+    position_constant_mm: NonNegative
+    time_a_ns: Number
+    time_b: Number
+    time_c: Number
+    efficiency: Probability
+    photon_min_GeV: NonNegative
+    photon_separation_mm: Length
+    track_distance_mm: Length
+    mip_energy_GeV: Positive
+    mip_width_GeV: Positive
+    hadron_mip_fraction: Probability
+    hadron_eop_mean: Probability
+    hadron_eop_rms: Positive
+    electron_eop_min: Positive
+    pion_identification: Probability
+    muon_misid: Probability
+    electron_misid: Probability
+    satellite: Satellite
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        ordered(self, "cryostat_z_min_m", "z_m", "cryostat_z_max_m")
+        ordered(self, "hole_radius_mm", "apothem_mm", "diagonal_mm")
+        ordered(self, "radius_min_mm", "apothem_mm")
+        # A Beta distribution of this mean cannot be wider than that of two points at 0 and 1.
+        if self.hadron_eop_rms**2 >= self.hadron_eop_mean * (1 - self.hadron_eop_mean):
+            raise ValueError(f"hadron_eop_rms = {self.hadron_eop_rms} is too wide for its mean")
+        return self
+
+
+class Muv0(Block):
+    z_m: Number
+    center_x_mm: Number
+    half_side_mm: Length
+    efficiency: Probability
+    time_resolution_ns: Positive
+
+
+class Muv12(Block):
+    z_m: Annotated[tuple[Number, Number], AfterValidator(increasing)]
+    radius_min_mm: Length
+    half_side_mm: Length
+    stochastic: NonNegative
+    noise_GeV: NonNegative
+    constant: NonNegative
+
+
+class IronWall(Block):
+    z_min_m: Number
+    z_max_m: Number
+    half_side_mm: Length
+    radius_min_mm: Length
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        ordered(self, "z_min_m", "z_max_m")
+        return self
+
+
+class Muv3(Block):
+    z_m: Number
+    thickness_mm: Length
+    radius_min_mm: Length
+    half_side_mm: Length
+    tile_mm: Length
+    inner_tile_mm: Length
+    time_resolution_ns: Positive
+    efficiency: Probability
+    turn_on_GeV: PositiveInterval
+    matched_turn_on_GeV: PositiveInterval
+    pion_quiet_efficiency: Probability
+    rate_MHz: NonNegative
+
+
+class Lav(Block):
+    """Ring stations; a crossing counts between the two radii anywhere in the depth of the blocks."""
+
+    z_front_m: Increasing
+    z_back_m: Increasing
+    radius_in_mm: Lengths
+    radius_out_mm: Lengths
+    time_resolution_ns: Positive
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        equal_lengths(self, "z_front_m", "z_back_m", "radius_in_mm", "radius_out_mm")
+        stations = zip(self.z_front_m, self.z_back_m, self.radius_in_mm, self.radius_out_mm, strict=True)
+        for number, (front, back, inner, outer) in enumerate(stations, start=1):
+            if back <= front:
+                raise ValueError(f"station {number}: z_back_m = {back} must be above z_front_m = {front}")
+            if outer <= inner:
+                raise ValueError(f"station {number}: radius_out_mm = {outer} must be above radius_in_mm = {inner}")
+            if number < len(self.z_front_m) and self.z_front_m[number] <= back:
+                raise ValueError(
+                    f"stations {number} and {number + 1} overlap: z_back_m = {back} m, "
+                    f"z_front_m = {self.z_front_m[number]} m"
+                )
+        return self
+
+
+class Irc(Block):
+    z_m: Number
+    radius_min_mm: Length
+    radius_max_mm: Length
+    hole_x_mm: Number
+    time_resolution_ns: Positive
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        ordered(self, "radius_min_mm", "radius_max_mm")
+        return self
+
+
+class Sac(Block):
+    z_m: Number
+    half_side_mm: Length
+    rotation_mrad: Number
+    time_resolution_ns: Positive
+
+
+class Hasc(Block):
+    """Modules side by side from `x_min_mm` on, centred in y."""
+
+    z_m: Number
+    length_m: Length
+    x_min_mm: Number
+    module_mm: Length
+    columns: Count
+    rows: Count
+    efficiency: Probability
+    time_resolution_ns: Positive
+
+
+class Anti0(Block):
+    z_m: Number
+    radius_mm: Length
+    efficiency: Probability
+    time_resolution_ns: Positive

@@ -1,0 +1,163 @@
+"""Blocks that change from data set to data set: trigger, vetoes, selection windows, exposure."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, model_validator
+
+from na62sim.geometry.blocks import (
+    Block,
+    Count,
+    Increasing,
+    Interval,
+    Length,
+    NonNegative,
+    Number,
+    Positive,
+    PositiveInterval,
+    Probability,
+    equal_lengths,
+)
+from na62sim.geometry.quantity import suggestion
+
+__all__ = ["L0_CONDITIONS", "L1_CONDITIONS", "DataSet", "PiNuNu", "RandomVeto", "Trigger", "Upstream", "Veto"]
+
+L0_CONDITIONS = (
+    "RICH", "Q1", "Q2", "QX", "UTMC", "MUV3", "M1", "MO1", "MO2", "MOQX",
+    "LKr10", "LKr20", "LKr30", "LKr40", "LAV12", "CHOD", "H2",
+)  # fmt: skip
+"""L0 building blocks a mask may name; ! in front of one makes it a veto."""
+
+L1_CONDITIONS = ("KTAG", "LAV", "IRCSAC", "STRAW1T", "STRAWNEG", "STRAW3T", "STRAWDV")
+"""L1 algorithms: STRAW1T one track as for pi nu nu, STRAWNEG a negative track, STRAW3T three tracks,
+STRAWDV an opposite-charge pair displaced from the beam."""
+
+
+def _conditions(names: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name.removeprefix("!") not in known:
+            raise ValueError(
+                f"names the unknown condition {name!r}{suggestion(name, known)}; known: {', '.join(known)}"
+            )
+    return names
+
+
+def _l0(names: tuple[str, ...]) -> tuple[str, ...]:
+    return _conditions(names, L0_CONDITIONS)
+
+
+def _l1(names: tuple[str, ...]) -> tuple[str, ...]:
+    return _conditions(names, L1_CONDITIONS)
+
+
+class Mask(Block):
+    """One trigger stream: all conditions of `l0` and `l1`, one event kept in `downscaling`."""
+
+    l0: Annotated[tuple[str, ...], AfterValidator(_l0)]
+    l1: Annotated[tuple[str, ...], AfterValidator(_l1)]
+    downscaling: Count
+
+
+class Trigger(Block):
+    rich_min_hits: Count
+    utmc_max_tiles: Count
+    lkr_thresholds_GeV: Increasing
+    ktag_min_sectors: Count
+    ktag_window_ns: Positive
+    lav_min_hits: Count
+    lav_stations: tuple[Count, Count]
+    lav_window_ns: Positive
+    irc_sac_min_hits: Count
+    irc_sac_window_ns: Positive
+    straw_window_ns: Positive
+    momentum_max_GeV: Positive
+    straw_one_track_momentum_max_GeV: Positive
+    cda_max_mm: Length
+    vertex_z_max_m: Number
+    pair_cda_mm: Length
+    displaced_loose_mm: Length
+    displaced_tight_mm: Length
+    multi_track_min: Count
+    masks: dict[str, Mask]
+
+
+class Veto(Block):
+    """Time windows (half-widths) of the photon and muon vetoes.
+
+    LKr: `lkr_window_low_ns` below the first energy of `lkr_window_energy_GeV`, then from each
+    energy on `lkr_window_sigma` times the cluster-time resolution.
+    """
+
+    lkr_window_low_ns: Positive
+    lkr_window_energy_GeV: Increasing
+    lkr_window_sigma: tuple[Positive, ...]
+    lkr_bunch_ns: Positive
+    lkr_bunch_window_ns: Positive
+    lkr_bunch_energy_GeV: NonNegative
+    lav_window_ns: Positive
+    irc_sac_window_ns: Positive
+    muv3_window_ns: Positive
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        equal_lengths(self, "lkr_window_energy_GeV", "lkr_window_sigma")
+        return self
+
+
+class RandomVeto(Block):
+    """How the random veto divides among detectors at one intensity."""
+
+    intensity_MHz: Positive
+    lav: Probability
+    lkr: Probability
+    irc_sac: Probability
+    multiplicity: Probability
+
+
+class Upstream(Block):
+    """The cut against decays and interactions upstream.
+
+    "box": the track at the plane must lie outside |x| < half_x and |y| < half_y.
+    "multivariate": a flat `efficiency`.
+    """
+
+    method: Literal["box", "multivariate"]
+    plane_z_m: Number
+    half_x_mm: Length
+    half_y_mm: Length
+    efficiency: Probability
+
+
+class PiNuNu(Block):
+    """Windows of the K+ -> pi+ nu nubar selection; squared missing masses in GeV^2."""
+
+    r1_p_GeV: PositiveInterval
+    r2_p_GeV: PositiveInterval
+    r2_alternative_p_GeV: PositiveInterval | None = None
+    normalisation_p_GeV: PositiveInterval
+    momentum_bin_GeV: Positive
+    vertex_z_m: Interval
+    cda_mm: Length
+    rich_mass_MeV: PositiveInterval
+    r1_GeV2: Interval
+    r2_GeV2: Interval
+    normalisation_GeV2: Interval
+    control_2pi_low_GeV2: Interval
+    control_2pi_high_GeV2: Interval
+    control_3pi_GeV2: Interval
+    rich_guard_r1_GeV2: Interval
+    rich_guard_r2_GeV2: Interval
+    beam_guard_r1_GeV2: Interval
+    beam_guard_r2_GeV2: Interval
+
+
+class DataSet(Block):
+    """What the data set brings to the yields, outside the acceptance."""
+
+    kaons: Positive
+    trigger_efficiency: Probability
+    random_veto: Probability
+    random_veto_I0_MHz: Positive
+    normalisation_downscaling: Count
+    normalisation_events: Positive | None = None
