@@ -1,0 +1,30 @@
+"""From counts to results: intervals, yields and limits."""
+
+from na62sim.statistics.intervals import Interval, clopper_pearson, garwood, weighted_efficiency
+from na62sim.statistics.limits import Expected, Limit, upper_limit
+from na62sim.statistics.yields import (
+    BR_K2PI,
+    BR_PINUNU_BURAS_VENTURINI,
+    BR_PINUNU_NA62,
+    Measured,
+    expected_events,
+    kaons_from_normalisation,
+    single_event_sensitivity,
+)
+
+__all__ = [
+    "BR_K2PI",
+    "BR_PINUNU_BURAS_VENTURINI",
+    "BR_PINUNU_NA62",
+    "Expected",
+    "Interval",
+    "Limit",
+    "Measured",
+    "clopper_pearson",
+    "expected_events",
+    "garwood",
+    "kaons_from_normalisation",
+    "single_event_sensitivity",
+    "upper_limit",
+    "weighted_efficiency",
+]
