@@ -90,6 +90,15 @@ class Detector(Block):
         """Digest of `text`: it depends on values, tags and sources, not on comments or files."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Detector) and self.sha256 == other.sha256
+
+    def __repr__(self) -> str:
+        return f"<Detector {self.name}, {sum(self.counts().values())} numbers, sha256 {self.sha256[:12]}>"
+
+    def __hash__(self) -> int:
+        return hash(self.sha256)
+
     def quantity(self, path: str) -> Quantity:
         """One entry with its tag, source and uncertainty, by dotted name."""
         try:
@@ -201,7 +210,7 @@ def _file_of(path: str, files: Files, by_hand: frozenset[str]) -> str:
         return files.entries[path].file
     while path and path not in files.blocks:
         path = path.rpartition(".")[0]
-    return files.blocks.get(path, files.name)
+    return files.blocks.get(path, files.file)
 
 
 def _schema_paths(block: type[Block], above: str = "") -> Iterator[str]:

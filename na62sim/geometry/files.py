@@ -36,22 +36,25 @@ class Files:
     """A geometry as read: the entries of the whole chain of files, the last word winning."""
 
     name: str = ""
+    file: str = ""  # the file asked for
     description: str = ""
     entries: dict[str, Quantity] = field(default_factory=dict)
     blocks: dict[str, str] = field(default_factory=dict)  # path -> file that opened it last
 
     def nested(self) -> dict[str, object]:
         """Blocks as nested dictionaries of plain values, for the schema."""
-        root: dict[str, object] = {}
-        for path, file in self.blocks.items():
-            _open(root, path.split("."), path, file)
+        made: dict[str, dict[str, object]] = {"": {}}
+        for path in sorted(self.blocks):  # a block before those inside it
+            above, _, key = path.rpartition(".")
+            made[path] = {}
+            made[above][key] = made[path]
         for path, entry in self.entries.items():
-            *above, key = path.split(".")
-            block = _open(root, above, path, entry.file)
-            if isinstance(block.get(key), dict):
-                raise GeometryError(f"{entry.file}: {path} is a block elsewhere, here it is a value")
-            block[key] = entry.value
-        return root
+            if path in made:
+                files = " and ".join(sorted({entry.file, self.blocks[path]}))
+                raise GeometryError(f"{files}: {path} is given both as a value and as a block")
+            above, _, key = path.rpartition(".")
+            made[above][key] = entry.value
+        return made[""]
 
     def to_toml(self) -> str:
         """The merged geometry as one TOML text that needs no other file."""
@@ -108,11 +111,10 @@ def read_files(name: str | Path) -> Files:
         table = _parse(path, where)
         chain.append((path, table))
         following = _word(table, "extends", path.name) if "extends" in table else None
-    files = Files()
-    for path, table in reversed(chain):
-        _add_file(files, table, path.name)
     first, table = chain[0]
-    files.name = _word(table, "name", first.name) if "name" in table else first.stem
+    files = Files(name=_word(table, "name", first.name) if "name" in table else first.stem, file=first.name)
+    for path, content in reversed(chain):
+        _add_file(files, content, path.name)
     return files
 
 
@@ -223,14 +225,3 @@ def _key(key: str, above: str, file: str) -> str:
     if not _KEY.fullmatch(key):
         raise GeometryError(f"{file}: key {short(key)} in [{above}] may hold only letters, digits, _ and -")
     return f"{above}.{key}" if above else key
-
-
-def _open(root: dict[str, object], keys: list[str], path: str, file: str) -> dict[str, object]:
-    """The dictionary of a block, made on the way if need be."""
-    block = root
-    for key in keys:
-        below = block.setdefault(key, {})
-        if not isinstance(below, dict):
-            raise GeometryError(f"{file}: {path} is a block here, elsewhere {key} is a value")
-        block = below
-    return block

@@ -54,7 +54,7 @@ def _beam_line(detector: Detector) -> list[Plane]:
     planes.append(_thin("irc.z_m", detector.irc.z_m))
     planes.append(("lkr.cryostat_z_min_m", detector.lkr.cryostat_z_min_m, detector.lkr.cryostat_z_max_m))
     planes += [_thin(f"muv12.z_m[{i}]", z) for i, z in enumerate(detector.muv12.z_m)]
-    planes.append(("iron_wall.z_min_m", detector.iron_wall.z_min_m, detector.iron_wall.z_max_m - 1e-6))
+    planes.append(("iron_wall.z_min_m", detector.iron_wall.z_min_m, detector.iron_wall.z_max_m))
     planes.append(("muv3.z_m", detector.muv3.z_m, detector.muv3.z_m + 1e-3 * detector.muv3.thickness_mm))
     planes.append(("field.bend.center_z_m", bend.center_z_m - bend.length_m / 2, bend.center_z_m + bend.length_m / 2))
     planes.append(("hasc.z_m", hasc.z_m - hasc.length_m / 2, hasc.z_m + hasc.length_m / 2))

@@ -20,7 +20,8 @@ class GeometryError(ValueError):
     """A geometry that cannot be used; the message is one line naming the file and the key."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        line = " ".join(message.split())
+        super().__init__("".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,8 @@ def plain_value(value: object, path: str, file: str) -> Value:
 
 def short(value: object) -> str:
     """A value as it may stand in a message."""
+    if isinstance(value, int) and abs(value) > 10**300:
+        return "an integer beyond 1e300"
     try:
         text = repr(value)
     except (RecursionError, ValueError):  # ValueError: an integer of more than 4300 digits
