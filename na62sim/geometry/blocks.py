@@ -7,20 +7,24 @@ apart (`Detector.quantity`).
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
-Real = TypeVar("Real", int, float)
 
-
-def _positive(value: Real) -> Real:
+def _positive(value: float) -> float:
     if not value > 0:
         raise ValueError("must be above 0")
     return value
 
 
-def _non_negative(value: Real) -> Real:
+def _count(value: int) -> int:
+    if not 1 <= value <= 10**9:
+        raise ValueError("must lie in 1 to 1e9")
+    return value
+
+
+def _non_negative(value: float) -> float:
     if not value >= 0:
         raise ValueError("must not be negative (allowed: 0 and above)")
     return value
@@ -48,7 +52,7 @@ Number = float
 Positive = Annotated[float, AfterValidator(_positive)]
 NonNegative = Annotated[float, AfterValidator(_non_negative)]
 Probability = Annotated[float, AfterValidator(_probability)]
-Count = Annotated[int, AfterValidator(_positive)]
+Count = Annotated[int, AfterValidator(_count)]
 Length = Positive
 Numbers = Annotated[tuple[Number, ...], AfterValidator(_some)]
 Lengths = Annotated[tuple[Length, ...], AfterValidator(_some)]

@@ -196,10 +196,11 @@ def _explain(error: ValidationError, files: Files, by_hand: frozenset[str]) -> s
         return f"{file}: {_unknown(path, _schema_paths(Detector))}{more}"
     if problem["type"] == "missing":
         return f"{file}: {path} is missing{more}"
-    message = problem["msg"].removeprefix("Value error, ")
+    message = problem["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+    message = message[:1].lower() + message[1:]
     if isinstance(problem["input"], dict | Block):
         return f"{file}: {place}: {message}{more}"
-    return f"{file}: {place} = {short(problem['input'])}: {message[:1].lower()}{message[1:]}{more}"
+    return f"{file}: {place} = {short(problem['input'])}: {message}{more}"
 
 
 def _file_of(path: str, files: Files, by_hand: frozenset[str]) -> str:
