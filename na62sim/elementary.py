@@ -19,6 +19,7 @@ from na62sim.kernel import formula
 
 _LN2_HIGH = 6.93147180369123816490e-01
 _LN2_LOW = 1.90821492927058770002e-10
+_TWO52 = 2.0**52
 _SQRT_HALF = 0.70710678118654752440
 
 _f = np.float32
@@ -30,11 +31,12 @@ _F_SQRT_HALF = _f(_SQRT_HALF)
 def log(x: float) -> float:
     """Natural logarithm of a positive, normal double."""
     bits = np.float64(x).view(np.int64)
-    exponent = (bits >> 52) - 1023
+    # an integer below 2^52 becomes a double by its bits: there is no vector instruction for int64 to double
+    exponent = np.int64((bits >> 52) | 0x4330000000000000).view(np.float64) - (_TWO52 + 1023.0)
     m = np.int64((bits & 0x000FFFFFFFFFFFFF) | 0x3FF0000000000000).view(np.float64)
     big = m > 2.0 * _SQRT_HALF
     m = 0.5 * m if big else m
-    k = np.float64(exponent + 1 if big else exponent)
+    k = exponent + 1.0 if big else exponent
     f = m - 1.0
     s = f / (2.0 + f)
     z = s * s
@@ -61,7 +63,7 @@ def log(x: float) -> float:
 @formula
 def exp(x: float) -> float:
     """Exponential of a double between -700 and 700."""
-    k = math.floor(x * 1.44269504088896338700 + 0.5)
+    k = np.floor(x * 1.44269504088896338700 + 0.5)
     hi = x - k * _LN2_HIGH
     lo = k * _LN2_LOW
     r = hi - lo
@@ -75,13 +77,13 @@ def exp(x: float) -> float:
         )
     )
     y = 1.0 - ((lo - (r * c) / (2.0 - c)) - hi)
-    return y * np.int64((np.int64(k) + 1023) << 52).view(np.float64)
+    return y * np.int64(np.float64(k + (_TWO52 + 1023.0)).view(np.int64) << 52).view(np.float64)
 
 
 @formula
 def sincos_turns(u: float) -> tuple[float, float]:
     """Sine and cosine of 2 pi u, for u in [0, 1): the azimuth of a uniform draw."""
-    q = math.floor(4.0 * u + 0.5)
+    q = np.floor(4.0 * u + 0.5)
     a = (u - 0.25 * q) * (2.0 * math.pi)
     z = a * a
     s = a * (
@@ -114,12 +116,10 @@ def sincos_turns(u: float) -> tuple[float, float]:
             )
         )
     )
-    k = np.int64(q)
-    odd = (k & 1) == 1
-    sign = 1.0 - np.float64(k & 2)
-    sine = c if odd else s
-    cosine = -s if odd else c
-    return sign * sine, sign * cosine
+    half = np.floor(0.5 * q)
+    odd = q - 2.0 * half  # quadrant by arithmetic, not by branches: LLVM then vectorises the loop
+    sign = 1.0 - 2.0 * (half - 2.0 * np.floor(0.5 * half))
+    return sign * (s + odd * (c - s)), sign * (c - odd * (c + s))
 
 
 @formula

@@ -56,7 +56,13 @@ def _open_cache() -> Path:
 CACHE = _open_cache()
 os.environ["NUMBA_CACHE_DIR"] = str(CACHE)
 
+import llvmlite.binding as llvm  # noqa: E402
 import numba  # noqa: E402  (numba reads NUMBA_CACHE_DIR when it is imported)
+
+# A step of a decay touches a dozen rows; by default LLVM gives up vectorising a loop beyond eight pairs of
+# pointers to tell apart. The tests run once per block of 512 lanes.
+llvm.set_option("na62sim", "-runtime-memory-check-threshold=256")
+llvm.set_option("na62sim", "-memory-check-merge-threshold=256")
 
 numba.config.CACHE_DIR = str(CACHE)
 JIT = not numba.config.DISABLE_JIT

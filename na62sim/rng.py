@@ -98,54 +98,78 @@ def uniforms4(seed: int, event: int, stream: int, block: int) -> tuple[float, fl
     )
 
 
+@formula
+def _two_groups(seed: int, stream: int, event_a: int, block_a: int, event_b: int, block_b: int) -> Any:
+    """Two draw groups at once: two independent chains of multiplications overlap in the processor."""
+    a0, a1, a2, a3 = np.uint64(block_a), np.uint64(event_a), np.uint64(stream), _ZERO
+    b0, b1, b2, b3 = np.uint64(block_b), np.uint64(event_b), np.uint64(stream), _ZERO
+    k0, k1 = np.uint64(seed), _ZERO
+    for _ in range(10):
+        ha, la = multiply_high(_M0, a0), _M0 * a0
+        hb, lb = multiply_high(_M0, b0), _M0 * b0
+        ga, ma = multiply_high(_M1, a2), _M1 * a2
+        gb, mb = multiply_high(_M1, b2), _M1 * b2
+        a0, a1, a2, a3 = ga ^ a1 ^ k0, ma, ha ^ a3 ^ k1, la
+        b0, b1, b2, b3 = gb ^ b1 ^ k0, mb, hb ^ b3 ^ k1, lb
+        k0 = k0 + _W0
+        k1 = k1 + _W1
+    return a0, a1, a2, a3, b0, b1, b2, b3
+
+
 @kernel
-def fill_uniforms(seed: int, stream: int, block0: int, events: Any, out: Any) -> None:
-    """Uniforms in [0, 1) of many events at once.
-
-    Parameters
-    ----------
-    events : (n,) int64, the event numbers
-    out : (4 k, >= n) float64; rows 4 j to 4 j + 3 are the draws of block ``block0 + j``
-    """
-    for j in range(out.shape[0] // 4):
-        block = np.uint64(block0 + j)
-        for i in range(events.size):
-            a, b, c, d = words(seed, events[i], stream, block)
-            out[4 * j, i] = (a >> _SHIFT53) * TO_UNIT
-            out[4 * j + 1, i] = (b >> _SHIFT53) * TO_UNIT
-            out[4 * j + 2, i] = (c >> _SHIFT53) * TO_UNIT
-            out[4 * j + 3, i] = (d >> _SHIFT53) * TO_UNIT
+def _fill_words(seed: int, stream: int, block0: Any, shift: int, events: Any, w0: Any, w1: Any, w2: Any, w3: Any) -> None:
+    """The four words of block ``block0[i] + shift`` of every row i."""
+    n = events.size
+    for h in range(n // 2):
+        i = 2 * h
+        a0, a1, a2, a3, b0, b1, b2, b3 = _two_groups(
+            seed, stream, events[i], block0[i] + shift, events[i + 1], block0[i + 1] + shift
+        )
+        w0[i], w1[i], w2[i], w3[i] = a0, a1, a2, a3
+        w0[i + 1], w1[i + 1], w2[i + 1], w3[i + 1] = b0, b1, b2, b3
+    if n % 2:
+        w0[n - 1], w1[n - 1], w2[n - 1], w3[n - 1] = words(seed, events[n - 1], stream, block0[n - 1] + shift)
 
 
 @kernel
-def fill_normals(seed: int, stream: int, block0: Any, events: Any, buffer: Any, out: Any) -> None:
-    """Standard normals of many rows at once, eight to a block.
+def fill_uniforms(seed: int, stream: int, block0: Any, events: Any, raw: Any, out: Any) -> None:
+    """Uniforms in [0, 1) of many rows at once, four to a block.
 
     Parameters
     ----------
     block0 : (n,) int64, the first block of each row (a row is an event, or a particle of an event)
     events : (n,) int64, the event number of each row
-    buffer : (8, >= n) uint32, work space
-    out : (8 k, >= n) float32; rows 8 j to 8 j + 7 come from block ``block0 + j``
+    raw : (4, >= n) uint64, work space
+    out : (4 k, >= n) float64; rows 4 j to 4 j + 3 come from block ``block0 + j``
     """
     n = events.size
-    for j in range(out.shape[0] // 8):
-        for i in range(n):
-            w = words(seed, events[i], stream, block0[i] + j)
-            buffer[0, i] = np.uint32(w[0] >> _SHIFT32)
-            buffer[1, i] = np.uint32(w[0])
-            buffer[2, i] = np.uint32(w[1] >> _SHIFT32)
-            buffer[3, i] = np.uint32(w[1])
-            buffer[4, i] = np.uint32(w[2] >> _SHIFT32)
-            buffer[5, i] = np.uint32(w[2])
-            buffer[6, i] = np.uint32(w[3] >> _SHIFT32)
-            buffer[7, i] = np.uint32(w[3])
+    for j in range(out.shape[0] // 4):
+        _fill_words(seed, stream, block0, j, events, raw[0], raw[1], raw[2], raw[3])
         for k in range(4):
-            a = buffer[2 * k]
-            b = buffer[2 * k + 1]
-            first = out[8 * j + 2 * k]
-            second = out[8 * j + 2 * k + 1]
+            source, target = raw[k], out[4 * j + k]
             for i in range(n):
-                x, y = normal_pair(a[i], b[i])
-                first[i] = x
-                second[i] = y
+                # 52 bits into the mantissa of a number in [1, 2): there is no vector instruction for uint64
+                # to double; the 53rd bit is added after
+                word = source[i] >> _SHIFT53
+                high = np.uint64((word >> np.uint64(1)) | np.uint64(0x3FF0000000000000)).view(np.float64) - 1.0
+                low = np.uint64((word & np.uint64(1)) | np.uint64(0x4330000000000000)).view(np.float64) - 2.0**52
+                target[i] = high + low * TO_UNIT
+
+
+@kernel
+def fill_normals(seed: int, stream: int, block0: Any, events: Any, raw: Any, out: Any) -> None:
+    """Standard normals of many rows at once, eight to a block.
+
+    Parameters
+    ----------
+    block0, events, raw : as in `fill_uniforms`
+    out : (2 k, >= n) float32; rows 8 j to 8 j + 7 come from block ``block0 + j``
+    """
+    n = events.size
+    pairs = out.shape[0] // 2
+    for j in range((pairs + 3) // 4):
+        _fill_words(seed, stream, block0, j, events, raw[0], raw[1], raw[2], raw[3])
+        for k in range(min(4, pairs - 4 * j)):
+            source, first, second = raw[k], out[8 * j + 2 * k], out[8 * j + 2 * k + 1]
+            for i in range(n):
+                first[i], second[i] = normal_pair(np.uint32(source[i] >> _SHIFT32), np.uint32(source[i]))

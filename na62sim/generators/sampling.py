@@ -63,5 +63,5 @@ def table_moment(table: npt.NDArray[np.float64], power: int) -> float:
 def quantile(table: Any, u: float) -> float:
     """Draw from an inverse-CDF table with a uniform u in [0, 1)."""
     x = u * 4096.0
-    k = int(x)
-    return table[k] + (x - k) * (table[k + 1] - table[k])
+    k = np.uint32(np.int32(x))  # unsigned: no test for a negative index
+    return table[k] + (x - k) * (table[k + np.uint32(1)] - table[k])

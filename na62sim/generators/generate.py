@@ -1,0 +1,113 @@
+"""The generation stage: beam kaon, forced decay, decay chain, in blocks of lanes that stay in the cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from na62sim.field import FieldMap, field_map
+from na62sim.generators.beam import DRAWS, NORMALS, BeamArrays, beam_arrays, decay_kaons
+from na62sim.generators.chain import Chain, ChainArrays, compile_chain, run_chain
+from na62sim.generators.process import Process
+from na62sim.geometry import Detector
+from na62sim.kernel import kernel
+from na62sim.rng import STREAM_BEAM, STREAM_CHAIN, fill_normals, fill_uniforms
+
+_BLOCK = 512
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Generated events, dense: every event of a process has the same particles.
+
+    Attributes
+    ----------
+    events : (n,) event numbers
+    p : (slots, 4, n) px, py, pz, E in MeV; the first ``len(chain.particles)`` slots are real particles
+    vertex : (vertices, 4, n) x, y, z in mm, t in ns; vertex 0 is the kaon's decay
+    gtk : (5, n) the kaon at GTK3: x, y (mm), dx/dz, dy/dz, p (MeV)
+    weight : (n,) probability of the forced decay
+    """
+
+    chain: Chain
+    events: npt.NDArray[np.int64]
+    p: FloatArray
+    vertex: FloatArray
+    gtk: FloatArray
+    weight: FloatArray
+
+
+class Generator:
+    """Generates a process in a detector's beam; a pure function of (seed, event number).
+
+    Parameters
+    ----------
+    process : what decays
+    detector : beam and fields
+    volume : (z1, z2) in mm, where the kaon decays
+
+    Examples
+    --------
+    >>> from na62sim.geometry import load_detector
+    >>> from na62sim.generators.process import find_process
+    >>> g = Generator(find_process("kmu2"), load_detector("run1-2018-s2"), (105e3, 170e3))
+    >>> g.generate(seed=1, first=0, n=10).p.shape
+    (3, 4, 10)
+    """
+
+    def __init__(self, process: Process, detector: Detector, volume: tuple[float, float]) -> None:
+        kaon = process.species["K+"]
+        self.chain = compile_chain(process.tree, process.species, process.amplitude, draw0=DRAWS)
+        self.beam = beam_arrays(detector, kaon, volume)
+        self.field = field_map(detector)
+
+    def generate(self, seed: int, first: int, n: int) -> Truth:
+        """Events ``first`` to ``first + n - 1``."""
+        chain = self.chain
+        events = np.arange(first, first + n, dtype=np.int64)
+        p = np.empty((chain.n_slots, 4, n))
+        vertex = np.empty((chain.n_vertices, 4, n))
+        gtk = np.empty((5, n))
+        weight = np.empty(n)
+        blocks = 4 * ((chain.n_draws + 3) // 4)
+        failed = _generate(
+            np.uint64(seed), events, self.beam, self.field, chain.arrays, blocks, p, vertex, gtk, weight
+        )
+        if failed:
+            raise RuntimeError(f"{failed} events exceeded the bound of the phase-space trials")
+        return Truth(chain, events, p, vertex, gtk, weight)
+
+
+@kernel
+def _generate(
+    seed: int,
+    events: Any,
+    beam: BeamArrays,
+    field: FieldMap,
+    chain: ChainArrays,
+    draws: int,
+    p: Any,
+    vertex: Any,
+    gtk: Any,
+    weight: Any,
+) -> int:
+    n = events.size
+    u = np.empty((draws, _BLOCK))
+    g = np.empty((NORMALS + NORMALS % 2, _BLOCK), dtype=np.float32)
+    raw = np.empty((4, _BLOCK), dtype=np.uint64)
+    group = np.zeros(_BLOCK, dtype=np.int64)
+    mass = np.empty((chain.mass.size, n))
+    failed = 0
+    for begin in range(0, n, _BLOCK):
+        end = min(begin + _BLOCK, n)
+        block = events[begin:end]
+        fill_uniforms(seed, STREAM_CHAIN, group, block, raw, u)
+        fill_normals(seed, STREAM_BEAM, group, block, raw, g)
+        decay_kaons(begin, end, beam, field, u, g, p, vertex, gtk, weight)
+        failed += run_chain(seed, events, begin, end, chain, u, mass, p, vertex)
+    return failed
