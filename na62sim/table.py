@@ -13,7 +13,7 @@ import numpy.typing as npt
 __all__ = ["Array", "Field", "Source", "Table"]
 
 Array = npt.NDArray[Any]
-Offsets = npt.NDArray[np.int64]
+Index = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class _Pending(NamedTuple):
     source: Source
     start: int
     stop: int
-    rows: Offsets | None
+    rows: Index | None
 
     def read(self) -> Array:
         values = self.source[self.start : self.stop]
@@ -76,7 +76,7 @@ def _check_fields(fields: Sequence[Field]) -> dict[str, Field]:
     return checked
 
 
-def _check_offsets(offsets: Array, n_rows: int | None) -> Offsets:
+def _check_offsets(offsets: Array, n_rows: int | None) -> Index:
     if offsets.dtype != np.int64 or offsets.ndim != 1 or len(offsets) == 0:
         raise ValueError("offsets must be a 1-D int64 array of n_events + 1 numbers")
     if offsets[0] != 0:
@@ -119,7 +119,7 @@ class Table:
     _columns: dict[str, Array]
     _pending: dict[str, _Pending]
     _n_rows: int
-    _offsets: Offsets | None
+    _offsets: Index | None
 
     def __init__(
         self, fields: Sequence[Field], columns: Mapping[str, Array], offsets: Array | None = None
@@ -130,11 +130,9 @@ class Table:
                 raise ValueError(f"column {name!r} has no field{_suggest(name, declared)}")
         n_rows: int | None = None
         for name, field in declared.items():
-            if name not in columns:
-                raise ValueError(f"column {name!r} is declared but not given")
-            column = columns[name]
+            column = columns.get(name)
             if not isinstance(column, np.ndarray) or column.ndim != 1:
-                raise ValueError(f"column {name!r} is not a 1-D numpy array")
+                raise ValueError(f"column {name!r} is missing or not a 1-D array")
             if column.dtype != np.dtype(field.dtype):
                 raise ValueError(f"column {name!r} is {column.dtype}, declared {field.dtype}")
             if n_rows is None:
@@ -158,11 +156,7 @@ class Table:
 
     @classmethod
     def from_sources(
-        cls,
-        fields: Sequence[Field],
-        sources: Mapping[str, Source],
-        n_rows: int,
-        offsets: Array | None = None,
+        cls, fields: Sequence[Field], sources: Mapping[str, Source], n_rows: int, offsets: Array | None = None
     ) -> Table:
         """Make a table whose columns are read from their source at first access.
 
@@ -208,7 +202,7 @@ class Table:
         return tuple(self._fields)
 
     @property
-    def offsets(self) -> Offsets | None:
+    def offsets(self) -> Index | None:
         """First row of each event and the total, or None when each row is one event."""
         return self._offsets
 
@@ -232,7 +226,7 @@ class Table:
         if picked.dtype == np.bool_:
             if picked.shape != (self._n_rows,):
                 raise ValueError(f"the mask has shape {picked.shape}, the table {self._n_rows} rows")
-            index: Offsets = np.flatnonzero(picked)
+            index: Index = np.flatnonzero(picked)
         else:
             if picked.ndim != 1 or (picked.size and picked.dtype.kind not in "iu"):
                 raise ValueError("rows are picked with a 1-D mask or a 1-D array of integers")
@@ -240,7 +234,7 @@ class Table:
             if index.size and (index.min() < 0 or index.max() >= self._n_rows):
                 raise IndexError(f"rows {index.min()} to {index.max()} of a table of {self._n_rows} rows")
         pending: dict[str, _Pending] = {}
-        composed: dict[int, Offsets] = {}  # columns that share an earlier pick share the new one
+        composed: dict[int, Index] = {}  # columns that share an earlier pick share the new one
         for name in self._fields:
             column = self._columns.get(name)
             if column is not None:
@@ -290,16 +284,13 @@ class Table:
         if not tables:
             raise ValueError("concatenate needs at least one table")
         first = tables[0]
-        if len(tables) == 1:
-            return first
         jagged = [table._offsets for table in tables if table._offsets is not None]
         if len(jagged) not in (0, len(tables)):
             raise ValueError("some of the tables are jagged, some are not")
         for table in tables[1:]:
             if table.fields != first.fields:
-                differing = set(table.fields) ^ set(first.fields)
-                names = sorted({field.name for field in differing}) or "order"
-                raise ValueError(f"tables differ in their columns: {names}")
+                differing = sorted({field.name for field in {*table.fields} ^ {*first.fields}})
+                raise ValueError(f"tables differ in their columns: {differing or 'the order'}")
         columns = {name: np.concatenate([table[name] for table in tables]) for name in first.names}
         n_rows = sum(len(table) for table in tables)
         offsets = None
