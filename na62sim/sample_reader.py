@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +32,7 @@ def _reading(path: Path, what: str = "") -> Iterator[None]:
         if "truncated file" in text:
             text = "the file is truncated"
         elif isinstance(error, KeyError):
-            text = f"{error.args[0]} is missing"
+            text = f"{text} is missing" if " " not in text else text
         raise SampleError(f"{path}: {what}{text}") from None
 
 
@@ -57,9 +58,10 @@ class FileGroups(Mapping[str, Table]):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._tables: dict[str, Table] = {}
-        if not path.is_file():
-            raise SampleError(f"{path}: " + ("is not a file" if path.exists() else "no such file"))
+        if os.path.isdir(path):
+            raise SampleError(f"{path}: is a folder, not a file")
         with _reading(path):
+            path.open("rb").close()  # says why better than HDF5 does
             if not h5py.is_hdf5(path):
                 raise SampleError(f"{path}: is not an HDF5 file")
             self._file = h5py.File(path, "r", libver=LIBVER)
@@ -80,7 +82,9 @@ class FileGroups(Mapping[str, Table]):
         if not self.provenance.complete:
             raise ValueError("the file is not complete")
         n_events = self.provenance.n_events
-        digests = self._file["provenance/run_digests"][()].astype(np.uint8)
+        if "provenance/run_digests" not in self._file:
+            raise ValueError("provenance/run_digests is missing")
+        digests = np.asarray(self._file["provenance/run_digests"], dtype=np.uint8)
         self.run_digests = [row.tobytes() for row in digests.reshape(-1, 32)]
         if len(self.run_digests) != -(-n_events // RUN_EVENTS):
             raise ValueError(f"{len(self.run_digests)} run digests do not fit {n_events} events")
@@ -92,8 +96,8 @@ class FileGroups(Mapping[str, Table]):
     def _read_group(self, name: str, n_events: int) -> dict[str, Any]:
         """Return the datasets of a group, offsets included, once their lengths are checked."""
         group = self._file.get(name)
-        if not isinstance(group, h5py.Group):  # noqa: TRY004 - the file is wrong, not the type of an argument
-            raise ValueError(f"group {name!r} is missing")
+        if not isinstance(group, h5py.Group):
+            raise ValueError(f"group {name!r} is missing")  # noqa: TRY004 - the file is wrong, not a type
         n_rows = n_events
         wanted = json.loads(group.attrs["columns"])
         if group.attrs["jagged"]:

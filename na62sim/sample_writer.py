@@ -40,7 +40,7 @@ _FILTERS: dict[str, dict[str, Any]] = {
 
 def first_line(error: BaseException) -> str:
     """Return the first line of an error message, without the library's appendix."""
-    if isinstance(error, OSError) and error.errno and error.strerror and "(" in error.strerror:
+    if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
@@ -179,8 +179,8 @@ class SampleWriter:
         self._handle = self._reserve()
         self._file: Any = None
         with self._h5():
-            # The lock is ours already, taken before the file is truncated; HDF5's comes after.
-            self._file = h5py.File(self._tmp, "w", libver=LIBVER, locking=False)
+            # The lock is ours, taken before the file is truncated; no chunk may wait for the closing.
+            self._file = h5py.File(self._tmp, "w", libver=LIBVER, locking=False, rdcc_nbytes=0)
             self._file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION, complete=False)
 
     def append(
@@ -231,6 +231,7 @@ class SampleWriter:
             for name in ("content_sha256", "complete"):  # last, in this order
                 attributes[name] = attributes.pop(name)
             self._file.attrs.update(attributes)
+            self._file.flush()  # a full disk shows here, while the file can still be given up
             self._file.close()
             os.fsync(self._handle)
             os.replace(self._tmp, self.path)
@@ -245,8 +246,11 @@ class SampleWriter:
         """Give up: close and remove the temporary file; a file that is complete stays."""
         if self._handle is None:
             return
-        with suppress(Exception):  # closing may fail for the reason that made us give up
+        # On a full disk HDF5 cannot close the file, and crashes when the interpreter ends:
+        # dropping the contents first makes room.
+        with suppress(Exception):
             if self._file is not None:
+                os.ftruncate(self._handle, 0)
                 self._file.close()
         self._file = None
         self._tmp.unlink(missing_ok=True)
@@ -264,9 +268,9 @@ class SampleWriter:
 
     def _reserve(self) -> int | None:
         """Check the name and lock the temporary file, so that a second writer cannot empty it."""
-        if self.path.is_dir():
+        if os.path.isdir(self.path):  # unlike Path.is_dir, false for a name that is too long
             raise SampleError(f"{self.path}: is a folder, not a file name")
-        if not self.path.parent.is_dir():
+        if not os.path.isdir(self.path.parent):
             raise SampleError(f"{self.path}: there is no folder {self.path.parent}")
         try:
             handle = os.open(self._tmp, os.O_RDWR | os.O_CREAT, 0o666)
