@@ -1,0 +1,346 @@
+"""Transport of charged particles from their vertex through fields, material and apertures.
+
+Two passes: all charged particles are carried to STRAW 1, where most are inside or outside at once; the
+survivors go on plane by plane, scattering in each material, decaying in flight with the kink, and, for
+pions, being lost to a hadronic interaction with a probability per material. The result is a table of
+crossings: where each track crossed each measuring plane.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from na62sim.detector.planes import HASC, LKR, N_SLOTS, NORMALS, RICH_FRONT, STRAW4, Flight, Planes
+from na62sim.elementary import log, sincos_turns
+from na62sim.field import KICK, FieldMap, Segment, propagate, segment
+from na62sim.generators.generate import Truth
+from na62sim.generators.sampling import quantile
+from na62sim.kernel import formula, kernel
+from na62sim.kinematics import boost, two_body_momentum
+from na62sim.rng import STREAM_DECAY, STREAM_FLIGHT, STREAM_SCATTER, fill_normals, uniforms4
+
+LIGHT = 299.792458  # mm/ns
+STABLE = 1e30
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+# rows of the state of a track at STRAW 1
+X, Y, U, V, P, T, FLY, LOSS = range(8)
+
+
+@dataclass(frozen=True, slots=True)
+class Crossings:
+    """Charged tracks that reached STRAW 1 (or began behind it), one row each, in event order.
+
+    Attributes
+    ----------
+    event : (n,) index of the event in the chunk; slot : (n,) particle index in the event
+    first, last : (n,) the measuring planes [first, last) were crossed
+    x, y : (13, n) mm, at the planes of `planes.py`
+    u, v : (4, n) direction cosines at the STRAW chambers
+    pdg : (3, n) PDG code at STRAW 1, in the RICH and at the LKr (a decay in flight changes it)
+    p : (3, n) momentum there, MeV/c
+    ring_u, ring_v : (n,) direction cosines in the RICH
+    time : (n,) ns, at STRAW 1
+    lav_event, lav_station : charged particles absorbed in a lead-glass station
+    secondary : (10, k) decays in flight: event, parent slot, PDG code, px, py, pz, E, x, y, z, and
+    secondary_time : (k,) ns
+    """
+
+    event: IntArray
+    slot: IntArray
+    first: IntArray
+    last: IntArray
+    x: FloatArray
+    y: FloatArray
+    u: FloatArray
+    v: FloatArray
+    pdg: IntArray
+    p: FloatArray
+    ring_u: FloatArray
+    ring_v: FloatArray
+    time: FloatArray
+    lav_event: IntArray
+    lav_station: IntArray
+    secondary: FloatArray
+    secondary_time: FloatArray
+
+
+def transport_charged(seed: int, truth: Truth, planes: Planes, flight: Flight, field: FieldMap) -> Crossings:
+    """Carry all charged particles of a chunk to their last plane."""
+    chain, n = truth.chain, len(truth.events)
+    slots = np.array(
+        [k for k, s in enumerate(chain.particles) if s.charge and not chain.decays[k]], dtype=np.int64
+    )
+    pdg = np.array([chain.particles[k].pdg for k in slots], dtype=np.int64)
+    mass = np.array([chain.particles[k].mass for k in slots])
+    charge = np.array([chain.particles[k].charge for k in slots], dtype=np.int64)
+    origin = np.array([chain.vertex[k] for k in slots], dtype=np.int64)
+    cap = max(n * len(slots), 1)
+    state = np.empty((8, cap))
+    ids = np.empty((5, cap), dtype=np.int64)  # event, slot, pdg, charge, first plane
+    lav = np.empty((2, cap), dtype=np.int64)
+    secondary = np.empty((11, 2 * cap))
+    counts = np.zeros(3, dtype=np.int64)  # rows, lav hits, secondaries
+    _reach(
+        np.uint64(seed), truth.events, truth.p, truth.vertex, slots, pdg, mass, charge, origin, planes, flight, field,
+        state, ids, lav, secondary, counts,
+    )  # fmt: skip
+    rows = int(counts[0])
+    normals = np.empty((NORMALS, rows), dtype=np.float32)
+    raw = np.empty((4, rows), dtype=np.uint64)
+    number = truth.events[ids[0, :rows]]
+    fill_normals(np.uint64(seed), STREAM_SCATTER, ids[1, :rows] * 4, number, raw, normals)
+    x, y = np.full((N_SLOTS, rows), np.nan), np.full((N_SLOTS, rows), np.nan)
+    u, v = np.zeros((4, rows)), np.zeros((4, rows))
+    kind, p = np.zeros((3, rows), dtype=np.int64), np.zeros((3, rows))
+    ring, last = np.zeros((2, rows)), np.zeros(rows, dtype=np.int64)
+    _follow(
+        np.uint64(seed), number, planes, flight, field, state, ids, normals, x, y, u, v, kind, p, ring, last,
+        lav, secondary, counts,
+    )  # fmt: skip
+    hits, born = int(counts[1]), int(counts[2])
+    return Crossings(
+        ids[0, :rows], ids[1, :rows], ids[4, :rows], last, x, y, u, v, kind, p, ring[0], ring[1], state[T, :rows],
+        lav[0, :hits], lav[1, :hits], secondary[:10, :born], secondary[10, :born],
+    )  # fmt: skip
+
+
+@formula
+def _flight(pdg: int, p: float, a: float, f: Flight) -> float:
+    """Path to the decay in flight (mm) of a pion or muon, from a uniform."""
+    if abs(pdg) == 211:
+        return -log(1.0 - a) * p * f.pion_ctau / f.pion_mass
+    if abs(pdg) == 13:
+        return -log(1.0 - a) * p * f.muon_ctau / f.muon_mass
+    return STABLE
+
+
+@formula
+def _decay(pdg: int, p: float, u: float, v: float, a: float, b: float, c: float, f: Flight) -> Any:
+    """Charged daughter of pi -> mu nu or mu -> e nu nu (unpolarised): pdg, mass, p, u, v.
+
+    The muon is monoenergetic in the pion's frame; the electron follows the Michel spectrum
+    x^2 (3 - 2 x), x = E / E_max (PDG review of muon decay parameters).
+    """
+    sign = 1 if pdg > 0 else -1
+    if abs(pdg) == 211:
+        mother, daughter, new = f.pion_mass, f.muon_mass, -13 * sign
+        q = two_body_momentum(mother, daughter, 0.0)
+    else:
+        mother, daughter, new = f.muon_mass, f.electron_mass, 11 * sign
+        q = max(quantile(f.michel, a) * two_body_momentum(mother, daughter, 0.0), 1e-6)
+        a = c
+    cosine = 1.0 - 2.0 * a
+    t = q * np.sqrt(max(1.0 - cosine * cosine, 0.0))
+    sp, cp = sincos_turns(b)
+    w = np.sqrt(1.0 - u * u - v * v)
+    e = np.sqrt(p * p + mother * mother)
+    x, y, z, _ = boost(t * cp, t * sp, q * cosine, np.sqrt(q * q + daughter * daughter), p * u, p * v, p * w, e, mother)
+    pnew = np.sqrt(x * x + y * y + z * z)
+    return new, daughter, pnew, x / pnew, y / pnew, z > 0.0
+
+
+@formula
+def _record(secondary: Any, counts: Any, event: int, slot: int, pdg: int, p: float, m: float, u: float, v: float,
+            x: float, y: float, z: float, t: float) -> None:  # fmt: skip
+    k = counts[2]
+    counts[2] += 1
+    secondary[0, k], secondary[1, k], secondary[2, k] = event, slot, pdg
+    secondary[3, k], secondary[4, k], secondary[5, k] = p * u, p * v, p * np.sqrt(1.0 - u * u - v * v)
+    secondary[6, k] = np.sqrt(p * p + m * m)
+    secondary[7, k], secondary[8, k], secondary[9, k], secondary[10, k] = x, y, z, t
+
+
+@kernel
+def _decay_on_the_way(
+    ids: Any, s: Segment, z: float, track: Any, flight: Flight, field: FieldMap, secondary: Any, counts: Any
+) -> Any:
+    """Carry a track through a segment in which it decays in flight (and its daughter may decay again).
+
+    Rare, and therefore a function of its own: the loops over planes stay small.
+
+    Parameters
+    ----------
+    ids : seed, event number, event index, slot, charge, stage (unique per plane), PDG code
+    track : x, y, u, v, p, m, t, path to the decay at the start of the segment, which is at z
+
+    Returns
+    -------
+    PDG code, (x, y, u, v, p, m, t, remaining path), whether a charged daughter goes on
+    """
+    seed, number, event, slot, charge, stage, pdg = ids
+    x, y, u, v, p, m, t, fly = track
+    end = z + s.dz
+    for generation in range(3):
+        un, vn, dx, dy, path = propagate(u, v, KICK * charge / p, s)
+        if path < fly:
+            t += path * np.sqrt(p * p + m * m) / (p * LIGHT)
+            return pdg, (x + dx, y + dy, un, vn, p, m, t, fly - path), True
+        s = segment(field, z, z + s.dz * (fly / path))
+        un, vn, dx, dy, path = propagate(u, v, KICK * charge / p, s)
+        x, y, z = x + dx, y + dy, z + s.dz
+        t += path * np.sqrt(p * p + m * m) / (p * LIGHT)
+        a, b, c, d = uniforms4(seed, number, STREAM_DECAY, slot * 64 + stage * 3 + generation)
+        pdg, m, p, u, v, forward = _decay(pdg, p, un, vn, a, b, c, flight)
+        _record(secondary, counts, event, slot, pdg, p, m, u, v, x, y, z, t)
+        if not forward:
+            break
+        fly = _flight(pdg, p, d, flight)
+        s = segment(field, z, end)
+    return pdg, (x, y, u, v, p, m, t, fly), False
+
+
+@formula
+def _stopped(x0: float, y0: float, z0: float, x1: float, y1: float, z1: float, planes: Planes) -> int:
+    """Station 1-8 that absorbs a straight path from z0 to STRAW 1, -1 for the tube's wall, 0 for neither."""
+    if x1 * x1 + y1 * y1 < planes.lav_in[0] ** 2 and x0 * x0 + y0 * y0 < planes.lav_in[0] ** 2:
+        return 0
+    sx, sy = (x1 - x0) / (z1 - z0), (y1 - y0) / (z1 - z0)
+    wall = 0
+    for k in range(planes.lav_z.size):
+        z = planes.lav_z[k]
+        while wall < planes.tube_z.size and planes.tube_z[wall] < z:
+            if planes.tube_z[wall] > z0:
+                x, y = x0 + sx * (planes.tube_z[wall] - z0), y0 + sy * (planes.tube_z[wall] - z0)
+                if x * x + y * y > planes.tube_radius[wall] ** 2:
+                    return -1
+            wall += 1
+        if z > z0:
+            x, y = x0 + sx * (z - z0), y0 + sy * (z - z0)
+            r2 = x * x + y * y
+            if planes.lav_in[k] ** 2 < r2 < planes.lav_out[k] ** 2:
+                return k + 1
+    for j in range(wall, planes.tube_z.size):
+        if planes.tube_z[j] > z0:
+            x, y = x0 + sx * (planes.tube_z[j] - z0), y0 + sy * (planes.tube_z[j] - z0)
+            if x * x + y * y > planes.tube_radius[j] ** 2:
+                return -1
+    return 0
+
+
+@kernel
+def _reach(
+    seed: int, events: Any, p4: Any, vertex: Any, slots: Any, pdgs: Any, masses: Any, charges: Any, origin: Any,
+    planes: Planes, flight: Flight, field: FieldMap, state: Any, ids: Any, lav: Any, secondary: Any, counts: Any,
+) -> None:  # fmt: skip
+    """First pass: every charged particle to STRAW 1, or to the first plane after its vertex."""
+    z1 = planes.z[0]
+    for i in range(events.size):
+        for j in range(slots.size):
+            k, o = slots[j], origin[j]
+            px, py, pz = p4[k, 0, i], p4[k, 1, i], p4[k, 2, i]
+            if pz <= 0.0:
+                continue
+            p = np.sqrt(px * px + py * py + pz * pz)
+            x, y, z, t = vertex[o, 0, i], vertex[o, 1, i], vertex[o, 2, i], vertex[o, 3, i]
+            u, v, m, pdg = px / p, py / p, masses[j], pdgs[j]
+            a, b, _, _ = uniforms4(seed, events[i], STREAM_FLIGHT, k)
+            fly = _flight(pdg, p, a, flight)
+            first = 0
+            while first < planes.z.size and planes.z[first] <= z:
+                first += 1
+            if first == planes.z.size:
+                continue
+            x0, y0, z0 = x, y, z
+            s = segment(field, z, planes.z[first])
+            un, vn, dx, dy, path = propagate(u, v, KICK * charges[j] / p, s)
+            if path < fly:
+                x, y, u, v, fly = x + dx, y + dy, un, vn, fly - path
+                t += path * np.sqrt(p * p + m * m) / (p * LIGHT)
+            else:
+                who = (seed, events[i], i, k, charges[j], 0, pdg)
+                pdg, track, alive = _decay_on_the_way(
+                    who, s, z, (x, y, u, v, p, m, t, fly), flight, field, secondary, counts
+                )
+                if not alive:
+                    continue
+                x, y, u, v, p, m, t, fly = track
+            stop = _stopped(x0, y0, z0, x, y, z1, planes) if first == 0 else 0
+            if stop > 0:
+                lav[0, counts[1]], lav[1, counts[1]] = i, stop
+                counts[1] += 1
+            if stop != 0:
+                continue
+            n = counts[0]
+            counts[0] += 1
+            ids[0, n], ids[1, n], ids[2, n], ids[3, n], ids[4, n] = i, k, pdg, charges[j], first
+            state[X, n], state[Y, n], state[U, n], state[V, n] = x, y, u, v
+            state[P, n], state[T, n], state[FLY, n], state[LOSS, n] = p, t, fly, b
+
+
+@kernel
+def _follow(
+    seed: int, number: Any, planes: Planes, flight: Flight, field: FieldMap, state: Any, ids: Any, normals: Any,
+    x_out: Any, y_out: Any, u_out: Any, v_out: Any, kind: Any, p_out: Any, ring: Any, last: Any,
+    lav: Any, secondary: Any, counts: Any,
+) -> None:  # fmt: skip
+    """Second pass: plane by plane from STRAW 1 to the end of the detector."""
+    n_planes = planes.z.size
+    for n in range(number.size):
+        event, slot, pdg, charge, first = ids[0, n], ids[1, n], ids[2, n], ids[3, n], ids[4, n]
+        x, y, u, v = state[X, n], state[Y, n], state[U, n], state[V, n]
+        p, t, fly, loss = state[P, n], state[T, n], state[FLY, n], state[LOSS, n]
+        m = _mass(pdg, flight)
+        begin = 0  # the first measuring plane from plane `first` on
+        for k in range(first):
+            begin = max(begin, planes.slot[k] + 1)
+        ids[4, n] = begin
+        last[n] = begin
+        kind[0, n], p_out[0, n] = pdg, p
+        for k in range(first, n_planes):
+            if k > first:
+                row = planes.segments[k]
+                s = Segment(row[0], row[1], row[2], row[3], row[4], row[5], row[6])
+                un, vn, dx, dy, path = propagate(u, v, KICK * charge / p, s)
+                if path < fly:
+                    x, y, u, v, fly = x + dx, y + dy, un, vn, fly - path
+                    t += path * np.sqrt(p * p + m * m) / (p * LIGHT)
+                else:
+                    who = (seed, number[n], event, slot, charge, k, pdg)
+                    pdg, track, alive = _decay_on_the_way(
+                        who, s, planes.z[k - 1], (x, y, u, v, p, m, t, fly), flight, field, secondary, counts
+                    )
+                    if not alive:
+                        break
+                    x, y, u, v, p, m, t, fly = track
+            r2 = x * x + y * y
+            if r2 > planes.tube[k] ** 2:
+                break
+            if planes.station[k] > 0 and planes.annulus_in[k] ** 2 < r2 < planes.annulus_out[k] ** 2:
+                lav[0, counts[1]], lav[1, counts[1]] = event, planes.station[k]
+                counts[1] += 1
+                break
+            place = planes.slot[k]
+            if place >= 0:
+                x_out[place, n], y_out[place, n] = x, y
+                last[n] = place + 1
+                if place <= STRAW4:
+                    u_out[place, n], v_out[place, n] = u, v
+                elif place == RICH_FRONT:
+                    kind[1, n], p_out[1, n] = pdg, p
+                    ring[0, n], ring[1, n] = u, v
+                elif place == LKR:
+                    kind[2, n], p_out[2, n] = pdg, p
+                elif place == HASC:
+                    break
+            if abs(pdg) == 211 and loss < planes.lost[k]:
+                break
+            if planes.scatterer[k] >= 0:
+                g = 2 * planes.scatterer[k]
+                theta = planes.theta0[k] * np.sqrt(p * p + m * m) / (p * p)
+                u += theta * normals[g, n]
+                v += theta * normals[g + 1, n]
+            u += charge * planes.kick[k] / p
+
+
+@formula
+def _mass(pdg: int, flight: Flight) -> float:
+    a = abs(pdg)
+    if a == 211:
+        return flight.pion_mass
+    return flight.muon_mass if a == 13 else flight.electron_mass
