@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "Provenance", "SampleError"]
+__all__ = ["FORMAT", "FORMAT_VERSION", "Provenance", "SampleError", "first_line"]
 
 FORMAT = "na62sim-sample"
 FORMAT_VERSION = 1
@@ -16,6 +17,13 @@ FORMAT_VERSION = 1
 
 class SampleError(ValueError):
     """A sample file cannot be read or written; the message is one line that names the file."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error message, without the library's appendix."""
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _now() -> str:

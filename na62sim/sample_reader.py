@@ -13,8 +13,8 @@ import h5py  # type: ignore[import-untyped]
 import numpy as np
 
 from na62sim.content_hash import RUN_EVENTS, ContentHash
-from na62sim.provenance import FORMAT, FORMAT_VERSION, Provenance, SampleError
-from na62sim.sample_writer import LIBVER, first_line
+from na62sim.provenance import FORMAT, FORMAT_VERSION, Provenance, SampleError, first_line
+from na62sim.sample_writer import LIBVER
 from na62sim.table import Array, Field, Source, Table
 
 __all__ = ["FileGroups"]

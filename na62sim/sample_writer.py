@@ -15,7 +15,7 @@ import h5py  # type: ignore[import-untyped]
 import numpy as np
 
 from na62sim.content_hash import RUN_EVENTS, ContentHash, check_events
-from na62sim.provenance import FORMAT, FORMAT_VERSION, Provenance, SampleError
+from na62sim.provenance import FORMAT, FORMAT_VERSION, Provenance, SampleError, first_line
 from na62sim.table import Array, Field, Table
 
 __all__ = ["CHUNK_BYTES", "LIBVER", "Compression", "SampleWriter"]
@@ -36,13 +36,6 @@ _FILTERS: dict[str, dict[str, Any]] = {
     "lzf": {"compression": "lzf", "shuffle": True},
     "gzip": {"compression": "gzip", "compression_opts": 1, "shuffle": True},
 }
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error message, without the library's appendix."""
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno)
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 class _ColumnWriter:

@@ -178,18 +178,15 @@ class Table:
         return name in self._fields
 
     def __getitem__(self, name: str) -> Array:
-        column = self._columns.get(name)
-        if column is None:
-            if name not in self._fields:
-                raise KeyError(f"no column {name!r}{_suggest(name, self._fields)}")
-            column = self._columns[name] = self._pending[name].read()
-        return column
+        if name not in self._fields:
+            raise KeyError(f"no column {name!r}{_suggest(name, self._fields)}")
+        if name not in self._columns:
+            self._columns[name] = self._pending[name].read()
+        return self._columns[name]
 
     def __repr__(self) -> str:
-        rows = f"{self._n_rows} rows"
-        if self._offsets is not None:
-            rows += f" in {self.n_events} events"
-        return f"Table({rows}: {', '.join(self._fields)})"
+        events = "" if self._offsets is None else f" in {self.n_events} events"
+        return f"Table({self._n_rows} rows{events}: {', '.join(self._fields)})"
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -198,7 +195,7 @@ class Table:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the columns, in order."""
+        """The names of the columns."""
         return tuple(self._fields)
 
     @property
@@ -241,11 +238,9 @@ class Table:
                 pending[name] = _Pending(column, 0, self._n_rows, index)
                 continue
             source, start, stop, old = self._pending[name]
-            new = index if old is None else composed.get(id(old))
-            if new is None:
-                assert old is not None
-                new = composed[id(old)] = old[index]
-            pending[name] = _Pending(source, start, stop, new)
+            if old is not None and id(old) not in composed:
+                composed[id(old)] = old[index]
+            pending[name] = _Pending(source, start, stop, index if old is None else composed[id(old)])
         return self._make(self._fields, {}, pending, len(index), None)
 
     def slice_events(self, i0: int, i1: int) -> Table:
@@ -254,8 +249,7 @@ class Table:
             raise IndexError(f"events {i0} to {i1} of a table of {self.n_events} events")
         offsets, a, b = self._offsets, i0, i1
         if offsets is not None:
-            a, b = int(offsets[i0]), int(offsets[i1])
-            offsets = offsets[i0 : i1 + 1] - a
+            a, b, offsets = int(offsets[i0]), int(offsets[i1]), offsets[i0 : i1 + 1] - offsets[i0]
         columns = {name: column[a:b] for name, column in self._columns.items()}
         pending = {
             name: _Pending(p.source, p.start + a, p.start + b, None)
@@ -274,9 +268,8 @@ class Table:
                 raise ValueError(f"column {name!r} exists already")
             if len(added) != self._n_rows:
                 raise ValueError(f"column {name!r} has {len(added)} rows, the table {self._n_rows}")
-        fields_all = {**self._fields, **added._fields}
-        columns_all = {**self._columns, **added._columns}
-        return self._make(fields_all, columns_all, self._pending, self._n_rows, self._offsets)
+        both = {**self._fields, **added._fields}, {**self._columns, **added._columns}
+        return self._make(*both, self._pending, self._n_rows, self._offsets)
 
     @staticmethod
     def concatenate(tables: Sequence[Table]) -> Table:
@@ -302,7 +295,6 @@ class Table:
 
 
 def _suggest(name: str, known: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
+    if close := difflib.get_close_matches(name, known, n=1):
         return f"; did you mean {close[0]!r}?"
     return f"; there are {', '.join(known)}" if known else ""
