@@ -202,6 +202,8 @@ class Muv12(Block):
     stochastic: NonNegative
     noise_GeV: NonNegative
     constant: NonNegative
+    muv1_share: Probability
+    mip_energy_GeV: Positive
 
 
 class IronWall(Block):

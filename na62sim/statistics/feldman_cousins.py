@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from na62sim.statistics.counting import CountModel, FloatArray
 
@@ -29,47 +28,58 @@ def _best(model: CountModel, size: int) -> FloatArray:
     return np.asarray(model.pmf(signals, size).max(axis=0))
 
 
-def _accepted(
-    observed: int, signals: FloatArray, size: int, model: CountModel, cl: float
-) -> NDArray[np.bool_]:
-    """Return for each signal whether `observed` lies in its acceptance region.
+def _ranked_before(
+    observed: int, signals: FloatArray, size: int, model: CountModel
+) -> tuple[FloatArray, FloatArray]:
+    """Return the probability of the counts that rank before `observed`, and its largest slope.
 
-    Counts enter the region by falling likelihood ratio until it holds `cl`; so `observed` is in
-    if those that rank before it hold less than `cl`.
+    Counts enter the acceptance region by falling likelihood ratio until it holds the confidence
+    level; so `observed` is in if those that rank before it hold less than that. They are a run
+    of neighbours a … z, so dP/ds = P(a − 1) − P(z) for a Poisson.
     """
     probability = model.pmf(signals, size)
     ratio = probability / np.maximum(_best(model, size), 1e-300)
     # Equal ratios may differ by rounding, and must not rank before each other.
     before = ratio > ratio[:, [observed]] * (1.0 + 1e-10)
-    return np.asarray(np.where(before, probability, 0.0).sum(axis=1) < cl)
+    rows = np.arange(signals.size)
+    first = np.maximum(before.argmax(axis=1) - 1, 0)
+    last = size - 1 - before[:, ::-1].argmax(axis=1)
+    slope = np.maximum(probability[rows, first], probability[rows, last])
+    return np.where(before, probability, 0.0).sum(axis=1), slope
 
 
 def _edge(observed: int, model: CountModel, cl: float, direction: int) -> float:
     """Return the outermost accepted signal above (+1) or below (−1) the best fit."""
     start = max(observed - model.background, 0.0)
-    points = 0.01 * np.sqrt(observed + 1.0) * np.arange(600)
-    size = model.size_for(max(start + points[-1], observed))
+    step = 0.01 * np.sqrt(observed + 1.0)
+    count = 600
     while True:
-        signals = start + direction * points
-        signals = signals[signals >= 0.0]
-        accepted = np.flatnonzero(_accepted(observed, signals, size, model, cl))
-        if accepted.size == 0:
+        signals = start + direction * step * np.arange(count)
+        if direction < 0 and signals[-1] <= 0.0:
+            signals = np.append(signals[signals > 0.0], 0.0)
+        size = model.size_for(max(signals[0], signals[-1], observed))
+        before, slope = _ranked_before(observed, signals, size, model)
+        # Going outwards the probability falls at most by its slope, but jumps upwards: so an
+        # accepted island narrower than a cell hides only where it is close to the level.
+        near = before < cl + 2.0 * step * slope
+        if not near[-1] or signals[-1] == 0.0:
+            break
+        count *= 2
+    if before[-1] < cl:
+        return 0.0
+    accepted = np.flatnonzero(before < cl)
+    cells = np.flatnonzero(near[:-1])
+    cells = cells[cells >= (accepted[-1] if accepted.size else 0)]
+    fine = np.linspace(signals[cells], signals[cells + 1], 32, endpoint=False).T.ravel()
+    for width in (step / 32.0, step / 1024.0, 0.0):
+        inside = fine[_ranked_before(observed, fine, size, model)[0] < cl] if fine.size else fine
+        if inside.size == 0:
             raise ValueError(
                 f"observed = {observed} has no chance with background = {model.background:.10g}"
             )
-        last = int(accepted[-1])
-        if last + 1 < signals.size:
-            break
-        if direction < 0 and signals.size < points.size:
-            return 0.0
-        points = np.concatenate([points, points[-1] + points[1] + points])
-        size = model.size_for(max(start + points[-1], observed))
-    inside, outside = signals[last], signals[last + 1]
-    for _ in range(3):  # each pass narrows the cell 32 times
-        signals = np.linspace(inside, outside, 33)
-        last = int(np.flatnonzero(_accepted(observed, signals[:-1], size, model, cl))[-1])
-        inside, outside = signals[last], signals[last + 1]
-    return float(inside)
+        edge = float(inside[-1])
+        fine = np.maximum(edge + direction * width * np.arange(32) / 32.0, 0.0)
+    return edge
 
 
 def _upper_end(observed: int, model: CountModel, cl: float) -> float:
@@ -86,15 +96,11 @@ def _upper_end(observed: int, model: CountModel, cl: float) -> float:
         if ends[i] <= ends[i - 1] or ends[i] + _BACKGROUND_STEP < highest:
             continue
         low, high, top = backgrounds[i - 1], backgrounds[i], ends[i]
-        size = model.size_for(top + 1.0)
         for _ in range(12):
             middle = 0.5 * (low + high)
-            # The tooth begins as an island of no width: search finely, just above its last end.
-            signals = top + np.linspace(0.0, _BACKGROUND_STEP, 401)
-            shifted = replace(model, background=float(middle))
-            accepted = _accepted(observed, signals, size, shifted, cl)
-            if accepted.any():
-                high, top = middle, float(signals[accepted][-1])
+            end = raw(float(middle))
+            if end >= top:
+                high, top = middle, end
             else:
                 low = middle
         highest = max(highest, top)

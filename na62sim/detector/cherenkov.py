@@ -1,0 +1,158 @@
+"""KTAG and RICH responses: sectors that see the kaon, and rings of tracks above threshold."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from hepunits import mm, ns
+from scipy.optimize import brentq
+from scipy.stats import binom
+
+from na62sim.detector.planes import RICH_BACK
+from na62sim.detector.transport import Crossings
+from na62sim.elementary import exp
+from na62sim.generators.generate import Truth
+from na62sim.geometry import Detector
+from na62sim.kernel import kernel
+from na62sim.rng import STREAM_BEAM_DETECTORS, STREAM_RICH, fill_normals, fill_uniforms
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class RichArrays(NamedTuple):
+    """RICH numbers for the kernel (mm, MeV, ns)."""
+
+    focal: float
+    angle2: float  # square of the largest Cherenkov angle
+    electron_radius: float
+    electron_hits: float
+    hit_sigma: float
+    time_sigma: float
+    pion_like: float  # probability that a pion's ring passes the likelihood
+    muon_like: float  # probability that a muon's does, beyond the Gaussian overlap
+    radius_min: float
+    radius_max: float
+    x_front: float
+    x_back: float
+
+
+def rich_arrays(detector: Detector) -> RichArrays:
+    """RICH numbers of a detector."""
+    rich = detector.rich
+    return RichArrays(
+        focal=rich.focal_length_mm * mm,
+        angle2=(rich.electron_ring_radius_mm / rich.focal_length_mm) ** 2,
+        electron_radius=rich.electron_ring_radius_mm * mm,
+        electron_hits=rich.electron_ring_hits,
+        hit_sigma=rich.hit_resolution_mm * mm,
+        time_sigma=rich.time_resolution_ns * ns,
+        pion_like=rich.ring_efficiency,
+        muon_like=rich.muon_misid_tail,
+        radius_min=rich.radius_min_mm * mm,
+        radius_max=rich.radius_max_mm * mm,
+        x_front=rich.hole_x_front_mm * mm,
+        x_back=rich.hole_x_back_mm * mm,
+    )
+
+
+def ktag_sector_table(detector: Detector) -> FloatArray:
+    """Cumulative probability of 0, 1, ... sectors, from the published probability of at least the minimum.
+
+    Sectors are taken as independent and equal; their efficiency follows from the published number.
+    """
+    ktag = detector.ktag
+    n, k = ktag.n_sectors, ktag.min_sectors
+    if ktag.efficiency in (0.0, 1.0):
+        return np.asarray(binom.cdf(np.arange(n + 1), n, ktag.efficiency))
+    single = brentq(lambda e: binom.sf(k - 1, n, e) - ktag.efficiency, 1e-9, 1.0 - 1e-12)
+    return np.asarray(binom.cdf(np.arange(n + 1), n, single))
+
+
+def ktag_hits(seed: int, truth: Truth, table: FloatArray, time_sigma: float) -> dict[str, Any]:
+    """One row per event: n_sectors and time (ns) of the kaon at KTAG, given at GTK3."""
+    n = len(truth.events)
+    group = np.zeros(n, dtype=np.int64)
+    raw = np.empty((4, n), dtype=np.uint64)
+    u = np.empty((4, n))
+    g = np.empty((2, n), dtype=np.float32)
+    fill_uniforms(np.uint64(seed), STREAM_BEAM_DETECTORS, group, truth.events, raw, u)
+    fill_normals(np.uint64(seed), STREAM_BEAM_DETECTORS, group + 1, truth.events, raw, g)
+    sectors = np.searchsorted(table, u[0], side="right").astype(np.uint8)
+    return {"n_sectors": sectors, "time": (time_sigma * g[0]).astype(np.float32), "uniform": u}
+
+
+def rich_hits(seed: int, truth: Truth, tracks: Crossings, rich: RichArrays) -> dict[str, Any]:
+    """Rings: event, radius, x, y (centre in the focal plane, mm), n_hits, time (ns), pion_like (0 or 1)."""
+    rows = len(tracks.event)
+    number = truth.events[tracks.event]
+    raw = np.empty((4, rows), dtype=np.uint64)
+    u = np.empty((4, rows))
+    g = np.empty((4, rows), dtype=np.float32)
+    fill_uniforms(np.uint64(seed), STREAM_RICH, tracks.slot * 4, number, raw, u)
+    fill_normals(np.uint64(seed), STREAM_RICH, tracks.slot * 4 + 1, number, raw, g)
+    event = np.empty(rows, dtype=np.int64)
+    ring = np.empty((4, rows), dtype=np.float32)
+    hits, flag = np.empty(rows, dtype=np.uint8), np.empty(rows, dtype=np.uint8)
+    n = _rich(
+        tracks.event, tracks.last, tracks.x, tracks.y, tracks.pdg, tracks.p, tracks.ring_u, tracks.ring_v,
+        tracks.time, rich, u, g, event, ring, hits, flag,
+    )  # fmt: skip
+    return {
+        "event": event[:n], "radius": ring[0, :n], "x": ring[1, :n], "y": ring[2, :n], "time": ring[3, :n],
+        "n_hits": hits[:n], "pion_like": flag[:n],
+    }  # fmt: skip
+
+
+@kernel
+def _rich(
+    event_in: Any, last: Any, x: Any, y: Any, pdg: Any, p: Any, ring_u: Any, ring_v: Any, t: Any,
+    rich: RichArrays, u: Any, g: Any, event: Any, ring: Any, hits: Any, flag: Any,
+) -> int:  # fmt: skip
+    k = 0
+    for n in range(event_in.size):
+        if last[n] <= RICH_BACK or p[1, n] <= 0.0:
+            continue
+        front = (x[RICH_BACK - 1, n] - rich.x_front) ** 2 + y[RICH_BACK - 1, n] ** 2
+        back = (x[RICH_BACK, n] - rich.x_back) ** 2 + y[RICH_BACK, n] ** 2
+        if front < rich.radius_min**2 or back < rich.radius_min**2 or back > rich.radius_max**2:
+            continue
+        kind = abs(pdg[1, n])
+        m = 139.57039 if kind == 211 else (105.6583755 if kind == 13 else 0.51099895)
+        angle2 = rich.angle2 - (m / p[1, n]) ** 2
+        if angle2 <= 0.0:
+            continue
+        radius = rich.focal * np.sqrt(angle2)
+        mean = rich.electron_hits * (radius / rich.electron_radius) ** 2
+        # Poisson by inversion: the mean is at most 13
+        count, term = 0, exp(-mean)
+        total = term
+        while u[0, n] > total and count < 60:
+            count += 1
+            term *= mean / count
+            total += term
+        if count < 1:
+            continue
+        sigma = rich.hit_sigma / np.sqrt(count - 3.0) if count > 3 else 10.0 * rich.hit_sigma
+        center = rich.hit_sigma * np.sqrt(2.0 / count)
+        w = rich.focal / np.sqrt(1.0 - ring_u[n] * ring_u[n] - ring_v[n] * ring_v[n])
+        event[k] = event_in[n]
+        ring[0, k] = abs(radius + sigma * g[0, n])
+        ring[1, k] = w * ring_u[n] + center * g[1, n]
+        ring[2, k] = w * ring_v[n] + center * g[2, n]
+        ring[3, k] = t[n] + rich.time_sigma * g[3, n]
+        hits[k] = count
+        # the likelihood, the ring-track match and the tails of real rings are not simulated: dice
+        if kind == 211:
+            flag[k] = 1 if u[1, n] < rich.pion_like else 0
+        elif kind == 13:
+            gaussian = ring[0, k] < rich.focal * np.sqrt(max(rich.angle2 - (125.0 / p[1, n]) ** 2, 0.0))
+            flag[k] = 1 if (gaussian and u[1, n] < rich.pion_like) or u[1, n] > 1.0 - rich.muon_like else 0
+            if u[1, n] > 1.0 - rich.muon_like:  # a tail: the ring looks like a pion's
+                pion2 = rich.angle2 - (139.57039 / p[1, n]) ** 2
+                ring[0, k] = rich.focal * np.sqrt(max(pion2, 0.0))
+        else:
+            flag[k] = 0
+        k += 1
+    return k

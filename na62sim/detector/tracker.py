@@ -1,0 +1,211 @@
+"""GTK and STRAW responses: the beam kaon measured at GTK3, and straw hits per view of each chamber."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from hepunits import GeV, m, mm, ns, um
+
+from na62sim.detector.transport import Crossings
+from na62sim.elementary import log, normal_pair
+from na62sim.generators.beam import BeamArrays
+from na62sim.generators.generate import Truth
+from na62sim.generators.sampling import quantile
+from na62sim.geometry import Detector
+from na62sim.kernel import kernel
+from na62sim.rng import (
+    STREAM_GTK,
+    STREAM_STRAW_EFFICIENCY,
+    STREAM_STRAW_POSITION,
+    fill_normals,
+    fill_uniforms,
+    uniforms4,
+    words,
+)
+
+FloatArray = npt.NDArray[np.float64]
+VIEWS = 4  # U, V, X, Y
+_TIME_SPREAD = 2.0  # four chamber times average to the track's time resolution
+# x and y of a chamber each come from two views' worth of information: s(view) = sqrt(2) s(chamber)
+VIEW_OVER_CHAMBER = float(np.sqrt(2.0))
+
+
+class StrawArrays(NamedTuple):
+    """STRAW geometry and response for the kernels (mm)."""
+
+    z: FloatArray  # (4,) chamber planes
+    offset: FloatArray  # (4,) view planes about the chamber's
+    cosine: FloatArray  # (4,) measured coordinate w = x cosine + y sine
+    sine: FloatArray
+    hole: FloatArray  # (4, 4) centre of the gap in w, per chamber and view
+    half_gap: float
+    half_length: float
+    sigma: float  # of one view
+    efficiency: float  # of one view
+    quality: float  # probability that all four chambers are usable
+    time_sigma: float  # ns, of a chamber
+    tail_fraction: float
+    tail_scale: float
+
+
+def straw_arrays(detector: Detector) -> StrawArrays:
+    """STRAW numbers of a detector."""
+    straw = detector.straw
+    r = np.sqrt(0.5)
+    cosine, sine = np.array([r, r, 1.0, 0.0]), np.array([-r, r, 0.0, 1.0])  # u = (x - y)/sqrt 2, v = (x + y)/sqrt 2
+    return StrawArrays(
+        z=np.array(straw.chamber_z_m) * m,
+        offset=np.array(straw.view_offset_mm) * mm,
+        cosine=cosine,
+        sine=sine,
+        hole=np.outer(np.array(straw.hole_x_mm) * mm, cosine),
+        half_gap=straw.hole_half_size_mm * mm,
+        half_length=straw.active_half_length_mm * mm,
+        sigma=VIEW_OVER_CHAMBER * straw.chamber_resolution_um * um,
+        efficiency=straw.view_efficiency,
+        quality=straw.quality_efficiency,
+        time_sigma=_TIME_SPREAD * straw.time_resolution_ns * ns,
+        tail_fraction=straw.tail_fraction,
+        tail_scale=straw.tail_scale,
+    )
+
+
+def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays) -> dict[str, Any]:
+    """Straw hits of all tracks: event (index in the chunk), chamber, view, position (mm), time (ns)."""
+    rows = len(tracks.event)
+    number = truth.events[tracks.event]
+    normals = np.empty((20, rows), dtype=np.float32)
+    raw = np.empty((4, rows), dtype=np.uint64)
+    fill_normals(np.uint64(seed), STREAM_STRAW_POSITION, tracks.slot * 4, number, raw, normals)
+    cap = 16 * rows
+    event = np.empty(cap, dtype=np.int64)
+    chamber, view = np.empty(cap, dtype=np.uint8), np.empty(cap, dtype=np.uint8)
+    position, time = np.empty(cap, dtype=np.float32), np.empty(cap, dtype=np.float32)
+    n = _straw(
+        np.uint64(seed), number, tracks.slot, tracks.event, tracks.first, tracks.last, tracks.x, tracks.y,
+        tracks.u, tracks.v, tracks.time, straw, normals, event, chamber, view, position, time,
+    )  # fmt: skip
+    return {"event": event[:n], "chamber": chamber[:n], "view": view[:n], "position": position[:n], "time": time[:n]}
+
+
+@kernel
+def _straw(
+    seed: int, number: Any, slot: Any, event_in: Any, first: Any, last: Any, x: Any, y: Any, u: Any, v: Any, t: Any,
+    straw: StrawArrays, g: Any, event: Any, chamber: Any, view: Any, position: Any, time: Any,
+) -> int:  # fmt: skip
+    k = 0
+    log_efficiency = log(straw.efficiency) if straw.efficiency < 1.0 else -1e-30
+    for n in range(number.size):
+        if first[n] > 3 or last[n] < 1:
+            continue
+        a, b, c, d = uniforms4(seed, number[n], STREAM_STRAW_EFFICIENCY, slot[n] * 4)
+        # the next view without a hit is geometrically distributed: one draw serves many views
+        miss = np.int64(log(1.0 - a) / log_efficiency) if a > 0.0 else 0
+        dead = -1
+        if c >= straw.quality:
+            dead = np.int64(4.0 * (c - straw.quality) / (1.0 - straw.quality))
+        sigma = straw.sigma * (straw.tail_scale if d < straw.tail_fraction else 1.0)
+        for ch in range(first[n], min(last[n], 4)):
+            inverse = 1.0 / np.sqrt(1.0 - u[ch, n] * u[ch, n] - v[ch, n] * v[ch, n])
+            sx, sy = u[ch, n] * inverse, v[ch, n] * inverse
+            for w in range(VIEWS):
+                here = miss == 0
+                miss -= 1
+                if here:
+                    b = b * 1048576.0 - np.floor(b * 1048576.0)  # the lower bits of the draw: misses are rare
+                    miss = np.int64(log(1.0 - b) / log_efficiency)
+                    continue
+                if ch == dead:
+                    continue
+                px, py = x[ch, n] + sx * straw.offset[w], y[ch, n] + sy * straw.offset[w]
+                q = px * straw.cosine[w] + py * straw.sine[w]
+                along = py * straw.cosine[w] - px * straw.sine[w]
+                if abs(q) > straw.half_length or abs(along) > straw.half_length:
+                    continue
+                if abs(q - straw.hole[ch, w]) < straw.half_gap:
+                    continue
+                event[k], chamber[k], view[k] = event_in[n], ch, w
+                position[k] = q + sigma * g[4 * ch + w, n]
+                time[k] = t[n] + straw.time_sigma * g[16 + ch, n]
+                k += 1
+    return k
+
+
+class GtkArrays(NamedTuple):
+    """GTK response for the kernel (MeV, mm, rad, ns)."""
+
+    momentum: float
+    angle: float
+    position: float
+    time: float
+    missing: float
+    wrong: float
+    associated: float
+
+
+def gtk_arrays(detector: Detector, intensity: float) -> GtkArrays:
+    """GTK numbers at an instantaneous beam intensity (MHz).
+
+    The published association efficiency holds the missing tracks and the CDA cut; what is left of it once
+    those two are simulated is thrown as dice.
+    """
+    gtk = detector.gtk
+    rest = gtk.association_efficiency / (gtk.cda_efficiency * (1.0 - gtk.missing_probability))
+    return GtkArrays(
+        momentum=gtk.momentum_resolution_GeV * GeV,
+        angle=gtk.angle_resolution_urad * 1e-6,
+        position=gtk.position_resolution_mm * mm,
+        time=gtk.time_resolution_ns * ns,
+        missing=gtk.missing_probability,
+        wrong=min(gtk.wrong_track_probability * intensity / gtk.wrong_track_intensity_MHz, 1.0),
+        associated=min(rest, 1.0),
+    )
+
+
+def gtk_hits(seed: int, truth: Truth, beam: BeamArrays, gtk: GtkArrays) -> dict[str, Any]:
+    """The beam track measured at GTK3: p (MeV), dxdz, dydz, x, y (mm), time (ns), associated (0 or 1)."""
+    n = len(truth.events)
+    group = np.zeros(n, dtype=np.int64)
+    raw = np.empty((4, n), dtype=np.uint64)
+    g = np.empty((6, n), dtype=np.float32)
+    u = np.empty((4, n))
+    fill_normals(np.uint64(seed), STREAM_GTK, group, truth.events, raw, g)
+    fill_uniforms(np.uint64(seed), STREAM_GTK, group + 1, truth.events, raw, u)
+    event, flag = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.uint8)
+    out = np.empty((6, n), dtype=np.float64)
+    k = _gtk(np.uint64(seed), truth.events, truth.gtk, beam, gtk, u, g, event, out, flag)
+    names = ("p", "dxdz", "dydz", "x", "y", "time")
+    return {"event": event[:k], "associated": flag[:k], **{name: out[j, :k] for j, name in enumerate(names)}}
+
+
+@kernel
+def _gtk(
+    seed: int, number: Any, kaon: Any, beam: BeamArrays, gtk: GtkArrays, u: Any, g: Any, event: Any, out: Any, flag: Any
+) -> int:
+    k = 0
+    for i in range(number.size):
+        if u[0, i] < gtk.missing:
+            continue
+        x, y, tx, ty, p, t = kaon[0, i], kaon[1, i], kaon[2, i], kaon[3, i], kaon[4, i], 0.0
+        if u[1, i] < gtk.wrong:  # another beam particle within the coincidence window is taken for the kaon
+            a, b, c, _ = uniforms4(seed, number[i], STREAM_GTK, 2)
+            x, y = quantile(beam.x_table, a), quantile(beam.y_table, b)
+            t = c - 0.5
+            w = words(seed, number[i], STREAM_GTK, 3)
+            g0, g1 = normal_pair(np.uint32(w[0] >> np.uint64(32)), np.uint32(w[0]))
+            g2, _ = normal_pair(np.uint32(w[1] >> np.uint64(32)), np.uint32(w[1]))
+            p = beam.momentum * (1.0 + beam.spread * g0)
+            tx = beam.slope_x + beam.divergence * g1
+            ty = beam.slope_y + beam.divergence * g2
+        event[k] = i
+        out[0, k] = p + gtk.momentum * g[0, i]
+        out[1, k] = tx + gtk.angle * g[1, i]
+        out[2, k] = ty + gtk.angle * g[2, i]
+        out[3, k] = x + gtk.position * g[3, i]
+        out[4, k] = y + gtk.position * g[4, i]
+        out[5, k] = t + gtk.time * g[5, i]
+        flag[k] = 1 if u[2, i] < gtk.associated else 0
+        k += 1
+    return k
