@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -26,6 +26,7 @@ def test_clopper_pearson_reference_values():
     assert most.value == 0.95
 
 
+@settings(deadline=None)
 @given(data=st.data(), generated=st.integers(1, 5000), cl=st.sampled_from([0.6827, 0.9, 0.95]))
 def test_clopper_pearson_tails_are_binomial(data, generated, cl):
     """At each end the observation is the edge of a tail of (1 − cl)/2."""
@@ -65,6 +66,7 @@ def test_equal_weights_are_counts():
     assert (interval.low, interval.high) == pytest.approx((0.91759, 0.97143), abs=1e-5)
 
 
+@settings(deadline=None)
 @given(scale=st.floats(1e-12, 1e12), seed=st.integers(0, 1000))
 def test_scale_of_the_weights_does_not_matter(scale, seed):
     weights = np.random.default_rng(seed).exponential(size=50)
@@ -129,6 +131,7 @@ def test_garwood_against_the_usual_table(count, down, up):
     assert interval.high - count == pytest.approx(up, abs=6e-4)
 
 
+@settings(deadline=None)
 @given(count=st.integers(0, 2000), cl=st.floats(0.1, 0.999))
 def test_garwood_tails_are_poisson(count, cl):
     interval = garwood(count, cl)

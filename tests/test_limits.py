@@ -41,6 +41,7 @@ def test_cls_reference_values(observed, background, limit):
     assert result.lower_limit == 0.0
 
 
+@settings(deadline=None)
 @given(
     observed=st.integers(0, 60),
     background=st.floats(0.0, 60.0),
@@ -114,6 +115,19 @@ def test_feldman_cousins_with_nothing_observed(background, limit):
     """First column of Table IV: the teeth at b = 2.33 and 4.36 decide the limits at 2 and 4."""
     obtained = upper_limit(0, background, method="fc").upper_limit
     assert obtained == pytest.approx(limit, abs=0.01)
+
+
+def test_feldman_cousins_finds_the_tip_of_a_tooth():
+    """At its tip, b = 2.326, a tooth is an island of signals 0.01 wide around 1.26."""
+    signal, background = 1.262, 2.3275
+    counts = np.arange(60)
+    probability = stats.poisson.pmf(counts, signal + background)
+    ratio = probability / stats.poisson.pmf(counts, np.maximum(counts, background))
+    ranked_before = probability[ratio > ratio[0]].sum()
+    assert (
+        ranked_before < LEVEL
+    )  # so 0 is in the region of 1.262, and limits for b ≤ 2.3275 hold it
+    assert upper_limit(0, 2.0, method="fc").upper_limit >= signal
 
 
 def test_feldman_cousins_with_errors_is_the_ordered_construction():
@@ -201,6 +215,7 @@ def test_printing():
     assert str(upper_limit(4, 0.0, method="fc")).startswith("> 1.47 and < 8.6 at 90 % CL (fc)")
 
 
+@settings(deadline=None)
 @given(
     observed=st.integers(0, 30),
     background=st.floats(0.01, 30.0),
@@ -228,10 +243,10 @@ def test_limits_move_the_right_way(observed, background, more, error, method):
     cl=st.sampled_from([0.6827, 0.9, 0.95]),
 )
 def test_feldman_cousins_moves_the_right_way(observed, background, more, cl):
-    """The upper end never rises with b by more than the 1e-3 to which teeth are searched."""
+    """The upper end never rises with b, to the 1e-4 to which the teeth are searched."""
     limit = upper_limit(observed, background, method="fc", cl=cl)
     above = upper_limit(observed, background + more, method="fc", cl=cl)
-    assert above.upper_limit <= limit.upper_limit + 1e-3
+    assert above.upper_limit <= limit.upper_limit + 1e-4
     next_count = upper_limit(observed + 1, background, method="fc", cl=cl)
     assert next_count.upper_limit > limit.upper_limit
     assert next_count.lower_limit >= limit.lower_limit
