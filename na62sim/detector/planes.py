@@ -20,7 +20,7 @@ IntArray = npt.NDArray[np.int64]
 STRAW1, STRAW2, STRAW3, STRAW4, RICH_FRONT, RICH_BACK, NEWCHOD, CHOD, LKR, MUV1, MUV2, MUV3, HASC = range(13)
 N_SLOTS = 13
 NONE = -1
-NORMALS = 24  # two per scatterer, rounded up to whole draw groups
+NORMALS = 20  # two per scatterer
 
 
 class Planes(NamedTuple):

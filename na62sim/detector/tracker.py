@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from hepunits import GeV, m, mm, ns, um
+from hepunits import GeV, m, micrometer, mm, ns
 
 from na62sim.detector.transport import Crossings
 from na62sim.elementary import log, normal_pair
@@ -27,9 +27,8 @@ from na62sim.rng import (
 
 FloatArray = npt.NDArray[np.float64]
 VIEWS = 4  # U, V, X, Y
+_BLOCK = 512
 _TIME_SPREAD = 2.0  # four chamber times average to the track's time resolution
-# x and y of a chamber each come from two views' worth of information: s(view) = sqrt(2) s(chamber)
-VIEW_OVER_CHAMBER = float(np.sqrt(2.0))
 
 
 class StrawArrays(NamedTuple):
@@ -63,7 +62,7 @@ def straw_arrays(detector: Detector) -> StrawArrays:
         hole=np.outer(np.array(straw.hole_x_mm) * mm, cosine),
         half_gap=straw.hole_half_size_mm * mm,
         half_length=straw.active_half_length_mm * mm,
-        sigma=VIEW_OVER_CHAMBER * straw.chamber_resolution_um * um,
+        sigma=straw.view_over_chamber * straw.chamber_resolution_um * micrometer,
         efficiency=straw.view_efficiency,
         quality=straw.quality_efficiency,
         time_sigma=_TIME_SPREAD * straw.time_resolution_ns * ns,
@@ -76,16 +75,13 @@ def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays) -
     """Straw hits of all tracks: event (index in the chunk), chamber, view, position (mm), time (ns)."""
     rows = len(tracks.event)
     number = truth.events[tracks.event]
-    normals = np.empty((20, rows), dtype=np.float32)
-    raw = np.empty((4, rows), dtype=np.uint64)
-    fill_normals(np.uint64(seed), STREAM_STRAW_POSITION, tracks.slot * 4, number, raw, normals)
     cap = 16 * rows
     event = np.empty(cap, dtype=np.int64)
     chamber, view = np.empty(cap, dtype=np.uint8), np.empty(cap, dtype=np.uint8)
     position, time = np.empty(cap, dtype=np.float32), np.empty(cap, dtype=np.float32)
     n = _straw(
         np.uint64(seed), number, tracks.slot, tracks.event, tracks.first, tracks.last, tracks.x, tracks.y,
-        tracks.u, tracks.v, tracks.time, straw, normals, event, chamber, view, position, time,
+        tracks.u, tracks.v, tracks.time, straw, event, chamber, view, position, time,
     )  # fmt: skip
     return {"event": event[:n], "chamber": chamber[:n], "view": view[:n], "position": position[:n], "time": time[:n]}
 
@@ -93,14 +89,22 @@ def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays) -
 @kernel
 def _straw(
     seed: int, number: Any, slot: Any, event_in: Any, first: Any, last: Any, x: Any, y: Any, u: Any, v: Any, t: Any,
-    straw: StrawArrays, g: Any, event: Any, chamber: Any, view: Any, position: Any, time: Any,
+    straw: StrawArrays, event: Any, chamber: Any, view: Any, position: Any, time: Any,
 ) -> int:  # fmt: skip
     k = 0
     log_efficiency = log(straw.efficiency) if straw.efficiency < 1.0 else -1e-30
+    g, raw = np.empty((20, _BLOCK), dtype=np.float32), np.empty((4, _BLOCK), dtype=np.uint64)
+    uniform = np.empty((4, _BLOCK))
+    group = slot * 4
     for n in range(number.size):
+        g0 = n % _BLOCK
+        if g0 == 0:
+            stop = min(n + _BLOCK, number.size)
+            fill_normals(seed, STREAM_STRAW_POSITION, group[n:stop], number[n:stop], raw, g)
+            fill_uniforms(seed, STREAM_STRAW_EFFICIENCY, group[n:stop], number[n:stop], raw, uniform)
         if first[n] > 3 or last[n] < 1:
             continue
-        a, b, c, d = uniforms4(seed, number[n], STREAM_STRAW_EFFICIENCY, slot[n] * 4)
+        a, b, c, d = uniform[0, g0], uniform[1, g0], uniform[2, g0], uniform[3, g0]
         # the next view without a hit is geometrically distributed: one draw serves many views
         miss = np.int64(log(1.0 - a) / log_efficiency) if a > 0.0 else 0
         dead = -1
@@ -127,8 +131,8 @@ def _straw(
                 if abs(q - straw.hole[ch, w]) < straw.half_gap:
                     continue
                 event[k], chamber[k], view[k] = event_in[n], ch, w
-                position[k] = q + sigma * g[4 * ch + w, n]
-                time[k] = t[n] + straw.time_sigma * g[16 + ch, n]
+                position[k] = q + sigma * g[4 * ch + w, g0]
+                time[k] = t[n] + straw.time_sigma * g[16 + ch, g0]
                 k += 1
     return k
 

@@ -25,6 +25,7 @@ from na62sim.rng import STREAM_DECAY, STREAM_FLIGHT, STREAM_SCATTER, fill_normal
 
 LIGHT = 299.792458  # mm/ns
 STABLE = 1e30
+_BLOCK = 512
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
@@ -91,16 +92,13 @@ def transport_charged(seed: int, truth: Truth, planes: Planes, flight: Flight, f
         state, ids, lav, secondary, counts,
     )  # fmt: skip
     rows = int(counts[0])
-    normals = np.empty((NORMALS, rows), dtype=np.float32)
-    raw = np.empty((4, rows), dtype=np.uint64)
     number = truth.events[ids[0, :rows]]
-    fill_normals(np.uint64(seed), STREAM_SCATTER, ids[1, :rows] * 4, number, raw, normals)
     x, y = np.full((N_SLOTS, rows), np.nan), np.full((N_SLOTS, rows), np.nan)
     u, v = np.zeros((4, rows)), np.zeros((4, rows))
     kind, p = np.zeros((3, rows), dtype=np.int64), np.zeros((3, rows))
     ring, last = np.zeros((2, rows)), np.zeros(rows, dtype=np.int64)
     _follow(
-        np.uint64(seed), number, planes, flight, field, state, ids, normals, x, y, u, v, kind, p, ring, last,
+        np.uint64(seed), number, planes, flight, field, state, ids, x, y, u, v, kind, p, ring, last,
         lav, secondary, counts,
     )  # fmt: skip
     hits, born = int(counts[1]), int(counts[2])
@@ -275,13 +273,19 @@ def _reach(
 
 @kernel
 def _follow(
-    seed: int, number: Any, planes: Planes, flight: Flight, field: FieldMap, state: Any, ids: Any, normals: Any,
+    seed: int, number: Any, planes: Planes, flight: Flight, field: FieldMap, state: Any, ids: Any,
     x_out: Any, y_out: Any, u_out: Any, v_out: Any, kind: Any, p_out: Any, ring: Any, last: Any,
     lav: Any, secondary: Any, counts: Any,
 ) -> None:  # fmt: skip
     """Second pass: plane by plane from STRAW 1 to the end of the detector."""
     n_planes = planes.z.size
+    normals, raw = np.empty((NORMALS, _BLOCK), dtype=np.float32), np.empty((4, _BLOCK), dtype=np.uint64)
+    group = ids[1] * 4
     for n in range(number.size):
+        g0 = n % _BLOCK
+        if g0 == 0:  # the scattering angles of a block of tracks at a time stay in the cache
+            stop = min(n + _BLOCK, number.size)
+            fill_normals(seed, STREAM_SCATTER, group[n:stop], number[n:stop], raw, normals)
         event, slot, pdg, charge, first = ids[0, n], ids[1, n], ids[2, n], ids[3, n], ids[4, n]
         x, y, u, v = state[X, n], state[Y, n], state[U, n], state[V, n]
         p, t, fly, loss = state[P, n], state[T, n], state[FLY, n], state[LOSS, n]
@@ -292,14 +296,16 @@ def _follow(
         ids[4, n] = begin
         last[n] = begin
         kind[0, n], p_out[0, n] = pdg, p
+        # what depends on the momentum alone changes only when the track decays
+        bend, slowness, scatter = KICK * charge / p, np.sqrt(p * p + m * m) / (p * LIGHT), np.sqrt(p * p + m * m) / (p * p)
         for k in range(first, n_planes):
             if k > first:
                 row = planes.segments[k]
                 s = Segment(row[0], row[1], row[2], row[3], row[4], row[5], row[6])
-                un, vn, dx, dy, path = propagate(u, v, KICK * charge / p, s)
+                un, vn, dx, dy, path = propagate(u, v, bend, s)
                 if path < fly:
                     x, y, u, v, fly = x + dx, y + dy, un, vn, fly - path
-                    t += path * np.sqrt(p * p + m * m) / (p * LIGHT)
+                    t += path * slowness
                 else:
                     who = (seed, number[n], event, slot, charge, k, pdg)
                     pdg, track, alive = _decay_on_the_way(
@@ -308,6 +314,8 @@ def _follow(
                     if not alive:
                         break
                     x, y, u, v, p, m, t, fly = track
+                    bend, scatter = KICK * charge / p, np.sqrt(p * p + m * m) / (p * p)
+                    slowness = scatter * p / LIGHT
             r2 = x * x + y * y
             if r2 > planes.tube[k] ** 2:
                 break
@@ -332,10 +340,11 @@ def _follow(
                 break
             if planes.scatterer[k] >= 0:
                 g = 2 * planes.scatterer[k]
-                theta = planes.theta0[k] * np.sqrt(p * p + m * m) / (p * p)
-                u += theta * normals[g, n]
-                v += theta * normals[g + 1, n]
-            u += charge * planes.kick[k] / p
+                theta = planes.theta0[k] * scatter
+                u += theta * normals[g, g0]
+                v += theta * normals[g + 1, g0]
+            if planes.kick[k] != 0.0:
+                u += charge * planes.kick[k] / p
 
 
 @formula

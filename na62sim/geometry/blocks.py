@@ -257,6 +257,7 @@ class Straw(Block):
     layers_per_view: Count
     pitch_mm: Length
     straw_radius_mm: Length
+    view_over_chamber: Positive
     chamber_resolution_um: Positive
     view_efficiency: Probability
     quality_efficiency: Probability

@@ -1,0 +1,1 @@
+"""Reconstruction: hits in, tracks, vertices, identified candidates out. No truth enters."""
