@@ -32,7 +32,7 @@ def phase_space_volume(mass: float, daughters: Sequence[float]) -> float:
     >>> round(phase_space_volume(493.677, [139.57039, 134.9768]), 6)
     1.305428
     """
-    return float(volume_function(daughters, mass)(np.array([mass]))[0])
+    return 0.0 if sum(daughters) >= mass else float(volume_function(daughters, mass)(np.array([mass]))[0])
 
 
 def volume_function(daughters: Sequence[float], highest: float) -> Callable[[FloatArray], FloatArray]:
