@@ -63,6 +63,8 @@ class Process:
                 if not math.isfinite(value) or value < 0.0:
                     raise ValueError(f"{what} of '{key}' = {value:g}: it must be a finite number, 0 or more")
         for key, shape in self.amplitude.items():
+            if key not in found:
+                raise ValueError(f"amplitude of '{key}': the decay '{self.descriptor}' has no such particle")
             if shape not in AMPLITUDES:
                 raise ValueError(f"amplitude '{shape}' of '{key}' is unknown{did_you_mean(shape, AMPLITUDES)}")
         compile_chain(tree, self.species, self.amplitude)
