@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from hepunits import GeV, mm, ns
+from hepunits import GeV, m, mm, ns
 from scipy.stats import beta
 
 from na62sim.detector.planes import LKR, MUV1, MUV2
@@ -61,6 +61,7 @@ class CalorimeterArrays(NamedTuple):
     muv_half_side: float
     muv_share: float  # MUV1's share of the hadronic energy
     muv_mip: float
+    flight: float  # ns, from STRAW 1 to the LKr at the speed of light
 
 
 def calorimeter_arrays(detector: Detector) -> CalorimeterArrays:
@@ -101,6 +102,7 @@ def calorimeter_arrays(detector: Detector) -> CalorimeterArrays:
         muv_half_side=muv.half_side_mm * mm,
         muv_share=muv.muv1_share,
         muv_mip=muv.mip_energy_GeV * GeV,
+        flight=(lkr.z_m - detector.straw.chamber_z_m[0]) * m / 299.792458,
     )
 
 
@@ -189,7 +191,7 @@ def _lkr(
             s = position_sigma(energy, c)
             event[k], out[0, k] = event_in[n], max(energy, 0.0)
             out[1, k], out[2, k] = px + s * g[1, n], py + s * g[2, n]
-            out[3, k] = t[n] + time_sigma(energy, c) * g[3, n]
+            out[3, k] = t[n] + c.flight + time_sigma(energy, c) * g[3, n]
             flag[k] = 1 if u[3, n] < like else 0
             k += 1
             if kind == 211 and u[4, n] >= c.quiet:  # part of the shower is found as another cluster
@@ -197,7 +199,7 @@ def _lkr(
                 r = 150.0 + 200.0 * u[6, n]
                 event[k], out[0, k] = event_in[n], c.threshold - c.satellite * log(1.0 - u[7, n])
                 out[1, k], out[2, k] = px + r * cosine, py + r * sine
-                out[3, k] = t[n] + time_sigma(out[0, k], c) * g[4, n]
+                out[3, k] = t[n] + c.flight + time_sigma(out[0, k], c) * g[4, n]
                 flag[k] = 0
                 k += 1
         if last[n] <= MUV2 or abs(x[MUV1, n]) > c.muv_half_side or abs(y[MUV1, n]) > c.muv_half_side:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -157,6 +158,20 @@ def load_detector(name_or_path: str | Path, *, override: Mapping[str, object] | 
     """
     detector = _build(read_files(name_or_path))
     return detector.with_values(override) if override else detector
+
+
+def detector_from_text(text: str, name: str) -> Detector:
+    """Load a geometry from the text that `Detector.text` gave, as samples carry it.
+
+    Raises
+    ------
+    GeometryError
+        For anything wrong with the text.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name}.toml"
+        path.write_text(text, encoding="utf-8")
+        return load_detector(path)
 
 
 def _build(files: Files, by_hand: frozenset[str] = frozenset()) -> Detector:

@@ -1,0 +1,66 @@
+"""na62sim: what can NA62 see? Event generation, fast simulation, reconstruction and limits.
+
+The public names load on first use, so that ``import na62sim`` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+_PUBLIC = {
+    "Cut": "na62sim.selection.cutflow",
+    "CutFlow": "na62sim.selection.cutflow",
+    "Detector": "na62sim.geometry",
+    "Measured": "na62sim.statistics",
+    "Process": "na62sim.generators.process",
+    "Sample": "na62sim.sample",
+    "Selection": "na62sim.selection.cutflow",
+    "Table": "na62sim.table",
+    "acceptance": "na62sim.simulation",
+    "available_detectors": "na62sim.geometry",
+    "expected_events": "na62sim.statistics",
+    "load_detector": "na62sim.geometry",
+    "read_sample": "na62sim.sample",
+    "reconstruct": "na62sim.simulation",
+    "select": "na62sim.simulation",
+    "simulate": "na62sim.simulation",
+    "single_event_sensitivity": "na62sim.statistics",
+    "upper_limit": "na62sim.statistics",
+}
+
+__all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from na62sim.generators.process import Process as Process
+    from na62sim.geometry import Detector as Detector
+    from na62sim.geometry import available_detectors as available_detectors
+    from na62sim.geometry import load_detector as load_detector
+    from na62sim.sample import Sample as Sample
+    from na62sim.sample import read_sample as read_sample
+    from na62sim.selection.cutflow import Cut as Cut
+    from na62sim.selection.cutflow import CutFlow as CutFlow
+    from na62sim.selection.cutflow import Selection as Selection
+    from na62sim.simulation import acceptance as acceptance
+    from na62sim.simulation import reconstruct as reconstruct
+    from na62sim.simulation import select as select
+    from na62sim.simulation import simulate as simulate
+    from na62sim.statistics import Measured as Measured
+    from na62sim.statistics import expected_events as expected_events
+    from na62sim.statistics import single_event_sensitivity as single_event_sensitivity
+    from na62sim.statistics import upper_limit as upper_limit
+    from na62sim.table import Table as Table
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from na62sim.simulation import program_version
+
+        return program_version()
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'na62sim' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

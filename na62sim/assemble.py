@@ -1,0 +1,125 @@
+"""Chunks of the pipeline as Tables of a sample, and Tables back as arrays for the kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from na62sim.detector.respond import Hits, offsets_of
+from na62sim.detector.schema import JAGGED, SCHEMA
+from na62sim.detector.transport import Crossings
+from na62sim.field import KICK
+from na62sim.generators.generate import Truth
+from na62sim.kernel import kernel
+from na62sim.pipeline import Chunk
+from na62sim.reconstruction.candidates import COLUMNS
+from na62sim.table import Field, Table
+
+CANDIDATE_FIELDS = tuple(Field(name, "float64", unit, text) for name, unit, text in COLUMNS)
+
+
+def sample_groups(chunk: Chunk) -> dict[str, Table]:
+    """All groups of a sample file, from the truth to the trigger."""
+    truth = chunk.truth
+    gtk = truth.gtk
+    groups = {
+        "events": {"number": truth.events, "weight": truth.weight, "veto_weight": chunk.veto_weight},
+        "truth": truth_columns(truth, chunk.crossings),
+        "beam": {"x": gtk[0], "y": gtk[1], "dxdz": gtk[2], "dydz": gtk[3], "p": gtk[4]},
+        "trigger": chunk.trigger,
+        **{f"hits/{name}": columns for name, columns in chunk.hits.items()},
+    }
+    return {name: make_table(name, columns) for name, columns in groups.items()}
+
+
+def reco_groups(n: int, tracks: dict[str, Any], candidates: dict[str, Any]) -> dict[str, Table]:
+    """The groups that the reconstruction adds."""
+    k = tracks["k"]
+    columns = {**tracks, "p": KICK / np.abs(k), "charge": np.where(k > 0.0, 1, -1), "offsets": offsets_of(tracks["event"], n)}
+    return {
+        "reco/tracks": make_table("reco/tracks", columns),
+        "reco/events": candidate_table(n, candidates),
+    }
+
+
+def candidate_table(n: int, candidates: dict[str, Any]) -> Table:
+    """Candidates as a jagged Table: no row or one row per event."""
+    columns = {name: candidates[name] for name, _, _ in COLUMNS}
+    return Table(CANDIDATE_FIELDS, columns, offsets_of(candidates["event"], n))
+
+
+def make_table(name: str, columns: dict[str, Any]) -> Table:
+    """A group's Table, columns cast to the types that are written."""
+    fields = SCHEMA[name]
+    cast = {f.name: np.ascontiguousarray(columns[f.name], dtype=f.dtype) for f in fields}
+    return Table(fields, cast, columns["offsets"] if name in JAGGED else None)
+
+
+def hits_of(groups: Any) -> Hits:
+    """Hits of a sample (or of a slice of one) as arrays for the reconstruction."""
+    hits: Hits = {}
+    for name, fields in SCHEMA.items():
+        if name.startswith("hits/"):
+            table = groups[name]
+            columns = {f.name: table[f.name] for f in fields}
+            if name in JAGGED:
+                columns["offsets"] = table.offsets
+            hits[name.removeprefix("hits/")] = columns
+    return hits
+
+
+def truth_columns(truth: Truth, crossings: Crossings) -> dict[str, Any]:
+    """Generated particles, then decays in flight, event by event."""
+    chain, n = truth.chain, len(truth.events)
+    count = len(chain.particles)
+    born = crossings.secondary
+    event = born[0].astype(np.int64)
+    order = np.argsort(event, kind="stable")
+    offsets = np.arange(n + 1, dtype=np.int64) * count
+    offsets[1:] += np.cumsum(np.bincount(event, minlength=n))
+    rows = int(offsets[-1])
+    ints = np.empty((3, rows), dtype=np.int32)  # pdg, parent, status
+    values = np.empty((8, rows))
+    status = np.array([4, *(2 if d else 1 for d in chain.decays[1:])], dtype=np.int32)
+    _flatten(
+        truth.p, truth.vertex, np.array([s.pdg for s in chain.particles], dtype=np.int32),
+        np.array(chain.parents, dtype=np.int32), status, np.array(chain.vertex, dtype=np.int64), offsets,
+        event[order], np.ascontiguousarray(born[:, order]), crossings.secondary_time[order], ints, values,
+    )  # fmt: skip
+    names = ("px", "py", "pz", "energy", "x", "y", "z", "time")
+    return {
+        "pdg": ints[0], "parent": ints[1], "status": ints[2].astype(np.int8), "offsets": offsets,
+        **{name: values[k] for k, name in enumerate(names)},
+    }  # fmt: skip
+
+
+@kernel
+def _flatten(
+    p: Any, vertex: Any, pdg: Any, parent: Any, status: Any, origin: Any, offsets: Any, event: Any, born: Any, time: Any,
+    ints: Any, values: Any,
+) -> None:  # fmt: skip
+    count, b = pdg.size, 0
+    for i in range(offsets.size - 1):
+        row = offsets[i]
+        for k in range(count):
+            ints[0, row], ints[1, row], ints[2, row] = pdg[k], parent[k], status[k]
+            for c in range(4):
+                values[c, row], values[4 + c, row] = p[k, c, i], vertex[origin[k], c, i]
+            row += 1
+        start = row
+        while b < event.size and event[b] == i:
+            # a decay in flight: the parent is the generated particle, or the daughter of an earlier decay of it
+            mother = np.int32(born[1, b])
+            for r in range(start, row):
+                if ints[1, r] == mother:
+                    mother = np.int32(r - offsets[i])
+            ints[0, row], ints[1, row], ints[2, row] = np.int32(born[2, b]), mother, 1
+            ints[2, offsets[i] + mother] = 2
+            for c in range(4):
+                values[c, row] = born[3 + c, b]
+            for c in range(3):
+                values[4 + c, row] = born[7 + c, b]
+            values[7, row] = time[b]
+            row += 1
+            b += 1

@@ -1,0 +1,211 @@
+"""Trigger emulation: L0 conditions from hits, L1 conditions from hits and STRAW tracks, masks as declared data.
+
+Every condition is a bit. A mask holds when all its plain conditions are met and none of its vetoes ("!"); it
+takes the event with probability 1 / downscaling, thrown per event and mask. L1 sees the tracks of the STRAW
+fit, with its own cuts (public L1 code of the experiment, 2019: momentum, CDA to the nominal beam, vertex).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from hepunits import GeV, m, mm, mrad
+
+from na62sim.field import KICK
+from na62sim.geometry import Detector
+from na62sim.kernel import kernel
+from na62sim.rng import STREAM_TRIGGER, uniforms4
+
+L0_BITS = {
+    name: 1 << k
+    for k, name in enumerate(
+        ("RICH", "Q1", "Q2", "QX", "UTMC", "MUV3", "M1", "MO1", "MO2", "MOQX", "LKr10", "LKr20", "LKr30", "LKr40",
+         "LAV12", "CHOD", "H2")  # fmt: skip
+    )
+}
+L1_BITS = {
+    name: 1 << k for k, name in enumerate(("KTAG", "LAV", "IRCSAC", "STRAW1T", "STRAWNEG", "STRAW3T", "STRAWDV"))
+}
+
+
+class TriggerArrays(NamedTuple):
+    """Trigger settings for the kernel (mm, MeV)."""
+
+    rich_hits: int
+    tiles: int
+    inner: float
+    thresholds: npt.NDArray[np.float64]
+    ktag_sectors: int
+    lav_hits: int
+    lav_first: int
+    lav_last: int
+    momentum: float
+    cda: float
+    vertex: float
+    displaced: float
+    slope_x: float
+    z_beam: float
+    z_straw: float
+    masks: npt.NDArray[np.uint32]  # (n, 4): L0 wanted, L0 vetoed, L1 wanted, L1 vetoed
+    downscaling: npt.NDArray[np.float64]
+
+
+def trigger_arrays(detector: Detector) -> TriggerArrays:
+    """Trigger settings of a detector."""
+    t = detector.trigger
+    masks = np.zeros((len(t.masks), 4), dtype=np.uint32)
+    for row, mask in zip(masks, t.masks.values(), strict=True):
+        for column, words, bits in ((0, mask.l0, L0_BITS), (2, mask.l1, L1_BITS)):
+            for word in words:
+                row[column + word.startswith("!")] |= np.uint32(bits[word.lstrip("!")])
+    return TriggerArrays(
+        rich_hits=t.rich_min_hits,
+        tiles=t.utmc_max_tiles,
+        inner=detector.muv3.tile_mm * mm,
+        thresholds=np.array(t.lkr_thresholds_GeV) * GeV,
+        ktag_sectors=t.ktag_min_sectors,
+        lav_hits=t.lav_min_hits,
+        lav_first=int(t.lav_stations[0]),
+        lav_last=int(t.lav_stations[1]),
+        momentum=t.momentum_max_GeV * GeV,
+        cda=t.cda_max_mm * mm,
+        vertex=t.vertex_z_max_m * m,
+        displaced=t.displaced_loose_mm * mm,
+        slope_x=detector.beam.slope_x_mrad * mrad,
+        z_beam=detector.beam.reference_z_m * m,
+        z_straw=detector.straw.chamber_z_m[0] * m,
+        masks=masks,
+        downscaling=np.array([mask.downscaling for mask in t.masks.values()], dtype=np.float64),
+    )
+
+
+def trigger_bits(seed: int, events: Any, hits: Any, tracks: Any, arrays: TriggerArrays) -> dict[str, Any]:
+    """Trigger words of every event: l0, l1, masks, taken (uint32)."""
+    n = len(events)
+    rich, new, chod, muv3, lkr, lav = (hits[k] for k in ("rich", "newchod", "chod", "muv3", "lkr", "lav"))
+    l0 = _level0(
+        rich["offsets"], rich["n_hits"], new["offsets"], new["x"], new["y"], muv3["offsets"], muv3["x"], muv3["y"],
+        chod["offsets"], lkr["offsets"], lkr["energy"], lav["offsets"], lav["station"], arrays,
+    )  # fmt: skip
+    l1 = _level1(
+        n, hits["ktag"]["n_sectors"], lav["offsets"], lav["station"], lav["n_blocks"], hits["irc"]["offsets"],
+        hits["sac"]["offsets"], tracks["event"], tracks["x"], tracks["y"], tracks["u"], tracks["v"], tracks["k"], arrays,
+    )  # fmt: skip
+    masks, taken = _decide(np.uint64(seed), events, l0, l1, arrays)
+    return {"l0": l0, "l1": l1, "masks": masks, "taken": taken}
+
+
+@kernel
+def _level0(
+    rich_o: Any, rich_n: Any, new_o: Any, new_x: Any, new_y: Any, muv_o: Any, muv_x: Any, muv_y: Any, chod_o: Any,
+    lkr_o: Any, lkr_e: Any, lav_o: Any, lav_s: Any, t: TriggerArrays,
+) -> Any:  # fmt: skip
+    out = np.zeros(rich_o.size - 1, dtype=np.uint32)
+    for i in range(out.size):
+        bits, light = 0, 0
+        for h in range(rich_o[i], rich_o[i + 1]):
+            light += rich_n[h]
+        if light >= t.rich_hits:
+            bits |= 1
+        quadrants, tiles = 0, new_o[i + 1] - new_o[i]
+        for h in range(new_o[i], new_o[i + 1]):
+            quadrants |= 1 << ((1 if new_x[h] > 0 else 0) + (2 if new_y[h] > 0 else 0))
+        number = (quadrants & 1) + (quadrants >> 1 & 1) + (quadrants >> 2 & 1) + (quadrants >> 3 & 1)
+        if number >= 1:
+            bits |= 2
+        if number >= 2:
+            bits |= 4
+        if (quadrants & 9) == 9 or (quadrants & 6) == 6:
+            bits |= 8
+        if tiles < t.tiles:
+            bits |= 16
+        if tiles >= 2:
+            bits |= 1 << 16
+        outer, muon_quadrants = 0, 0
+        for h in range(muv_o[i], muv_o[i + 1]):
+            if max(abs(muv_x[h]), abs(muv_y[h])) > t.inner:
+                outer += 1
+                muon_quadrants |= 1 << ((1 if muv_x[h] > 0 else 0) + (2 if muv_y[h] > 0 else 0))
+        if muv_o[i + 1] > muv_o[i]:
+            bits |= 32 | 64
+        if outer >= 1:
+            bits |= 128
+        if outer >= 2:
+            bits |= 256
+        if (muon_quadrants & 9) == 9 or (muon_quadrants & 6) == 6:
+            bits |= 512
+        energy = 0.0
+        for h in range(lkr_o[i], lkr_o[i + 1]):
+            energy += lkr_e[h]
+        for k in range(4):
+            if energy > t.thresholds[k]:
+                bits |= 1 << (10 + k)
+        for h in range(lav_o[i], lav_o[i + 1]):
+            if lav_s[h] == 12:
+                bits |= 1 << 14
+        if chod_o[i + 1] > chod_o[i]:
+            bits |= 1 << 15
+        out[i] = bits
+    return out
+
+
+@kernel
+def _level1(
+    n: int, sectors: Any, lav_o: Any, lav_s: Any, lav_n: Any, irc_o: Any, sac_o: Any, event: Any, x: Any, y: Any,
+    u: Any, v: Any, k: Any, t: TriggerArrays,
+) -> Any:  # fmt: skip
+    out = np.zeros(n, dtype=np.uint32)
+    row = 0
+    for i in range(n):
+        bits, blocks = 0, 0
+        if sectors[i] >= t.ktag_sectors:
+            bits |= 1
+        for h in range(lav_o[i], lav_o[i + 1]):
+            if t.lav_first <= lav_s[h] <= t.lav_last:
+                blocks += lav_n[h]
+        if blocks >= t.lav_hits:
+            bits |= 2
+        if irc_o[i + 1] > irc_o[i] or sac_o[i + 1] > sac_o[i]:
+            bits |= 4
+        good, count = 0, 0
+        while row < event.size and event[row] == i:
+            w = 1.0 / np.sqrt(1.0 - u[row] * u[row] - v[row] * v[row])
+            sx, sy = u[row] * w - t.slope_x, v[row] * w
+            # nominal beam: x = slope (z - z_beam), y = 0; both lines taken at the first chamber's plane
+            dx, dy = x[row] - t.slope_x * (t.z_straw - t.z_beam), y[row]
+            s2 = max(sx * sx + sy * sy, 1e-12)
+            back = (dx * sx + dy * sy) / s2
+            cda = abs(dx * sy - dy * sx) / np.sqrt(s2)
+            z = t.z_straw - back
+            count += 1
+            if cda < t.cda and z < t.vertex and KICK / max(abs(k[row]), 1e-12) < t.momentum:
+                good += 1
+            if k[row] < 0.0:
+                bits |= 16
+            if cda > t.displaced and z < t.vertex:
+                bits |= 64
+            row += 1
+        if good == 1 and count == 1:
+            bits |= 8
+        if count >= 3:
+            bits |= 32
+        out[i] = bits
+    return out
+
+
+@kernel
+def _decide(seed: int, events: Any, l0: Any, l1: Any, t: TriggerArrays) -> Any:
+    masks, taken = np.zeros(events.size, dtype=np.uint32), np.zeros(events.size, dtype=np.uint32)
+    for i in range(events.size):
+        for k in range(t.masks.shape[0]):
+            a, b, c, d = t.masks[k, 0], t.masks[k, 1], t.masks[k, 2], t.masks[k, 3]
+            if (l0[i] & a) == a and (l0[i] & b) == 0 and (l1[i] & c) == c and (l1[i] & d) == 0:
+                masks[i] |= np.uint32(1 << k)
+                u = 0.0
+                if t.downscaling[k] > 1.0:
+                    u, _, _, _ = uniforms4(seed, events[i], STREAM_TRIGGER, k)
+                if u * t.downscaling[k] < 1.0:
+                    taken[i] |= np.uint32(1 << k)
+    return masks, taken

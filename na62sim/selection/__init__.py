@@ -1,0 +1,1 @@
+"""Selections: named cuts on reconstructed candidates, counted into a cut-flow."""

@@ -1,0 +1,277 @@
+"""Cuts, selections and the cut-flow.
+
+A selection is a list of named cuts; a cut is a function of the candidates' Table that returns a mask. Counting is
+exact and associative: weights are summed as integers in units of 2^-72, so that a cut-flow does not depend on
+chunks or threads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from na62sim.statistics import Interval, clopper_pearson, weighted_efficiency
+from na62sim.table import Table
+
+Mask = npt.NDArray[np.bool_]
+CutFunction = Callable[[Table], Mask]
+_HIGH, _LOW = 2.0**32, 2.0**40
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A named cut. ``factor`` multiplies the weight of what passes: a loss carried as a weight."""
+
+    name: str
+    function: CutFunction
+    factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One line of the ledger: where signal is lost, how it enters, with value, uncertainty and source.
+
+    ``how`` is ``simulated``, ``dice``, ``weight`` or ``factor`` (outside the acceptance).
+    """
+
+    name: str
+    how: str
+    value: float | None
+    sigma: float
+    tag: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Cuts in order, then regions that count separately, then bins of one column per region.
+
+    Parameters
+    ----------
+    name : of the selection
+    cuts : applied in order
+    regions : name to function of the surviving candidates; the acceptance is the sum of ``signal``
+    signal : names of the signal regions; all survivors when there are none
+    control : names of regions reported beside them, not part of the acceptance
+    bin_column, bin_edges : what to bin the signal regions in (in the column's unit)
+    ledger : where the losses come from
+    """
+
+    name: str
+    cuts: Sequence[Cut]
+    regions: Mapping[str, CutFunction] = field(default_factory=dict)
+    signal: Sequence[str] = ()
+    bin_column: str = ""
+    bin_edges: Sequence[float] = ()
+    ledger: Sequence[Loss] = ()
+
+    @property
+    def systematic(self) -> float:
+        """Relative standard deviation of the acceptance from the component efficiencies, uncorrelated."""
+        inside = [x for x in self.ledger if x.how != "factor" and x.value]
+        return math.sqrt(sum((x.sigma / x.value) ** 2 for x in inside if x.value))
+
+
+class Counter:
+    """Exact sum of weights and squared weights, and a count."""
+
+    __slots__ = ("n", "parts")
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.parts = [0, 0, 0, 0]
+
+    def add(self, limbs: npt.NDArray[np.int64]) -> None:
+        """Add the events of a (4, n) array of `limbs_of`."""
+        self.n += limbs.shape[1]
+        for k, s in enumerate(limbs.sum(axis=1)):
+            self.parts[k] += int(s)
+
+    def merge(self, other: Counter) -> None:
+        """Add another counter."""
+        self.n += other.n
+        self.parts = [a + b for a, b in zip(self.parts, other.parts, strict=True)]
+
+    @property
+    def sumw(self) -> float:
+        """Sum of weights."""
+        return (self.parts[0] + self.parts[1] / _LOW) / _HIGH
+
+    @property
+    def sumw2(self) -> float:
+        """Sum of squared weights."""
+        return (self.parts[2] + self.parts[3] / _LOW) / _HIGH
+
+
+def limbs_of(weight: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Weights in [0, 1] and their squares as integers: (4, n), high and low parts of each."""
+    out = np.empty((4, len(weight)), dtype=np.int64)
+    for k, w in ((0, weight), (2, weight * weight)):
+        scaled = w * _HIGH
+        high = np.floor(scaled)
+        out[k], out[k + 1] = high, np.floor((scaled - high) * _LOW)
+    return out
+
+
+class CutFlow:
+    """Counts of a selection; prints as a table.
+
+    Attributes
+    ----------
+    selection : the selection
+    info : what was selected (process, geometry, seed, decay volume), for printing and JSON
+    """
+
+    def __init__(self, selection: Selection, info: Mapping[str, Any] | None = None) -> None:
+        self.selection = selection
+        self.info: dict[str, Any] = dict(info or {})
+        self.generated = Counter()
+        self.cuts = [Counter() for _ in selection.cuts]
+        self.counts = {name: Counter() for name in selection.regions}
+        bins = max(len(selection.bin_edges) - 1, 0)
+        self.binned = {name: [Counter() for _ in range(bins)] for name in selection.regions}
+
+    def fill(self, table: Table, weight: npt.NDArray[np.float64], generated: npt.NDArray[np.float64]) -> Table:
+        """Count a chunk.
+
+        Parameters
+        ----------
+        table : candidates
+        weight : weight of each candidate, in [0, 1]
+        generated : weight of every generated event of the chunk, in [0, 1]
+
+        Returns
+        -------
+        the candidates that pass all cuts
+        """
+        self.generated.add(limbs_of(generated))
+        weight = np.asarray(weight, dtype=float)
+        for cut, counter in zip(self.selection.cuts, self.cuts, strict=True):
+            mask = _mask(cut.name, cut.function(table), len(table))
+            rows = np.flatnonzero(mask)
+            table, weight = table.take(rows), weight[rows]
+            if cut.factor != 1.0:
+                weight = weight * cut.factor
+            counter.add(limbs_of(weight))
+        if len(table) or self.selection.regions:
+            self._regions(table, weight)
+        return table
+
+    def _regions(self, table: Table, weight: npt.NDArray[np.float64]) -> None:
+        limbs = limbs_of(weight)
+        edges = np.asarray(self.selection.bin_edges)
+        index = None
+        if len(edges) > 1 and len(table):
+            index = np.searchsorted(edges, table[self.selection.bin_column], side="right") - 1
+        for name, function in self.selection.regions.items():
+            inside = _mask(name, function(table), len(table))
+            self.counts[name].add(limbs[:, inside])
+            if index is not None:
+                for k, counter in enumerate(self.binned[name]):
+                    counter.add(limbs[:, inside & (index == k)])
+
+    def merge(self, other: CutFlow) -> None:
+        """Add the counts of another chunk of the same selection."""
+        self.generated.merge(other.generated)
+        for mine, theirs in zip(self.cuts, other.cuts, strict=True):
+            mine.merge(theirs)
+        for name in self.counts:
+            self.counts[name].merge(other.counts[name])
+            for mine, theirs in zip(self.binned[name], other.binned[name], strict=True):
+                mine.merge(theirs)
+
+    @property
+    def selected(self) -> Counter:
+        """What counts as accepted: the sum of the signal regions, or all that pass the cuts."""
+        total = Counter()
+        if not self.selection.signal:
+            total.merge(self.cuts[-1] if self.cuts else self.generated)
+        for name in self.selection.signal:
+            total.merge(self.counts[name])
+        return total
+
+    @property
+    def acceptance(self) -> Interval:
+        """Acceptance with its statistical 68 % interval."""
+        return self.efficiency(self.selected)
+
+    @property
+    def regions(self) -> dict[str, Interval]:
+        """Acceptance of every region."""
+        return {name: self.efficiency(counter) for name, counter in self.counts.items()}
+
+    @property
+    def systematic(self) -> float:
+        """Standard deviation of the acceptance from the component efficiencies."""
+        return self.acceptance.value * self.selection.systematic
+
+    def efficiency(self, counter: Counter) -> Interval:
+        """A counter over what was generated: exact binomial if all weights are 1, else effective counts.
+
+        Raises
+        ------
+        ValueError : if nothing was generated
+        """
+        g = self.generated
+        if g.n == 0:
+            raise ValueError("an acceptance needs at least one generated event")
+        if g.sumw == g.n and counter.sumw == counter.n:
+            return clopper_pearson(counter.n, g.n)
+        return weighted_efficiency(counter.sumw, counter.sumw2, g.sumw, g.sumw2)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The cut-flow as dictionaries: cut, n, sumw, efficiency relative to generated."""
+        total = self.generated.sumw
+        rows = [{"cut": "generated", "n": self.generated.n, "sumw": total, "efficiency": 1.0}]
+        for cut, c in zip(self.selection.cuts, self.cuts, strict=True):
+            rows.append({"cut": cut.name, "n": c.n, "sumw": c.sumw, "efficiency": c.sumw / total if total else 0.0})
+        return rows
+
+    def bins(self) -> list[dict[str, Any]]:
+        """Acceptance of the signal regions in bins, as dictionaries."""
+        edges = self.selection.bin_edges
+        rows = []
+        for k in range(len(edges) - 1):
+            row: dict[str, Any] = {"low": edges[k], "high": edges[k + 1], "column": self.selection.bin_column}
+            total = Counter()
+            for name in self.selection.signal:
+                total.merge(self.binned[name][k])
+                row[name] = _triple(self.efficiency(self.binned[name][k]))
+            row |= _triple(self.efficiency(total))
+            rows.append(row)
+        return rows
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as the command line's JSON."""
+        a = self.acceptance
+        return {
+            **self.info,
+            "selection": self.selection.name,
+            "n_generated": self.generated.n,
+            "acceptance": {**_triple(a), "stat": a.stat, "syst": self.systematic},
+            "cutflow": self.rows(),
+            "regions": {name: _triple(interval) for name, interval in self.regions.items()},
+            "bins": self.bins(),
+        }
+
+    def __str__(self) -> str:
+        from na62sim.report import cutflow_text
+
+        return cutflow_text(self)
+
+
+def _triple(interval: Interval) -> dict[str, float]:
+    return {"value": interval.value, "low": interval.low, "high": interval.high}
+
+
+def _mask(name: str, mask: Any, n: int) -> Mask:
+    """Check what a user's cut returned."""
+    out = np.asarray(mask)
+    if out.dtype != np.bool_ or out.shape != (n,):
+        raise ValueError(f"cut '{name}' must return a boolean mask of {n} candidates, got {out.dtype} {out.shape}")
+    return out

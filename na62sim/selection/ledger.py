@@ -1,0 +1,53 @@
+"""The ledger: every loss of signal once, with how it enters, its value, uncertainty and source."""
+
+from __future__ import annotations
+
+import math
+
+from na62sim.geometry import Detector
+from na62sim.selection.cutflow import Loss
+
+
+def ledger(d: Detector, normalisation: bool) -> list[Loss]:
+    """Losses of the pi nu nubar selection, or of its K2pi normalisation (which has no photon veto).
+
+    ``simulated`` losses come out of the transport and the fit and carry no number here; ``dice`` are thrown per
+    event with the value shown; ``weight`` multiplies the weights; ``factor`` stays outside the acceptance.
+    A published total that contains a simulated part is thrown only for the rest (GTK).
+    """
+    losses = [
+        Loss("geometry, momentum and m2 windows", "simulated", None, 0.0, "derived", "transport and fit"),
+        Loss("pi+ decay in flight", "simulated", None, 0.0, "derived", "lifetime of the pi+ (PDG 2026)"),
+        _entry(d, "KTAG, >= 5 sectors", "ktag.efficiency"),
+        _entry(d, "GTK track and K-pi association, CDA cut included", "gtk.association_efficiency"),
+        _entry(d, "STRAW track found, quality", "straw.quality_efficiency"),
+        _entry(d, "CHOD, NewCHOD, LKr matched", "matching.efficiency"),
+        _entry(d, "RICH likelihood (hits and mass window are simulated)", "rich.ring_efficiency"),
+        _entry(d, "calorimetric pion identification", "lkr.pion_identification"),
+        _entry(d, "MUV3 veto on a pion", "muv3.pion_quiet_efficiency"),
+        _hadronic(d),
+        _entry(d, "CHANTI, extra beam hits", "chanti.quiet_efficiency"),
+    ]
+    if not normalisation:
+        losses.append(_entry(d, "veto fired by the pion's own shower", "lkr.satellite.efficiency"))
+    if d.upstream.method == "box":
+        losses.append(Loss("upstream: box cut", "simulated", None, 0.0, "known", d.quantity("upstream.half_x_mm").source))
+    else:
+        losses.append(_entry(d, "upstream: multivariate cut", "upstream.efficiency", how="weight"))
+    losses.append(_entry(d, "trigger", "dataset.trigger_efficiency", how="factor"))
+    losses.append(_entry(d, "random veto", "dataset.random_veto", how="factor"))
+    return losses
+
+
+def _entry(d: Detector, name: str, path: str, how: str = "dice") -> Loss:
+    q = d.quantity(path)
+    return Loss(name, how, float(q.value), float(q.standard_deviation or 0.0), q.tag, q.source)
+
+
+def _hadronic(d: Detector) -> Loss:
+    """Survival of the pi+ up to the LKr, with the uncertainty of the lost fraction."""
+    q = d.quantity("hadronic.lost_fraction")
+    interactions = [block.interaction_fraction for block in d.material.values()]
+    survive = math.prod(1.0 - x * float(q.value) for x in interactions)
+    slope = sum(x / (1.0 - x * float(q.value)) for x in interactions) * survive
+    return Loss("hadronic interaction before the LKr", "dice", survive, slope * float(q.standard_deviation or 0.0), q.tag, q.source)

@@ -1,0 +1,199 @@
+"""The K+ -> pi+ nu nubar selection and its K2pi normalisation.
+
+Cuts in the order of NA62's analyses (2016: PLB 791 (2019) 156; 2017: JHEP 11 (2020) 042; 2018: JHEP 06 (2021) 093);
+windows, momentum ranges and the upstream cut come with the geometry file of the data set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from hepunits import GeV, m, mm
+
+from na62sim.geometry import Detector
+from na62sim.selection.cutflow import Cut, CutFunction, Selection
+from na62sim.selection.ledger import ledger
+from na62sim.table import Array, Table
+
+GeV2 = GeV * GeV
+
+
+def inside(x: Array, interval: Sequence[float], unit: float = 1.0) -> Array:
+    """Whether x lies in [low, high) times a unit."""
+    return np.asarray((x >= interval[0] * unit) & (x < interval[1] * unit))
+
+
+def track_cuts(d: Detector) -> list[Cut]:
+    """One downstream track in all four chambers, matched in CHOD, NewCHOD, RICH and LKr."""
+    lkr = d.lkr
+
+    def calorimeter(t: Table) -> Array:
+        x, y = np.abs(t["lkr_x"]), np.abs(t["lkr_y"])
+        octagon = (x < lkr.apothem_mm) & (y < lkr.apothem_mm) & (x + y < lkr.diagonal_mm)
+        corner_a = (x > lkr.corner_a_x_mm) & (y > lkr.corner_a_y_mm)
+        corner_b = (x > lkr.corner_b_x_mm) & (y > lkr.corner_b_y_mm)
+        return np.asarray(octagon & ~corner_a & ~corner_b & (x * x + y * y > lkr.radius_min_mm**2))
+
+    def rich(t: Table) -> Array:
+        r = d.rich
+        front = np.hypot(t["rich_x_front"] - r.hole_x_front_mm, t["rich_y_front"])
+        back = np.hypot(t["rich_x_back"] - r.hole_x_back_mm, t["rich_y_back"])
+        low, high = r.radius_min_mm, r.radius_max_mm
+        return np.asarray((front > low) & (front < high) & (back > low) & (back < high))
+
+    def muv3(t: Table) -> Array:
+        x, y = np.abs(t["muv3_x"]), np.abs(t["muv3_y"])
+        return np.asarray((x < d.muv3.half_side_mm) & (y < d.muv3.half_side_mm) & (np.hypot(x, y) > d.muv3.radius_min_mm))
+
+    return [
+        Cut("one STRAW track, positive", lambda t: np.asarray((t["n_tracks"] == 1) & (t["charge"] > 0))),
+        Cut("fit chi2 < 20", lambda t: np.asarray(t["chi2"] < 20.0)),
+        Cut(
+            "STRAW acceptance",
+            lambda t: np.asarray(
+                (t["r_chambers"] < d.straw.radius_mm * mm) & (t["hole_clearance"] > d.straw.hole_half_size_mm * mm)
+            ),
+        ),
+        Cut("RICH acceptance", rich),
+        Cut(
+            "NewCHOD and CHOD acceptance",
+            lambda t: inside(t["newchod_r"], (d.newchod.radius_min_mm, d.newchod.radius_max_mm))
+            & inside(t["chod_r"], (d.chod.radius_min_mm, d.chod.radius_max_mm)),
+        ),
+        Cut("LKr acceptance", calorimeter),
+        Cut("MUV3 acceptance", muv3),
+        Cut("NewCHOD matched", lambda t: np.asarray(t["newchod_matched"] > 0)),
+        Cut("CHOD matched", lambda t: np.asarray(t["chod_matched"] > 0)),
+        Cut("LKr matched", lambda t: np.asarray(t["lkr_matched"] > 0)),
+    ]
+
+
+def beam_cuts(d: Detector) -> list[Cut]:
+    """KTAG kaon, GTK track, K-pi association, vertex, and the upstream cut."""
+    up = d.upstream
+    cuts = [
+        Cut("KTAG >= 5 sectors", lambda t: np.asarray(t["ktag_sectors"] >= d.ktag.min_sectors)),
+        Cut("GTK track", lambda t: np.asarray(t["n_gtk"] > 0)),
+        Cut("K-pi association", lambda t: np.asarray(t["gtk_associated"] > 0)),
+        Cut("CDA < 4 mm", lambda t: np.asarray(t["cda"] < d.pinunu.cda_mm * mm)),
+        Cut("vertex in the fiducial volume", lambda t: inside(t["vertex_z"], d.pinunu.vertex_z_m, m)),
+        Cut("no CHANTI activity", lambda t: np.asarray(t["n_chanti"] == 0)),
+    ]
+    if up.method == "box":
+        cuts.append(
+            Cut(
+                "upstream: outside the box",
+                lambda t: np.asarray(
+                    (np.abs(t["collimator_x"]) > up.half_x_mm) | (np.abs(t["collimator_y"]) > up.half_y_mm)
+                ),
+            )
+        )
+    else:
+        cuts.append(Cut("upstream: multivariate", lambda t: np.ones(len(t), dtype=bool), factor=up.efficiency))
+    return cuts
+
+
+def pion_cuts(d: Detector) -> list[Cut]:
+    """Pion identification: RICH ring, mass and likelihood, calorimeters (E/p is part of them), no MUV3."""
+    return [
+        Cut("RICH ring, >= 4 hits", lambda t: np.asarray((t["n_rings"] > 0) & (t["ring_hits"] >= d.rich.min_hits))),
+        Cut("RICH mass", lambda t: inside(t["rich_mass"], d.pinunu.rich_mass_MeV)),
+        Cut("RICH likelihood", lambda t: np.asarray(t["rich_pion_like"] > 0)),
+        Cut("calorimeter identification", lambda t: np.asarray(t["lkr_pion_like"] > 0)),
+        Cut("no MUV3", lambda t: np.asarray(t["muv3_matched"] == 0)),
+    ]
+
+
+def veto_cuts(d: Detector) -> list[Cut]:
+    """Photon and multiplicity veto."""
+    return [
+        Cut("no LKr cluster away from the track", lambda t: np.asarray(t["lkr_extra"] == 0)),
+        Cut("no LAV", lambda t: np.asarray(t["n_lav"] == 0)),
+        Cut("no IRC, SAC", lambda t: np.asarray(t["n_irc_sac"] == 0)),
+        Cut("no HASC, no other NewCHOD hit", lambda t: np.asarray((t["n_hasc"] == 0) & (t["newchod_extra"] == 0))),
+    ]
+
+
+def momentum_edges(*ranges: Sequence[float], step: float) -> list[float]:
+    """Edges (MeV) of momentum bins of ``step`` GeV/c that cover the ranges (GeV/c)."""
+    low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
+    n = max(round((high - low) / step), 1)
+    return [float((low + k * (high - low) / n) * GeV) for k in range(n + 1)]
+
+
+def _region(p_range: Sequence[float], main: Sequence[float], rich: Sequence[float], beam: Sequence[float]) -> CutFunction:
+    return lambda t: np.asarray(
+        inside(t["p"], p_range, GeV)
+        & inside(t["m2_miss"], main, GeV2)
+        & inside(t["m2_rich"], rich, GeV2)
+        & inside(t["m2_beam"], beam, GeV2)
+    )
+
+
+def mu_nu_band(d: Detector, t: Table) -> Array:
+    """Upper edge (MeV^2) of the K mu2 band under the pion hypothesis: (m_pi^2 - m_mu^2)(1 - p_K/p) plus three
+    standard deviations of m2_miss (1e-3 GeV^2 each)."""
+    band = (139.57039**2 - 105.6583755**2) * (1.0 - d.beam.momentum_GeV * GeV / t["p"])
+    return np.asarray(band + 3e-3 * GeV2)
+
+
+def pinunu(d: Detector) -> Selection:
+    """K+ -> pi+ nu nubar: signal regions R1 and R2, control regions beside them."""
+    s = d.pinunu
+    r1, r2 = s.r1_p_GeV, s.r2_p_GeV
+    whole = (min(r1[0], r2[0]), max(r1[1], r2[1]))
+    regions: dict[str, CutFunction] = {
+        "R1": _region(r1, s.r1_GeV2, s.rich_guard_r1_GeV2, s.beam_guard_r1_GeV2),
+        "R2": _region(r2, s.r2_GeV2, s.rich_guard_r2_GeV2, s.beam_guard_r2_GeV2),
+    }
+    if s.r2_alternative_p_GeV is not None:
+        regions["R2 alternative p"] = _region(
+            s.r2_alternative_p_GeV, s.r2_GeV2, s.rich_guard_r2_GeV2, s.beam_guard_r2_GeV2
+        )
+    windows = {
+        "control 2pi low": s.control_2pi_low_GeV2,
+        "control 2pi high": s.control_2pi_high_GeV2,
+        "control 3pi": s.control_3pi_GeV2,
+    }
+    for name, window in windows.items():
+        regions[name] = lambda t, w=window: inside(t["p"], whole, GeV) & inside(t["m2_miss"], w, GeV2)
+    regions["control mu nu"] = lambda t: np.asarray(
+        inside(t["p"], whole, GeV) & (t["m2_miss"] > mu_nu_band(d, t)) & (t["m2_miss"] < 0.0)
+    )
+    return Selection(
+        "pinunu",
+        [*track_cuts(d), *beam_cuts(d), *pion_cuts(d), *veto_cuts(d), _momentum_cut(whole)],
+        regions,
+        signal=("R1", "R2"),
+        bin_column="p",
+        bin_edges=momentum_edges(r1, r2, step=s.momentum_bin_GeV),
+        ledger=ledger(d, normalisation=False),
+    )
+
+
+def k2pi(d: Detector) -> Selection:
+    """The normalisation: K2pi by its missing mass, without photon and multiplicity veto."""
+    s = d.pinunu
+    p_range = s.normalisation_p_GeV
+    regions: dict[str, CutFunction] = {
+        "normalisation": lambda t: inside(t["p"], p_range, GeV) & inside(t["m2_miss"], s.normalisation_GeV2, GeV2)
+    }
+    if s.r2_alternative_p_GeV is not None:
+        other = s.r2_alternative_p_GeV
+        regions["normalisation alternative p"] = lambda t: np.asarray(
+            inside(t["p"], other, GeV) & inside(t["m2_miss"], s.normalisation_GeV2, GeV2)
+        )
+    return Selection(
+        "k2pi",
+        [*track_cuts(d), *beam_cuts(d), *pion_cuts(d), _momentum_cut(p_range)],
+        regions,
+        signal=("normalisation",),
+        bin_column="p",
+        bin_edges=momentum_edges(p_range, step=s.momentum_bin_GeV),
+        ledger=ledger(d, normalisation=True),
+    )
+
+
+def _momentum_cut(p_range: Sequence[float]) -> Cut:
+    return Cut(f"{p_range[0]:g} < p < {p_range[1]:g} GeV/c", lambda t: inside(t["p"], p_range, GeV))

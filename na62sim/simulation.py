@@ -1,0 +1,290 @@
+"""What the README shows: simulate, reconstruct, select, acceptance."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from na62sim.assemble import candidate_table, hits_of, reco_groups, sample_groups
+from na62sim.content_hash import ContentHash
+from na62sim.generators.process import Process, find_process
+from na62sim.geometry import Detector, load_detector
+from na62sim.geometry.detector import detector_from_text
+from na62sim.pipeline import (
+    CHUNK,
+    Chunk,
+    Reconstruction,
+    Simulation,
+    check_chunk,
+    check_events,
+    default_threads,
+    in_order,
+    warm_up,
+)
+from na62sim.sample import Provenance, Sample, SampleWriter
+from na62sim.selection.cutflow import CutFlow, Selection
+from na62sim.selection.registry import find_selection
+from na62sim.table import Table
+
+Progress = Callable[[int], None]
+DEFAULT_DETECTOR = "run1-2018-s2"
+
+
+def program_version() -> str:
+    """Version of the installed package."""
+    try:
+        return version("na62sim")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+def as_detector(detector: str | os.PathLike[str] | Detector | None) -> Detector:
+    """A detector by name, path or object; the default data set for None."""
+    if isinstance(detector, Detector):
+        return detector
+    return load_detector(DEFAULT_DETECTOR if detector is None else detector)  # type: ignore[arg-type]
+
+
+def simulate(
+    process: str | Process,
+    events: int,
+    detector: str | Detector | None = None,
+    seed: int = 1,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    decay_volume_m: tuple[float, float] | None = None,
+    intensity: float | None = None,
+    photons: str = "dice",
+    compression: str = "none",
+    threads: int | None = None,
+    chunk: int = CHUNK,
+    progress: Progress | None = None,
+    **parameters: Any,
+) -> Sample:
+    """Simulate a process from the beam to the trigger.
+
+    Parameters
+    ----------
+    process : a name (``kpinunu``) or a `Process` of your own
+    events : number of events
+    detector : a data set's name, a geometry file, or a `Detector`; ``run1-2018-s2`` by default
+    seed : the same seed gives the same events, on any number of threads and in any chunks
+    path : file to write; None keeps the sample in memory
+    decay_volume_m : where the kaon decays (m); the data set's own by default
+    intensity : beam intensity (MHz); the data set's mean by default
+    photons : ``dice`` or ``weight`` (see `na62sim.pipeline.Simulation`)
+    compression : ``none``, ``lzf`` or ``gzip``
+    threads, chunk : how to run; the result does not depend on them
+    progress : called with the number of events done
+    parameters : of the process, masses in MeV, lifetimes in ns
+
+    Raises
+    ------
+    ValueError : for any value outside its range, in one line
+    """
+    made = find_process(process, **parameters)
+    simulation = Simulation(
+        made, as_detector(detector), seed, volume_m=decay_volume_m, intensity=intensity, photons=photons
+    )
+    events, chunk = check_events(events), check_chunk(chunk)
+    provenance = _provenance(simulation, intensity, photons, parameters)
+    writer = SampleWriter(path, provenance, compression) if path is not None else None  # fails before the work
+
+    def job(first: int, n: int) -> tuple[dict[str, Table], int, list[bytes]]:
+        groups = sample_groups(simulation.run(first, n))
+        digest = ContentHash(first)
+        digest.update(groups, n)
+        return groups, n, digest.run_digests
+
+    parts: list[dict[str, Table]] = []
+    done = 0
+    try:
+        warm_up(simulation)
+        for groups, n, digests in in_order(job, 0, events, chunk, threads or default_threads()):
+            if writer is not None:
+                writer.append(groups, n, digests)
+            else:
+                parts.append(groups)
+            done += n
+            if progress is not None:
+                progress(done)
+        if writer is not None:
+            writer.close()
+    except BaseException:
+        if writer is not None:
+            writer.abort()
+        raise
+    if writer is not None:
+        return Sample.open(path)  # type: ignore[arg-type]
+    groups = {name: Table.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return Sample(groups, replace(provenance, n_events=events), events)
+
+
+def _provenance(simulation: Simulation, intensity: float | None, photons: str, parameters: dict[str, Any]) -> Provenance:
+    d = simulation.detector
+    extra = {
+        "process": simulation.process.describe(),
+        "intensity_MHz": intensity or d.beam.mean_intensity_MHz,
+        "photons": photons,
+        "parameters": {k: v for k, v in parameters.items()},
+    }
+    return Provenance(
+        program_version=program_version(),
+        command=shlex.join(sys.argv),
+        seed=simulation.seed,
+        process=simulation.process.short,
+        geometry_name=d.name,
+        geometry_text=d.text,
+        geometry_sha256=d.sha256,
+        decay_volume_m=simulation.volume_m,
+        extra=extra,
+    )
+
+
+def detector_of(sample: Sample) -> Detector:
+    """The detector a sample was made with, from the geometry text it carries."""
+    return detector_from_text(sample.provenance.geometry_text, sample.provenance.geometry_name)
+
+
+def reconstruct(
+    sample: Sample | str | os.PathLike[str],
+    path: str | os.PathLike[str] | None = None,
+    *,
+    detector: str | Detector | None = None,
+    chunk: int = CHUNK,
+    progress: Progress | None = None,
+) -> Sample:
+    """Reconstruct tracks and candidates; adds the groups ``reco/tracks`` and ``reco/events``.
+
+    Parameters
+    ----------
+    sample : a Sample, or the path of one
+    path : file to write; None keeps the result in memory. The input is not changed.
+    detector : what the reconstruction believes in; the one the sample was made with by default
+    """
+    opened = sample if isinstance(sample, Sample) else Sample.open(sample)
+    if opened.provenance.extra.get("reconstructed"):
+        raise ValueError("the sample is reconstructed already (it has the group reco/events)")
+    reco = Reconstruction(detector_of(opened) if detector is None else as_detector(detector))
+    provenance = replace(
+        opened.provenance,
+        command=shlex.join(sys.argv),
+        first_event=opened.first_event,
+        extra={**opened.provenance.extra, "reconstructed": True},
+    )
+    writer = SampleWriter(path, provenance) if path is not None else None
+    parts: list[dict[str, Table]] = []
+    done = 0
+    try:
+        for part in opened.chunks(check_chunk(chunk)):
+            n = len(part)
+            hits = hits_of(part)
+            tracks = reco.tracks(hits)
+            groups = reco_groups(n, tracks, reco.candidates(n, hits, tracks))
+            if writer is not None:
+                writer.append({name: part[name] for name in part.groups} | groups, n)
+            else:
+                parts.append(groups)
+            done += n
+            if progress is not None:
+                progress(done)
+        if writer is not None:
+            writer.close()
+    except BaseException:
+        if writer is not None:
+            writer.abort()
+        raise
+    if writer is not None:
+        return Sample.open(path)  # type: ignore[arg-type]
+    added = {name: Table.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return replace_provenance(opened.with_groups(added), provenance)
+
+
+def replace_provenance(sample: Sample, provenance: Provenance) -> Sample:
+    """The same events with another provenance."""
+    return Sample(sample.groups, provenance, len(sample), sample.first_event)
+
+
+def select(
+    sample: Sample | str | os.PathLike[str], selection: str | Selection, *, chunk: int = CHUNK, detector: str | Detector | None = None
+) -> CutFlow:
+    """Apply a selection to a reconstructed sample.
+
+    Raises
+    ------
+    ValueError : unknown selection, or a sample without ``reco/events``
+    """
+    opened = sample if isinstance(sample, Sample) else Sample.open(sample)
+    if "reco/events" not in opened:
+        raise ValueError("the sample has no group reco/events: reconstruct it first")
+    chosen = find_selection(selection, detector_of(opened) if detector is None else as_detector(detector))
+    p = opened.provenance
+    flow = CutFlow(
+        chosen,
+        {"process": p.process, "geometry": p.geometry_name, "seed": p.seed, "decay_volume_m": list(p.decay_volume_m or ())},
+    )
+    for part in opened.chunks(check_chunk(chunk)):
+        table, events = part["reco/events"], part["events"]
+        rows = table.event_of_row()
+        flow.fill(table, (events["weight"] * events["veto_weight"])[rows], events["weight"])
+    return flow
+
+
+def acceptance(
+    process: str | Process,
+    selection: str | Selection,
+    events: int,
+    detector: str | Detector | None = None,
+    seed: int = 1,
+    *,
+    decay_volume_m: tuple[float, float] | None = None,
+    intensity: float | None = None,
+    photons: str = "dice",
+    threads: int | None = None,
+    chunk: int = CHUNK,
+    progress: Progress | None = None,
+    keep: Callable[[Chunk, Table, Any], None] | None = None,
+    **parameters: Any,
+) -> CutFlow:
+    """The chain from the generator to the selection, without writing events.
+
+    Parameters are those of `simulate`; ``keep(chunk, candidates, weight)`` sees every chunk in order (figures).
+
+    Returns
+    -------
+    CutFlow with ``info`` (process, geometry, decay volume, events per second)
+    """
+    made = find_process(process, **parameters)
+    d = as_detector(detector)
+    simulation = Simulation(made, d, seed, volume_m=decay_volume_m, intensity=intensity, photons=photons)
+    chosen = find_selection(selection, d)
+    events, chunk = check_events(events), check_chunk(chunk)
+    info = {"process": made.short, "geometry": d.name, "seed": seed, "decay_volume_m": list(simulation.volume_m)}
+    flow = CutFlow(chosen, info)
+
+    def job(first: int, n: int) -> tuple[CutFlow, Chunk, Table, Any, int]:
+        part = simulation.run(first, n)
+        found = simulation.reconstruction.candidates(n, part.hits, part.tracks)
+        table = candidate_table(n, found)
+        weight = (part.truth.weight * part.veto_weight)[found["event"]]
+        partial = CutFlow(chosen)
+        partial.fill(table, weight, part.truth.weight)
+        return partial, part, table, weight, n
+
+    warm_up(simulation)
+    start, done = time.perf_counter(), 0
+    for partial, part, table, weight, n in in_order(job, 0, events, chunk, threads or default_threads()):
+        flow.merge(partial)
+        if keep is not None:
+            keep(part, table, weight)
+        done += n
+        if progress is not None:
+            progress(done)
+    flow.info["events_per_second"] = events / (time.perf_counter() - start)
+    return flow
