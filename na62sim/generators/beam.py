@@ -48,14 +48,14 @@ def beam_arrays(detector: Detector, kaon: Species, volume: tuple[float, float]) 
 
     Raises
     ------
-    ValueError : if the volume is empty or begins before GTK3
+    ValueError : if the volume is empty, begins before GTK3 or ends after the last STRAW chamber
     """
     beam = detector.beam
-    z0 = beam.reference_z_m * m
-    if not z0 <= volume[0] < volume[1]:
+    z0, z_end = beam.reference_z_m * m, detector.straw.chamber_z_m[-1] * m  # the field is tabulated in between
+    if not z0 <= volume[0] < volume[1] <= z_end:
         raise ValueError(
-            f"decay volume {volume[0] / m:g} to {volume[1] / m:g} m: it must begin at or after GTK3"
-            f" ({beam.reference_z_m} m) and have a positive length"
+            f"decay volume {volume[0] / m:g} to {volume[1] / m:g} m: it must have a positive length and lie between"
+            f" GTK3 ({beam.reference_z_m} m) and the last STRAW chamber ({z_end / m:g} m)"
         )
     return BeamArrays(
         momentum=beam.momentum_GeV * GeV,
