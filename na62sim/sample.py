@@ -153,9 +153,7 @@ def read_sample(path: str | os.PathLike[str]) -> Sample:
         return Sample(groups, sample.provenance, sample.n_events, sample.first_event)
 
 
-def write_sample(
-    sample: Sample, path: str | os.PathLike[str], compression: Compression = "none"
-) -> Provenance:
+def write_sample(sample: Sample, path: str | os.PathLike[str], compression: Compression = "none") -> Provenance:
     """Write a sample; return its provenance, completed with the content hash."""
     provenance = replace(sample.provenance, first_event=sample.first_event)
     with SampleWriter(path, provenance, compression) as writer:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import h5py  # type: ignore[import-untyped]
+import h5py
 import numpy as np
 
 from na62sim.content_hash import RUN_EVENTS, ContentHash, check_events
@@ -158,9 +158,7 @@ class SampleWriter:
     ([1.0, 2.0], 'MeV')
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], provenance: Provenance, compression: Compression = "none"
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str], provenance: Provenance, compression: Compression = "none") -> None:
         if compression not in _FILTERS:
             raise ValueError(f"compression {compression!r} is none of {', '.join(_FILTERS)}")
         self.path = Path(path)
@@ -176,9 +174,7 @@ class SampleWriter:
             self._file = h5py.File(self._tmp, "w", libver=LIBVER, locking=False, rdcc_nbytes=0)
             self._file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION, complete=False)
 
-    def append(
-        self, groups: Mapping[str, Table], n_events: int, run_digests: Sequence[bytes] | None = None
-    ) -> None:
+    def append(self, groups: Mapping[str, Table], n_events: int, run_digests: Sequence[bytes] | None = None) -> None:
         """Add the next events: every time the same groups with the same columns.
 
         `run_digests`, where they are known already, save hashing the events.
@@ -209,9 +205,7 @@ class SampleWriter:
             return
         digests = self._hash.run_digests
         content = ContentHash.compose(digests)
-        self.provenance = replace(
-            self.provenance, n_events=self._hash.n_events, content_sha256=content, complete=True
-        )
+        self.provenance = replace(self.provenance, n_events=self._hash.n_events, content_sha256=content, complete=True)
         with self._h5():
             for group in self._groups.values():
                 group.finish()

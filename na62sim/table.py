@@ -121,9 +121,7 @@ class Table:
     _n_rows: int
     _offsets: Index | None
 
-    def __init__(
-        self, fields: Sequence[Field], columns: Mapping[str, Array], offsets: Array | None = None
-    ) -> None:
+    def __init__(self, fields: Sequence[Field], columns: Mapping[str, Array], offsets: Array | None = None) -> None:
         declared = _check_fields(fields)
         for name in columns:
             if name not in declared:

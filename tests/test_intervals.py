@@ -92,9 +92,7 @@ def test_weighted_error_is_the_scatter_of_pseudo_experiments(power):
     sumw = (weights * passed).sum(axis=1)
     sumw2 = (weights**2 * passed).sum(axis=1)
     total, total2 = weights.sum(axis=1), (weights**2).sum(axis=1)
-    sigmas = [
-        weighted_efficiency(*sums).sigma for sums in zip(sumw, sumw2, total, total2, strict=True)
-    ]
+    sigmas = [weighted_efficiency(*sums).sigma for sums in zip(sumw, sumw2, total, total2, strict=True)]
     scatter = np.std(sumw / total)
     assert np.mean(sigmas) == pytest.approx(scatter, rel=0.08)
 
@@ -121,9 +119,7 @@ def test_veto_weights_are_not_optimistic():
     assert standard_error < interval.sigma < 1.8 * standard_error
 
 
-@pytest.mark.parametrize(
-    ("count", "down", "up"), [(0, 0.0, 1.841), (1, 0.827, 2.300), (3, 1.633, 2.918)]
-)
+@pytest.mark.parametrize(("count", "down", "up"), [(0, 0.0, 1.841), (1, 0.827, 2.300), (3, 1.633, 2.918)])
 def test_garwood_against_the_usual_table(count, down, up):
     """The 68.27 % errors of small counts, e.g. Gehrels, ApJ 303 (1986) 336, tables 1 and 2."""
     interval = garwood(count)

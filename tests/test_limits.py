@@ -32,8 +32,14 @@ def gamma_average(function, mean, sigma):
 
 @pytest.mark.parametrize(
     ("observed", "background", "limit"),
-    [(0, 0.0, 2.302585), (0, 0.18, 2.302585), (0, 12.0, 2.302585), (0, 1000.0, 2.302585)]
-    + [(1, 0.0, 3.8897), (3, 3.0, 4.3624)],
+    [
+        (0, 0.0, 2.302585),
+        (0, 0.18, 2.302585),
+        (0, 12.0, 2.302585),
+        (0, 1000.0, 2.302585),
+        (1, 0.0, 3.8897),
+        (3, 3.0, 4.3624),
+    ],
 )
 def test_cls_reference_values(observed, background, limit):
     result = upper_limit(observed, background)
@@ -68,9 +74,7 @@ def test_cls_with_uncertain_background(observed, background, sigma):
 @pytest.mark.parametrize("observed", [0, 5])
 def test_cls_with_uncertain_efficiency(observed, error):
     limit = upper_limit(observed, 2.0, efficiency_error=error).upper_limit
-    chance = gamma_average(
-        lambda e: stats.poisson.cdf(observed, e * limit + 2.0), mean=1.0, sigma=error
-    )
+    chance = gamma_average(lambda e: stats.poisson.cdf(observed, e * limit + 2.0), mean=1.0, sigma=error)
     assert chance / stats.poisson.cdf(observed, 2.0) == pytest.approx(0.1, rel=1e-6)
 
 
@@ -124,18 +128,14 @@ def test_feldman_cousins_finds_the_tip_of_a_tooth():
     probability = stats.poisson.pmf(counts, signal + background)
     ratio = probability / stats.poisson.pmf(counts, np.maximum(counts, background))
     ranked_before = probability[ratio > ratio[0]].sum()
-    assert (
-        ranked_before < LEVEL
-    )  # so 0 is in the region of 1.262, and limits for b ≤ 2.3275 hold it
+    assert ranked_before < LEVEL  # so 0 is in the region of 1.262, and limits for b ≤ 2.3275 hold it
     assert upper_limit(0, 2.0, method="fc").upper_limit >= signal
 
 
 def test_feldman_cousins_with_errors_is_the_ordered_construction():
     """Just inside the ends the count is in the ordered region of `cl`, just outside it is not."""
     observed, background, sigma, error = 7, 2.0, 0.6, 0.15
-    limit = upper_limit(
-        observed, background, background_error=sigma, efficiency_error=error, method="fc"
-    )
+    limit = upper_limit(observed, background, background_error=sigma, efficiency_error=error, method="fc")
     assert limit.lower_limit > 0.0
     counts = np.arange(120)
     theta = sigma**2 / background
@@ -190,10 +190,7 @@ def test_expected_limits_include_the_background_error():
     theta = 3.6
     counts = stats.nbinom(10.0 / theta, 1 / (1 + theta)).ppf(stats.norm.cdf([-1, 1]))
     for limit, count in zip((expected.minus1, expected.plus1), counts, strict=True):
-        chance = [
-            gamma_average(lambda b, n=count, s=s: stats.poisson.cdf(n, s + b), 10.0, 6.0)
-            for s in (limit, 0.0)
-        ]
+        chance = [gamma_average(lambda b, n=count, s=s: stats.poisson.cdf(n, s + b), 10.0, 6.0) for s in (limit, 0.0)]
         assert chance[0] / chance[1] == pytest.approx(0.1, rel=1e-5)
 
 

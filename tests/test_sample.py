@@ -266,7 +266,7 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
 
     writer = SampleWriter(tmp_path / "a.h5", WHO)
     monkeypatch.setattr("na62sim.sample_writer._GroupWriter.append", full)
-    with pytest.raises(SampleError, match="cannot be written: No space left on device$"):
+    with pytest.raises(SampleError, match=r"cannot be written: No space left on device$"):
         writer.append(make(10).groups, 10)
     assert os.listdir(tmp_path) == []
 

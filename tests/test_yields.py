@@ -37,9 +37,7 @@ def test_published_sensitivities(inputs, ses, events, theory):
     assert expected.sigma == pytest.approx(theory, abs=0.006)
 
 
-@pytest.mark.parametrize(
-    ("counted", "acceptance", "kaons"), [(3.14e7, 0.0762, 7.97e11), (1.16e8, 0.1177, 1.91e12)]
-)
+@pytest.mark.parametrize(("counted", "acceptance", "kaons"), [(3.14e7, 0.0762, 7.97e11), (1.16e8, 0.1177, 1.91e12)])
 def test_published_kaons(counted, acceptance, kaons):
     assert float(kaons_from_normalisation(counted, acceptance)) == pytest.approx(kaons, rel=0.005)
 

@@ -28,9 +28,7 @@ def _best(model: CountModel, size: int) -> FloatArray:
     return np.asarray(model.pmf(signals, size).max(axis=0))
 
 
-def _ranked_before(
-    observed: int, signals: FloatArray, size: int, model: CountModel
-) -> tuple[FloatArray, FloatArray]:
+def _ranked_before(observed: int, signals: FloatArray, size: int, model: CountModel) -> tuple[FloatArray, FloatArray]:
     """Return the probability of the counts that rank before `observed`, and its largest slope.
 
     Counts enter the acceptance region by falling likelihood ratio until it holds the confidence
@@ -74,9 +72,7 @@ def _edge(observed: int, model: CountModel, cl: float, direction: int) -> float:
     for width in (step / 32.0, step / 1024.0, 0.0):
         inside = fine[_ranked_before(observed, fine, size, model)[0] < cl] if fine.size else fine
         if inside.size == 0:
-            raise ValueError(
-                f"observed = {observed} has no chance with background = {model.background:.10g}"
-            )
+            raise ValueError(f"observed = {observed} has no chance with background = {model.background:.10g}")
         edge = float(inside[-1])
         fine = np.maximum(edge + direction * width * np.arange(32) / 32.0, 0.0)
     return edge

@@ -178,9 +178,7 @@ def upper_limit(
     mean = in_range("background", background, counts)
     error = in_range("background_error", background_error, counts)
     if error and not mean:
-        raise ValueError(
-            f"background_error = {error:.10g} needs a background above 0, not background = 0"
-        )
+        raise ValueError(f"background_error = {error:.10g} needs a background above 0, not background = 0")
     model = CountModel(mean, error, in_range("efficiency_error", efficiency_error, "[0, 0.5]"))
     level = in_range("cl", cl, "(0, 1)")
     unit = 1.0 if ses is None else in_range("ses", ses, "(0, inf)")

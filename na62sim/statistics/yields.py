@@ -104,10 +104,7 @@ class Measured:
         elif -3 <= exponent <= 4:
             exponent = 0
         # Divide by a whole power: 10.0**-11 is rounded, and its digits would show.
-        value, sigma = (
-            x / 10.0**exponent if exponent > 0 else x * 10.0**-exponent
-            for x in (self.value, self.sigma)
-        )
+        value, sigma = (x / 10.0**exponent if exponent > 0 else x * 10.0**-exponent for x in (self.value, self.sigma))
         text = f"{value:.6g}"
         if sigma:
             # Two significant digits of the uncertainty, counted after rounding (0.0996 → 0.10).
@@ -232,10 +229,7 @@ def kaons_from_normalisation(
     >>> print(kaons_from_normalisation(1.16e8, Measured(0.1177, 0.0118)))
     (1.91 ± 0.19)e+12
     """
-    counted = _quantity("events", events, "[0, inf)") * in_range(
-        "downscaling", downscaling, "[1, inf)"
-    )
+    counted = _quantity("events", events, "[0, inf)") * in_range("downscaling", downscaling, "[1, inf)")
     return counted / (
-        _quantity("acceptance", acceptance, "(0, 1]")
-        * _quantity("branching_ratio", branching_ratio, "(0, 1]")
+        _quantity("acceptance", acceptance, "(0, 1]") * _quantity("branching_ratio", branching_ratio, "(0, 1]")
     )
