@@ -110,14 +110,14 @@ def decay_kaons(
     for i in range(n):
         gx[i], gy[i] = quantile(beam.x_table, ux[i]), quantile(beam.y_table, uy[i])
     for i in range(n):
-        pk = beam.momentum * (1.0 + beam.spread * g0[i])
+        pk = beam.momentum * (1.0 + beam.spread * np.float64(g0[i]))
         length = pk * beam.ctau / beam.mass
         span = 1.0 - exp(-(beam.z2 - beam.z1) / length)
         vz[i] = beam.z1 - length * log(1.0 - uz[i] * span)
         w[i] = exp(-(beam.z1 - beam.z0) / length) * span
         gp[i] = pk
-        gtx[i] = beam.slope_x + beam.divergence * g1[i]
-        gty[i] = beam.slope_y + beam.divergence * g2[i]
+        gtx[i] = beam.slope_x + beam.divergence * np.float64(g1[i])
+        gty[i] = beam.slope_y + beam.divergence * np.float64(g2[i])
     f, m1, h, n1 = field.integrals[0], field.integrals[1], field.integrals[4], field.integrals[5]
     for i in range(n):  # the residual field of the tube: microradians at 75 GeV/c
         step = (vz[i] - field.z0) / field.step
