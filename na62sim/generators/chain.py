@@ -204,8 +204,7 @@ def _trial_table(highest: float, masses: list[float]) -> FloatArray:
     top = highest - masses[0]
     x = np.linspace(0.0, 1.0, _TRIAL_NODES)
     cluster = low + (top - low) * x
-    volume = volume_function(masses[1:], top)(np.maximum(cluster, 1e-12))
-    volume[0] = 0.0
+    volume = np.concatenate(([0.0], volume_function(masses[1:], top)(cluster[1:])))  # none at threshold
     parent = low + masses[0] + (highest - low - masses[0]) * x
     fine = np.linspace(0.0, 1.0, 801)
     weights = np.zeros(_TRIAL_NODES)
