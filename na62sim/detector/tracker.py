@@ -96,6 +96,8 @@ def _straw(
     g, raw = np.empty((20, _BLOCK), dtype=np.float32), np.empty((4, _BLOCK), dtype=np.uint64)
     uniform = np.empty((4, _BLOCK))
     group = slot * 4
+    offset, cosine, sine, hole, gap = straw.offset, straw.cosine, straw.sine, straw.hole, straw.half_gap
+    inner2 = (straw.half_length - 50.0) ** 2
     for n in range(number.size):
         g0 = n % _BLOCK
         if g0 == 0:
@@ -111,9 +113,14 @@ def _straw(
         if c >= straw.quality:
             dead = np.int64(4.0 * (c - straw.quality) / (1.0 - straw.quality))
         sigma = straw.sigma * (straw.tail_scale if d < straw.tail_fraction else 1.0)
+        e, stamp = event_in[n], t[n]
         for ch in range(first[n], min(last[n], 4)):
-            inverse = 1.0 / np.sqrt(1.0 - u[ch, n] * u[ch, n] - v[ch, n] * v[ch, n])
-            sx, sy = u[ch, n] * inverse, v[ch, n] * inverse
+            uu, vv = u[ch, n], v[ch, n]
+            inverse = 1.0 / np.sqrt(1.0 - uu * uu - vv * vv)
+            sx, sy, x0, y0 = uu * inverse, vv * inverse, x[ch, n], y[ch, n]
+            when = stamp + straw.time_sigma * g[16 + ch, g0]
+            # |q| and the position along the straw are at most the distance from the axis
+            edge = x0 * x0 + y0 * y0 > inner2
             for w in range(VIEWS):
                 here = miss == 0
                 miss -= 1
@@ -121,18 +128,15 @@ def _straw(
                     b = b * 1048576.0 - np.floor(b * 1048576.0)  # the lower bits of the draw: misses are rare
                     miss = np.int64(log(1.0 - b) / log_efficiency)
                     continue
-                if ch == dead:
+                px, py = x0 + sx * offset[w], y0 + sy * offset[w]
+                q = px * cosine[w] + py * sine[w]
+                if ch == dead or abs(q - hole[ch, w]) < gap:
                     continue
-                px, py = x[ch, n] + sx * straw.offset[w], y[ch, n] + sy * straw.offset[w]
-                q = px * straw.cosine[w] + py * straw.sine[w]
-                along = py * straw.cosine[w] - px * straw.sine[w]
-                if abs(q) > straw.half_length or abs(along) > straw.half_length:
+                if edge and max(abs(q), abs(py * cosine[w] - px * sine[w])) > straw.half_length:
                     continue
-                if abs(q - straw.hole[ch, w]) < straw.half_gap:
-                    continue
-                event[k], chamber[k], view[k] = event_in[n], ch, w
+                event[k], chamber[k], view[k] = e, ch, w
                 position[k] = q + sigma * g[4 * ch + w, g0]
-                time[k] = t[n] + straw.time_sigma * g[16 + ch, g0]
+                time[k] = when
                 k += 1
     return k
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from na62sim.kernel import kernel
 from na62sim.statistics import Interval, clopper_pearson, weighted_efficiency
 from na62sim.table import Table
 
@@ -86,11 +87,10 @@ class Counter:
         self.n = 0
         self.parts = [0, 0, 0, 0]
 
-    def add(self, limbs: npt.NDArray[np.int64]) -> None:
-        """Add the events of a (4, n) array of `limbs_of`."""
-        self.n += limbs.shape[1]
-        for k, s in enumerate(limbs.sum(axis=1)):
-            self.parts[k] += int(s)
+    def add(self, sums: npt.NDArray[np.int64]) -> None:
+        """Add one group of a `tally`: number, and the integer parts of the sums."""
+        self.n += int(sums[0])
+        self.parts = [a + int(b) for a, b in zip(self.parts, sums[1:], strict=True)]
 
     def merge(self, other: Counter) -> None:
         """Add another counter."""
@@ -108,14 +108,41 @@ class Counter:
         return (self.parts[2] + self.parts[3] / _LOW) / _HIGH
 
 
-def limbs_of(weight: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Weights in [0, 1] and their squares as integers: (4, n), high and low parts of each."""
-    out = np.empty((4, len(weight)), dtype=np.int64)
-    for k, w in ((0, weight), (2, weight * weight)):
-        scaled = w * _HIGH
-        high = np.floor(scaled)
-        out[k], out[k + 1] = high, np.floor((scaled - high) * _LOW)
+@kernel
+def tally(weight: Any, group: Any, n_groups: int) -> Any:
+    """Exact sums per group: (5, groups) int64 with the number, and sum w, sum w^2 in high and low parts.
+
+    A weight in [0, 1] becomes an integer in units of 2^-72, in two parts; integers add in any order.
+    """
+    out = np.zeros((5, n_groups), dtype=np.int64)
+    for i in range(weight.size):
+        g, w = group[i], weight[i]
+        out[0, g] += 1
+        for k in range(2):
+            high = np.floor(w * 4294967296.0)
+            out[1 + 2 * k, g] += np.int64(high)
+            out[2 + 2 * k, g] += np.int64((w * 4294967296.0 - high) * 1099511627776.0)
+            w = w * w
     return out
+
+
+class Survivors:
+    """A Table seen through the rows that are left; a column is gathered when a cut asks for it."""
+
+    __slots__ = ("rows", "table")
+
+    def __init__(self, table: Table, rows: npt.NDArray[np.int64]) -> None:
+        self.table, self.rows = table, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.table
+
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
+        column = self.table[name]
+        return column if len(self.rows) == len(column) else column[self.rows]
 
 
 class CutFlow:
@@ -131,6 +158,7 @@ class CutFlow:
         self.selection = selection
         self.info: dict[str, Any] = dict(info or {})
         self.generated = Counter()
+        self._counted = 0
         self.cuts = [Counter() for _ in selection.cuts]
         self.counts = {name: Counter() for name in selection.regions}
         bins = max(len(selection.bin_edges) - 1, 0)
@@ -149,31 +177,43 @@ class CutFlow:
         -------
         the candidates that pass all cuts
         """
-        self.generated.add(limbs_of(generated))
-        weight = np.asarray(weight, dtype=float)
-        for cut, counter in zip(self.selection.cuts, self.cuts, strict=True):
-            mask = _mask(cut.name, cut.function(table), len(table))
-            rows = np.flatnonzero(mask)
-            table, weight = table.take(rows), weight[rows]
+        self.generated.add(tally(generated, np.zeros(len(generated), dtype=np.int64), 1)[:, 0])
+        weight = np.array(weight, dtype=float)
+        rows = np.arange(len(table))
+        depth = np.zeros(len(table), dtype=np.int64)  # cuts passed by each candidate
+        for k, cut in enumerate(self.selection.cuts):
+            mask = _mask(cut.name, cut.function(Survivors(table, rows)), len(rows))  # type: ignore[arg-type]
+            rows = rows[mask]
             if cut.factor != 1.0:
-                weight = weight * cut.factor
-            counter.add(limbs_of(weight))
-        if len(table) or self.selection.regions:
-            self._regions(table, weight)
-        return table
+                # counted apart: the cuts before it see the weight without the factor
+                self._count(depth, weight, k)
+                weight[rows] *= cut.factor
+                depth[:] = k
+            depth[rows] = k + 1
+        self._count(depth, weight, len(self.selection.cuts))
+        self._regions(Survivors(table, rows), weight[rows])
+        return table.take(rows)
 
-    def _regions(self, table: Table, weight: npt.NDArray[np.float64]) -> None:
-        limbs = limbs_of(weight)
+    def _count(self, depth: npt.NDArray[np.int64], weight: npt.NDArray[np.float64], stop: int) -> None:
+        """Add the candidates to every cut below ``stop`` that they passed and that is not counted yet."""
+        reached = np.cumsum(tally(weight, depth, stop + 1)[:, ::-1], axis=1)[:, ::-1]
+        for k in range(self._counted, stop):
+            self.cuts[k].add(reached[:, k + 1])
+        self._counted = stop if stop < len(self.cuts) else 0
+
+    def _regions(self, table: Survivors, weight: npt.NDArray[np.float64]) -> None:
         edges = np.asarray(self.selection.bin_edges)
-        index = None
-        if len(edges) > 1 and len(table):
+        bins = max(len(edges) - 1, 0)
+        index = np.full(len(table), bins)  # the last group: outside all bins
+        if bins and len(table):
             index = np.searchsorted(edges, table[self.selection.bin_column], side="right") - 1
+            index[index < 0] = bins
         for name, function in self.selection.regions.items():
-            inside = _mask(name, function(table), len(table))
-            self.counts[name].add(limbs[:, inside])
-            if index is not None:
-                for k, counter in enumerate(self.binned[name]):
-                    counter.add(limbs[:, inside & (index == k)])
+            inside = np.flatnonzero(_mask(name, function(table), len(table)))  # type: ignore[arg-type]
+            sums = tally(weight[inside], index[inside], bins + 1)
+            self.counts[name].add(sums.sum(axis=1))
+            for k, counter in enumerate(self.binned[name]):
+                counter.add(sums[:, k])
 
     def merge(self, other: CutFlow) -> None:
         """Add the counts of another chunk of the same selection."""
