@@ -68,6 +68,7 @@ def volume_function(daughters: Sequence[float], highest: float) -> Callable[[Flo
 
     def tabulated(mass: FloatArray) -> FloatArray:
         above = np.maximum(np.asarray(mass) - threshold, 0.0)
-        return np.asarray(spline(above) * above**power)
+        # below the first node the spline extrapolates: with massless bodies it may dip below zero
+        return np.asarray(np.maximum(spline(above), 0.0) * above**power)
 
     return tabulated
