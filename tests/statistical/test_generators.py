@@ -220,6 +220,7 @@ GROUPS = [(0, 1), (0, 3), (1, 2), (1, 3), (2, 3), (1, 2, 3), (0, 2, 3)]
         ("K+ -> pi+ pi- e+ nu", ["pi+", "pi-", "e+", "nu"], GROUPS),
         ("K+ -> pi+ e+ e- e+ e-", ["pi+", "e+", "e-", "e+", "e-"], [*GROUPS, (3, 4), (1, 4), (1, 2, 3, 4), (0, 3, 4)]),
         ("K+ -> e+ e- mu+ nu nubar", ["e+", "e-", "mu+", "nu", "nubar"], [*GROUPS, (3, 4), (1, 2, 3, 4), (0, 1, 4)]),
+        ("K+ -> gamma gamma gamma e+ nu", ["gamma", "gamma", "gamma", "e+", "nu"], [*GROUPS, (3, 4), (1, 2, 3, 4)]),
     ],
 )
 def test_many_bodies_against_raubold_lynch(
