@@ -106,9 +106,14 @@ def _cumulate(y: FloatArray, h: float) -> tuple[FloatArray, FloatArray]:
 @formula
 def segment(field: FieldMap, z1: float, z2: float) -> Segment:
     """Field moments between z1 and z2 >= z1 (mm)."""
-    f1, a1, b1, c1, g1, d1 = _integrals_at(field, z1)
-    f2, a2, b2, c2, g2, d2 = _integrals_at(field, z2)
-    dz = z2 - z1
+    return between(integrals_at(field, z1), integrals_at(field, z2), z2 - z1)
+
+
+@formula
+def between(start: Any, stop: Any, dz: float) -> Segment:
+    """Field moments of a segment of length dz from the integrals (`integrals_at`) at its ends."""
+    f1, a1, b1, c1, g1, d1 = start
+    f2, a2, b2, c2, g2, d2 = stop
     a, b, c, d = a2 - a1, b2 - b1, c2 - c1, d2 - d1
     return Segment(
         dz,
@@ -122,7 +127,8 @@ def segment(field: FieldMap, z1: float, z2: float) -> Segment:
 
 
 @formula
-def _integrals_at(field: FieldMap, z: float) -> tuple[float, float, float, float, float, float]:
+def integrals_at(field: FieldMap, z: float) -> tuple[float, float, float, float, float, float]:
+    """F, int F, int F^2, int F^3, G, int G from the start of the table to z (mm)."""
     t = field.integrals
     last = t.shape[1] - 1
     s = (z - field.z0) / field.step

@@ -105,7 +105,8 @@ def respond(seed: int, truth: Truth, tracks: Crossings, beam: BeamArrays, r: Res
         "sac": photons["sac"],
     }
     for columns in hits.values():
-        columns["offsets"] = offsets_of(columns.pop("event"), n)
+        if "event" in columns:
+            columns["offsets"] = offsets_of(columns.pop("event"), n)
     hits["ktag"] = ktag
     return hits, photons["weight"]
 

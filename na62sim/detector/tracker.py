@@ -72,24 +72,25 @@ def straw_arrays(detector: Detector) -> StrawArrays:
 
 
 def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays) -> dict[str, Any]:
-    """Straw hits of all tracks: event (index in the chunk), chamber, view, position (mm), time (ns)."""
+    """Straw hits of all tracks: offsets per event, chamber, view, position (mm), time (ns)."""
     rows = len(tracks.event)
     number = truth.events[tracks.event]
     cap = 16 * rows
-    event = np.empty(cap, dtype=np.int64)
+    offsets = np.zeros(len(truth.events) + 1, dtype=np.int64)
     chamber, view = np.empty(cap, dtype=np.uint8), np.empty(cap, dtype=np.uint8)
     position, time = np.empty(cap, dtype=np.float32), np.empty(cap, dtype=np.float32)
     n = _straw(
         np.uint64(seed), number, tracks.slot, tracks.event, tracks.first, tracks.last, tracks.x, tracks.y,
-        tracks.u, tracks.v, tracks.time, straw, event, chamber, view, position, time,
+        tracks.u, tracks.v, tracks.time, straw, offsets, chamber, view, position, time,
     )  # fmt: skip
-    return {"event": event[:n], "chamber": chamber[:n], "view": view[:n], "position": position[:n], "time": time[:n]}
+    np.maximum.accumulate(offsets, out=offsets)
+    return {"offsets": offsets, "chamber": chamber[:n], "view": view[:n], "position": position[:n], "time": time[:n]}
 
 
 @kernel
 def _straw(
     seed: int, number: Any, slot: Any, event_in: Any, first: Any, last: Any, x: Any, y: Any, u: Any, v: Any, t: Any,
-    straw: StrawArrays, event: Any, chamber: Any, view: Any, position: Any, time: Any,
+    straw: StrawArrays, offsets: Any, chamber: Any, view: Any, position: Any, time: Any,
 ) -> int:  # fmt: skip
     k = 0
     log_efficiency = log(straw.efficiency) if straw.efficiency < 1.0 else -1e-30
@@ -113,7 +114,7 @@ def _straw(
         if c >= straw.quality:
             dead = np.int64(4.0 * (c - straw.quality) / (1.0 - straw.quality))
         sigma = straw.sigma * (straw.tail_scale if d < straw.tail_fraction else 1.0)
-        e, stamp = event_in[n], t[n]
+        stamp = t[n]
         for ch in range(first[n], min(last[n], 4)):
             uu, vv = u[ch, n], v[ch, n]
             inverse = 1.0 / np.sqrt(1.0 - uu * uu - vv * vv)
@@ -134,10 +135,11 @@ def _straw(
                     continue
                 if edge and max(abs(q), abs(py * cosine[w] - px * sine[w])) > straw.half_length:
                     continue
-                event[k], chamber[k], view[k] = e, ch, w
+                chamber[k], view[k] = ch, w
                 position[k] = q + sigma * g[4 * ch + w, g0]
                 time[k] = when
                 k += 1
+        offsets[event_in[n] + 1] = k  # rows come in event order; events without rows take the value before
     return k
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from na62sim.detector.planes import HASC, LKR, N_SLOTS, NORMALS, RICH_FRONT, STRAW4, Flight, Planes
 from na62sim.elementary import log, sincos_turns
-from na62sim.field import KICK, FieldMap, Segment, propagate, segment
+from na62sim.field import KICK, FieldMap, Segment, between, integrals_at, propagate, segment
 from na62sim.generators.generate import Truth
 from na62sim.generators.sampling import quantile
 from na62sim.kernel import formula, kernel
@@ -228,6 +228,7 @@ def _reach(
 ) -> None:  # fmt: skip
     """First pass: every charged particle to STRAW 1, or to the first plane after its vertex."""
     z1 = planes.z[0]
+    at_straw1 = integrals_at(field, z1)
     for i in range(events.size):
         for j in range(slots.size):
             k, o = slots[j], origin[j]
@@ -245,7 +246,10 @@ def _reach(
             if first == planes.z.size:
                 continue
             x0, y0, z0 = x, y, z
-            s = segment(field, z, planes.z[first])
+            if first == 0:
+                s = between(integrals_at(field, z), at_straw1, z1 - z)
+            else:
+                s = segment(field, z, planes.z[first])
             un, vn, dx, dy, path = propagate(u, v, KICK * charges[j] / p, s)
             if path < fly:
                 x, y, u, v, fly = x + dx, y + dy, un, vn, fly - path
@@ -302,7 +306,12 @@ def _follow(
             if k > first:
                 row = planes.segments[k]
                 s = Segment(row[0], row[1], row[2], row[3], row[4], row[5], row[6])
-                un, vn, dx, dy, path = propagate(u, v, bend, s)
+                if s.f == 0.0 and s.m1 == 0.0:
+                    slope2 = u * u + v * v
+                    path = s.dz * (1.0 + slope2 * (0.5 + 0.375 * slope2))
+                    un, vn, dx, dy = u, v, u * path, v * path
+                else:
+                    un, vn, dx, dy, path = propagate(u, v, bend, s)
                 if path < fly:
                     x, y, u, v, fly = x + dx, y + dy, un, vn, fly - path
                     t += path * slowness

@@ -153,6 +153,12 @@ def photon_hits(
     slots = np.array([k for k, s in enumerate(chain.particles) if s.pdg == 22], dtype=np.int64)
     origin = np.array([chain.vertex[k] for k in slots], dtype=np.int64)
     count = len(slots)
+    if count == 0:
+        none, values = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+        empty = {"event": none, "energy": values, "time": values}
+        lav, lkr = empty | {"station": np.empty(0, dtype=np.uint8)}, empty | {"x": values, "y": values}
+        return {"weight": np.ones(n), "target": np.empty((0, n), dtype=np.uint8), "lav": lav, "lkr": lkr,
+                "irc": empty, "sac": dict(empty)}  # fmt: skip
     rows = count * n
     slot = np.tile(slots, n)
     number = np.repeat(truth.events, count)

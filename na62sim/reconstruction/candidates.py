@@ -188,7 +188,7 @@ def build_candidates(n: int, hits: Any, tracks: dict[str, Any], reco: RecoArrays
     -------
     event (index in the chunk) and the columns of `COLUMNS` as float64, one row per event with a track
     """
-    cap = len(np.unique(tracks["event"]))
+    cap = int(np.count_nonzero(np.diff(tracks["event"], prepend=-1)))
     event = np.empty(cap, dtype=np.int64)
     out = np.zeros((len(COLUMNS), cap))
     straw = np.stack([tracks[c] for c in ("x", "y", "u", "v", "k", "u_after", "v_after", "x_after", "y_after", "chi2")])

@@ -106,8 +106,8 @@ def fit_track(mx: Any, my: Any, vx: Any, vy: Any, fit: FitArrays, work: Any) -> 
     sx2 = (mx[3] - mx[2]) / (d[3] - d[2])
     norm = 1.0 / np.sqrt(1.0 + sx1 * sx1 + sy1 * sy1)
     u, v = sx1 * norm, sy1 * norm
-    total = fit.segments[0, 1] + fit.segments[1, 1] + fit.segments[2, 1]
-    k = (u - sx2 / np.sqrt(1.0 + sx2 * sx2 + sy1 * sy1)) / total
+    total_kick = fit.segments[0, 1] + fit.segments[1, 1] + fit.segments[2, 1]
+    k = (u - sx2 / np.sqrt(1.0 + sx2 * sx2 + sy1 * sy1)) / total_kick
     x, y = mx[0], my[0]
     p = KICK / max(abs(k), 1e-9)
     theta = fit.theta0 * np.sqrt(p * p + PION_MASS * PION_MASS) / (p * p)
@@ -131,26 +131,28 @@ def fit_track(mx: Any, my: Any, vx: Any, vy: Any, fit: FitArrays, work: Any) -> 
     c11, c12, c22 = n00 * n22 - n02 * n02, n01 * n02 - n00 * n12, n00 * n11 - n01 * n01
     det = n00 * c00 + n01 * c01 + n02 * c02
     dety = q00 * q11 - q01 * q01
-    u2, v2, chi2 = u, v, 0.0
-    for iteration in range(3):
-        u2, v2 = _predict(x, y, u, v, k, fit, px, py)
-        g0, g1, g2, h0, h1, chi2 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-        for i in range(4):
-            sx, sy = 0.0, 0.0
-            for j in range(4):
-                sx += wx[i, j] * (mx[j] - px[j])
-                sy += wy[i, j] * (my[j] - py[j])
-            chi2 += sx * (mx[i] - px[i]) + sy * (my[i] - py[i])
-            g0 += sx
-            g1 += d[i] * sx
-            g2 -= b[i] * sx
-            h0 += sy
-            h1 += d[i] * sy
-        if iteration == 2:
-            break
-        x += (c00 * g0 + c01 * g1 + c02 * g2) / det
-        u += (c01 * g0 + c11 * g1 + c12 * g2) / det
-        k += (c02 * g0 + c12 * g1 + c22 * g2) / det
-        y += (q11 * h0 - q01 * h1) / dety
-        v += (q00 * h1 - q01 * h0) / dety
-    return x, y, u, v, k, u2, v2, px[3], py[3], chi2, c11 / det, q00 / dety, c22 / det
+    u2, v2 = _predict(x, y, u, v, k, fit, px, py)
+    g0, g1, g2, h0, h1, chi2 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(4):
+        sx, sy = 0.0, 0.0
+        for j in range(4):
+            sx += wx[i, j] * (mx[j] - px[j])
+            sy += wy[i, j] * (my[j] - py[j])
+        chi2 += sx * (mx[i] - px[i]) + sy * (my[i] - py[i])
+        g0 += sx
+        g1 += d[i] * sx
+        g2 -= b[i] * sx
+        h0 += sy
+        h1 += d[i] * sy
+    # one step: the first guess is within a few errors, and there the model is linear to 1e-5 of an error
+    ex, eu, ek = (
+        (c00 * g0 + c01 * g1 + c02 * g2) / det,
+        (c01 * g0 + c11 * g1 + c12 * g2) / det,
+        (c02 * g0 + c12 * g1 + c22 * g2) / det,
+    )
+    ey, ev = (q11 * h0 - q01 * h1) / dety, (q00 * h1 - q01 * h0) / dety
+    chi2 -= g0 * ex + g1 * eu + g2 * ek + h0 * ey + h1 * ev
+    x4, y4 = px[3] + ex + d[3] * eu - b[3] * ek, py[3] + ey + d[3] * ev
+    x, u, k, y, v = x + ex, u + eu, k + ek, y + ey, v + ev
+    u2, v2 = u2 + eu - total_kick * ek, v2 + ev
+    return x, y, u, v, k, u2, v2, x4, y4, chi2, c11 / det, q00 / dety, c22 / det

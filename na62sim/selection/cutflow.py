@@ -142,7 +142,7 @@ class Survivors:
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         column = self.table[name]
-        return column if len(self.rows) == len(column) else column[self.rows]
+        return column if len(self.rows) == len(column) else column.take(self.rows)
 
 
 class CutFlow:

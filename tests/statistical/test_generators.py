@@ -7,7 +7,7 @@ p > 1e-4: an ideal generator fails one such test in ten thousand.
 from __future__ import annotations
 
 import math
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -151,6 +151,32 @@ def test_lab_energies_of_two_body_decays_are_flat(pencil: Detector) -> None:
         fraction = p[photon, 3] / p[2, 3]
         beta = np.sqrt(1.0 - (PI0 / p[2, 3]) ** 2)
         check_flat((2.0 * fraction - 1.0) / beta, -1.0, 1.0)
+
+
+def test_everything_drawn_is_independent(pencil: Detector) -> None:
+    """Masses, angles and azimuths of pi nu nu, decay point and beam position: each pair flat in 20 x 20 ranks."""
+    truth = generate(find_process("kpinunu"), pencil, 400_000)
+    p, n = truth.p, truth.p.shape[2]
+    back = p[0] * np.array([-1.0, -1.0, -1.0, 1.0])[:, None]
+    pion, nu = boosted(p[1], back)[:3], boosted(p[2], back)[:3]
+    axis = pion / np.linalg.norm(pion, axis=0)
+    across = np.cross([0.0, 0.0, 1.0], axis, axis=0)  # with `axis` it spans the frame the neutrino turns in
+    drawn = {
+        "q2": dot(p[0] - p[1], p[0] - p[1]),
+        "cosine of pi": axis[2],
+        "azimuth of pi": np.arctan2(axis[1], axis[0]),
+        "cosine of nu": cosine_in_pair(p, 2, 3, 1),
+        "azimuth of nu": np.arctan2(np.sum(np.cross(axis, across, axis=0) * nu, axis=0), np.sum(across * nu, axis=0)),
+        "decay point": truth.vertex[0, 2],
+        "x": truth.gtk[0],
+        "y": truth.gtk[1],
+        "slope x": truth.gtk[2],
+        "slope y": truth.gtk[3],
+    }
+    ranks = {name: stats.rankdata(x, method="ordinal").astype(np.int64) - 1 for name, x in drawn.items()}
+    for (name, a), (other, b) in combinations(ranks.items(), 2):
+        cells = np.bincount(a * 20 // n * 20 + b * 20 // n, minlength=400)
+        assert stats.chisquare(cells, ddof=400 - 1 - 19 * 19).pvalue > 1e-4, (name, other)
 
 
 # --- phase space ---------------------------------------------------------------------------------

@@ -1,0 +1,50 @@
+"""The verbs, in the order of the help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from na62sim.cli import chain, look, study
+
+app = typer.Typer(
+    name="na62sim",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: rich would cost it 0.1 s
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from na62sim.simulation import program_version
+
+        typer.echo(f"na62sim {program_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _app(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """What can NA62 see? Event generation, fast simulation, reconstruction and limits."""
+
+
+_VERBS: dict[Callable[..., None], str] = {
+    study.run: "Everything: simulate, reconstruct, select, count and plot, into one folder",
+    chain.simulate: "Simulate a process and write a sample",
+    chain.reconstruct: "Reconstruct a sample into a new file",
+    chain.select: "Apply a selection to a reconstructed sample",
+    chain.acceptance: "Acceptance of a selection, without writing events",
+    study.limit: "Upper limit of a counting experiment",
+    study.validate: "Table of published and obtained numbers",
+    look.info: "What there is; a geometry's numbers; a file's provenance",
+    look.show: "Draw one event",
+}
+for verb, help_line in _VERBS.items():
+    app.command(short_help=help_line)(verb)

@@ -1,0 +1,193 @@
+"""simulate, reconstruct, select, acceptance: the stages one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from na62sim.cli import options
+from na62sim.cli.output import Ticker, emit, kernels, refuse_existing
+from na62sim.units import parse_count, parse_interval
+
+if TYPE_CHECKING:
+    from na62sim.sample import Sample
+
+
+def simulate(
+    process: options.Process,
+    events: options.Events,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The sample to write.")],
+    seed: options.Seed = 1,
+    geometry: options.Geometry = "run1-2018-s2",
+    parameter: options.Parameters = None,
+    decay_volume: options.DecayVolume = None,
+    intensity: options.Intensity = None,
+    photons: options.Photons = "dice",
+    compression: Annotated[str, typer.Option("--compression", metavar="none|lzf|gzip", help="Of the file.")] = "none",
+    threads: options.Threads = None,
+    chunk: options.Chunk = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Simulate a process from the beam to the trigger and write a sample."""
+    count, arguments = _arguments(
+        process, events, geometry, parameter, decay_volume, intensity, photons, threads, chunk
+    )
+    refuse_existing(out, force)
+    from na62sim import simulation
+
+    with kernels(), Ticker(f"{process} in {arguments['detector'].name}", count) as ticker:
+        sample = simulation.simulate(
+            events=count, seed=seed, path=out, compression=compression, progress=ticker, **arguments
+        )
+    with sample:
+        payload = {**_about(sample, out), "photons": photons, "compression": compression}
+    emit(payload, as_json, _written(payload))
+
+
+def reconstruct(
+    file: options.SampleFile,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="OUT", help="The file to write; NAME.reco.h5 by default.")
+    ] = None,
+    geometry: Annotated[
+        str | None,
+        typer.Option("-g", "--geometry", metavar="G", help="What the reconstruction believes in; that of the sample."),
+    ] = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Reconstruct a sample: tracks, vertices, identification. The input is not changed."""
+    from na62sim import simulation
+    from na62sim.sample import Sample
+
+    path = out or file.with_name(f"{file.name.removesuffix('.h5')}.reco.h5")
+    refuse_existing(path, force)
+    with Sample.open(file) as sample:
+        if path.exists() and path.samefile(file):
+            raise ValueError(f"{path}: the result would replace its own input")
+        with kernels(), Ticker(f"reconstructing {file.name}", len(sample)) as ticker:
+            made = simulation.reconstruct(sample, path, detector=geometry, progress=ticker)
+    with made:
+        payload = {**_about(made, path), "input": str(file), "n_candidates": len(made["reco/events"])}
+    emit(payload, as_json, _written(payload))
+
+
+def select(
+    file: options.SampleFile,
+    selection: options.SelectionName,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="OUT", help="Write the result there as JSON as well.")
+    ] = None,
+    geometry: Annotated[
+        str | None, typer.Option("-g", "--geometry", metavar="G", help="Whose windows to use; those of the sample.")
+    ] = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Apply a selection to a reconstructed sample and print the cut-flow."""
+    import time
+
+    from na62sim import simulation
+    from na62sim.report import flow_report
+    from na62sim.sample import Sample
+
+    if out is not None:
+        refuse_existing(out, force)
+    start = time.perf_counter()
+    with Sample.open(file) as sample:
+        flow = simulation.select(sample, selection, detector=geometry)
+    flow.info["events_per_second"] = flow.generated.n / (time.perf_counter() - start)
+    payload = {**flow.to_dict(), "file": str(file)}
+    if out is not None:
+        from na62sim.cli.output import to_json
+        from na62sim.run import write_whole
+
+        write_whole(out, to_json(payload) + "\n")
+    emit(payload, as_json, *flow_report(flow))
+
+
+def acceptance(
+    process: options.Process,
+    selection: options.SelectionName,
+    events: options.Events,
+    seed: options.Seed = 1,
+    geometry: options.Geometry = "run1-2018-s2",
+    parameter: options.Parameters = None,
+    decay_volume: options.DecayVolume = None,
+    intensity: options.Intensity = None,
+    photons: options.Photons = "dice",
+    threads: options.Threads = None,
+    chunk: options.Chunk = None,
+    as_json: options.Json = False,
+) -> None:
+    """Simulate, reconstruct and select without writing events; print cut-flow and acceptance."""
+    count, arguments = _arguments(
+        process, events, geometry, parameter, decay_volume, intensity, photons, threads, chunk
+    )
+    from na62sim import simulation
+    from na62sim.report import flow_report
+
+    with kernels(), Ticker(f"{process} in {arguments['detector'].name}", count) as ticker:
+        flow = simulation.acceptance(selection=selection, events=count, seed=seed, progress=ticker, **arguments)
+    emit({**flow.to_dict(), "photons": photons}, as_json, *flow_report(flow))
+
+
+def _arguments(
+    process: str,
+    events: str,
+    geometry: str,
+    parameter: list[str] | None,
+    decay_volume: str | None,
+    intensity: float | None,
+    photons: str,
+    threads: int | None,
+    chunk: int | None,
+) -> tuple[int, dict[str, Any]]:
+    """What simulate and acceptance share, checked cheap things first."""
+    from na62sim.scenario import process_of
+    from na62sim.units import parse_parameters
+
+    count = parse_count("events", events)
+    volume = None if decay_volume is None else parse_interval("decay volume", decay_volume)
+    made = process_of(process, parse_parameters(parameter or []))
+    from na62sim.pipeline import CHUNK
+    from na62sim.simulation import as_detector
+
+    return count, {
+        "process": made,
+        "detector": as_detector(geometry),
+        "decay_volume_m": volume,
+        "intensity": intensity,
+        "photons": photons,
+        "threads": threads,
+        "chunk": CHUNK if chunk is None else chunk,
+    }
+
+
+def _about(sample: Sample, path: Path) -> dict[str, Any]:
+    """What a script wants to know of a file just written."""
+    p = sample.provenance
+    return {
+        "file": str(path),
+        "n_events": len(sample),
+        "first_event": sample.first_event,
+        "content_sha256": p.content_sha256,
+        "process": p.process,
+        "geometry": p.geometry_name,
+        "geometry_sha256": p.geometry_sha256,
+        "seed": p.seed,
+        "decay_volume_m": list(p.decay_volume_m or ()),
+        "bytes": path.stat().st_size,
+        "groups": list(sample.groups),
+    }
+
+
+def _written(payload: dict[str, Any]) -> str:
+    size = payload["bytes"] / 1e6
+    return (
+        f"{payload['file']}: {payload['n_events']} events of {payload['process']} in {payload['geometry']}, "
+        f"seed {payload['seed']}, {size:.1f} MB\ncontent sha256 {payload['content_sha256']}"
+    )

@@ -1,0 +1,96 @@
+"""run, limit, validate: from events to results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from na62sim.cli import options
+from na62sim.cli.output import emit, kernels, say
+
+
+def run(
+    scenario: Annotated[
+        str, typer.Argument(metavar="SCENARIO", help="A shipped name (na62sim info lists them) or a file.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="The folder to write; ./NAME by default.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="S", help="Instead of the scenario's own.")] = None,
+    events: Annotated[
+        str | None,
+        typer.Option("-n", "--events", metavar="N", help="Events of the largest sample; the others in proportion."),
+    ] = None,
+    threads: options.Threads = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Simulate, reconstruct, select, count and plot a scenario, into one folder with a report."""
+    from na62sim.run import check_folder, run_scenario
+    from na62sim.scenario import load_scenario
+    from na62sim.units import parse_count
+
+    chosen = load_scenario(scenario)
+    if seed is not None:
+        chosen = chosen.with_seed(seed)
+    if events is not None:
+        chosen = chosen.scaled_to(parse_count("events", events))
+    folder = out or Path(chosen.name)
+    check_folder(folder, chosen.name, force)
+    with kernels():
+        result = run_scenario(chosen, folder, threads=threads, say=say)
+    from na62sim.report import run_report
+
+    emit(result, as_json, *run_report(result))
+
+
+def limit(
+    observed: Annotated[float, typer.Option("--observed", metavar="N", help="Observed events.")],
+    background: Annotated[float, typer.Option("--background", metavar="B", help="Expected background, events.")],
+    background_error: Annotated[
+        float, typer.Option("--background-error", metavar="S", help="Its standard deviation.")
+    ] = 0.0,
+    ses: Annotated[
+        float | None, typer.Option("--ses", metavar="X", help="Single-event sensitivity: limits in branching ratio.")
+    ] = None,
+    efficiency_error: Annotated[
+        float, typer.Option("--efficiency-error", metavar="R", help="Relative standard deviation of the SES.")
+    ] = 0.0,
+    method: Annotated[str, typer.Option("--method", metavar="cls|fc|bayes", help="How the limit is made.")] = "cls",
+    cl: Annotated[float, typer.Option("--cl", metavar="CL", help="Confidence level.")] = 0.9,
+    as_json: options.Json = False,
+) -> None:
+    """Upper limit of a counting experiment, observed and expected."""
+    from na62sim.report import limit_table
+    from na62sim.statistics import upper_limit
+
+    found = upper_limit(
+        observed,  # type: ignore[arg-type]  # checked to be whole there
+        background,
+        background_error=background_error,
+        efficiency_error=efficiency_error,
+        ses=ses,
+        method=method,
+        cl=cl,
+    )
+    payload = {**found.to_dict(), "method": method, "cl": cl, "unit": "events" if ses is None else "branching ratio"}
+    emit(payload, as_json, limit_table(payload))
+
+
+def validate(
+    events: Annotated[str, typer.Option("-n", "--events", metavar="N", help="Events of each sample.")] = "200000",
+    seed: options.Seed = 1,
+    threads: options.Threads = None,
+    as_json: options.Json = False,
+) -> None:
+    """Compare with every published number the project knows: published, obtained, ratio, within its range."""
+    from na62sim.report import validation_tables
+    from na62sim.units import parse_count
+    from na62sim.validate import validation
+
+    count = parse_count("events", events)
+    with kernels():
+        payload = validation(count, seed=seed, threads=threads, say=say)
+    emit(payload, as_json, *validation_tables(payload))

@@ -1,0 +1,160 @@
+"""Numbers with units as people write them: ``m_X=17MeV``, ``ctau_X=30mm``, ``1e6`` events.
+
+Masses become MeV, lifetimes ns, lengths mm: the units inside the package.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Mapping
+
+__all__ = ["UnitError", "parse_count", "parse_interval", "parse_parameter", "parse_parameters"]
+
+LIGHT = 299.792458  # mm/ns, exact
+_UNITS: dict[str, dict[str, float]] = {
+    "mass": {"eV": 1e-6, "keV": 1e-3, "MeV": 1.0, "GeV": 1e3, "TeV": 1e6},
+    "lifetime": {"fs": 1e-6, "ps": 1e-3, "ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9},
+    "decay length": {"nm": 1e-6, "um": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1e3, "km": 1e6},
+}
+_KINDS = {"m_": "mass", "tau_": "lifetime", "ctau_": "decay length"}
+_EXAMPLES = {"mass": "17MeV", "lifetime": "0.1ns", "decay length": "30mm"}
+_NUMBER = re.compile(r"([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf|[+-]?nan)\s*([A-Za-zµμ]*)")
+_MOST = 10**12  # events
+
+
+class UnitError(ValueError):
+    """A number or unit that cannot be understood; the message is one line."""
+
+
+def _quantity(name: str, text: str, kind: str) -> float:
+    """A number with a unit of one kind; 0 and inf need none."""
+    units = _UNITS[kind]
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None:
+        raise UnitError(f"{name} = '{text}' is not a number with a unit; write for example {name}={_EXAMPLES[kind]}")
+    number, unit = float(match[1].replace("_", "")), match[2].replace("µ", "u").replace("μ", "u")
+    if math.isnan(number) or number < 0.0:
+        raise UnitError(f"{name} = {text}: a {kind} must not be negative")
+    if number == 0.0 and not unit:
+        return 0.0
+    if math.isinf(number):
+        if kind == "mass":
+            raise UnitError(f"{name} = {text}: a mass must be finite")
+        if not unit or unit in units:
+            return math.inf
+    if not unit:
+        raise UnitError(f"{name} = {text} has no unit; write for example {name}={_EXAMPLES[kind]}")
+    if unit not in units:
+        others = [u for u in units if u.lower() == unit.lower()] or difflib.get_close_matches(unit, units, n=1)
+        hint = f"; did you mean '{others[0]}'?" if others else ""
+        raise UnitError(f"{name} = {text}: '{unit}' is not a unit of a {kind} ({', '.join(units)}){hint}")
+    return number * units[unit]
+
+
+def parse_parameter(name: str, text: str) -> tuple[str, float | str]:
+    """One parameter of a process, in the units of the package.
+
+    Parameters
+    ----------
+    name : ``m_…`` is a mass, ``tau_…`` a lifetime, ``ctau_…`` a decay length, anything else a word
+    text : a number with its unit, or a word
+
+    Returns
+    -------
+    name and value: masses in MeV, lifetimes in ns; a decay length becomes the lifetime ``tau_…``
+
+    Raises
+    ------
+    UnitError : not a number, a negative one, or a unit that does not fit
+
+    Examples
+    --------
+    >>> parse_parameter("m_X", "0.017 GeV")
+    ('m_X', 17.0)
+    >>> parse_parameter("ctau_X", "299.792458mm")
+    ('tau_X', 1.0)
+    >>> parse_parameter("shape", "scalar")
+    ('shape', 'scalar')
+    """
+    prefix = next((p for p in sorted(_KINDS, key=len, reverse=True) if name.startswith(p)), None)
+    if prefix is None:
+        return name, text
+    value = _quantity(name, text, _KINDS[prefix])
+    if prefix == "ctau_":
+        return f"tau_{name.removeprefix(prefix)}", value / LIGHT
+    return name, value
+
+
+def parse_parameters(items: Iterable[str] | Mapping[str, object]) -> dict[str, float | str]:
+    """Parameters of a process from ``NAME=VALUE`` words, or from a mapping of names to texts.
+
+    Raises
+    ------
+    UnitError : in one line, for the first parameter that is wrong or given twice
+
+    Examples
+    --------
+    >>> parse_parameters(["m_X=17MeV", "tau_X=0.1ns"])
+    {'m_X': 17.0, 'tau_X': 0.1}
+    """
+    pairs: list[tuple[str, str]] = []
+    if isinstance(items, Mapping):
+        pairs = [(str(name), str(value)) for name, value in items.items()]
+    else:
+        for item in items:
+            name, equals, text = item.partition("=")
+            if not equals or not name.strip() or not text.strip():
+                raise UnitError(f"parameter '{item}' must have the form NAME=VALUE, for example m_X=17MeV")
+            pairs.append((name.strip(), text.strip()))
+    found: dict[str, float | str] = {}
+    for name, text in pairs:
+        key, value = parse_parameter(name, text)
+        if key in found:
+            raise UnitError(f"parameter '{name}' is given twice" + (f" ({key})" if key != name else ""))
+        found[key] = value
+    return found
+
+
+def parse_count(name: str, value: str | float) -> int:
+    """A positive whole number, also written as ``1e6`` or ``1_000_000``.
+
+    Raises
+    ------
+    UnitError : not a number, not whole, or outside 1 to 1e12
+
+    Examples
+    --------
+    >>> parse_count("events", "2e6")
+    2000000
+    """
+    try:
+        number = float(value)
+    except ValueError:
+        raise UnitError(f"{name} = '{value}' is not a number") from None
+    if not 1 <= number <= _MOST or number != int(number):
+        raise UnitError(f"{name} = {value}: it must be a whole number from 1 to 1e12")
+    return int(number)
+
+
+def parse_interval(name: str, text: str) -> tuple[float, float]:
+    """Two increasing numbers, ``105,170``.
+
+    Raises
+    ------
+    UnitError : anything else
+
+    Examples
+    --------
+    >>> parse_interval("decay volume", "105,170")
+    (105.0, 170.0)
+    """
+    words = [word for word in re.split(r"[,:\s]+", text.strip()) if word]
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 2 or not all(map(math.isfinite, numbers)) or not numbers[0] < numbers[1]:
+        raise UnitError(f"{name} = '{text}' must be two increasing numbers in metres, for example 105,170")
+    return numbers[0], numbers[1]
