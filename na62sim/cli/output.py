@@ -88,7 +88,7 @@ class Ticker:
 
     def __init__(self, label: str, total: int) -> None:
         self.label, self.total = label, total
-        self.done = 0
+        self.done = self._first = 0
         self._bar: Any = None
         self._task: Any = None
         self._start = self._last = time.perf_counter()
@@ -110,7 +110,7 @@ class Ticker:
     def __call__(self, done: int) -> None:
         now = time.perf_counter()
         if self.done == 0:  # the clock starts with the first events: compiling is not counted
-            self._start, self._first = now, done
+            self._start, self._last, self._first = now, now, done
         self.done = done
         if self._bar is not None:
             self._bar.update(self._task, completed=done, rate=self.rate)
@@ -122,7 +122,7 @@ class Ticker:
     def rate(self) -> str:
         """Events per second so far, as text."""
         seconds = time.perf_counter() - self._start
-        events = self.done - getattr(self, "_first", 0)
+        events = self.done - self._first
         return f"{events / seconds / 1e3:.0f}k events/s" if events and seconds > 0.0 else ""
 
     def __exit__(
