@@ -1,0 +1,188 @@
+"""Bugs put in on purpose: the statistics behind the tests move out of tolerance, and the tests themselves fail."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from hepunits import m
+from scipy.stats import truncnorm
+
+import na62sim
+from na62sim import rng
+from na62sim.field import field_map, propagate, segment
+from na62sim.generators import amplitudes
+from na62sim.generators.beam import beam_arrays
+from na62sim.generators.chain import compile_chain
+from na62sim.generators.phase_space import phase_space_volume
+from na62sim.generators.process import Process
+from na62sim.generators.sampling import table_moment
+from na62sim.geometry import load_detector
+from na62sim.kinematics import two_body_momentum
+from na62sim.particles import Species, species
+
+# name: (reference, tolerance), as the tests of each module have them
+REFERENCES = {
+    "<q2> of pi nu nu (GeV2)": (0.0348905, 4e-7),
+    "<c2> of pi nu nu": (0.2, 1e-5),
+    "p* of pi pi0 (MeV)": (205.13791, 6e-6),
+    "p* of mu nu (MeV)": (235.53182, 6e-6),
+    "R3 of pi nu nu (GeV2)": (0.177311415, 2e-8),
+    "decay length (m)": (563.817, 1e-3),
+    "kick (MeV/c)": (-269.97, 0.05),
+    "beam slope (mrad)": (1.2, 1e-9),
+    "beam width (mm)": (13.0 * truncnorm(-2.0, 2.0).std(), 1e-4),
+    "first word": (0x16554D9ECA36314C, 0),
+}
+
+
+def statistics(geometry: dict[str, object] | None = None, **changed: float) -> dict[str, float]:
+    """The deterministic numbers of REFERENCES, with some masses (MeV), lifetimes (ns) or geometry values changed."""
+    mass = {name: changed.get(f"m_{name}", species(name).mass) for name in ("K+", "pi+", "pi0", "mu+")}
+    pinunu = Process("K+ -> pi+ nu nubar", {"K+": mass["K+"], "pi+": mass["pi+"]}, amplitude={"K+": "vector"})
+    tables = compile_chain(pinunu.tree, pinunu.species, pinunu.amplitude).arrays.tables
+    detector = load_detector("run1-2018-s2").with_values(geometry or {})
+    kaon = Species("K+", 321, mass["K+"], changed.get("tau", species("K+").lifetime), 1)
+    beam = beam_arrays(detector, kaon, (105e3, 170e3))
+    magnet = segment(field_map(detector), 193.083 * m, 200.907 * m)
+    # the generator in plain Python: it reads its constants anew, and its products overflow as they should
+    plain = getattr(rng.philox4x64, "py_func", rng.philox4x64)
+    with np.errstate(over="ignore"), patch.object(rng, "multiply_high", lambda a, b: np.uint64(int(a) * int(b) >> 64)):
+        first = plain(*[np.uint64(0)] * 6)[0]
+    return {
+        "<q2> of pi nu nu (GeV2)": table_moment(tables[0], 1) * 1e-6,
+        "<c2> of pi nu nu": table_moment(tables[1], 2),
+        "p* of pi pi0 (MeV)": two_body_momentum(mass["K+"], mass["pi+"], mass["pi0"]),
+        "p* of mu nu (MeV)": two_body_momentum(mass["K+"], mass["mu+"], 0.0),
+        "R3 of pi nu nu (GeV2)": phase_space_volume(mass["K+"], [mass["pi+"], 0.0, 0.0]) * 1e-6,
+        "decay length (m)": beam.momentum * beam.ctau / beam.mass / 1e3,
+        "kick (MeV/c)": 20e3 * propagate(0.0, 0.0, 0.299792458 / 20e3, magnet)[0],
+        "beam slope (mrad)": beam.slope_x * 1e3,
+        "beam width (mm)": math.sqrt(table_moment(beam.x_table, 2)),
+        "first word": int(first),
+    }
+
+
+def outside(values: dict[str, float]) -> set[str]:
+    """What is out of tolerance."""
+    return {name for name, (reference, tolerance) in REFERENCES.items() if abs(values[name] - reference) > tolerance}
+
+
+def test_nothing_is_outside_without_a_bug() -> None:
+    assert outside(statistics()) == set()
+
+
+@pytest.mark.parametrize(
+    ("changed", "caught"),
+    [
+        ({"m_pi+": 139.57039 * 1.001}, {"<q2> of pi nu nu (GeV2)", "p* of pi pi0 (MeV)", "R3 of pi nu nu (GeV2)"}),
+        ({"m_K+": 493.677 * 1.001}, {"<q2> of pi nu nu (GeV2)", "p* of mu nu (MeV)", "decay length (m)"}),
+        ({"m_pi0": 134.9768 * 0.999}, {"p* of pi pi0 (MeV)"}),
+        ({"m_mu+": 105.6583755 * 1.001}, {"p* of mu nu (MeV)"}),
+        ({"tau": 12.379386 * 1.001}, {"decay length (m)"}),
+        ({"geometry": {"field.mnp33.integral_Tm": -0.9006}}, {"kick (MeV/c)"}),
+        ({"geometry": {"field.mnp33.integral_Tm": 0.9006 * 1.001}}, {"kick (MeV/c)"}),
+        ({"geometry": {"beam.slope_x_mrad": -1.2}}, {"beam slope (mrad)"}),
+        ({"geometry": {"beam.sigma_x_mm": 13.13}}, {"beam width (mm)"}),
+    ],
+)
+def test_a_wrong_number_is_caught(changed: dict[str, float], caught: set[str]) -> None:
+    """Masses and lifetimes off by 0.1 %, the magnet's sign and strength, the beam's angle and width."""
+    assert caught <= outside(statistics(**changed))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "value", "caught"),
+    [
+        (amplitudes, "QUADRATIC_SLOPES", (0.02589 * 1.01, 0.00186), "<q2> of pi nu nu (GeV2)"),
+        (amplitudes, "QUADRATIC_SLOPES", (0.02589, 0.00186 * 1.01), "<q2> of pi nu nu (GeV2)"),
+        (amplitudes, "QUADRATIC_SLOPES", (0.00186, 0.02589), "<q2> of pi nu nu (GeV2)"),
+        (rng, "_M1", np.uint64(0xCA5A826395121159), "first word"),
+        (rng, "_W0", np.uint64(0x9E3779B97F4A7C13), "first word"),
+    ],
+)
+def test_a_wrong_constant_is_caught(
+    monkeypatch: pytest.MonkeyPatch, module: object, name: str, value: object, caught: str
+) -> None:
+    """A slope off by 1 %, two slopes swapped, a bit of the generator."""
+    monkeypatch.setattr(module, name, value)
+    assert outside(statistics()) == {caught}
+
+
+@pytest.mark.parametrize("shape", [amplitudes.tensor, amplitudes.scalar])
+def test_a_wrong_shape_is_caught(monkeypatch: pytest.MonkeyPatch, shape: Callable[..., amplitudes.Shape]) -> None:
+    """The q2 density of one current with the angle of the other, and the other way round."""
+
+    def mixed(mass: float, daughters: list[float]) -> amplitudes.Shape:
+        return amplitudes.Shape(shape(mass, daughters).mass2, amplitudes.vector(mass, daughters).cosine)
+
+    def turned(mass: float, daughters: list[float]) -> amplitudes.Shape:
+        return amplitudes.Shape(amplitudes.vector(mass, daughters).mass2, amplitudes.tensor(mass, daughters).cosine)
+
+    monkeypatch.setitem(amplitudes.AMPLITUDES, "vector", mixed)
+    assert outside(statistics()) == {"<q2> of pi nu nu (GeV2)"}
+    monkeypatch.setitem(amplitudes.AMPLITUDES, "vector", turned)
+    assert outside(statistics()) == {"<c2> of pi nu nu"}
+
+
+# --- the tests themselves, on a copy of the package with a bug in it -----------------------------
+
+# file, text, what it becomes, test file and the tests of it that run
+SOURCE_BUGS = [
+    ("rng.py", "k1 = k1 + _W1", "k1 = k1 - _W1", "test_rng.py", ""),
+    ("elementary.py", "z / 20922789888000.0", "0.0", "test_elementary.py", "sincos"),
+    ("kinematics.py", "return qx + k * px", "return qx - k * px", "test_kinematics.py", "boost"),
+    ("field.py", "return u - k * s.f, v + k * s.g", "return u + k * s.f, v + k * s.g", "test_field.py", "positive"),
+    ("field.py", "b - 2.0 * f1 * a + f1", "b - f1 * a + f1", "test_field.py", "lorentz"),
+    ("generators/amplitudes.py", "(0.02589, 0.00186)", "(0.02615, 0.00186)", "test_sampling.py", "moments"),
+    ("generators/phase_space.py", "* 2.0 * m * 0.25", "* 1.998 * m * 0.25", "test_phase_space.py", "reference"),
+    ("generators/beam.py", "w[i] = exp(-(beam.z1 - beam.z0) / length) * span", "w[i] = span", "test_beam.py", "weight"),
+    ("generators/chain.py", "u[draw + 2]", "u[draw + 1]", "statistical/test_generators.py", "independent"),
+]  # fmt: skip
+
+
+def run_tests(copy: Path, chosen: str, *files: str) -> subprocess.CompletedProcess[str]:
+    """Run some tests, unchanged, on the copy of the package."""
+    here = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": str(copy), "NA62SIM_CACHE_DIR": str(copy / "cache")}
+    options = ["-x", "-q", "-k", chosen, "-o", "addopts=", "-o", "markers=slow: several seconds"]
+    options += ["-p", "no:cacheprovider", "--import-mode=importlib", "--rootdir", str(copy)]
+    command = [sys.executable, "-m", "pytest", *options, *(str(here / name) for name in files)]
+    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def copy_package(target: Path) -> Path:
+    """A copy of the package, with the geometry beside it."""
+    package = Path(na62sim.__path__[0])
+    shutil.copytree(package, target / "na62sim", ignore=shutil.ignore_patterns("__pycache__"))
+    if (package.parent / "geometry").is_dir():
+        shutil.copytree(package.parent / "geometry", target / "geometry")
+    return target
+
+
+@pytest.mark.slow
+def test_the_copy_passes(tmp_path: Path) -> None:
+    files = {bug[3] for bug in SOURCE_BUGS}
+    chosen = " or ".join(bug[4] for bug in SOURCE_BUGS if bug[4])
+    result = run_tests(copy_package(tmp_path), f"{chosen} or known_answer", *sorted(files))
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("file", "text", "bug", "tests", "chosen"), SOURCE_BUGS)
+def test_the_tests_fail(tmp_path: Path, file: str, text: str, bug: str, tests: str, chosen: str) -> None:
+    source = copy_package(tmp_path) / "na62sim" / file
+    before = source.read_text(encoding="utf-8")
+    assert text in before
+    source.write_text(before.replace(text, bug), encoding="utf-8")
+    result = run_tests(tmp_path, chosen, tests)
+    assert result.returncode == 1, result.stdout
+    assert "1 failed" in result.stdout.splitlines()[-1]
