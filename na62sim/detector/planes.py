@@ -20,7 +20,7 @@ IntArray = npt.NDArray[np.int64]
 STRAW1, STRAW2, STRAW3, STRAW4, RICH_FRONT, RICH_BACK, NEWCHOD, CHOD, LKR, MUV1, MUV2, MUV3, HASC = range(13)
 N_SLOTS = 13
 NONE = -1
-NORMALS = 20  # two per scatterer
+NORMALS = 20  # two per scatterer, at most ten of them
 
 
 class Planes(NamedTuple):
@@ -31,17 +31,19 @@ class Planes(NamedTuple):
     scatterer: IntArray  # number of the scatterer here, or NONE
     theta0: FloatArray  # Highland angle times p beta (MeV)
     lost: FloatArray  # cumulative probability that a pi+ is lost up to and with this plane
-    annulus_in: FloatArray  # a lead-glass station here absorbs between these radii (0, 0: none)
+    annulus_in: FloatArray  # that station absorbs between these radii
     annulus_out: FloatArray
-    station: IntArray  # its number 9-12, or 0
+    station: IntArray  # a lead-glass station 9-12 between the plane before and this one, or 0
+    station_z: FloatArray
     tube: FloatArray  # radius of the tube up to this plane; inf outside
-    kick: FloatArray  # thin kick at this plane, MeV/c for a unit charge
     segments: FloatArray  # (n, 7) field moments from the plane before
     lav_z: FloatArray  # stations 1-8, front
     lav_in: FloatArray
     lav_out: FloatArray
     tube_z: FloatArray  # ends of the tube segments before STRAW 1
     tube_radius: FloatArray
+    hasc_kick: float  # of the BEND dipole, MeV/c for a unit charge
+    hasc_lever: float  # from BEND to the HASC
 
 
 class Flight(NamedTuple):
@@ -64,56 +66,62 @@ def build_planes(detector: Detector, field: FieldMap | None = None) -> Planes:
     """Lay out the planes of a detector along z."""
     field = field or field_map(detector)
     straw, lav = detector.straw, detector.lav
-    rows: list[tuple[float, int, str, int]] = []  # z in m, slot, material, lead-glass station
-    for k, z in enumerate(straw.chamber_z_m):
-        rows.append((z, STRAW1 + k, f"straw{k + 1}", 0))
+    rows: list[tuple[float, int]] = [(z, STRAW1 + k) for k, z in enumerate(straw.chamber_z_m)]  # z in m, slot
     rows += [
-        (detector.rich.front_z_m, RICH_FRONT, "", 0),
-        (detector.rich.back_z_m, RICH_BACK, "", 0),
-        (detector.newchod.z_m, NEWCHOD, "newchod", 0),
-        (0.5 * sum(detector.chod.z_m), CHOD, "chod", 0),
-        (detector.lkr.z_m, LKR, "", 0),
-        (detector.muv12.z_m[0], MUV1, "", 0),
-        (detector.muv12.z_m[1], MUV2, "", 0),
-        (detector.muv3.z_m, MUV3, "", 0),
-        (detector.field.bend.center_z_m, NONE, "", -1),
-        (detector.hasc.z_m, HASC, "", 0),
+        (detector.rich.front_z_m, RICH_FRONT),
+        (detector.rich.back_z_m, RICH_BACK),
+        (detector.newchod.z_m, NEWCHOD),
+        (0.5 * sum(detector.chod.z_m), CHOD),
+        (detector.lkr.z_m, LKR),
+        (detector.muv12.z_m[0], MUV1),
+        (detector.muv12.z_m[1], MUV2),
+        (detector.muv3.z_m, MUV3),
+        (detector.hasc.z_m, HASC),
     ]
-    placed = {row[2] for row in rows}
-    rows += [(block.z_m, NONE, name, 0) for name, block in detector.material.items() if name not in placed]
-    first = next(k for k, z in enumerate(lav.z_front_m) if z > straw.chamber_z_m[0])
-    rows += [(lav.z_front_m[k], NONE, "", k + 1) for k in range(first, len(lav.z_front_m))]
+    # matter within a metre of a measuring plane acts there; other matter has a plane of its own
+    matter: dict[float, tuple[float, float]] = {}
+    for block in detector.material.values():
+        nearest = min((z for z, _ in rows), key=lambda z: abs(z - block.z_m))
+        at = nearest if abs(nearest - block.z_m) < 1.0 else block.z_m
+        thickness, kept = matter.get(at, (0.0, 1.0))
+        loss = block.interaction_fraction * detector.hadronic.lost_fraction
+        matter[at] = (thickness + block.x_over_x0, kept * (1.0 - loss))
+    rows += [(z, NONE) for z in matter if z not in {row[0] for row in rows}]
     rows.sort()
     n = len(rows)
     z = np.array([row[0] for row in rows]) * m
-    scatterer, theta0, loss = np.full(n, NONE), np.zeros(n), np.zeros(n)
-    for k, (_, _, name, _) in enumerate(rows):
-        if name:
-            block = detector.material[name]
+    scatterer, theta0, kept = np.full(n, NONE), np.zeros(n), np.ones(n)
+    for k, (at, _) in enumerate(rows):
+        if at in matter:
             scatterer[k] = scatterer.max() + 1
-            theta0[k] = highland(block.x_over_x0)
-            loss[k] = block.interaction_fraction * detector.hadronic.lost_fraction
-    station = np.array([max(row[3], 0) for row in rows])
-    kick = np.array([-299.792458 * detector.field.bend.integral_Tm if row[3] < 0 else 0.0 for row in rows])
-    inner = np.array([lav.radius_in_mm[s - 1] if s else 0.0 for s in station]) * mm
-    outer = np.array([lav.radius_out_mm[s - 1] if s else 0.0 for s in station]) * mm
+            theta0[k] = highland(matter[at][0])
+            kept[k] = matter[at][1]
+    first = next(k for k, front in enumerate(lav.z_front_m) if front > straw.chamber_z_m[0])
+    station, station_z, inner, outer = np.zeros(n, dtype=np.int64), np.zeros(n), np.zeros(n), np.zeros(n)
+    for k in range(first, len(lav.z_front_m)):
+        row = int(np.searchsorted(z, lav.z_front_m[k] * m))
+        station[row], station_z[row] = k + 1, lav.z_front_m[k] * m
+        inner[row], outer[row] = lav.radius_in_mm[k] * mm, lav.radius_out_mm[k] * mm
+    bend = (detector.hasc.z_m - detector.field.bend.center_z_m) * m
     return Planes(
         z=z,
         slot=np.array([row[1] for row in rows]),
         scatterer=scatterer,
         theta0=theta0,
-        lost=1.0 - np.cumprod(1.0 - loss),
+        lost=1.0 - np.cumprod(kept),
         annulus_in=inner,
         annulus_out=outer,
         station=station,
+        station_z=station_z,
         tube=_tube_radius(detector, z),
-        kick=kick,
         segments=plane_segments(field, z),
         lav_z=np.array(lav.z_front_m[:first]) * m,
         lav_in=np.array(lav.radius_in_mm[:first]) * mm,
         lav_out=np.array(lav.radius_out_mm[:first]) * mm,
         tube_z=np.array([e for e in detector.tube.z_max_m if e < straw.chamber_z_m[0]]) * m,
         tube_radius=np.array(detector.tube.radius_m) * m,
+        hasc_kick=-299.792458 * detector.field.bend.integral_Tm,
+        hasc_lever=bend,
     )
 
 

@@ -39,6 +39,7 @@ class StrawArrays(NamedTuple):
     cosine: FloatArray  # (4,) measured coordinate w = x cosine + y sine
     sine: FloatArray
     hole: FloatArray  # (4, 4) centre of the gap in w, per chamber and view
+    normal: FloatArray  # (16, 7) per mask of views: sums of c c, c s, s s, the same with the offsets, 1 / determinant
     half_gap: float
     half_length: float
     sigma: float  # of one view
@@ -60,6 +61,7 @@ def straw_arrays(detector: Detector) -> StrawArrays:
         cosine=cosine,
         sine=sine,
         hole=np.outer(np.array(straw.hole_x_mm) * mm, cosine),
+        normal=_normal_matrices(cosine, sine, np.array(straw.view_offset_mm) * mm),
         half_gap=straw.hole_half_size_mm * mm,
         half_length=straw.active_half_length_mm * mm,
         sigma=straw.view_over_chamber * straw.chamber_resolution_um * micrometer,
@@ -69,6 +71,18 @@ def straw_arrays(detector: Detector) -> StrawArrays:
         tail_fraction=straw.tail_fraction,
         tail_scale=straw.tail_scale,
     )
+
+
+def _normal_matrices(cosine: FloatArray, sine: FloatArray, offset: FloatArray) -> FloatArray:
+    """Least-squares matrices of a chamber point for every set of views that saw it (bit v of the mask)."""
+    table = np.zeros((1 << VIEWS, 7))
+    for mask in range(1 << VIEWS):
+        used = np.array([mask >> v & 1 for v in range(VIEWS)])
+        c, s, o = cosine * used, sine * used, offset
+        row = [c @ c, c @ s, s @ s, (o * c) @ c, (o * c) @ s, (o * s) @ s]
+        determinant = row[0] * row[2] - row[1] * row[1]
+        table[mask] = [*row, 1.0 / determinant if determinant > 1e-9 else 0.0]
+    return table
 
 
 def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays) -> dict[str, Any]:

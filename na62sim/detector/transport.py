@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from na62sim.detector.planes import HASC, LKR, N_SLOTS, NORMALS, RICH_FRONT, STRAW4, Flight, Planes
+from na62sim.detector.planes import HASC, LKR, MUV3, N_SLOTS, NORMALS, RICH_FRONT, STRAW4, Flight, Planes
 from na62sim.elementary import log, sincos_turns
 from na62sim.field import KICK, FieldMap, Segment, between, integrals_at, propagate, segment
 from na62sim.generators.generate import Truth
@@ -26,6 +26,7 @@ from na62sim.rng import STREAM_DECAY, STREAM_FLIGHT, STREAM_SCATTER, fill_normal
 LIGHT = 299.792458  # mm/ns
 STABLE = 1e30
 _BLOCK = 512
+_PIPE2 = 150.0**2  # mm^2, of the beam pipe at the LKr with a margin
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
@@ -285,6 +286,7 @@ def _follow(
     n_planes = planes.z.size
     normals, raw = np.empty((NORMALS, _BLOCK), dtype=np.float32), np.empty((4, _BLOCK), dtype=np.uint64)
     group = ids[1] * 4
+    near2 = (0.9 * planes.lav_in.max()) ** 2
     for n in range(number.size):
         g0 = n % _BLOCK
         if g0 == 0:  # the scattering angles of a block of tracks at a time stay in the cache
@@ -303,6 +305,7 @@ def _follow(
         # what depends on the momentum alone changes only when the track decays
         bend, slowness, scatter = KICK * charge / p, np.sqrt(p * p + m * m) / (p * LIGHT), np.sqrt(p * p + m * m) / (p * p)
         for k in range(first, n_planes):
+            xb, yb = x, y
             if k > first:
                 row = planes.segments[k]
                 s = Segment(row[0], row[1], row[2], row[3], row[4], row[5], row[6])
@@ -326,11 +329,14 @@ def _follow(
                     bend, scatter = KICK * charge / p, np.sqrt(p * p + m * m) / (p * p)
                     slowness = scatter * p / LIGHT
             r2 = x * x + y * y
+            if r2 > near2 and planes.station[k] > 0:
+                w = (planes.station_z[k] - planes.z[k - 1]) / s.dz if k > first else 0.0
+                xs, ys = xb + w * (x - xb), yb + w * (y - yb)
+                if planes.annulus_in[k] ** 2 < xs * xs + ys * ys < planes.annulus_out[k] ** 2:
+                    lav[0, counts[1]], lav[1, counts[1]] = event, planes.station[k]
+                    counts[1] += 1
+                    break
             if r2 > planes.tube[k] ** 2:
-                break
-            if planes.station[k] > 0 and planes.annulus_in[k] ** 2 < r2 < planes.annulus_out[k] ** 2:
-                lav[0, counts[1]], lav[1, counts[1]] = event, planes.station[k]
-                counts[1] += 1
                 break
             place = planes.slot[k]
             if place >= 0:
@@ -343,7 +349,10 @@ def _follow(
                     ring[0, n], ring[1, n] = u, v
                 elif place == LKR:
                     kind[2, n], p_out[2, n] = pdg, p
+                elif place == MUV3 and x_out[LKR, n] ** 2 + y_out[LKR, n] ** 2 > _PIPE2:
+                    break  # only what went down the beam pipe can reach the HASC
                 elif place == HASC:
+                    x_out[place, n] += charge * planes.hasc_kick / p * planes.hasc_lever
                     break
             if abs(pdg) == 211 and loss < planes.lost[k]:
                 break
@@ -352,8 +361,6 @@ def _follow(
                 theta = planes.theta0[k] * scatter
                 u += theta * normals[g, g0]
                 v += theta * normals[g + 1, g0]
-            if planes.kick[k] != 0.0:
-                u += charge * planes.kick[k] / p
 
 
 @formula

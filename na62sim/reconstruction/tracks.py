@@ -50,22 +50,16 @@ def find_tracks(offsets: npt.NDArray[np.int64], hits: dict[str, Any], straw: Str
 
 
 @formula
-def _point(w: Any, used: Any, sx: float, sy: float, straw: StrawArrays) -> Any:
-    """Least-squares position of up to four view coordinates, each moved to the chamber plane by the slopes."""
-    a, b, c, gx, gy, n = 0.0, 0.0, 0.0, 0.0, 0.0, 0
+def _point(w: Any, used: Any, straw: StrawArrays) -> Any:
+    """Least-squares position of up to four view coordinates, taken in one plane."""
+    mask, gx, gy = 0, 0.0, 0.0
     for v in range(4):
         if used[v] >= 0:
-            cv, sv = straw.cosine[v], straw.sine[v]
-            q = w[v] - straw.offset[v] * (sx * cv + sy * sv)
-            a += cv * cv
-            b += cv * sv
-            c += sv * sv
-            gx += cv * q
-            gy += sv * q
-            n += 1
-    det = a * c - b * b
-    s2 = straw.sigma * straw.sigma / det
-    return (c * gx - b * gy) / det, (a * gy - b * gx) / det, c * s2, a * s2, n
+            gx += straw.cosine[v] * w[v]
+            gy += straw.sine[v] * w[v]
+            mask |= 1 << v
+    m = straw.normal[mask]
+    return (m[2] * gx - m[1] * gy) * m[6], (m[0] * gy - m[1] * gx) * m[6]
 
 
 @kernel
@@ -81,7 +75,7 @@ def _chamber_points(
                     used[:] = -1
                     used[first], used[second] = i, j
                     w[first], w[second] = hit[ch, first, i], hit[ch, second, j]
-                    x, y, _, _, _ = _point(w, used, 0.0, 0.0, straw)
+                    x, y = _point(w, used, straw)
                     if abs(x) > straw.half_length or abs(y) > straw.half_length:
                         continue
                     unexplained = 0
@@ -105,7 +99,7 @@ def _chamber_points(
                         known = known or same
                     if not known and n < MAX_POINTS:
                         which[n] = used
-                        point[n, 0], point[n, 1], _, _, _ = _point(w, used, 0.0, 0.0, straw)
+                        point[n, 0], point[n, 1] = _point(w, used, straw)
                         n += 1
     return n
 
@@ -218,26 +212,33 @@ def _fit_points(
 ) -> int:
     """Fit one combination, with the views moved to the chamber planes by the slopes of the raw points."""
     mx, my, vx, vy = work[2], work[3], work[4], work[5]
-    d, w = fit.distance, work[6]
+    d, normal = fit.distance, straw.normal
+    gx, gy, masks = work[6], work[7], np.empty(4, dtype=np.int64)
     n_views, t = 0, 0.0
     for c in range(4):
-        used = which[c, index[c]]
+        mask, sx, sy = 0, 0.0, 0.0
         for v in range(4):
-            if used[v] >= 0:
-                w[v] = hit[c, v, used[v]]
-                t += stamp[c, v, used[v]]
-        mx[c], my[c], vx[c], vy[c], m = _point(w, used, 0.0, 0.0, straw)
-        n_views += m
+            h = which[c, index[c], v]
+            if h >= 0:
+                q = hit[c, v, h]
+                sx += straw.cosine[v] * q
+                sy += straw.sine[v] * q
+                t += stamp[c, v, h]
+                mask |= 1 << v
+                n_views += 1
+        gx[c], gy[c], masks[c] = sx, sy, mask
+        m = normal[mask]
+        mx[c], my[c] = (m[2] * sx - m[1] * sy) * m[6], (m[0] * sy - m[1] * sx) * m[6]
     # the offsets are the same in all chambers, so the slopes between raw points are right
     sx1, sy1 = (mx[1] - mx[0]) / d[1], (my[1] - my[0]) / d[1]
     sx2, sy2 = (mx[3] - mx[2]) / (d[3] - d[2]), (my[3] - my[2]) / (d[3] - d[2])
+    variance = straw.sigma * straw.sigma
     for c in range(4):
-        used = which[c, index[c]]
-        for v in range(4):
-            if used[v] >= 0:
-                w[v] = hit[c, v, used[v]]
+        m = normal[masks[c]]
         sx, sy = (sx1, sy1) if c < 2 else (sx2, sy2)
-        mx[c], my[c], _, _, _ = _point(w, used, sx, sy, straw)
+        qx, qy = gx[c] - m[3] * sx - m[4] * sy, gy[c] - m[4] * sx - m[5] * sy
+        mx[c], my[c] = (m[2] * qx - m[1] * qy) * m[6], (m[0] * qy - m[1] * qx) * m[6]
+        vx[c], vy[c] = m[2] * variance * m[6], m[0] * variance * m[6]
     x, y, u, v_, k, ua, va, xa, ya, chi2, cu, cv, ck = fit_track(mx, my, vx, vy, fit, work)
     out[0], out[1], out[2], out[3], out[4] = x, y, u, v_, k
     out[5], out[6], out[7], out[8], out[9] = ua, va, xa, ya, chi2
