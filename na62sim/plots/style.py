@@ -1,0 +1,89 @@
+"""How figures look: fonts, colours that colour-blind people can tell apart, names of processes, files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from na62sim.geometry import Detector
+
+# Okabe and Ito (2008)
+BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, GREY = (
+    "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#7A7A7A",
+)  # fmt: skip
+_COLOURS = {"kpinunu": BLUE, "k2pi": VERMILION, "kmu2": GREEN}
+_SPARE = (PURPLE, ORANGE, SKY, GREY)
+_LABELS = {
+    "kpinunu": r"$K^{+}\to\pi^{+}\nu\bar{\nu}$",
+    "k2pi": r"$K^{+}\to\pi^{+}\pi^{0}$",
+    "kmu2": r"$K^{+}\to\mu^{+}\nu$",
+    "kpix": r"$K^{+}\to\pi^{+}X$",
+    "k3pi": r"$K^{+}\to\pi^{+}\pi^{+}\pi^{-}$",
+    "ke3": r"$K^{+}\to\pi^{0}e^{+}\nu$",
+    "kmu3": r"$K^{+}\to\pi^{0}\mu^{+}\nu$",
+    "ke4": r"$K^{+}\to\pi^{+}\pi^{-}e^{+}\nu$",
+}
+MARKERS = "osD^vP"
+M2_LABEL = r"$m^2_\mathrm{miss}$ [GeV$^2$/$c^4$]"
+P_LABEL = r"Momentum [GeV/$c$]"
+DPI = 150
+
+
+def label_of(process: str) -> str:
+    """A process as it is written in a legend."""
+    return _LABELS.get(process, process.replace("_", " "))
+
+
+def colours_of(processes: Iterable[str]) -> dict[str, str]:
+    """A colour for each process: the known ones always have the same."""
+    spare = list(_SPARE)
+    return {p: _COLOURS.get(p) or (spare.pop(0) if spare else BLACK) for p in processes}
+
+
+@contextmanager
+def talk_style() -> Iterator[None]:
+    """Settings of matplotlib for the figures, only inside the context: mplhep's, with fonts for a slide."""
+    import matplotlib
+    import mplhep
+
+    settings: dict[str, Any] = {
+        "font.size": 15, "axes.labelsize": 17, "axes.titlesize": 15, "xtick.labelsize": 14, "ytick.labelsize": 14,
+        "legend.fontsize": 13.5, "legend.frameon": False, "axes.linewidth": 1.2, "lines.linewidth": 1.8,
+        "figure.constrained_layout.use": True, "savefig.bbox": None, "figure.facecolor": "white", "xaxis.labellocation": "right",
+        "yaxis.labellocation": "top", "xtick.major.size": 8, "xtick.minor.size": 4, "ytick.major.size": 8, "ytick.minor.size": 4,
+    }  # fmt: skip
+    with matplotlib.rc_context():
+        rc: Any = matplotlib.rcParams
+        rc.update(mplhep.style.ROOT)
+        rc.update(settings)
+        yield
+
+
+def figure(width: float, height: float) -> Any:
+    """A figure of its own (inches), drawn by Agg without touching the user's backend."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    fig = Figure(figsize=(width, height))
+    FigureCanvasAgg(fig)
+    return fig
+
+
+def header(ax: Any, detector: Detector, right: str = "") -> None:
+    """Name of the program on the left above the axes, the data set on the right."""
+    ax.set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
+    ax.set_title(right or detector.name, loc="right")
+
+
+def save(fig: Any, path: Path) -> Path:
+    """Write a figure as PNG; the file has its name when it is whole."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        fig.savefig(part, dpi=DPI, format="png")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
