@@ -148,7 +148,7 @@ def calorimeter_hits(seed: int, truth: Truth, tracks: Crossings, arrays: Calorim
     out = np.empty((4, 2 * rows), dtype=np.float32)
     flag = np.empty(2 * rows, dtype=np.uint8)
     muv_event = np.empty(rows, dtype=np.int64)
-    muv = np.empty((4, rows), dtype=np.float32)
+    muv = np.empty((2, rows), dtype=np.float32)
     counts = np.zeros(2, dtype=np.int64)
     _lkr(
         tracks.event, tracks.last, tracks.x, tracks.y, tracks.pdg, tracks.p, tracks.time, arrays, u, g, event, out,
@@ -161,10 +161,8 @@ def calorimeter_hits(seed: int, truth: Truth, tracks: Crossings, arrays: Calorim
     }  # fmt: skip
     return {
         "lkr": lkr,
-        "muv12": {
-            "event": muv_event[:k], "energy1": muv[0, :k], "energy2": muv[1, :k], "x": muv[2, :k], "y": muv[3, :k],
-        },
-    }  # fmt: skip
+        "muv12": {"event": muv_event[:k], "energy1": muv[0, :k], "energy2": muv[1, :k]},
+    }
 
 
 @kernel
@@ -214,6 +212,6 @@ def _lkr(
             muv[1, j] = c.muv_mip * (1.0 + 0.3 * g[5, n])
         else:
             continue
-        muv_event[j], muv[2, j], muv[3, j] = event_in[n], x[MUV1, n], y[MUV1, n]
+        muv_event[j] = event_in[n]
         j += 1
     counts[0], counts[1] = k, j

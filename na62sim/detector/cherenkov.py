@@ -111,6 +111,9 @@ def _rich(
     rich: RichArrays, u: Any, g: Any, event: Any, ring: Any, hits: Any, flag: Any,
 ) -> int:  # fmt: skip
     k = 0
+    inverse = 1.0 / np.arange(0.5, 61.0)  # 1 / count below: a division for every hit costs more than the rest
+    for c in range(1, 61):
+        inverse[c] = 1.0 / c
     for n in range(event_in.size):
         if last[n] <= RICH_BACK or p[1, n] <= 0.0:
             continue
@@ -130,7 +133,7 @@ def _rich(
         total = term
         while u[0, n] > total and count < 60:
             count += 1
-            term *= mean / count
+            term *= mean * inverse[count]
             total += term
         if count < 1:
             continue

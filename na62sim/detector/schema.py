@@ -19,7 +19,7 @@ SCHEMA: dict[str, tuple[Field, ...]] = {
     ),
     "truth": _fields(
         ("pdg", "int32", "", "PDG code"),
-        ("parent", "int32", "", "index of the parent in the event, -1 for the beam kaon"),
+        ("parent", "int16", "", "index of the parent in the event, -1 for the beam kaon"),
         ("status", "int8", "", "1 final, 2 decayed, 4 beam particle that decayed (HepMC)"),
         ("px", "float64", "MeV", "momentum x"),
         ("py", "float64", "MeV", "momentum y"),
@@ -27,24 +27,24 @@ SCHEMA: dict[str, tuple[Field, ...]] = {
         ("energy", "float64", "MeV", "energy"),
         ("x", "float32", "mm", "production vertex x; of the beam kaon its decay"),
         ("y", "float32", "mm", "production vertex y"),
-        ("z", "float64", "mm", "production vertex z from T10"),
+        ("z", "float32", "mm", "production vertex z from T10"),
         ("time", "float32", "ns", "production time; 0 is the kaon at GTK3"),
     ),
     "beam": _fields(
         ("x", "float32", "mm", "kaon at GTK3"),
         ("y", "float32", "mm", "kaon at GTK3"),
-        ("dxdz", "float64", "", "kaon slope at GTK3"),
-        ("dydz", "float64", "", "kaon slope at GTK3"),
+        ("dxdz", "float32", "", "kaon slope at GTK3"),
+        ("dydz", "float32", "", "kaon slope at GTK3"),
         ("p", "float64", "MeV", "kaon momentum"),
     ),
     "hits/ktag": _fields(("n_sectors", "uint8", "", "sectors with light in time"), _TIME),
     "hits/gtk": _fields(
-        ("p", "float64", "MeV", "measured momentum"),
-        ("dxdz", "float64", "", "measured slope at GTK3"),
-        ("dydz", "float64", "", "measured slope at GTK3"),
-        ("x", "float64", "mm", "measured position at GTK3"),
-        ("y", "float64", "mm", "measured position at GTK3"),
-        ("time", "float64", "ns", "measured time at GTK3"),
+        ("p", "float32", "MeV", "measured momentum"),
+        ("dxdz", "float32", "", "measured slope at GTK3"),
+        ("dydz", "float32", "", "measured slope at GTK3"),
+        ("x", "float32", "mm", "measured position at GTK3"),
+        ("y", "float32", "mm", "measured position at GTK3"),
+        ("time", "float32", "ns", "measured time at GTK3"),
         ("associated", "uint8", "", "1 if the K-pi association by time and position succeeds"),
     ),
     "hits/chanti": _fields(("station", "uint8", "", "station 1 to 6"), _TIME),
@@ -71,12 +71,8 @@ SCHEMA: dict[str, tuple[Field, ...]] = {
         ("pion_like", "uint8", "", "1 if the calorimeters identify a pion"),
         _TIME,
     ),
-    "hits/muv1": _fields(
-        ("energy", "float32", "MeV", "energy"), ("x", "float32", "mm", "position"), ("y", "float32", "mm", "position")
-    ),
-    "hits/muv2": _fields(
-        ("energy", "float32", "MeV", "energy"), ("x", "float32", "mm", "position"), ("y", "float32", "mm", "position")
-    ),
+    "hits/muv1": _fields(("energy", "float32", "MeV", "energy")),
+    "hits/muv2": _fields(("energy", "float32", "MeV", "energy")),
     "hits/muv3": _fields(("x", "float32", "mm", "tile centre"), ("y", "float32", "mm", "tile centre"), _TIME),
     "hits/lav": _fields(
         ("station", "uint8", "", "station 1 to 12"),

@@ -198,7 +198,7 @@ def gtk_hits(seed: int, truth: Truth, beam: BeamArrays, gtk: GtkArrays) -> dict[
     fill_normals(np.uint64(seed), STREAM_GTK, group, truth.events, raw, g)
     fill_uniforms(np.uint64(seed), STREAM_GTK, group + 1, truth.events, raw, u)
     event, flag = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.uint8)
-    out = np.empty((6, n), dtype=np.float64)
+    out = np.empty((6, n), dtype=np.float32)
     k = _gtk(np.uint64(seed), truth.events, truth.gtk, beam, gtk, u, g, event, out, flag)
     names = ("p", "dxdz", "dydz", "x", "y", "time")
     return {"event": event[:k], "associated": flag[:k], **{name: out[j, :k] for j, name in enumerate(names)}}

@@ -149,10 +149,29 @@ def _find(
     taken = np.zeros((4, MAX_POINTS), dtype=np.bool_)
     work = np.empty((16, 4))
     w, used = np.empty(4), np.empty(4, dtype=np.int64)
+    gx, gy, mask = np.empty(4), np.empty(4), np.empty(4, dtype=np.int64)
     rows = 0
     for i in range(offsets.size - 1):
         begin, end = offsets[i], offsets[i + 1]
         if end - begin < 8:
+            continue
+        # one hit per view at most: sums over the views are all the fit needs
+        gx[:], gy[:], mask[:] = 0.0, 0.0, 0
+        single, t = True, 0.0
+        for h in range(begin, end):
+            c, v, q = chamber[h], view[h], position[h]
+            single = single and not mask[c] >> v & 1
+            mask[c] |= 1 << v
+            gx[c] += straw.cosine[v] * q
+            gy[c] += straw.sine[v] * q
+            t += time[h]
+        if min(straw.normal[mask[0], 6], straw.normal[mask[1], 6], straw.normal[mask[2], 6], straw.normal[mask[3], 6]) <= 0.0:
+            continue
+        if single:
+            if rows < event.size:
+                event[rows], views[rows] = i, end - begin
+                _fit_sums(gx, gy, mask, t / (end - begin), straw, fit, work, out[:, rows])
+            rows += 1
             continue
         count[:] = 0
         for h in range(begin, end):
@@ -161,25 +180,7 @@ def _find(
             if q < MAX_HITS:
                 hit[c, v, q], stamp[c, v, q] = position[h], time[h]
                 count[c, v] += 1
-        single, empty = True, False
-        for c in range(4):
-            m = 0
-            for v in range(4):
-                single = single and count[c, v] <= 1
-                m += count[c, v]
-            empty = empty or m < 2
-        if empty:
-            continue
-        if single:  # one hit per view at most: nothing to combine
-            if rows < event.size:
-                for c in range(4):
-                    for v in range(4):
-                        which[c, 0, v] = 0 if count[c, v] == 1 else -1
-                chosen[0, :] = 0
-                event[rows] = i
-                views[rows] = _fit_points(chosen[0], which, hit, stamp, straw, fit, work, out[:, rows])
-            rows += 1
-            continue
+        empty = False
         for c in range(4):
             n[c] = _chamber_points(c, hit, count, straw, which[c], points[c], w, used)
             empty = empty or n[c] == 0
@@ -201,34 +202,39 @@ def _find(
                 taken[c, chosen[best, c]] = True
             if rows < event.size:
                 event[rows] = i
-                views[rows] = _fit_points(chosen[best], which, hit, stamp, straw, fit, work, out[:, rows])
+                views[rows], t = _sums(chosen[best], which, hit, stamp, straw, gx, gy, mask)
+                _fit_sums(gx, gy, mask, t, straw, fit, work, out[:, rows])
             rows += 1
     return rows
 
 
 @kernel
-def _fit_points(
-    index: Any, which: Any, hit: Any, stamp: Any, straw: StrawArrays, fit: FitArrays, work: Any, out: Any
-) -> int:
-    """Fit one combination, with the views moved to the chamber planes by the slopes of the raw points."""
-    mx, my, vx, vy = work[2], work[3], work[4], work[5]
-    d, normal = fit.distance, straw.normal
-    gx, gy, masks = work[6], work[7], np.empty(4, dtype=np.int64)
+def _sums(index: Any, which: Any, hit: Any, stamp: Any, straw: StrawArrays, gx: Any, gy: Any, mask: Any) -> Any:
+    """Sums over the views of one combination of points: number of views and mean time."""
     n_views, t = 0, 0.0
+    gx[:], gy[:], mask[:] = 0.0, 0.0, 0
     for c in range(4):
-        mask, sx, sy = 0, 0.0, 0.0
         for v in range(4):
             h = which[c, index[c], v]
             if h >= 0:
-                q = hit[c, v, h]
-                sx += straw.cosine[v] * q
-                sy += straw.sine[v] * q
+                gx[c] += straw.cosine[v] * hit[c, v, h]
+                gy[c] += straw.sine[v] * hit[c, v, h]
+                mask[c] |= 1 << v
                 t += stamp[c, v, h]
-                mask |= 1 << v
                 n_views += 1
-        gx[c], gy[c], masks[c] = sx, sy, mask
-        m = normal[mask]
-        mx[c], my[c] = (m[2] * sx - m[1] * sy) * m[6], (m[0] * sy - m[1] * sx) * m[6]
+    return n_views, t / n_views
+
+
+@kernel
+def _fit_sums(
+    gx: Any, gy: Any, masks: Any, time: float, straw: StrawArrays, fit: FitArrays, work: Any, out: Any
+) -> None:
+    """Fit one track from the sums of cosine and sine times coordinate over the views of each chamber."""
+    mx, my, vx, vy = work[2], work[3], work[4], work[5]
+    d, normal = fit.distance, straw.normal
+    for c in range(4):
+        m = normal[masks[c]]
+        mx[c], my[c] = (m[2] * gx[c] - m[1] * gy[c]) * m[6], (m[0] * gy[c] - m[1] * gx[c]) * m[6]
     # the offsets are the same in all chambers, so the slopes between raw points are right
     sx1, sy1 = (mx[1] - mx[0]) / d[1], (my[1] - my[0]) / d[1]
     sx2, sy2 = (mx[3] - mx[2]) / (d[3] - d[2]), (my[3] - my[2]) / (d[3] - d[2])
@@ -242,8 +248,7 @@ def _fit_points(
     x, y, u, v_, k, ua, va, xa, ya, chi2, cu, cv, ck = fit_track(mx, my, vx, vy, fit, work)
     out[0], out[1], out[2], out[3], out[4] = x, y, u, v_, k
     out[5], out[6], out[7], out[8], out[9] = ua, va, xa, ya, chi2
-    out[10], out[11], out[12], out[13] = cu, cv, ck, t / n_views
-    return n_views
+    out[10], out[11], out[12], out[13] = cu, cv, ck, time
 
 
 def momentum(k: Any) -> Any:

@@ -37,14 +37,15 @@ def track_cuts(d: Detector) -> list[Cut]:
 
     def rich(t: Table) -> Array:
         r = d.rich
-        front = np.hypot(t["rich_x_front"] - r.hole_x_front_mm, t["rich_y_front"])
-        back = np.hypot(t["rich_x_back"] - r.hole_x_back_mm, t["rich_y_back"])
-        low, high = r.radius_min_mm, r.radius_max_mm
+        front = (t["rich_x_front"] - r.hole_x_front_mm) ** 2 + t["rich_y_front"] ** 2
+        back = (t["rich_x_back"] - r.hole_x_back_mm) ** 2 + t["rich_y_back"] ** 2
+        low, high = r.radius_min_mm**2, r.radius_max_mm**2
         return np.asarray((front > low) & (front < high) & (back > low) & (back < high))
 
     def muv3(t: Table) -> Array:
         x, y = np.abs(t["muv3_x"]), np.abs(t["muv3_y"])
-        return np.asarray((x < d.muv3.half_side_mm) & (y < d.muv3.half_side_mm) & (np.hypot(x, y) > d.muv3.radius_min_mm))
+        side, hole = d.muv3.half_side_mm, d.muv3.radius_min_mm
+        return np.asarray((x < side) & (y < side) & (x * x + y * y > hole * hole))
 
     return [
         Cut("one STRAW track, positive", lambda t: np.asarray((t["n_tracks"] == 1) & (t["charge"] > 0))),
