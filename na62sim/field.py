@@ -66,7 +66,7 @@ def field_components(detector: Detector, z: FloatArray) -> tuple[FloatArray, Flo
     gauss = np.exp(-0.5 * ((zm - center) / magnet.sigma_m) ** 2) / (magnet.sigma_m * np.sqrt(2.0 * np.pi))
     by = np.where(mapped, magnet.integral_Tm * gauss, by)
     upstream = center - np.abs(zm - center)  # the fringe field is a mirror image about the magnet's centre
-    outer = (upstream >= fringe.z_m[0]) & ~mapped & (zm <= fringe.z_outer_max_m)
+    outer = (zm >= fringe.z_outer_min_m) & (zm <= fringe.z_outer_max_m) & ~mapped
     by = np.where(outer, np.interp(upstream, fringe.z_m, fringe.b_y_uT) * _MICROTESLA, by)
     return bx, by
 
@@ -81,7 +81,7 @@ def field_map(detector: Detector, thin_kick: bool = False) -> FieldMap:
     n = int(np.ceil((stop - start) / _STEP)) + 1
     # midpoint rule in steps of 1 mm: the jumps of the field are at whole mm, so none falls inside a step
     sub = 20
-    fine = start + (np.arange((n - 1) * sub) + 0.5) * (_STEP / sub)
+    fine: FloatArray = np.asarray(start + (np.arange((n - 1) * sub) + 0.5) * (_STEP / sub), dtype=np.float64)
     bx, by = field_components(detector, fine)
     if thin_kick:
         magnet = np.abs(fine / m - detector.field.mnp33.center_z_m) < 15.0

@@ -14,11 +14,13 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 _PACKAGE = Path(__file__).resolve().parent
+_UNUSED = 86400.0  # s: a younger folder may belong to a process that is running
 _KEPT_CACHES = 4  # folders of earlier versions that stay, so that switching branches does not recompile
 
 
@@ -48,7 +50,8 @@ def _open_cache() -> Path:
         except OSError:
             continue
         for stale in old[_KEPT_CACHES:]:
-            shutil.rmtree(stale, ignore_errors=True)
+            if time.time() - stale.stat().st_mtime > _UNUSED:
+                shutil.rmtree(stale, ignore_errors=True)
         return root / name
     return Path(tempfile.mkdtemp(prefix="na62sim-"))
 

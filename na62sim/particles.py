@@ -59,7 +59,7 @@ def species(name: str) -> Species:
         pdg=_NAMES[name],
         mass=float(data.mass or 0.0),  # neutrinos have no mass in the table
         lifetime=0.0 if lifetime < _PROMPT else lifetime,
-        charge=int(data.charge),
+        charge=int(data.charge or 0),
     )
 
 

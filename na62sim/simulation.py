@@ -28,6 +28,7 @@ from na62sim.pipeline import (
     warm_up,
 )
 from na62sim.sample import Provenance, Sample, SampleWriter
+from na62sim.sample_writer import Compression
 from na62sim.selection.cutflow import CutFlow, Selection
 from na62sim.selection.registry import find_selection
 from na62sim.table import Table
@@ -61,7 +62,7 @@ def simulate(
     decay_volume_m: tuple[float, float] | None = None,
     intensity: float | None = None,
     photons: str = "dice",
-    compression: str = "none",
+    compression: Compression = "none",
     threads: int | None = None,
     chunk: int = CHUNK,
     progress: Progress | None = None,
@@ -132,7 +133,7 @@ def _provenance(simulation: Simulation, intensity: float | None, photons: str, p
         "process": simulation.process.describe(),
         "intensity_MHz": intensity or d.beam.mean_intensity_MHz,
         "photons": photons,
-        "parameters": {k: v for k, v in parameters.items()},
+        "parameters": dict(parameters),
     }
     return Provenance(
         program_version=program_version(),
@@ -212,7 +213,11 @@ def replace_provenance(sample: Sample, provenance: Provenance) -> Sample:
 
 
 def select(
-    sample: Sample | str | os.PathLike[str], selection: str | Selection, *, chunk: int = CHUNK, detector: str | Detector | None = None
+    sample: Sample | str | os.PathLike[str],
+    selection: str | Selection,
+    *,
+    chunk: int = CHUNK,
+    detector: str | Detector | None = None,
 ) -> CutFlow:
     """Apply a selection to a reconstructed sample.
 

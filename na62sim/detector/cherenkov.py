@@ -16,6 +16,7 @@ from na62sim.elementary import exp
 from na62sim.generators.generate import Truth
 from na62sim.geometry import Detector
 from na62sim.kernel import kernel
+from na62sim.particles import species
 from na62sim.rng import STREAM_BEAM_DETECTORS, STREAM_RICH, fill_normals, fill_uniforms
 
 FloatArray = npt.NDArray[np.float64]
@@ -36,6 +37,9 @@ class RichArrays(NamedTuple):
     radius_max: float
     x_front: float
     x_back: float
+    pion: float  # masses
+    muon: float
+    electron: float
 
 
 def rich_arrays(detector: Detector) -> RichArrays:
@@ -54,6 +58,9 @@ def rich_arrays(detector: Detector) -> RichArrays:
         radius_max=rich.radius_max_mm * mm,
         x_front=rich.hole_x_front_mm * mm,
         x_back=rich.hole_x_back_mm * mm,
+        pion=species("pi+").mass,
+        muon=species("mu+").mass,
+        electron=species("e+").mass,
     )
 
 
@@ -122,7 +129,7 @@ def _rich(
         if front < rich.radius_min**2 or back < rich.radius_min**2 or back > rich.radius_max**2:
             continue
         kind = abs(pdg[1, n])
-        m = 139.57039 if kind == 211 else (105.6583755 if kind == 13 else 0.51099895)
+        m = rich.pion if kind == 211 else (rich.muon if kind == 13 else rich.electron)
         angle2 = rich.angle2 - (m / p[1, n]) ** 2
         if angle2 <= 0.0:
             continue
@@ -150,11 +157,12 @@ def _rich(
         if kind == 211:
             flag[k] = 1 if u[1, n] < rich.pion_like else 0
         elif kind == 13:
-            gaussian = ring[0, k] < rich.focal * np.sqrt(max(rich.angle2 - (125.0 / p[1, n]) ** 2, 0.0))
-            flag[k] = 1 if (gaussian and u[1, n] < rich.pion_like) or u[1, n] > 1.0 - rich.muon_like else 0
-            if u[1, n] > 1.0 - rich.muon_like:  # a tail: the ring looks like a pion's
-                pion2 = rich.angle2 - (139.57039 / p[1, n]) ** 2
-                ring[0, k] = rich.focal * np.sqrt(max(pion2, 0.0))
+            pion = rich.focal * np.sqrt(max(rich.angle2 - (rich.pion / p[1, n]) ** 2, 0.0))
+            tail = u[1, n] > 1.0 - rich.muon_like  # a ring that looks like a pion's
+            if tail:
+                ring[0, k] = pion
+            closer = ring[0, k] < 0.5 * (pion + radius)
+            flag[k] = 1 if tail or (closer and u[1, n] < rich.pion_like) else 0
         else:
             flag[k] = 0
         k += 1

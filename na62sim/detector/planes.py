@@ -90,12 +90,12 @@ def build_planes(detector: Detector, field: FieldMap | None = None) -> Planes:
     rows.sort()
     n = len(rows)
     z = np.array([row[0] for row in rows]) * m
-    scatterer, theta0, kept = np.full(n, NONE), np.zeros(n), np.ones(n)
+    scatterer, theta0, survive = np.full(n, NONE), np.zeros(n), np.ones(n)
     for k, (at, _) in enumerate(rows):
         if at in matter:
             scatterer[k] = scatterer.max() + 1
             theta0[k] = highland(matter[at][0])
-            kept[k] = matter[at][1]
+            survive[k] = matter[at][1]
     first = next(k for k, front in enumerate(lav.z_front_m) if front > straw.chamber_z_m[0])
     station, station_z, inner, outer = np.zeros(n, dtype=np.int64), np.zeros(n), np.zeros(n), np.zeros(n)
     for k in range(first, len(lav.z_front_m)):
@@ -108,7 +108,7 @@ def build_planes(detector: Detector, field: FieldMap | None = None) -> Planes:
         slot=np.array([row[1] for row in rows]),
         scatterer=scatterer,
         theta0=theta0,
-        lost=1.0 - np.cumprod(kept),
+        lost=np.asarray(1.0 - np.cumprod(survive)),
         annulus_in=inner,
         annulus_out=outer,
         station=station,

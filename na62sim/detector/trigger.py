@@ -18,16 +18,14 @@ from na62sim.geometry import Detector
 from na62sim.kernel import kernel
 from na62sim.rng import STREAM_TRIGGER, uniforms4
 
-L0_BITS = {
-    name: 1 << k
-    for k, name in enumerate(
-        ("RICH", "Q1", "Q2", "QX", "UTMC", "MUV3", "M1", "MO1", "MO2", "MOQX", "LKr10", "LKr20", "LKr30", "LKr40",
-         "LAV12", "CHOD", "H2")  # fmt: skip
-    )
-}
-L1_BITS = {
-    name: 1 << k for k, name in enumerate(("KTAG", "LAV", "IRCSAC", "STRAW1T", "STRAWNEG", "STRAW3T", "STRAWDV"))
-}
+_L0 = (
+    "RICH Q1 Q2 QX UTMC MUV3 M1 MO1 MO2 MOQX LKr10 LKr20 LKr30 LKr40 LAV12 CHOD H2"  # the order is the file format
+).split()
+_L1 = "KTAG LAV IRCSAC STRAW1T STRAWNEG STRAW3T STRAWDV".split()
+L0_BITS = {name: 1 << k for k, name in enumerate(_L0)}
+L1_BITS = {name: 1 << k for k, name in enumerate(_L1)}
+(RICH, Q1, Q2, QX, UTMC, MUV3, M1, MO1, MO2, MOQX, LKR10, _, _, _, LAV12, CHOD, H2) = L0_BITS.values()
+(KTAG, LAV, IRCSAC, STRAW1T, STRAWNEG, STRAW3T, STRAWDV) = L1_BITS.values()
 
 
 class TriggerArrays(NamedTuple):
@@ -108,45 +106,45 @@ def _level0(
         for h in range(rich_o[i], rich_o[i + 1]):
             light += rich_n[h]
         if light >= t.rich_hits:
-            bits |= 1
+            bits |= RICH
         quadrants, tiles = 0, new_o[i + 1] - new_o[i]
         for h in range(new_o[i], new_o[i + 1]):
             quadrants |= 1 << ((1 if new_x[h] > 0 else 0) + (2 if new_y[h] > 0 else 0))
         number = (quadrants & 1) + (quadrants >> 1 & 1) + (quadrants >> 2 & 1) + (quadrants >> 3 & 1)
         if number >= 1:
-            bits |= 2
+            bits |= Q1
         if number >= 2:
-            bits |= 4
+            bits |= Q2
         if (quadrants & 9) == 9 or (quadrants & 6) == 6:
-            bits |= 8
+            bits |= QX
         if tiles < t.tiles:
-            bits |= 16
+            bits |= UTMC
         if tiles >= 2:
-            bits |= 1 << 16
+            bits |= H2
         outer, muon_quadrants = 0, 0
         for h in range(muv_o[i], muv_o[i + 1]):
             if max(abs(muv_x[h]), abs(muv_y[h])) > t.inner:
                 outer += 1
                 muon_quadrants |= 1 << ((1 if muv_x[h] > 0 else 0) + (2 if muv_y[h] > 0 else 0))
         if muv_o[i + 1] > muv_o[i]:
-            bits |= 32 | 64
+            bits |= MUV3 | M1
         if outer >= 1:
-            bits |= 128
+            bits |= MO1
         if outer >= 2:
-            bits |= 256
+            bits |= MO2
         if (muon_quadrants & 9) == 9 or (muon_quadrants & 6) == 6:
-            bits |= 512
+            bits |= MOQX
         energy = 0.0
         for h in range(lkr_o[i], lkr_o[i + 1]):
             energy += lkr_e[h]
         for k in range(4):
             if energy > t.thresholds[k]:
-                bits |= 1 << (10 + k)
+                bits |= LKR10 << k
         for h in range(lav_o[i], lav_o[i + 1]):
             if lav_s[h] == 12:
-                bits |= 1 << 14
+                bits |= LAV12
         if chod_o[i + 1] > chod_o[i]:
-            bits |= 1 << 15
+            bits |= CHOD
         out[i] = bits
     return out
 
@@ -161,14 +159,14 @@ def _level1(
     for i in range(n):
         bits, blocks = 0, 0
         if sectors[i] >= t.ktag_sectors:
-            bits |= 1
+            bits |= KTAG
         for h in range(lav_o[i], lav_o[i + 1]):
             if t.lav_first <= lav_s[h] <= t.lav_last:
                 blocks += lav_n[h]
         if blocks >= t.lav_hits:
-            bits |= 2
+            bits |= LAV
         if irc_o[i + 1] > irc_o[i] or sac_o[i + 1] > sac_o[i]:
-            bits |= 4
+            bits |= IRCSAC
         good, count = 0, 0
         while row < event.size and event[row] == i:
             w = 1.0 / np.sqrt(1.0 - u[row] * u[row] - v[row] * v[row])
@@ -183,14 +181,14 @@ def _level1(
             if cda < t.cda and z < t.vertex and KICK / max(abs(k[row]), 1e-12) < t.momentum:
                 good += 1
             if k[row] < 0.0:
-                bits |= 16
+                bits |= STRAWNEG
             if cda > t.displaced and z < t.vertex:
-                bits |= 64
+                bits |= STRAWDV
             row += 1
         if good == 1 and count == 1:
-            bits |= 8
+            bits |= STRAW1T
         if count >= 3:
-            bits |= 32
+            bits |= STRAW3T
         out[i] = bits
     return out
 

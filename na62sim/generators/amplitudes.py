@@ -40,7 +40,7 @@ def flat(mass: float, daughters: Sequence[float]) -> Shape:
     if len(daughters) < 3:
         return Shape(None)
     inner = volume_function(daughters[1:], mass - daughters[0])
-    return Shape(lambda q2: momentum(np.float64(mass), daughters[0], np.sqrt(q2)) * inner(np.sqrt(q2)))
+    return Shape(lambda q2: np.asarray(momentum(mass, daughters[0], np.sqrt(q2)) * inner(np.sqrt(q2))))
 
 
 def form_factor(q2: FloatArray, kind: str = "quadratic") -> FloatArray:
@@ -61,7 +61,7 @@ def vector(mass: float, daughters: Sequence[float]) -> Shape:
     Mescia and Smith, PRD 76 (2007) 034017; the matrix element is the isospin rotation of K_e3.
     """
     return Shape(
-        lambda q2: momentum(np.float64(mass), daughters[0], np.sqrt(q2)) ** 3 * form_factor(q2) ** 2,
+        lambda q2: np.asarray(momentum(mass, daughters[0], np.sqrt(q2)) ** 3 * form_factor(q2) ** 2),
         lambda c: 1.0 - c * c,
     )
 
@@ -71,7 +71,7 @@ def scalar(mass: float, daughters: Sequence[float]) -> Shape:
 
     def mass2(q2: FloatArray) -> FloatArray:
         f0 = 1.0 + SCALAR_SLOPE * q2 / species("pi+").mass ** 2
-        return np.asarray(q2 * momentum(np.float64(mass), daughters[0], np.sqrt(q2)) * f0**2)
+        return np.asarray(q2 * momentum(mass, daughters[0], np.sqrt(q2)) * f0**2)
 
     return Shape(mass2)
 
@@ -79,7 +79,7 @@ def scalar(mass: float, daughters: Sequence[float]) -> Shape:
 def tensor(mass: float, daughters: Sequence[float]) -> Shape:
     """Tensor current, constant form factor: q^2 p*^3, c as c^2 (Gorbahn et al., EPJC 84 (2024) 680)."""
     return Shape(
-        lambda q2: q2 * momentum(np.float64(mass), daughters[0], np.sqrt(q2)) ** 3,
+        lambda q2: np.asarray(q2 * momentum(mass, daughters[0], np.sqrt(q2)) ** 3),
         lambda c: c * c,
     )
 

@@ -134,10 +134,16 @@ class _Builder:
         mass = np.zeros(self.n_slots)
         mass[: len(self.particles)] = [p.mass for p in self.particles]
         steps = np.array(self.steps, dtype=np.int64).reshape(-1, 7)
-        columns = [np.ascontiguousarray(steps[:, k]) for k in range(7)]
+        columns = np.ascontiguousarray(steps.T)
         flights = self.flights
         arrays = ChainArrays(
-            *columns,
+            parent=columns[0],
+            first=columns[1],
+            second=columns[2],
+            mass_kind=columns[3],
+            mass_table=columns[4],
+            angle_table=columns[5],
+            draw=columns[6],
             tables=np.array(self.tables) if self.tables else np.zeros((1, BINS + 1)),
             volumes=np.array(self.volumes) if self.volumes else np.zeros((1, 3, _TRIAL_NODES)),
             mass=mass,
@@ -170,7 +176,10 @@ class _Builder:
                 f"{mother.name} -> {names} is closed: the daughters weigh {sum(masses):.6g} MeV,"
                 f" {mother.name} {mother.mass:.6g} MeV (m_{heavy.name} must be below {limit:.6g} MeV)"
             )
-        shape = AMPLITUDES[self.amplitudes.get(mother.name, "flat")](mother.mass, masses)
+        name = self.amplitudes.get(mother.name, "flat")
+        if name != "flat" and len(masses) != 3:
+            raise ValueError(f"amplitude '{name}' of '{mother.name}' is for three daughters, not {len(masses)}")
+        shape = AMPLITUDES[name](mother.mass, masses)
         parent = index
         for k in range(len(slots) - 1):
             last = k == len(slots) - 2

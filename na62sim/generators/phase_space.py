@@ -20,7 +20,7 @@ _NODES = 301  # of the tabulated sub-volumes, joined by a cubic spline
 _QUAD = 96
 
 
-def momentum(mass: FloatArray, m1: float | FloatArray, m2: float | FloatArray) -> FloatArray:
+def momentum(mass: float | FloatArray, m1: float | FloatArray, m2: float | FloatArray) -> FloatArray:
     """Two-body momentum (MeV), vectorised; zero below threshold."""
     product = (mass - m1 - m2) * (mass + m1 + m2) * (mass - m1 + m2) * (mass + m1 - m2)
     return np.sqrt(np.maximum(product, 0.0)) / (2.0 * mass)

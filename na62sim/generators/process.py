@@ -159,6 +159,6 @@ def find_process(process: str | Process, **parameters: Any) -> Process:
     declaration = known[process]
     for key in parameters:
         if key not in declaration.parameters:
-            allowed = declaration.parameters or {"no parameters": ()}
+            allowed = list(declaration.parameters) or ["no parameters"]
             raise ValueError(f"parameter '{key}' of {process} is unknown{did_you_mean(key, allowed)}")
     return declaration.make(**{key: parameters.get(key, value[0]) for key, value in declaration.parameters.items()})

@@ -17,9 +17,10 @@ from na62sim.detector.planes import highland
 from na62sim.field import KICK, FieldMap, Segment, plane_segments, propagate
 from na62sim.geometry import Detector
 from na62sim.kernel import formula, kernel
+from na62sim.particles import species
 
 FloatArray = npt.NDArray[np.float64]
-PION_MASS = 139.57039  # MeV; the scattering angle's velocity, the same for all hypotheses at these momenta
+PION_MASS = species("pi+").mass  # for the velocity in the scattering angle, whatever the track is
 
 
 class FitArrays(NamedTuple):

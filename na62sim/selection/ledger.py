@@ -40,14 +40,22 @@ def ledger(d: Detector, normalisation: bool) -> list[Loss]:
 
 
 def _entry(d: Detector, name: str, path: str, how: str = "dice") -> Loss:
+    value, sigma, tag, source = _number(d, path)
+    return Loss(name, how, value, sigma, tag, source)
+
+
+def _number(d: Detector, path: str) -> tuple[float, float, str, str]:
+    """Value, standard deviation, tag and source of one number of the geometry."""
     q = d.quantity(path)
-    return Loss(name, how, float(q.value), float(q.standard_deviation or 0.0), q.tag, q.source)
+    if not isinstance(q.value, (int, float)):
+        raise TypeError(f"{path} is not a single number")
+    return float(q.value), float(q.standard_deviation or 0.0), q.tag, q.source
 
 
 def _hadronic(d: Detector) -> Loss:
     """Survival of the pi+ up to the LKr, with the uncertainty of the lost fraction."""
-    q = d.quantity("hadronic.lost_fraction")
-    interactions = [block.interaction_fraction for block in d.material.values()]
-    survive = math.prod(1.0 - x * float(q.value) for x in interactions)
-    slope = sum(x / (1.0 - x * float(q.value)) for x in interactions) * survive
-    return Loss("hadronic interaction before the LKr", "dice", survive, slope * float(q.standard_deviation or 0.0), q.tag, q.source)
+    lost, sigma, tag, source = _number(d, "hadronic.lost_fraction")
+    kept = [1.0 - block.interaction_fraction * lost for block in d.material.values()]
+    survive = math.prod(kept)
+    slope = sum(block.interaction_fraction / k for block, k in zip(d.material.values(), kept, strict=True)) * survive
+    return Loss("hadronic interaction before the LKr", "dice", survive, slope * sigma, tag, source)

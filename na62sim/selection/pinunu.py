@@ -12,6 +12,7 @@ import numpy as np
 from hepunits import GeV, m, mm
 
 from na62sim.geometry import Detector
+from na62sim.particles import species
 from na62sim.selection.cutflow import Cut, CutFunction, Selection
 from na62sim.selection.ledger import ledger
 from na62sim.table import Array, Table
@@ -132,10 +133,14 @@ def _region(p_range: Sequence[float], main: Sequence[float], rich: Sequence[floa
     )
 
 
+def _window(p_range: Sequence[float], m2: Sequence[float]) -> CutFunction:
+    return lambda t: np.asarray(inside(t["p"], p_range, GeV) & inside(t["m2_miss"], m2, GeV2))
+
+
 def mu_nu_band(d: Detector, t: Table) -> Array:
     """Upper edge (MeV^2) of the K mu2 band under the pion hypothesis: (m_pi^2 - m_mu^2)(1 - p_K/p) plus three
     standard deviations of m2_miss (1e-3 GeV^2 each)."""
-    band = (139.57039**2 - 105.6583755**2) * (1.0 - d.beam.momentum_GeV * GeV / t["p"])
+    band = (species("pi+").mass ** 2 - species("mu+").mass ** 2) * (1.0 - d.beam.momentum_GeV * GeV / t["p"])
     return np.asarray(band + 3e-3 * GeV2)
 
 
@@ -158,7 +163,7 @@ def pinunu(d: Detector) -> Selection:
         "control 3pi": s.control_3pi_GeV2,
     }
     for name, window in windows.items():
-        regions[name] = lambda t, w=window: inside(t["p"], whole, GeV) & inside(t["m2_miss"], w, GeV2)
+        regions[name] = _window(whole, window)
     regions["control mu nu"] = lambda t: np.asarray(
         inside(t["p"], whole, GeV) & (t["m2_miss"] > mu_nu_band(d, t)) & (t["m2_miss"] < 0.0)
     )

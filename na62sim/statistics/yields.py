@@ -74,14 +74,14 @@ class Measured:
         sigma = math.hypot(self.sigma * factor.value, self.value * factor.sigma)
         return Measured(self.value * factor.value, sigma)
 
-    def __truediv__(self, other: Measured | float) -> Measured:
+    def __truediv__(self, other: object) -> Measured:
         if not isinstance(other, Measured | Real):
             return NotImplemented
         divisor = _as_measured(other)
         ratio = self.value / divisor.value
         return Measured(ratio, math.hypot(self.sigma, ratio * divisor.sigma) / abs(divisor.value))
 
-    def __rtruediv__(self, other: float) -> Measured:
+    def __rtruediv__(self, other: object) -> Measured:
         if not isinstance(other, Real):
             return NotImplemented
         return Measured(float(other)) / self
