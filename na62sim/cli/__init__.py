@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -53,7 +54,7 @@ def _run(words: list[str]) -> int:
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "na62sim"
         formatted = getattr(error, "format_message", error.__str__)()  # names the option, too
-        message = str(formatted).strip().rstrip(".")
+        message = re.sub(r" \(Possible options: (.*)\)", r"; did you mean \1?", str(formatted)).strip().rstrip(".")
         return _fail(f"{message[:1].lower()}{message[1:]} (see {path} --help)", WRONG_USE)
     except typer.Abort:
         return INTERRUPTED

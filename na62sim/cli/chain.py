@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -13,6 +13,7 @@ from na62sim.units import parse_count, parse_interval
 
 if TYPE_CHECKING:
     from na62sim.sample import Sample
+    from na62sim.sample_writer import Compression
 
 
 def simulate(
@@ -40,7 +41,12 @@ def simulate(
 
     with kernels(), Ticker(f"{process} in {arguments['detector'].name}", count) as ticker:
         sample = simulation.simulate(
-            events=count, seed=seed, path=out, compression=compression, progress=ticker, **arguments
+            events=count,
+            seed=seed,
+            path=out,
+            progress=ticker,
+            **arguments,
+            compression=cast("Compression", compression),
         )
     with sample:
         payload = {**_about(sample, out), "photons": photons, "compression": compression}

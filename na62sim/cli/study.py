@@ -41,9 +41,12 @@ def run(
     check_folder(folder, chosen.name, force)
     with kernels():
         result = run_scenario(chosen, folder, threads=threads, say=say)
-    from na62sim.report import run_report
+    from na62sim.summary import run_report
 
-    emit(result, as_json, *run_report(result))
+    say(
+        f"{folder}: result.json, report.txt, {len(result['samples'])} samples, {len(result.get('figures', []))} figures"
+    )
+    emit({"folder": str(folder), **result}, as_json, *run_report(result))
 
 
 def limit(
@@ -86,11 +89,11 @@ def validate(
     as_json: options.Json = False,
 ) -> None:
     """Compare with every published number the project knows: published, obtained, ratio, within its range."""
-    from na62sim.report import validation_tables
+    from na62sim.summary import validation_report
     from na62sim.units import parse_count
     from na62sim.validate import validation
 
     count = parse_count("events", events)
     with kernels():
         payload = validation(count, seed=seed, threads=threads, say=say)
-    emit(payload, as_json, *validation_tables(payload))
+    emit(payload, as_json, *validation_report(payload))

@@ -1,0 +1,274 @@
+"""Run a scenario: every sample through the chain, counted, compared, drawn, into one folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from na62sim.scenario import SampleBlock, Scenario, process_of
+from na62sim.units import parse_parameters
+
+if TYPE_CHECKING:
+    from na62sim.geometry import Detector
+    from na62sim.histograms import Histograms
+    from na62sim.selection.cutflow import CutFlow
+
+__all__ = ["check_folder", "run_scenario", "write_whole"]
+
+Say = Callable[[str], None]
+_OURS = ("result.json", "report.txt", "scenario.toml", "samples", "figures")
+_FIRST = {"signal": 0, "normalisation": 1, "figure": 2, "count": 3}  # whose histograms stand for a process
+
+
+@dataclass(frozen=True)
+class Production:
+    """One sample block, done."""
+
+    block: SampleBlock
+    detector: Detector
+    flow: CutFlow
+    histograms: Histograms | None
+    seconds: float
+
+
+def check_folder(folder: Path, name: str, force: bool) -> None:
+    """Stop before the work if the folder holds anything but an earlier result of the same scenario.
+
+    Raises
+    ------
+    OSError : the folder cannot be used
+    """
+    if not folder.exists():
+        parent = folder.absolute().parent
+        if not parent.is_dir():
+            raise FileNotFoundError(0, "there is no such folder to write into", str(folder.parent))
+        if not os.access(parent, os.W_OK):
+            raise PermissionError(0, "the folder cannot be written to", str(folder.parent))
+        return
+    if not folder.is_dir():
+        raise NotADirectoryError(0, "exists and is not a folder", str(folder))
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(0, "the folder cannot be written to", str(folder))
+    if force or not any(folder.iterdir()):
+        return
+    try:
+        earlier = json.loads((folder / "result.json").read_text(encoding="utf-8"))["scenario"]["name"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise FileExistsError(
+            0, "is not empty and holds no earlier result; give --force to write there", str(folder)
+        ) from None
+    if earlier != name:
+        text = f"holds the result of scenario {earlier}; give --force to replace it"
+        raise FileExistsError(0, text, str(folder))
+
+
+def run_scenario(scenario: Scenario, folder: Path, *, threads: int | None = None, say: Say = print) -> dict[str, Any]:
+    """Run a scenario and write its folder.
+
+    Parameters
+    ----------
+    scenario : what to simulate
+    folder : gets result.json, report.txt, scenario.toml, samples/ and figures/, whole or not at all
+    threads : as in `na62sim.simulate`; no result depends on it
+    say : receives messages
+
+    Returns
+    -------
+    the contents of result.json
+    """
+    start = time.perf_counter()
+    scenario.check()
+    made = folder.absolute().parent / f".{folder.name}.{os.getpid()}.tmp"
+    made.mkdir()
+    try:
+        productions = [_produce(scenario, block, threads) for block in scenario.sample]
+        result = _result(scenario, productions)
+        result["samples"] = _store(scenario, made / "samples", threads, say)
+        if scenario.run.figures:
+            say("drawing figures …")
+            result["figures"] = _draw(made, productions)
+        result["timings"]["total_s"] = time.perf_counter() - start
+        _write(made, scenario, result)
+        _move(made, folder)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return result
+
+
+def _produce(scenario: Scenario, block: SampleBlock, threads: int | None) -> Production:
+    """Simulate, reconstruct and select one sample; fill its histograms."""
+    from na62sim.cli.output import Ticker
+    from na62sim.geometry import load_detector
+    from na62sim.simulation import acceptance
+
+    start = time.perf_counter()
+    detector = load_detector(scenario.geometry_of(block))
+    histograms = None
+    if scenario.run.figures or block.role in ("signal", "normalisation"):
+        from na62sim.histograms import Histograms
+
+        histograms = Histograms(block.process, detector, block.selection)
+    with Ticker(f"{block.label}: {block.process} in {detector.name}", block.events) as ticker:
+        flow = acceptance(
+            process_of(block.process, parse_parameters(block.parameters)),
+            block.selection,
+            block.events,
+            detector,
+            scenario.seed,
+            decay_volume_m=block.decay_volume_m,
+            intensity=block.intensity_MHz,
+            photons=block.photons,
+            threads=threads,
+            progress=ticker,
+            keep=histograms.fill if histograms else None,
+        )
+    return Production(block, detector, flow, histograms, time.perf_counter() - start)
+
+
+def _result(scenario: Scenario, productions: list[Production]) -> dict[str, Any]:
+    """Everything that is counted, as it stands in result.json."""
+    from na62sim.describe import ledger_rows
+    from na62sim.published import obtained_numbers
+    from na62sim.sensitivity import BranchingRatio, combine, data_set_result
+    from na62sim.simulation import program_version
+
+    branching = BranchingRatio(scenario.run.branching_ratio, scenario.run.branching_ratio_sigma)
+    data_sets = []
+    for signal in (p for p in productions if p.block.role == "signal"):
+        same = [p for p in productions if p.block.role == "normalisation" and p.block.geometry == signal.block.geometry]
+        found = data_set_result(signal.detector, signal.flow, same[0].flow if same else None, branching)
+        found["ledger"] = {p.block.role: ledger_rows(p.flow.selection.ledger) for p in (signal, *same)}
+        data_sets.append(found)
+    geometries = {p.detector.name: p.detector for p in productions}
+    result: dict[str, Any] = {
+        "scenario": {"name": scenario.name, "title": scenario.title, "sha256": scenario.sha256, "toml": scenario.text},
+        "program_version": program_version(),
+        "command": shlex.join(sys.argv),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": scenario.seed,
+        "geometries": {
+            name: {"sha256": d.sha256, "description": d.description, "numbers": d.counts()}
+            for name, d in geometries.items()
+        },
+        "branching_ratio": {**vars(branching), "source": scenario.run.branching_ratio_source},
+        "data_sets": data_sets,
+        "total": combine(data_sets, branching),
+        "productions": [_counted(p) for p in productions],
+        "timings": {"productions_s": {p.block.label: p.seconds for p in productions}},
+    }
+    result["comparison"] = obtained_numbers(result)
+    return result
+
+
+def _counted(p: Production) -> dict[str, Any]:
+    """Cut-flow and resolutions of one production."""
+    out = {
+        "label": p.block.label,
+        "role": p.block.role,
+        "photons": p.block.photons,
+        **p.flow.to_dict(),
+        "bin_edges_MeV": list(p.flow.selection.bin_edges),
+    }
+    if p.histograms is not None:
+        out["resolutions"] = p.histograms.resolutions()
+    return out
+
+
+def _store(scenario: Scenario, folder: Path, threads: int | None, say: Say) -> list[dict[str, Any]]:
+    """Write the first events of each sample, reconstructed, as files."""
+    from na62sim.geometry import load_detector
+    from na62sim.sample import Sample, write_sample
+    from na62sim.simulation import reconstruct, simulate
+
+    stored: list[dict[str, Any]] = []
+    for block in scenario.sample:
+        if not block.stored_events:
+            continue
+        folder.mkdir(exist_ok=True)
+        sample = reconstruct(
+            simulate(
+                process_of(block.process, parse_parameters(block.parameters)),
+                block.stored_events,
+                load_detector(scenario.geometry_of(block)),
+                scenario.seed,
+                decay_volume_m=block.decay_volume_m,
+                intensity=block.intensity_MHz,
+                photons=block.photons,
+                threads=threads,
+            )
+        )
+        path = folder / f"{block.label}.h5"
+        provenance = replace(sample.provenance, scenario=scenario.text)
+        written = write_sample(Sample(sample.groups, provenance, len(sample), sample.first_event), path)
+        about = {"n_events": len(sample), "content_sha256": written.content_sha256, "bytes": path.stat().st_size}
+        stored.append({"label": block.label, "file": f"samples/{path.name}", **about})
+        say(f"{block.label}: {len(sample)} events stored, {path.stat().st_size / 1e6:.0f} MB")
+    return stored
+
+
+def _draw(made: Path, productions: list[Production]) -> list[str]:
+    """All figures, in one folder per data set if there are several."""
+    from na62sim.plots import draw_all
+
+    names = list(dict.fromkeys(p.detector.name for p in productions))
+    paths: list[Path] = []
+    for name in names:
+        here = sorted((p for p in productions if p.detector.name == name), key=lambda p: _FIRST[p.block.role])
+        chosen: dict[str, Production] = {}
+        for p in here:  # one per process: the normalisation stands for K2pi
+            chosen.setdefault(p.block.process, p)
+        histograms = {label: p.histograms for label, p in chosen.items() if p.histograms is not None}
+        folder = made / "figures" / name if len(names) > 1 else made / "figures"
+        folder.mkdir(parents=True)
+        paths += draw_all(folder, histograms, here[0].detector, {label: p.flow for label, p in chosen.items()})
+    return [str(path.relative_to(made)) for path in paths]
+
+
+def _write(made: Path, scenario: Scenario, result: Mapping[str, Any]) -> None:
+    from na62sim.cli.output import to_json
+    from na62sim.report import as_text
+    from na62sim.summary import run_report
+
+    (made / "scenario.toml").write_text(scenario.text, encoding="utf-8")
+    (made / "report.txt").write_text(as_text(run_report(result)), encoding="utf-8")
+    (made / "result.json").write_text(to_json(result) + "\n", encoding="utf-8")
+
+
+def _move(made: Path, folder: Path) -> None:
+    """Give the finished folder its name; in a folder that exists only our own entries are replaced."""
+    if not folder.exists():
+        made.rename(folder)
+        return
+    for name in _OURS:  # result.json goes first and comes last: a folder that has it is whole
+        old = folder / name
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
+        else:
+            old.unlink(missing_ok=True)
+    for name in reversed(_OURS):
+        if (made / name).exists():
+            (made / name).rename(folder / name)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file under a temporary name first, so that what has its final name is whole.
+
+    Raises
+    ------
+    OSError : the folder cannot be written to
+    """
+    made = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        made.write_text(text, encoding="utf-8")
+        made.replace(path)
+    finally:
+        made.unlink(missing_ok=True)
