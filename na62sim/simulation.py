@@ -228,7 +228,8 @@ def select(
     opened = sample if isinstance(sample, Sample) else Sample.open(sample)
     if "reco/events" not in opened:
         raise ValueError("the sample has no group reco/events: reconstruct it first")
-    chosen = find_selection(selection, detector_of(opened) if detector is None else as_detector(detector))
+    made_with = detector_of(opened)
+    chosen = find_selection(selection, made_with if detector is None else as_detector(detector))
     p = opened.provenance
     flow = CutFlow(
         chosen,
@@ -238,6 +239,7 @@ def select(
         table, events = part["reco/events"], part["events"]
         rows = table.event_of_row()
         flow.fill(table, (events["weight"] * events["veto_weight"])[rows], events["weight"])
+        flow.count_triggers(part["trigger"]["masks"][rows[flow.signal_rows]], list(made_with.trigger.masks))
     return flow
 
 
@@ -270,6 +272,7 @@ def acceptance(
     simulation = Simulation(made, d, seed, volume_m=decay_volume_m, intensity=intensity, photons=photons)
     chosen = find_selection(selection, d)
     events, chunk = check_events(events), check_chunk(chunk)
+    masks = list(d.trigger.masks)
     info = {"process": made.short, "geometry": d.name, "seed": seed, "decay_volume_m": list(simulation.volume_m)}
     flow = CutFlow(chosen, info)
 
@@ -280,6 +283,7 @@ def acceptance(
         weight = (part.truth.weight * part.veto_weight)[found["event"]]
         partial = CutFlow(chosen)
         partial.fill(table, weight, part.truth.weight)
+        partial.count_triggers(part.trigger["masks"][found["event"][partial.signal_rows]], masks)
         return partial, part, table, weight, n
 
     warm_up(simulation)

@@ -21,7 +21,7 @@ from na62sim.generators.generate import Truth
 from na62sim.generators.sampling import quantile
 from na62sim.kernel import formula, kernel
 from na62sim.kinematics import boost, two_body_momentum
-from na62sim.rng import STREAM_DECAY, STREAM_FLIGHT, STREAM_SCATTER, fill_normals, uniforms4
+from na62sim.rng import STREAM_DECAY, STREAM_FLIGHT, STREAM_SCATTER, fill_normals, fill_uniforms, uniforms4
 
 LIGHT = 299.792458  # mm/ns
 STABLE = 1e30
@@ -230,7 +230,14 @@ def _reach(
     """First pass: every charged particle to STRAW 1, or to the first plane after its vertex."""
     z1 = planes.z[0]
     at_straw1 = integrals_at(field, z1)
+    uniform, raw = np.empty((slots.size, 4, _BLOCK)), np.empty((4, _BLOCK), dtype=np.uint64)
     for i in range(events.size):
+        g0 = i % _BLOCK
+        if g0 == 0:
+            stop_at = min(i + _BLOCK, events.size)
+            for j in range(slots.size):
+                group = np.full(stop_at - i, slots[j])
+                fill_uniforms(seed, STREAM_FLIGHT, group, events[i:stop_at], raw, uniform[j])
         for j in range(slots.size):
             k, o = slots[j], origin[j]
             px, py, pz = p4[k, 0, i], p4[k, 1, i], p4[k, 2, i]
@@ -239,7 +246,7 @@ def _reach(
             p = np.sqrt(px * px + py * py + pz * pz)
             x, y, z, t = vertex[o, 0, i], vertex[o, 1, i], vertex[o, 2, i], vertex[o, 3, i]
             u, v, m, pdg = px / p, py / p, masses[j], pdgs[j]
-            a, b, _, _ = uniforms4(seed, events[i], STREAM_FLIGHT, k)
+            a, b = uniform[j, 0, g0], uniform[j, 1, g0]
             fly = _flight(pdg, p, a, flight)
             first = 0
             while first < planes.z.size and planes.z[first] <= z:

@@ -158,6 +158,9 @@ class CutFlow:
         self.selection = selection
         self.info: dict[str, Any] = dict(info or {})
         self.generated = Counter()
+        self.triggers: dict[str, Counter] = {}
+        self.signal_rows = np.empty(0, dtype=np.int64)  # of the table filled last
+        self._signal_weight = np.empty(0)
         self._counted = 0
         self.cuts = [Counter() for _ in selection.cuts]
         self.counts = {name: Counter() for name in selection.regions}
@@ -191,8 +194,20 @@ class CutFlow:
                 depth[:] = k
             depth[rows] = k + 1
         self._count(depth, weight, len(self.selection.cuts))
-        self._regions(Survivors(table, rows), weight[rows])
+        self.signal_rows = self._regions(Survivors(table, rows), weight[rows])
+        self._signal_weight = weight[self.signal_rows]
         return table.take(rows)
+
+    def count_triggers(self, masks: npt.NDArray[np.uint32], names: Sequence[str]) -> None:
+        """Count which trigger masks hold for the accepted candidates of the chunk filled last.
+
+        Parameters
+        ----------
+        masks : one word per accepted candidate (rows ``signal_rows`` of the table), bit k for ``names[k]``
+        """
+        for k, name in enumerate(names):
+            fired = (masks >> np.uint32(k) & np.uint32(1)).astype(np.int64)
+            self.triggers.setdefault(name, Counter()).add(tally(self._signal_weight, fired, 2)[:, 1])
 
     def _count(self, depth: npt.NDArray[np.int64], weight: npt.NDArray[np.float64], stop: int) -> None:
         """Add the candidates to every cut below ``stop`` that they passed and that is not counted yet."""
@@ -201,7 +216,9 @@ class CutFlow:
             self.cuts[k].add(reached[:, k + 1])
         self._counted = stop if stop < len(self.cuts) else 0
 
-    def _regions(self, table: Survivors, weight: npt.NDArray[np.float64]) -> None:
+    def _regions(self, table: Survivors, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """Count the regions and their bins; rows of the table that count as accepted."""
+        accepted = np.full(len(table), not self.selection.signal)
         edges = np.asarray(self.selection.bin_edges)
         bins = max(len(edges) - 1, 0)
         index = np.full(len(table), bins)  # the last group: outside all bins
@@ -214,12 +231,17 @@ class CutFlow:
             self.counts[name].add(sums.sum(axis=1))
             for k, counter in enumerate(self.binned[name]):
                 counter.add(sums[:, k])
+            if name in self.selection.signal:
+                accepted[inside] = True
+        return table.rows[accepted]
 
     def merge(self, other: CutFlow) -> None:
         """Add the counts of another chunk of the same selection."""
         self.generated.merge(other.generated)
         for mine, theirs in zip(self.cuts, other.cuts, strict=True):
             mine.merge(theirs)
+        for name, counter in other.triggers.items():
+            self.triggers.setdefault(name, Counter()).merge(counter)
         for name in self.counts:
             self.counts[name].merge(other.counts[name])
             for mine, theirs in zip(self.binned[name], other.binned[name], strict=True):
@@ -264,6 +286,16 @@ class CutFlow:
             return clopper_pearson(counter.n, g.n)
         return weighted_efficiency(counter.sumw, counter.sumw2, g.sumw, g.sumw2)
 
+    @property
+    def trigger_efficiency(self) -> dict[str, Interval]:
+        """Share of the accepted events for which each trigger mask holds, before downscaling. Not part of A."""
+        total = self.selected
+        if total.sumw <= 0.0:
+            return {}
+        return {
+            name: weighted_efficiency(c.sumw, c.sumw2, total.sumw, total.sumw2) for name, c in self.triggers.items()
+        }
+
     def rows(self) -> list[dict[str, Any]]:
         """The cut-flow as dictionaries: cut, n, sumw, efficiency relative to generated."""
         total = self.generated.sumw
@@ -297,6 +329,7 @@ class CutFlow:
             "cutflow": self.rows(),
             "regions": {name: _triple(interval) for name, interval in self.regions.items()},
             "bins": self.bins(),
+            "triggers": {name: _triple(i) for name, i in self.trigger_efficiency.items()},
         }
 
     def __str__(self) -> str:
