@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from hepunits import GeV, m, mm, mrad
 
-from na62sim.field import KICK, FieldMap
+from na62sim.field import KICK, FieldMap, integrals_at
 from na62sim.geometry import Detector
 from na62sim.kernel import formula, kernel
 from na62sim.particles import species
@@ -232,6 +232,7 @@ def _beam_side(
 ) -> None:  # fmt: skip
     """Track, beam track, vertex and the missing masses that need no RICH."""
     row, t = -1, 0
+    at_beam, at_straw = integrals_at(field, r.z_gtk), integrals_at(field, r.z1)
     while t < track_event.size:
         i = track_event[t]
         row += 1
@@ -278,7 +279,7 @@ def _beam_side(
                 g = h
         pk = gtk[4, g]
         z, cda, vx, vy, ku, kv, pu, pv = kaon_vertex(
-            gtk[0, g], gtk[1, g], gtk[2, g], gtk[3, g], pk, r.z_gtk, x, y, u, v, k, r.z1, field
+            gtk[0, g], gtk[1, g], gtk[2, g], gtk[3, g], pk, r.z_gtk, x, y, u, v, k, r.z1, field, at_beam, at_straw
         )
         c[GTK_P], c[GTK_ASSOCIATED], c[GTK_DT] = pk, gtk[6, g], gtk[5, g] - ktag_time[i]
         c[CDA], c[VERTEX_X], c[VERTEX_Y], c[VERTEX_Z] = cda, vx, vy, z

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from na62sim.field import KICK, FieldMap, propagate, segment
+from na62sim.field import KICK, FieldMap, Segment, between, integrals_at, propagate
 from na62sim.kernel import formula
 
 
@@ -32,10 +32,9 @@ def closest_approach(
 
 @formula
 def back_to(
-    x: float, y: float, u: float, v: float, k: float, z1: float, z: float, field: FieldMap
+    x: float, y: float, u: float, v: float, k: float, s: Segment
 ) -> tuple[float, float, float, float]:
-    """Carry a track known at z1 back to z < z1: position and direction cosines there."""
-    s = segment(field, z, z1)
+    """Carry a track known at the end of a segment back to its start: position and direction cosines there."""
     u0, v0 = u + k * s.f, v - k * s.g
     _, _, dx, dy, _ = propagate(u0, v0, k, s)
     return x - dx, y - dy, u0, v0
@@ -44,12 +43,12 @@ def back_to(
 @formula
 def kaon_vertex(
     gx: float, gy: float, gtx: float, gty: float, gp: float, z0: float,
-    x: float, y: float, u: float, v: float, k: float, z1: float, field: FieldMap,
+    x: float, y: float, u: float, v: float, k: float, z1: float, field: FieldMap, at_beam: Any, at_straw: Any,
 ) -> Any:  # fmt: skip
     """Vertex of a beam track at z0 and a STRAW track at z1.
 
     The field bends both by microradians to tens of microradians, so tangents at a first guess of z are
-    straight enough: one iteration.
+    straight enough: one iteration. ``at_beam`` and ``at_straw`` are the field integrals at z0 and z1.
 
     Returns
     -------
@@ -60,9 +59,10 @@ def kaon_vertex(
         gx + gtx * (z1 - z0), gy + gty * (z1 - z0), gtx, gty, x, y, u * w, v * w
     )
     z = min(max(z1 + along, z0), z1)
-    px, py, pu, pv = back_to(x, y, u, v, k, z1, z, field)
+    here = integrals_at(field, z)
+    px, py, pu, pv = back_to(x, y, u, v, k, between(here, at_straw, z1 - z))
     norm = 1.0 / np.sqrt(1.0 + gtx * gtx + gty * gty)
-    ku, kv, dx, dy, _ = propagate(gtx * norm, gty * norm, KICK / gp, segment(field, z0, z))
+    ku, kv, dx, dy, _ = propagate(gtx * norm, gty * norm, KICK / gp, between(at_beam, here, z - z0))
     pw, kw = 1.0 / np.sqrt(1.0 - pu * pu - pv * pv), 1.0 / np.sqrt(1.0 - ku * ku - kv * kv)
     along, cda, vx, vy = closest_approach(gx + dx, gy + dy, ku * kw, kv * kw, px, py, pu * pw, pv * pw)
     return z + along, cda, vx, vy, ku, kv, pu, pv
