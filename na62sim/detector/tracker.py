@@ -121,7 +121,7 @@ def _straw(
             fill_uniforms(seed, STREAM_STRAW_EFFICIENCY, group[n:stop], number[n:stop], raw, uniform)
         if first[n] > 3 or last[n] < 1:
             continue
-        a, b, c, d = uniform[0, g0], uniform[1, g0], uniform[2, g0], uniform[3, g0]
+        a, c, d = uniform[0, g0], uniform[2, g0], uniform[3, g0]
         # the next view without a hit is geometrically distributed: one draw serves many views
         miss = np.int64(log(1.0 - a) / log_efficiency) if a > 0.0 else 0
         dead = -1
@@ -140,7 +140,7 @@ def _straw(
                 here = miss == 0
                 miss -= 1
                 if here:
-                    b = b * 1048576.0 - np.floor(b * 1048576.0)  # the lower bits of the draw: misses are rare
+                    b, _, _, _ = uniforms4(seed, number[n], STREAM_STRAW_EFFICIENCY, 1000 * (4 * ch + w + 1) + group[n])
                     miss = np.int64(log(1.0 - b) / log_efficiency)
                     continue
                 px, py = x0 + sx * offset[w], y0 + sy * offset[w]
