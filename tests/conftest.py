@@ -1,0 +1,148 @@
+"""Particles shot into the detector by hand, for the tests of the detector and of the reconstruction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    from na62sim.detector.planes import Flight, Planes
+    from na62sim.detector.respond import Hits, Response
+    from na62sim.detector.transport import Crossings
+    from na62sim.generators.generate import Truth
+    from na62sim.geometry import Detector
+    from na62sim.pipeline import Reconstruction
+
+GTK3 = 102_400.0  # mm
+LIGHT = 299.792458  # mm/ns
+# a decay whose other daughters are sent backwards, where nothing is simulated; and the slot of the particle
+CARRIERS = {
+    "pi+": ("K+ -> pi+ pi0", 1),
+    "pi-": ("K+ -> pi+ pi+ pi-", 3),
+    "mu+": ("K+ -> mu+ nu", 1),
+    "e+": ("K+ -> e+ nu", 1),
+    "gamma": ("K+ -> pi+ gamma", 2),
+}
+
+
+def shoot(name: str, p: Any, x: Any = 0.0, y: Any = 0.0, z: Any = 180e3, sx: Any = 0.0, sy: Any = 0.0) -> Truth:
+    """One particle per event: momentum (MeV), start x, y, z (mm), slopes; at z / c after GTK3."""
+    from na62sim.generators.chain import compile_chain
+    from na62sim.generators.generate import Truth
+    from na62sim.generators.process import Process
+
+    process = Process(CARRIERS[name][0])
+    chain = compile_chain(process.tree, process.species, process.amplitude)
+    p, x, y, z, sx, sy = (np.atleast_1d(a) for a in np.broadcast_arrays(np.zeros(1), p, x, y, z, sx, sy)[1:])
+    n, slot = len(p), CARRIERS[name][1]
+    w = 1.0 / np.sqrt(1.0 + sx**2 + sy**2)
+    momenta = np.zeros((chain.n_slots, 4, n))
+    momenta[:, 2] = -1.0
+    momenta[slot] = [p * sx * w, p * sy * w, p * w, np.hypot(p, chain.particles[slot].mass)]
+    vertex = np.array([[x, y, z, (z - GTK3) / LIGHT]], dtype=float)
+    gtk = np.zeros((5, n))
+    gtk[4] = 75e3
+    return Truth(chain, np.arange(n, dtype=np.int64), momenta, vertex, gtk, np.ones(n))
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A detector to shoot at, with its physics switched on or off."""
+
+    detector: Detector
+    decays: bool = True
+    matter: bool = True
+    losses: bool = True
+    seed: int = 1
+
+    def off(self, *names: str) -> Bench:
+        """The same with ``decays`` (in flight), ``matter`` (scattering) or ``losses`` (hadronic) switched off."""
+        on = {name: getattr(self, name) and name not in names for name in ("decays", "matter", "losses")}
+        return Bench(self.detector, **on, seed=self.seed)
+
+    def having(self, **values: Any) -> Bench:
+        """The same with other numbers; ``__`` stands for the dot of a name."""
+        changed = self.detector.with_values({name.replace("__", "."): value for name, value in values.items()})
+        return Bench(changed, self.decays, self.matter, self.losses, self.seed)
+
+    def without_field(self) -> Bench:
+        """The same with all fields zero."""
+        f = self.detector.field
+        values = {"field.mnp33.integral_Tm": 0.0, "field.bend.integral_Tm": 0.0}
+        lists = {
+            "field.blue_tube.b_x_uT": len(f.blue_tube.b_x_uT),
+            "field.blue_tube.b_y_uT": len(f.blue_tube.b_y_uT),
+            "field.fringe.b_y_uT": len(f.fringe.b_y_uT),
+        }
+        changed = self.detector.with_values({**values, **{name: [0.0] * n for name, n in lists.items()}})
+        return Bench(changed, self.decays, self.matter, self.losses, self.seed)
+
+    @cached_property
+    def _setup(self) -> tuple[Any, Planes, Flight]:
+        from na62sim.detector.planes import build_flight, build_planes
+        from na62sim.field import field_map
+
+        field = field_map(self.detector)
+        planes, flight = build_planes(self.detector, field), build_flight()
+        if not self.matter:
+            planes = planes._replace(theta0=np.zeros_like(planes.theta0))
+        if not self.losses:
+            planes = planes._replace(lost=np.zeros_like(planes.lost))
+        if not self.decays:
+            flight = flight._replace(pion_ctau=1e30, muon_ctau=1e30)
+        return field, planes, flight
+
+    @cached_property
+    def response(self) -> Response:
+        """All response numbers."""
+        from na62sim.detector.respond import build_response
+
+        return build_response(self.detector)
+
+    @cached_property
+    def reconstruction(self) -> Reconstruction:
+        """Track finding and candidates."""
+        from na62sim.pipeline import Reconstruction
+
+        return Reconstruction(self.detector)
+
+    def carry(self, truth: Truth) -> Crossings:
+        """Transport of the charged particles."""
+        from na62sim.detector.transport import transport_charged
+
+        field, planes, flight = self._setup
+        return transport_charged(self.seed, truth, planes, flight, field)
+
+    def generate(self, process: Any, n: int, volume: tuple[float, float] = (105e3, 170e3)) -> Truth:
+        """Events of a process, decaying in the volume (mm)."""
+        from na62sim.generators.generate import Generator
+        from na62sim.generators.process import find_process
+
+        return Generator(find_process(process), self.detector, volume).generate(self.seed, 0, n)
+
+    def hits(self, truth: Truth, weighted: bool = False) -> tuple[Hits, Any]:
+        """Hits of all detectors, and the veto weight."""
+        from na62sim.detector.respond import respond
+        from na62sim.generators.beam import beam_arrays
+        from na62sim.particles import species
+
+        beam = beam_arrays(self.detector, species("K+"), (105e3, 170e3))
+        return respond(self.seed, truth, self.carry(truth), beam, self.response, weighted)
+
+
+@pytest.fixture(scope="session")
+def bench() -> Bench:
+    """The detector of 2018, S2."""
+    from na62sim.geometry import load_detector
+
+    return Bench(load_detector("run1-2018-s2"))
+
+
+@pytest.fixture(scope="session", name="shoot")
+def _shoot() -> Any:
+    """`shoot`: the fixture that test files without imports of each other can share."""
+    return shoot
