@@ -109,7 +109,7 @@ def cutflow_table(flows: Mapping[str, Mapping[str, Any]], title: str) -> Rendera
     """
     columns: list[str | tuple[str, str]] = ["cut"]
     for header in flows:
-        columns += [(f"{header} events", "right"), ("efficiency", "right"), ("this cut", "right")]
+        columns += [(header, "right"), ("kept", "right"), ("this cut", "right")]
     order: list[str] = []
     for flow in flows.values():  # the cuts that the second flow adds come behind those they follow there
         place = 0
@@ -130,7 +130,7 @@ def cutflow_table(flows: Mapping[str, Mapping[str, Any]], title: str) -> Rendera
             relative = row["efficiency"] / before if before else 0.0
             cells += [f"{row['n']:d}", fraction(row["efficiency"]), f"{relative:.4f}"]
             before = row["efficiency"]
-    return grid(title, columns, rows)
+    return grid(f"{title}: events, share kept so far, share kept by the cut", columns, rows)
 
 
 def region_table(flow: Mapping[str, Any]) -> RenderableType:
@@ -147,7 +147,8 @@ def bin_table(flow: Mapping[str, Any], edges: Sequence[float], title: str = "Mom
         cells = [f"{low / 1e3:g}–{high / 1e3:g}"]
         for name in names:
             i = row[name]
-            cells += [fraction(i["value"]), fraction(0.5 * (i["high"] - i["low"]))]
+            sigma = 0.5 * (i["high"] - i["low"])
+            cells += [fraction(i["value"]), f"{sigma:.5f}" if 0.0 < sigma < i["value"] else fraction(sigma)]
         rows.append([*cells, fraction(row["value"])] if len(names) > 1 else cells)
     columns: list[str | tuple[str, str]] = ["p [GeV/c]"]
     for name in names:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shlex
 import shutil
 import sys
@@ -14,18 +12,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from na62sim.result_folder import move_result, new_folder
 from na62sim.scenario import SampleBlock, Scenario, process_of
 from na62sim.units import parse_parameters
 
 if TYPE_CHECKING:
     from na62sim.geometry import Detector
     from na62sim.histograms import Histograms
-    from na62sim.selection.cutflow import CutFlow
+    from na62sim.sample import Sample
+    from na62sim.selection.cutflow import CutFlow, Selection
 
-__all__ = ["check_folder", "run_scenario", "write_whole"]
+__all__ = ["run_scenario"]
 
 Say = Callable[[str], None]
-_OURS = ("result.json", "report.txt", "scenario.toml", "samples", "figures")
 _FIRST = {"signal": 0, "normalisation": 1, "figure": 2, "count": 3}  # whose histograms stand for a process
 
 
@@ -38,37 +37,6 @@ class Production:
     flow: CutFlow
     histograms: Histograms | None
     seconds: float
-
-
-def check_folder(folder: Path, name: str, force: bool) -> None:
-    """Stop before the work if the folder holds anything but an earlier result of the same scenario.
-
-    Raises
-    ------
-    OSError : the folder cannot be used
-    """
-    if not folder.exists():
-        parent = folder.absolute().parent
-        if not parent.is_dir():
-            raise FileNotFoundError(0, "there is no such folder to write into", str(folder.parent))
-        if not os.access(parent, os.W_OK):
-            raise PermissionError(0, "the folder cannot be written to", str(folder.parent))
-        return
-    if not folder.is_dir():
-        raise NotADirectoryError(0, "exists and is not a folder", str(folder))
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(0, "the folder cannot be written to", str(folder))
-    if force or not any(folder.iterdir()):
-        return
-    try:
-        earlier = json.loads((folder / "result.json").read_text(encoding="utf-8"))["scenario"]["name"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise FileExistsError(
-            0, "is not empty and holds no earlier result; give --force to write there", str(folder)
-        ) from None
-    if earlier != name:
-        text = f"holds the result of scenario {earlier}; give --force to replace it"
-        raise FileExistsError(0, text, str(folder))
 
 
 def run_scenario(scenario: Scenario, folder: Path, *, threads: int | None = None, say: Say = print) -> dict[str, Any]:
@@ -87,18 +55,17 @@ def run_scenario(scenario: Scenario, folder: Path, *, threads: int | None = None
     """
     start = time.perf_counter()
     scenario.check()
-    made = folder.absolute().parent / f".{folder.name}.{os.getpid()}.tmp"
-    made.mkdir()
+    made = new_folder(folder)
     try:
         productions = [_produce(scenario, block, threads) for block in scenario.sample]
         result = _result(scenario, productions)
         result["samples"] = _store(scenario, made / "samples", threads, say)
         if scenario.run.figures:
             say("drawing figures …")
-            result["figures"] = _draw(made, productions)
+            result["figures"] = [*_draw(made, productions), *_draw_event(made, productions)]
         result["timings"]["total_s"] = time.perf_counter() - start
         _write(made, scenario, result)
-        _move(made, folder)
+        move_result(made, folder)
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return result
@@ -233,6 +200,38 @@ def _draw(made: Path, productions: list[Production]) -> list[str]:
     return [str(path.relative_to(made)) for path in paths]
 
 
+def _draw_event(made: Path, productions: list[Production]) -> list[str]:
+    """A side view of the first stored event that the selection of the first stored sample accepts."""
+    from na62sim.display import draw_event
+    from na62sim.sample import Sample
+
+    for p in productions:
+        path = made / "samples" / f"{p.block.label}.h5"
+        if not path.exists():
+            continue
+        with Sample.open(path) as sample:
+            index = _first_accepted(sample, p.flow.selection)
+            if index is None:
+                continue
+            picture = made / "figures" / f"event-{p.block.label}-{index}.png"
+            draw_event(sample, index, picture)
+            return [str(picture.relative_to(made))]
+    return []
+
+
+def _first_accepted(sample: Sample, selection: Selection) -> int | None:
+    """Position of the first event that passes all cuts into the last of the signal regions."""
+    import numpy as np
+
+    table = sample["reco/events"]
+    rows = np.arange(len(table))
+    functions = [cut.function for cut in selection.cuts]
+    functions += [selection.regions[name] for name in selection.signal[-1:]]
+    for function in functions:
+        rows = rows[function(table.take(rows))]
+    return int(table.event_of_row()[rows[0]]) if len(rows) else None
+
+
 def _write(made: Path, scenario: Scenario, result: Mapping[str, Any]) -> None:
     from na62sim.cli.output import to_json
     from na62sim.report import as_text
@@ -241,34 +240,3 @@ def _write(made: Path, scenario: Scenario, result: Mapping[str, Any]) -> None:
     (made / "scenario.toml").write_text(scenario.text, encoding="utf-8")
     (made / "report.txt").write_text(as_text(run_report(result)), encoding="utf-8")
     (made / "result.json").write_text(to_json(result) + "\n", encoding="utf-8")
-
-
-def _move(made: Path, folder: Path) -> None:
-    """Give the finished folder its name; in a folder that exists only our own entries are replaced."""
-    if not folder.exists():
-        made.rename(folder)
-        return
-    for name in _OURS:  # result.json goes first and comes last: a folder that has it is whole
-        old = folder / name
-        if old.is_dir() and not old.is_symlink():
-            shutil.rmtree(old)
-        else:
-            old.unlink(missing_ok=True)
-    for name in reversed(_OURS):
-        if (made / name).exists():
-            (made / name).rename(folder / name)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file under a temporary name first, so that what has its final name is whole.
-
-    Raises
-    ------
-    OSError : the folder cannot be written to
-    """
-    made = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        made.write_text(text, encoding="utf-8")
-        made.replace(path)
-    finally:
-        made.unlink(missing_ok=True)

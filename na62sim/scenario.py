@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["SampleBlock", "Scenario", "ScenarioError", "available_scenarios", "load_scenario", "process_of"]
 
 _LABEL = r"^[A-Za-z0-9][A-Za-z0-9_+.-]*$"
-_SELECTED = Literal["signal", "normalisation", "figure", "count"]
-_MEANING = {"extra_forbidden": "unknown key", "missing": "missing key"}
 
 
 class ScenarioError(ValueError):
@@ -53,7 +51,7 @@ class SampleBlock(_Block):
     geometry: str
     selection: str
     events: int = Field(ge=1, le=10**12)
-    role: _SELECTED = "count"
+    role: Literal["signal", "normalisation", "figure", "count"] = "count"
     parameters: dict[str, str] = Field(default_factory=dict)
     photons: Literal["dice", "weight"] = "dice"
     decay_volume_m: Annotated[tuple[float, float] | None, Field(strict=False)] = None

@@ -109,7 +109,7 @@ def select(
     payload = {**flow.to_dict(), "file": str(file)}
     if out is not None:
         from na62sim.cli.output import to_json
-        from na62sim.run import write_whole
+        from na62sim.result_folder import write_whole
 
         write_whole(out, to_json(payload) + "\n")
     emit(payload, as_json, *flow_report(flow))

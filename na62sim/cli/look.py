@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from na62sim.cli import options
-from na62sim.cli.output import emit, refuse_existing, say
+from na62sim.cli.output import emit, refuse_existing
 
 
 def info(
@@ -48,7 +48,6 @@ def show(
     with Sample.open(file) as sample:
         if not 0 <= event < len(sample):
             raise ValueError(f"event = {event}: {file} has events 0 to {len(sample) - 1}")
-        say("drawing …")
         from na62sim.display import draw_event
 
         draw_event(sample, event, path)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 PLAIN_INTERVAL = 10.0  # s between lines of progress where there is no terminal
+_SHORT = 0.2  # s, below which a rate would say nothing
 
 
 def plain(value: Any) -> Any:
@@ -123,7 +124,7 @@ class Ticker:
         """Events per second so far, as text."""
         seconds = time.perf_counter() - self._start
         events = self.done - self._first
-        return f"{events / seconds / 1e3:.0f}k events/s" if events and seconds > 0.0 else ""
+        return f"{events / seconds / 1e3:.0f}k events/s" if events and seconds > _SHORT else ""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -28,7 +28,8 @@ def run(
     as_json: options.Json = False,
 ) -> None:
     """Simulate, reconstruct, select, count and plot a scenario, into one folder with a report."""
-    from na62sim.run import check_folder, run_scenario
+    from na62sim.result_folder import check_folder
+    from na62sim.run import run_scenario
     from na62sim.scenario import load_scenario
     from na62sim.units import parse_count
 
