@@ -95,7 +95,7 @@ def _fit(edges: FloatArray, values: FloatArray, variances: FloatArray, mean: flo
         c = ndtr((x - q[0]) * np.exp(-q[1]))
         return -float(share @ np.log(np.maximum(np.diff(c), 1e-300) / max(c[-1] - c[0], 1e-300)))
 
-    q = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-12, "maxiter": 400}).x
+    q = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-9, "maxiter": 400}).x
     step = 1e-3
     hessian = np.empty((2, 2))
     for i in range(2):

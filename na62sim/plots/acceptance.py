@@ -81,7 +81,10 @@ def draw_acceptance(folder: Path, histograms: Mapping[str, Histograms], detector
                 top = max(top, float(np.nanmax(value + above)))
         ax.set(ylim=(0.0, 1.3 * top or 1.0), xlabel=r"True momentum of the charged particle [GeV/$c$]")
         ax.set_ylabel("Acceptance of decays in the bin")
-        ax.legend(loc="upper left", ncols=2)
+        if top > 0.0:
+            ax.legend(loc="upper left", ncols=2)
+        else:
+            ax.text(0.5, 0.5, "nothing is selected", transform=ax.transAxes, ha="center")
         header(ax, detector)
         return save(fig, folder / "acceptance-momentum.png")
 
@@ -98,9 +101,13 @@ def draw_cut_flows(folder: Path, flows: Mapping[str, CutFlow], detector: Detecto
     """Efficiency after each cut, a panel per process."""
     longest = max(len(flow.selection.cuts) for flow in flows.values())
     with talk_style():
-        fig = figure(3.0 + 5.0 * len(flows), 1.6 + 0.31 * (longest + len(flows)))
-        panels = fig.subplots(1, len(flows), squeeze=False)[0]
         same = len({tuple(c.name for c in f.selection.cuts) for f in flows.values()}) == 1
+        names = 0.09 * max(len(cut.name) for flow in flows.values() for cut in flow.selection.cuts) + 0.2  # inches
+        gap = 0.3 if same else names
+        fig = figure(
+            names + 3.6 * len(flows) + gap * (len(flows) - 1) + 0.2, 2.0 + 0.3 * (longest + 2), names, 0.2, 0.9, 1.0
+        )
+        panels = fig.subplots(1, len(flows), squeeze=False, gridspec_kw={"wspace": gap / 3.6})[0]
         for ax, (name, colour) in zip(panels, colours_of(flows).items(), strict=True):
             _cut_flow(ax, flows[name], colour, names=not same or ax is panels[0])
             ax.set_ylim(longest + 1.6, -0.6)

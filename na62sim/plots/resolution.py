@@ -50,7 +50,7 @@ def draw_track_resolution(folder: Path, histograms: Mapping[str, Histograms], de
     p = np.linspace(6.0, 58.0, 200)
     with talk_style():
         fig = figure(10.0, 9.5)
-        upper, lower = fig.subplots(2, 1, sharex=True)
+        upper, lower = fig.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.06})
         upper.plot(p, 100.0 * published_momentum(detector, p), color=BLACK, label=_momentum_text(detector))
         lower.plot(p, published_angle(p), color=BLACK, label=r"published: 60 µrad at 10, 20 µrad at 50 GeV/$c$")
         for k, (name, colour) in enumerate(colours_of(histograms).items()):
@@ -79,7 +79,7 @@ def draw_mass_resolution(folder: Path, histograms: Mapping[str, Histograms], det
     """Resolution of the missing mass against momentum, and how far peak and band are from where they belong."""
     with talk_style():
         fig = figure(10.0, 8.5)
-        upper, lower = fig.subplots(2, 1, sharex=True, height_ratios=(1.6, 1.0))
+        upper, lower = fig.subplots(2, 1, sharex=True, height_ratios=(1.6, 1.0), gridspec_kw={"hspace": 0.06})
         upper.axhline(M2_RESOLUTION * 1e3, color=BLACK, label=r"published, $K^{+}\to\pi^{+}\pi^{0}$ peak")
         lower.axhline(0.0, color=GREY, lw=1.2)
         for k, (name, colour) in enumerate(colours_of(histograms).items()):
@@ -113,7 +113,7 @@ def draw_vertex(folder: Path, histograms: Mapping[str, Histograms], detector: De
     low, high = detector.pinunu.vertex_z_m
     with talk_style():
         fig = figure(16.0, 5.6)
-        left, middle, right = fig.subplots(1, 3)
+        left, middle, right = fig.subplots(1, 3, gridspec_kw={"wspace": 0.28})
         name = "kpinunu" if "kpinunu" in histograms else next(iter(histograms))
         h = histograms[name]
         generated = h.histograms["generated_z"]

@@ -52,7 +52,7 @@ def talk_style() -> Iterator[None]:
     settings: dict[str, Any] = {
         "font.size": 15, "axes.labelsize": 17, "axes.titlesize": 15, "xtick.labelsize": 14, "ytick.labelsize": 14,
         "legend.fontsize": 13.5, "legend.frameon": False, "axes.linewidth": 1.2, "lines.linewidth": 1.8,
-        "figure.constrained_layout.use": True, "savefig.bbox": None, "figure.facecolor": "white", "xaxis.labellocation": "right",
+        "savefig.bbox": None, "figure.facecolor": "white", "xaxis.labellocation": "right",
         "yaxis.labellocation": "top", "xtick.major.size": 8, "xtick.minor.size": 4, "ytick.major.size": 8, "ytick.minor.size": 4,
     }  # fmt: skip
     with matplotlib.rc_context():
@@ -62,13 +62,16 @@ def talk_style() -> Iterator[None]:
         yield
 
 
-def figure(width: float, height: float) -> Any:
-    """A figure of its own (inches), drawn by Agg without touching the user's backend."""
+def figure(
+    width: float, height: float, left: float = 1.2, right: float = 0.3, bottom: float = 0.9, top: float = 0.5
+) -> Any:
+    """A figure of its own, drawn by Agg without touching the user's backend; size and margins in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     fig = Figure(figsize=(width, height))
     FigureCanvasAgg(fig)
+    fig.subplots_adjust(left=left / width, right=1.0 - right / width, bottom=bottom / height, top=1.0 - top / height)
     return fig
 
 
