@@ -36,7 +36,12 @@ def sample_groups(chunk: Chunk) -> dict[str, Table]:
 def reco_groups(n: int, tracks: dict[str, Any], candidates: dict[str, Any]) -> dict[str, Table]:
     """The groups that the reconstruction adds."""
     k = tracks["k"]
-    columns = {**tracks, "p": KICK / np.abs(k), "charge": np.where(k > 0.0, 1, -1), "offsets": offsets_of(tracks["event"], n)}
+    columns = {
+        **tracks,
+        "p": KICK / np.abs(k),
+        "charge": np.where(k > 0.0, 1, -1),
+        "offsets": offsets_of(tracks["event"], n),
+    }
     return {
         "reco/tracks": make_table("reco/tracks", columns),
         "reco/events": candidate_table(n, candidates),

@@ -116,7 +116,9 @@ def _two_groups(seed: int, stream: int, event_a: int, block_a: int, event_b: int
 
 
 @kernel
-def _fill_words(seed: int, stream: int, block0: Any, shift: int, events: Any, w0: Any, w1: Any, w2: Any, w3: Any) -> None:
+def _fill_words(
+    seed: int, stream: int, block0: Any, shift: int, events: Any, w0: Any, w1: Any, w2: Any, w3: Any
+) -> None:
     """The four words of block ``block0[i] + shift`` of every row i."""
     n = events.size
     for h in range(n // 2):

@@ -127,7 +127,9 @@ def simulate(
     return Sample(groups, replace(provenance, n_events=events), events)
 
 
-def _provenance(simulation: Simulation, intensity: float | None, photons: str, parameters: dict[str, Any]) -> Provenance:
+def _provenance(
+    simulation: Simulation, intensity: float | None, photons: str, parameters: dict[str, Any]
+) -> Provenance:
     d = simulation.detector
     extra = {
         "process": simulation.process.describe(),
@@ -233,7 +235,12 @@ def select(
     p = opened.provenance
     flow = CutFlow(
         chosen,
-        {"process": p.process, "geometry": p.geometry_name, "seed": p.seed, "decay_volume_m": list(p.decay_volume_m or ())},
+        {
+            "process": p.process,
+            "geometry": p.geometry_name,
+            "seed": p.seed,
+            "decay_volume_m": list(p.decay_volume_m or ()),
+        },
     )
     for part in opened.chunks(check_chunk(chunk)):
         table, events = part["reco/events"], part["events"]

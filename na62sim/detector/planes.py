@@ -143,5 +143,3 @@ def _tube_radius(detector: Detector, z: FloatArray) -> FloatArray:
     ends = np.array(detector.tube.z_max_m) * m
     radii = np.array([*detector.tube.radius_m, np.inf]) * m
     return np.asarray(radii[np.searchsorted(ends, z)])
-
-

@@ -80,7 +80,9 @@ def offsets_of(event: Any, n: int) -> Offsets:
     return out
 
 
-def respond(seed: int, truth: Truth, tracks: Crossings, beam: BeamArrays, r: Response, weighted: bool) -> tuple[Hits, Any]:
+def respond(
+    seed: int, truth: Truth, tracks: Crossings, beam: BeamArrays, r: Response, weighted: bool
+) -> tuple[Hits, Any]:
     """Hits of all detectors, and the veto weight of each event (1 unless ``weighted``).
 
     Each group holds its columns and, unless it has one row per event, ``offsets`` (n + 1).

@@ -75,9 +75,7 @@ class Crossings:
 def transport_charged(seed: int, truth: Truth, planes: Planes, flight: Flight, field: FieldMap) -> Crossings:
     """Carry all charged particles of a chunk to their last plane."""
     chain, n = truth.chain, len(truth.events)
-    slots = np.array(
-        [k for k, s in enumerate(chain.particles) if s.charge and not chain.decays[k]], dtype=np.int64
-    )
+    slots = np.array([k for k, s in enumerate(chain.particles) if s.charge and not chain.decays[k]], dtype=np.int64)
     pdg = np.array([chain.particles[k].pdg for k in slots], dtype=np.int64)
     mass = np.array([chain.particles[k].mass for k in slots])
     charge = np.array([chain.particles[k].charge for k in slots], dtype=np.int64)
@@ -310,7 +308,11 @@ def _follow(
         last[n] = begin
         kind[0, n], p_out[0, n] = pdg, p
         # what depends on the momentum alone changes only when the track decays
-        bend, slowness, scatter = KICK * charge / p, np.sqrt(p * p + m * m) / (p * LIGHT), np.sqrt(p * p + m * m) / (p * p)
+        bend, slowness, scatter = (
+            KICK * charge / p,
+            np.sqrt(p * p + m * m) / (p * LIGHT),
+            np.sqrt(p * p + m * m) / (p * p),
+        )
         for k in range(first, n_planes):
             xb, yb = x, y
             if k > first:

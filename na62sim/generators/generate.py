@@ -75,9 +75,7 @@ class Generator:
         gtk = np.empty((5, n))
         weight = np.empty(n)
         blocks = 4 * ((chain.n_draws + 3) // 4)
-        failed = _generate(
-            np.uint64(seed), events, self.beam, self.field, chain.arrays, blocks, p, vertex, gtk, weight
-        )
+        failed = _generate(np.uint64(seed), events, self.beam, self.field, chain.arrays, blocks, p, vertex, gtk, weight)
         if failed:
             raise RuntimeError(f"{failed} events exceeded the bound of the phase-space trials")
         return Truth(chain, events, p, vertex, gtk, weight)

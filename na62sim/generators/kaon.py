@@ -22,6 +22,8 @@ declare(
     )
 )
 declare(
-    Declaration("k2pi", "K+ -> pi+ pi0, pi0 -> gamma gamma", lambda: Process("K+ -> pi+ (pi0 -> gamma gamma)", name="k2pi"))
+    Declaration(
+        "k2pi", "K+ -> pi+ pi0, pi0 -> gamma gamma", lambda: Process("K+ -> pi+ (pi0 -> gamma gamma)", name="k2pi")
+    )
 )
 declare(Declaration("kmu2", "K+ -> mu+ nu", lambda: Process("K+ -> mu+ nu", name="kmu2")))

@@ -31,7 +31,9 @@ def ledger(d: Detector, normalisation: bool) -> list[Loss]:
     if not normalisation:
         losses.append(_entry(d, "veto fired by the pion's own shower", "lkr.satellite.efficiency"))
     if d.upstream.method == "box":
-        losses.append(Loss("upstream: box cut", "simulated", None, 0.0, "known", d.quantity("upstream.half_x_mm").source))
+        losses.append(
+            Loss("upstream: box cut", "simulated", None, 0.0, "known", d.quantity("upstream.half_x_mm").source)
+        )
     else:
         losses.append(_entry(d, "upstream: multivariate cut", "upstream.efficiency", how="weight"))
     losses.append(_entry(d, "trigger", "dataset.trigger_efficiency", how="factor"))
