@@ -23,6 +23,7 @@ from na62sim.field import field_map
 from na62sim.generators.generate import Generator, Truth
 from na62sim.generators.process import Process
 from na62sim.geometry import Detector
+from na62sim.kernel import announce_compiling
 from na62sim.reconstruction.candidates import build_candidates, reco_arrays
 from na62sim.reconstruction.fit import fit_arrays
 from na62sim.reconstruction.tracks import find_tracks
@@ -170,5 +171,6 @@ def in_order(job: Callable[[int, int], T], first: int, events: int, chunk: int, 
 
 def warm_up(simulation: Simulation) -> None:
     """Compile (or load) every kernel of the chain on one thread, before threads start."""
+    announce_compiling()
     chunk = simulation.run(0, 10)
     simulation.reconstruction.candidates(10, chunk.hits, chunk.tracks)
