@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Published", "compare", "obtained_numbers", "published_numbers"]
+__all__ = ["Published", "compare", "obtained_numbers", "published_limits", "published_numbers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,12 @@ def published_numbers() -> dict[str, Published]:
     path = Path(__file__).resolve().with_name("published.toml")
     rows = [Published(**row) for row in tomllib.loads(path.read_text(encoding="utf-8"))["number"]]
     return {row.key: row for row in rows}
+
+
+def published_limits(process: str) -> dict[float, float]:
+    """Published upper limits of a process' branching ratio by mass (MeV); keys ``PROCESS.upper_limit.MASS``."""
+    start = f"{process}.upper_limit."
+    return {float(k.removeprefix(start)): n.value for k, n in published_numbers().items() if k.startswith(start)}
 
 
 def compare(number: Published, obtained: float | None, sigma: float | None = None, note: str = "") -> dict[str, Any]:

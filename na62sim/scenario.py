@@ -2,7 +2,8 @@
 
 A scenario is a list of ``[[sample]]`` blocks: a process in a geometry, seen through a selection. Its ``role``
 says what the numbers are for: ``signal`` and ``normalisation`` make the single event sensitivity of their
-geometry, ``figure`` is drawn, ``count`` is only counted.
+geometry, ``figure`` is drawn, ``count`` is only counted. A ``[[scan]]`` makes a sample per point of a grid of
+parameters, and with ``[limits]`` a limit at each.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from na62sim.geometry.quantity import quote, short, suggestion
+from na62sim.scenario_blocks import LABEL, Axis, Block, Chain, Limits, Run, SampleBlock, ScanBlock
 from na62sim.units import UnitError, parse_parameters
 
 if TYPE_CHECKING:
@@ -23,72 +25,45 @@ if TYPE_CHECKING:
 
 __all__ = ["SampleBlock", "Scenario", "ScenarioError", "available_scenarios", "load_scenario", "process_of"]
 
-_LABEL = r"^[A-Za-z0-9][A-Za-z0-9_+.-]*$"
-
 
 class ScenarioError(ValueError):
     """A scenario that cannot be used; the message is one line naming the file and the key."""
 
 
-class _Block(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Run(_Block):
-    """What holds for the whole run: the branching ratio that yields are expected for."""
-
-    branching_ratio: float = Field(8.4e-11, gt=0.0, lt=1.0)
-    branching_ratio_sigma: float = Field(1.0e-11, ge=0.0, lt=1.0)
-    branching_ratio_source: str = "Buras, Buttazzo, Girrbach-Noe, Knegjens, JHEP 11 (2015) 033"
-    figures: bool = True
-
-
-class SampleBlock(_Block):
-    """One production: a process in a geometry, seen through a selection."""
-
-    label: str = Field(pattern=_LABEL, max_length=60)
-    process: str
-    geometry: str
-    selection: str
-    events: int = Field(ge=1, le=10**12)
-    role: Literal["signal", "normalisation", "figure", "count"] = "count"
-    parameters: dict[str, str] = Field(default_factory=dict)
-    photons: Literal["dice", "weight"] = "dice"
-    decay_volume_m: Annotated[tuple[float, float] | None, Field(strict=False)] = None
-    intensity_MHz: float | None = Field(None, gt=0.0, lt=1e5)
-    stored_events: int = Field(0, ge=0, le=10**9)
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        volume = self.decay_volume_m
-        if volume is not None and not volume[0] < volume[1]:
-            raise ValueError("decay_volume_m must be two increasing numbers")
-        return self
-
-
-class Scenario(_Block):
+class Scenario(Block):
     """What to simulate; never changes. Load one with `load_scenario`."""
 
-    name: str = Field(pattern=_LABEL, max_length=60)
+    name: str = Field(pattern=LABEL, max_length=60)
     title: str = ""
     seed: int = Field(1, ge=0, lt=2**64)
     run: Run = Field(default_factory=Run)
-    sample: Annotated[tuple[SampleBlock, ...], Field(strict=False, min_length=1)]
+    limits: Limits | None = None
+    sample: Annotated[tuple[SampleBlock, ...], Field(strict=False)] = ()
+    scan: Annotated[tuple[ScanBlock, ...], Field(strict=False)] = ()
 
     _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        labels = [block.label for block in self.sample]
-        for block in self.sample:
-            if labels.count(block.label) > 1:
-                raise ValueError(f"two samples have the label {block.label!r}")
+        if not self.sample and not self.scan:
+            raise ValueError("a scenario needs a [[sample]] or a [[scan]]")
+        if self.limits is None and any(block.branching_ratio for block in self.sample):
+            raise ValueError("a sample with a branching_ratio needs the kaons of [limits]")
+        labels = [block.label for block in self.chains]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ValueError(f"two samples have the label {label!r}")
         for role in ("signal", "normalisation"):
             used = [block.geometry for block in self.sample if block.role == role]
             for geometry in used:
                 if used.count(geometry) > 1:
                     raise ValueError(f"geometry {geometry!r} has two samples of role {role!r}")
         return self
+
+    @property
+    def chains(self) -> list[Chain]:
+        """Samples and scans."""
+        return [*self.sample, *self.scan]
 
     @property
     def text(self) -> str:
@@ -116,19 +91,20 @@ class Scenario(_Block):
 
     def scaled_to(self, events: int) -> Scenario:
         """The same scenario with ``events`` in its largest sample, the others in proportion."""
-        most = max(block.events for block in self.sample)
-        blocks = []
+        scale = events / max(block.events for block in self.chains)
+        samples = []
         for block in self.sample:
-            n = max(round(block.events * events / most), 1)
-            blocks.append(block.model_copy(update={"events": n, "stored_events": min(block.stored_events, n)}))
-        return self._copy({"sample": tuple(blocks)})
+            n = max(round(block.events * scale), 1)
+            samples.append(block.model_copy(update={"events": n, "stored_events": min(block.stored_events, n)}))
+        scans = [b.model_copy(update={"events": max(round(b.events * scale), 1)}) for b in self.scan]
+        return self._copy({"sample": tuple(samples), "scan": tuple(scans)})
 
     def _copy(self, update: dict[str, Any]) -> Scenario:
         copy = self.model_copy(update=update)
         copy._folder = self._folder
         return copy
 
-    def geometry_of(self, block: SampleBlock) -> str:
+    def geometry_of(self, block: Chain) -> str:
         """The geometry to load: a shipped name, or a path (relative to the scenario's file)."""
         if block.geometry.endswith(".toml") or "/" in block.geometry:
             return str(self._folder / Path(block.geometry).expanduser())
@@ -150,6 +126,32 @@ class Scenario(_Block):
                 find_selection(block.selection, load_detector(self.geometry_of(block)))
             except ValueError as error:
                 raise ScenarioError(f"{self.name}: sample {block.label}: {error}") from None
+        for scan in self.scan:
+            try:
+                open_points(scan)
+                find_selection(scan.selection, load_detector(self.geometry_of(scan)))
+            except ValueError as error:
+                raise ScenarioError(f"{self.name}: scan {scan.label}: {error}") from None
+
+
+def open_points(scan: ScanBlock) -> list[dict[str, str]]:
+    """The points of a scan at which its process is possible, with the fixed parameters.
+
+    Raises
+    ------
+    ValueError : at none of them; the message is that of the first point
+    """
+    found, reason = [], ""
+    for point in scan.points:
+        try:
+            process_of(scan.process, parse_parameters(scan.parameters | point))
+        except ValueError as error:
+            reason = reason or str(error)
+        else:
+            found.append(scan.parameters | point)
+    if not found:
+        raise ScenarioError(reason)
+    return found
 
 
 def scenario_folder() -> Path:
@@ -202,7 +204,7 @@ def read_scenario(content: bytes, path: Path) -> Scenario:
     try:
         data = tomllib.loads(content.decode("utf-8"))
         scenario = Scenario.model_validate(data)
-        for block in scenario.sample:
+        for block in scenario.chains:
             parse_parameters(block.parameters)
     except ValidationError as error:
         raise ScenarioError(f"{path.name}: {_explain(error)}") from None
@@ -268,8 +270,9 @@ def _explain(error: ValidationError) -> str:
 
 def _keys_at(location: tuple[int | str, ...]) -> Iterable[str]:
     """The keys that are known where an unknown one was found."""
-    blocks: dict[str, type[_Block]] = {"sample": SampleBlock, "run": Run}
-    return (blocks.get(str(location[0]), Scenario) if len(location) > 1 else Scenario).model_fields
+    blocks: dict[str, type[Block]] = {"sample": SampleBlock, "run": Run, "limits": Limits, "scan": ScanBlock}
+    known = blocks.get(str(location[0]), Scenario) if len(location) > 1 else Scenario
+    return (Axis if "axes" in location[:-1] else known).model_fields
 
 
 def _printable(key: str) -> str:
@@ -281,13 +284,17 @@ def _line(error: object) -> str:
 
 
 def _to_toml(scenario: Scenario) -> str:
-    """Top keys, [run], then the samples; keys at their default are left out."""
-    data = scenario.model_dump(exclude_none=True)
-    blocks = data.pop("sample")
-    lines = [f"{key} = {_literal(value)}" for key, value in data.items() if key != "run"]
-    lines += ["", "[run]", *(f"{key} = {_literal(value)}" for key, value in data["run"].items())]
-    for block in blocks:
-        lines += ["", "[[sample]]", *(f"{key} = {_literal(value)}" for key, value in block.items() if value != {})]
+    """Top keys, [run] and [limits], then samples and scans; keys at their default are left out."""
+    data: dict[str, Any] = scenario.model_dump(exclude_none=True)
+    lists = {name: data.pop(name) for name in ("sample", "scan")}
+    tables = {name: data.pop(name) for name in ("run", "limits") if name in data}
+    lines = [f"{key} = {_literal(value)}" for key, value in data.items()]
+    for heading, table in tables.items():
+        lines += ["", f"[{heading}]", *(f"{key} = {_literal(value)}" for key, value in table.items())]
+    for name, blocks in lists.items():
+        for block in blocks:
+            lines += ["", f"[[{name}]]"]
+            lines += [f"{key} = {_literal(value)}" for key, value in block.items() if value not in ({}, "")]
     return "\n".join(lines) + "\n"
 
 

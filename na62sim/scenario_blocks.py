@@ -1,0 +1,118 @@
+"""The blocks of a scenario file: what holds for the run, samples, limits, scans."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = ["LABEL", "Axis", "Block", "Chain", "Limits", "Run", "SampleBlock", "ScanBlock"]
+
+LABEL = r"^[A-Za-z0-9][A-Za-z0-9_+.-]*$"
+_MOST_POINTS = 100_000
+
+
+class Block(BaseModel):
+    """A table of the file: unknown keys are refused, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Run(Block):
+    """What holds for the whole run: the branching ratio that yields are expected for."""
+
+    branching_ratio: float = Field(8.4e-11, gt=0.0, lt=1.0)
+    branching_ratio_sigma: float = Field(1.0e-11, ge=0.0, lt=1.0)
+    branching_ratio_source: str = "Buras, Buttazzo, Girrbach-Noe, Knegjens, JHEP 11 (2015) 033"
+    figures: bool = True
+
+
+class Chain(Block):
+    """A process in a geometry, seen through a selection."""
+
+    label: str = Field(pattern=LABEL, max_length=60)
+    process: str
+    geometry: str
+    selection: str
+    events: int = Field(ge=1, le=10**12)
+    parameters: dict[str, str] = Field(default_factory=dict)
+
+
+class SampleBlock(Chain):
+    """One production: a process in a geometry, seen through a selection.
+
+    With a ``branching_ratio`` and the kaons of `Limits` the sample has a yield.
+    """
+
+    role: Literal["signal", "normalisation", "figure", "count"] = "count"
+    photons: Literal["dice", "weight"] = "dice"
+    decay_volume_m: Annotated[tuple[float, float] | None, Field(strict=False)] = None
+    intensity_MHz: float | None = Field(None, gt=0.0, lt=1e5)
+    stored_events: int = Field(0, ge=0, le=10**9)
+    branching_ratio: float | None = Field(None, gt=0.0, le=1.0)
+    branching_ratio_source: str = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        volume = self.decay_volume_m
+        if volume is not None and not volume[0] < volume[1]:
+            raise ValueError("decay_volume_m must be two increasing numbers")
+        if self.branching_ratio is not None and not self.branching_ratio_source:
+            raise ValueError("a branching_ratio needs a branching_ratio_source")
+        return self
+
+
+class Limits(Block):
+    """A counting experiment: what turns an acceptance into a limit on a branching ratio."""
+
+    kaons: float = Field(gt=0.0)
+    kaons_relative_sigma: float = Field(0.0, ge=0.0, le=0.5)
+    background: float = Field(ge=0.0)
+    background_sigma: float = Field(0.0, ge=0.0)
+    observed: int = Field(ge=0)
+    method: Literal["cls", "fc", "bayes"] = "cls"
+    cl: float = Field(0.9, gt=0.0, lt=1.0)
+    source: str = Field(min_length=1)
+
+
+class Axis(Block):
+    """Values of a parameter: start, start + step, ... up to and with stop."""
+
+    start: float = Field(ge=0.0)
+    stop: float = Field(ge=0.0)
+    step: float = Field(gt=0.0)
+    unit: Literal["MeV", "GeV", "mm", "m", "ns"] = "MeV"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.stop < self.start:
+            raise ValueError("stop must not be below start")
+        if (self.stop - self.start) / self.step > _MOST_POINTS:
+            raise ValueError(f"an axis may have {_MOST_POINTS} values at most")
+        return self
+
+    @property
+    def values(self) -> list[float]:
+        """The values, in the axis' unit."""
+        n = math.floor((self.stop - self.start) / self.step + 1e-9) + 1
+        return [round(self.start + k * self.step, 9) for k in range(n)]
+
+
+class ScanBlock(Chain):
+    """One sample per point of a grid of parameters; points whose decay is closed are left out."""
+
+    axes: dict[str, Axis] = Field(min_length=1, max_length=2)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if math.prod(len(axis.values) for axis in self.axes.values()) > _MOST_POINTS:
+            raise ValueError(f"a scan may have {_MOST_POINTS} points at most")
+        return self
+
+    @property
+    def points(self) -> list[dict[str, str]]:
+        """All points of the grid, as parameters with their units; the last axis runs fastest."""
+        axes = [[(name, f"{value:g}{axis.unit}") for value in axis.values] for name, axis in self.axes.items()]
+        return [dict(point) for point in product(*axes)]
