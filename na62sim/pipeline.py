@@ -28,7 +28,7 @@ from na62sim.reconstruction.candidates import build_candidates, reco_arrays
 from na62sim.reconstruction.fit import fit_arrays
 from na62sim.reconstruction.tracks import find_tracks
 
-CHUNK = 8000  # events: large against the cost of the calls, small against the cache
+CHUNK = 16000  # events: large against the cost of the calls, small against the memory
 RUN = 1000  # chunks are multiples of the runs of events that the content hash is made of
 T = TypeVar("T")
 
