@@ -21,7 +21,7 @@ from na62sim.generators.generate import Truth
 from na62sim.generators.sampling import BINS, quantile
 from na62sim.geometry import Detector
 from na62sim.kernel import formula, kernel
-from na62sim.rng import STREAM_CALORIMETER, STREAM_CALORIMETER_NOISE, fill_normals, fill_uniforms
+from na62sim.rng import STREAM_CALORIMETER, fill_draws
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -139,11 +139,9 @@ def calorimeter_hits(seed: int, truth: Truth, tracks: Crossings, arrays: Calorim
     """LKr clusters of tracks (event, energy, x, y, time, pion_like) and MUV1/2 energies (event, energy1, energy2)."""
     rows = len(tracks.event)
     number = truth.events[tracks.event]
-    raw = np.empty((4, rows), dtype=np.uint64)
     u = np.empty((8, rows))
     g = np.empty((6, rows), dtype=np.float32)
-    fill_uniforms(np.uint64(seed), STREAM_CALORIMETER, tracks.slot * 4, number, raw, u)
-    fill_normals(np.uint64(seed), STREAM_CALORIMETER_NOISE, tracks.slot * 4, number, raw, g)
+    fill_draws(np.uint64(seed), STREAM_CALORIMETER, tracks.slot * 4, number, u, g)
     event = np.empty(2 * rows, dtype=np.int64)
     out = np.empty((4, 2 * rows), dtype=np.float32)
     flag = np.empty(2 * rows, dtype=np.uint8)

@@ -17,7 +17,7 @@ from na62sim.generators.generate import Truth
 from na62sim.geometry import Detector
 from na62sim.kernel import kernel
 from na62sim.particles import species
-from na62sim.rng import STREAM_BEAM_DETECTORS, STREAM_RICH, fill_normals, fill_uniforms
+from na62sim.rng import STREAM_BEAM_DETECTORS, STREAM_RICH, fill_draws
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -81,11 +81,9 @@ def ktag_hits(seed: int, truth: Truth, table: FloatArray, time_sigma: float) -> 
     """One row per event: n_sectors and time (ns) of the kaon at KTAG, given at GTK3."""
     n = len(truth.events)
     group = np.zeros(n, dtype=np.int64)
-    raw = np.empty((4, n), dtype=np.uint64)
     u = np.empty((4, n))
     g = np.empty((2, n), dtype=np.float32)
-    fill_uniforms(np.uint64(seed), STREAM_BEAM_DETECTORS, group, truth.events, raw, u)
-    fill_normals(np.uint64(seed), STREAM_BEAM_DETECTORS, group + 1, truth.events, raw, g)
+    fill_draws(np.uint64(seed), STREAM_BEAM_DETECTORS, group, truth.events, u, g)
     sectors = np.searchsorted(table, u[0], side="right").astype(np.uint8)
     return {"n_sectors": sectors, "time": (time_sigma * g[0]).astype(np.float32), "uniform": u}
 
@@ -94,11 +92,9 @@ def rich_hits(seed: int, truth: Truth, tracks: Crossings, rich: RichArrays) -> d
     """Rings: event, radius, x, y (centre in the focal plane, mm), n_hits, time (ns), pion_like (0 or 1)."""
     rows = len(tracks.event)
     number = truth.events[tracks.event]
-    raw = np.empty((4, rows), dtype=np.uint64)
-    u = np.empty((4, rows))
+    u = np.empty((2, rows))
     g = np.empty((4, rows), dtype=np.float32)
-    fill_uniforms(np.uint64(seed), STREAM_RICH, tracks.slot * 4, number, raw, u)
-    fill_normals(np.uint64(seed), STREAM_RICH, tracks.slot * 4 + 1, number, raw, g)
+    fill_draws(np.uint64(seed), STREAM_RICH, tracks.slot * 4, number, u, g)
     event = np.empty(rows, dtype=np.int64)
     ring = np.empty((4, rows), dtype=np.float32)
     hits, flag = np.empty(rows, dtype=np.uint8), np.empty(rows, dtype=np.uint8)

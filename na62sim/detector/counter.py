@@ -12,7 +12,7 @@ from na62sim.detector.transport import Crossings
 from na62sim.generators.generate import Truth
 from na62sim.geometry import Detector
 from na62sim.kernel import formula, kernel
-from na62sim.rng import STREAM_COUNTER, fill_normals, fill_uniforms
+from na62sim.rng import STREAM_COUNTER, fill_draws
 
 LIGHT = 299.792458
 NAMES = ("newchod", "chod", "muv3", "hasc")
@@ -93,11 +93,9 @@ def counter_hits(seed: int, truth: Truth, tracks: Crossings, arrays: CounterArra
     """Hits of charged tracks: per counter event, x, y (mm), time (ns)."""
     rows = len(tracks.event)
     number = truth.events[tracks.event]
-    raw = np.empty((4, rows), dtype=np.uint64)
-    u = np.empty((8, rows))
+    u = np.empty((6, rows))
     g = np.empty((4, rows), dtype=np.float32)
-    fill_uniforms(np.uint64(seed), STREAM_COUNTER, tracks.slot * 4, number, raw, u)
-    fill_normals(np.uint64(seed), STREAM_COUNTER, tracks.slot * 4 + 2, number, raw, g)
+    fill_draws(np.uint64(seed), STREAM_COUNTER, tracks.slot * 4, number, u, g)
     event = np.empty((4, rows), dtype=np.int64)
     out = np.empty((4, 3, rows), dtype=np.float32)
     counts = np.zeros(4, dtype=np.int64)

@@ -19,6 +19,7 @@ from na62sim.rng import (
     STREAM_GTK,
     STREAM_STRAW_EFFICIENCY,
     STREAM_STRAW_POSITION,
+    fill_draws,
     fill_normals,
     fill_uniforms,
     uniforms4,
@@ -192,11 +193,9 @@ def gtk_hits(seed: int, truth: Truth, beam: BeamArrays, gtk: GtkArrays) -> dict[
     """The beam track measured at GTK3: p (MeV), dxdz, dydz, x, y (mm), time (ns), associated (0 or 1)."""
     n = len(truth.events)
     group = np.zeros(n, dtype=np.int64)
-    raw = np.empty((4, n), dtype=np.uint64)
     g = np.empty((6, n), dtype=np.float32)
     u = np.empty((4, n))
-    fill_normals(np.uint64(seed), STREAM_GTK, group, truth.events, raw, g)
-    fill_uniforms(np.uint64(seed), STREAM_GTK, group + 1, truth.events, raw, u)
+    fill_draws(np.uint64(seed), STREAM_GTK, group, truth.events, u, g)
     event, flag = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.uint8)
     out = np.empty((6, n), dtype=np.float32)
     k = _gtk(np.uint64(seed), truth.events, truth.gtk, beam, gtk, u, g, event, out, flag)
