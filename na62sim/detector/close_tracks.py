@@ -32,19 +32,20 @@ from na62sim.kernel import formula, kernel
 
 MOST = 32  # hits of one view that are looked at
 BUCKETS = 16  # four chambers times four views
+GONE = 128  # marks the view of a hit that is taken out
 PLAIN, SINGLE, LOST = range(3)  # two straws or more, one straw, none of its own
 
 
 @formula
 def first_straw(q: float, spacing: float, radius: float) -> int:
     """Lowest number of the straws that a track at coordinate q (mm) crosses; straw j stands at j times the spacing."""
-    return np.int64(np.floor((q - radius) / spacing)) + 1
+    return int(np.floor((q - radius) / spacing)) + 1
 
 
 @formula
 def last_straw(q: float, spacing: float, radius: float) -> int:
     """Highest number of the straws that a track at coordinate q (mm) crosses."""
-    return np.int64(np.ceil((q + radius) / spacing)) - 1
+    return int(np.ceil((q + radius) / spacing)) - 1
 
 
 @kernel
@@ -136,6 +137,30 @@ def _drop(groups: int, q: Any, low: Any, high: Any, spacing: float, held: Any, s
 
 
 @kernel
+def _resolve(
+    m: int, row: Any, extra: int, spacing: float, radius: float, chamber: Any, view: Any, position: Any, time: Any,
+    true: Any, work: Any, straws: Any,
+) -> int:  # fmt: skip
+    """Hits of one view, in order of the coordinate and each closer than a straw's width to the next one."""
+    for k in range(m):
+        view[row[k]] |= GONE  # unless it is put back
+    groups = _groups(m, row, true, position, spacing, radius, work, straws[0], straws[1])
+    _drop(groups, work, straws[0], straws[1], spacing, straws[2], straws[3], straws[4])
+    for g in range(groups):
+        if straws[3, g] == LOST:
+            continue
+        h = row[g]
+        view[h] &= GONE - 1
+        if straws[3, g] == SINGLE:
+            noise = (position[h] - work[g]) * np.sqrt(2.0 * radius / spacing)
+            position[h] = work[g] + noise
+            chamber[extra], view[extra], time[extra] = chamber[h], view[h], time[h]
+            position[extra] = 2.0 * spacing * straws[4, g] - position[h]
+            extra += 1
+    return extra
+
+
+@kernel
 def share_straws(
     begin: int, end: int, spacing: float, radius: float, chamber: Any, view: Any, position: Any, time: Any,
     true: Any, rows: Any, count: Any, work: Any, straws: Any,
@@ -155,46 +180,41 @@ def share_straws(
     count[:] = 0
     for h in range(begin, end):
         b = 4 * chamber[h] + view[h]
-        m = count[b]
-        if m == MOST:
-            continue
-        while m > 0 and true[rows[b, m - 1]] > true[h]:
-            rows[b, m] = rows[b, m - 1]
-            m -= 1
-        rows[b, m] = h
-        count[b] += 1
-    extra = end
-    gone = False
+        if count[b] < MOST:
+            rows[b, count[b]] = h
+            count[b] += 1
+    extra, changed, width = end, False, 2.0 * radius
     for b in range(BUCKETS):
         m, row = count[b], rows[b]
         close = False
-        for k in range(1, m):
-            close = close or true[row[k]] - true[row[k - 1]] < 2.0 * radius
+        for k in range(m):  # without branches: most views have no close tracks
+            work[k] = true[row[k]]
+            for i in range(k):
+                close |= abs(work[k] - work[i]) < width
         if not close:
             continue
-        low, high = straws[0], straws[1]
-        for k in range(m):
-            view[row[k]] |= 128  # gone, unless it is put back
-        groups = _groups(m, row, true, position, spacing, radius, work, low, high)
-        gone = gone or groups < m
-        _drop(groups, work, low, high, spacing, straws[2], straws[3], straws[4])
-        for g in range(groups):
-            if straws[3, g] == LOST:
-                gone = True
-                continue
-            h = row[g]
-            view[h] &= 127
-            if straws[3, g] == SINGLE:
-                noise = (position[h] - work[g]) * np.sqrt(2.0 * radius / spacing)
-                position[h] = work[g] + noise
-                chamber[extra], view[extra], time[extra] = chamber[h], view[h], time[h]
-                position[extra] = 2.0 * spacing * straws[4, g] - position[h]
-                extra += 1
-    if not gone:
-        return extra
+        changed = True
+        for k in range(1, m):
+            h, i = row[k], k
+            while i > 0 and true[row[i - 1]] > true[h]:
+                row[i] = row[i - 1]
+                i -= 1
+            row[i] = h
+        k = 0
+        while k < m:
+            stop = k + 1
+            while stop < m and true[row[stop]] - true[row[stop - 1]] < width:
+                stop += 1
+            if stop > k + 1:
+                extra = _resolve(
+                    stop - k, row[k:stop], extra, spacing, radius, chamber, view, position, time, true, work, straws
+                )
+            k = stop
+    if not changed:
+        return end
     k = begin
     for h in range(begin, extra):
-        if view[h] < 128:
+        if view[h] < GONE:
             chamber[k], view[k], position[k], time[k] = chamber[h], view[h], position[h], time[h]
             k += 1
     return k
