@@ -62,6 +62,7 @@ class CalorimeterArrays(NamedTuple):
     muv_share: float  # MUV1's share of the hadronic energy
     muv_mip: float
     flight: float  # ns, from STRAW 1 to the LKr at the speed of light
+    merge: float  # distance below which two clusters are one
 
 
 def calorimeter_arrays(detector: Detector) -> CalorimeterArrays:
@@ -103,6 +104,7 @@ def calorimeter_arrays(detector: Detector) -> CalorimeterArrays:
         muv_share=muv.muv1_share,
         muv_mip=muv.mip_energy_GeV * GeV,
         flight=(lkr.z_m - detector.straw.chamber_z_m[0]) * m / 299.792458,
+        merge=lkr.merge_distance_mm * mm,
     )
 
 
@@ -135,8 +137,15 @@ def time_sigma(energy: float, c: CalorimeterArrays) -> float:
     return c.time_a + c.time_b / e + c.time_c / np.sqrt(e)
 
 
-def calorimeter_hits(seed: int, truth: Truth, tracks: Crossings, arrays: CalorimeterArrays) -> dict[str, Any]:
-    """LKr clusters of tracks (event, energy, x, y, time, pion_like) and MUV1/2 energies (event, energy1, energy2)."""
+def calorimeter_hits(
+    seed: int, truth: Truth, tracks: Crossings, arrays: CalorimeterArrays, at_lkr: Any = None
+) -> dict[str, Any]:
+    """LKr clusters of tracks (event, energy, x, y, time, pion_like) and MUV1/2 energies (event, energy1, energy2).
+
+    An electron deposits all its energy in the LKr and nothing behind it. ``at_lkr`` gives position (mm) and
+    momentum (MeV) of each track at the LKr with the photons it radiated (`showers`); without, those of the track.
+    """
+    px, py, momentum = (tracks.x[LKR], tracks.y[LKR], tracks.p[2]) if at_lkr is None else at_lkr
     rows = len(tracks.event)
     number = truth.events[tracks.event]
     u = np.empty((8, rows))
@@ -149,8 +158,8 @@ def calorimeter_hits(seed: int, truth: Truth, tracks: Crossings, arrays: Calorim
     muv = np.empty((2, rows), dtype=np.float32)
     counts = np.zeros(2, dtype=np.int64)
     _lkr(
-        tracks.event, tracks.last, tracks.x, tracks.y, tracks.pdg, tracks.p, tracks.time, arrays, u, g, event, out,
-        flag, muv_event, muv, counts,
+        tracks.event, tracks.last, px, py, tracks.x[MUV1], tracks.y[MUV1], tracks.pdg[2], momentum, tracks.time,
+        arrays, u, g, event, out, flag, muv_event, muv, counts,
     )  # fmt: skip
     n, k = int(counts[0]), int(counts[1])
     lkr = {
@@ -165,14 +174,14 @@ def calorimeter_hits(seed: int, truth: Truth, tracks: Crossings, arrays: Calorim
 
 @kernel
 def _lkr(
-    event_in: Any, last: Any, x: Any, y: Any, pdg: Any, p: Any, t: Any, c: CalorimeterArrays, u: Any, g: Any,
-    event: Any, out: Any, flag: Any, muv_event: Any, muv: Any, counts: Any,
+    event_in: Any, last: Any, x: Any, y: Any, x_muv: Any, y_muv: Any, pdg: Any, p: Any, t: Any, c: CalorimeterArrays,
+    u: Any, g: Any, event: Any, out: Any, flag: Any, muv_event: Any, muv: Any, counts: Any,
 ) -> None:  # fmt: skip
     k, j = 0, 0
     for n in range(event_in.size):
         if last[n] <= LKR:
             continue
-        px, py, kind, momentum = x[LKR, n], y[LKR, n], abs(pdg[2, n]), p[2, n]
+        px, py, kind, momentum = x[n], y[n], abs(pdg[n]), p[n]
         energy, like = 0.0, 0.0
         if kind == 211:
             shower = u[0, n] >= c.mip_fraction
@@ -198,7 +207,7 @@ def _lkr(
                 out[3, k] = t[n] + c.flight + time_sigma(out[0, k], c) * g[4, n]
                 flag[k] = 0
                 k += 1
-        if last[n] <= MUV2 or abs(x[MUV1, n]) > c.muv_half_side or abs(y[MUV1, n]) > c.muv_half_side:
+        if last[n] <= MUV2 or abs(x_muv[n]) > c.muv_half_side or abs(y_muv[n]) > c.muv_half_side:
             continue
         if kind == 211:
             left = (momentum - deposited) * 1e-3
