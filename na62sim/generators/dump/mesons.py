@@ -35,7 +35,7 @@ _BR_PHOTON = {"pi0": 0.98823, "eta": 0.3936, "etap": 0.02307, "omega": 0.0835}
 # eta' is not measured and taken as eta
 DATA_SCALE = {"pi0": 0.82, "eta": 0.52, "etap": 0.52, "omega": 0.59}
 _PROTONS, _NEUTRONS = 29.0, 34.5  # of copper
-_TRUE_SHARE = 0.55  # of the mesons that are drawn from the spectrum as it is: bounds the weight
+TRUE_SHARE = 0.55  # of the mesons that are drawn from the spectrum as it is: bounds the weight
 _FORWARD_MOMENTUM, _FORWARD_ANGLE = 20.0 * GeV, 15.0 * mrad
 _LN10 = math.log(10.0)
 
@@ -161,23 +161,39 @@ class MesonDecays:
         total = self.per_proton(mass, beam)
         if total <= 0.0:
             raise ValueError(f"m_Aprime = {mass:g} MeV: none of {', '.join(self.mesons)} decays into such an A'")
-        grid = meson_fit("pi0") if self.spectrum == "fit" else meson_table("pi0")
-        true = np.stack([self.number(m) * decay_fraction(m, mass) for m in self.mesons]) / total
-        p = 10.0 ** (0.5 * (grid.log_p[1:] + grid.log_p[:-1]))[:, None]
-        theta = 10.0 ** (0.5 * (grid.log_theta[1:] + grid.log_theta[:-1]))[None, :]
-        forward = (p / (p + _FORWARD_MOMENTUM)) ** 2 / (1.0 + (theta / _FORWARD_ANGLE) ** 2)
-        drawn = true * (_TRUE_SHARE + (1.0 - _TRUE_SHARE) * forward / (true * forward).sum())
-        weight = np.divide(true, drawn, out=np.zeros_like(true), where=drawn > 0.0)
-        cumulative = np.cumsum(drawn.ravel())
-        return MesonArrays(
-            cumulative=cumulative / cumulative[-1],
-            weight=weight.ravel(),
-            mass=np.array([species(m).mass for m in self.mesons]),
-            recoil=np.array([species("pi0").mass if m == "omega" else 0.0 for m in self.mesons]),
-            log_p=grid.log_p,
-            log_theta=grid.log_theta,
-            hidden=mass,
-        )
+        spectrum = meson_fit if self.spectrum == "fit" else meson_table
+        rows = [
+            (species(m).mass, species("pi0").mass if m == "omega" else 0.0, self.number(m) * decay_fraction(m, mass))
+            for m in self.mesons
+        ]
+        return meson_arrays(rows, spectrum("pi0"), mass)
+
+
+def meson_arrays(rows: list[tuple[float, float, FloatArray]], grid: Spectrum, hidden: float) -> MesonArrays:
+    """Bins to draw from, forward mesons more often than they come.
+
+    Parameters
+    ----------
+    rows : per decay the mass of the meson, of what goes with the hidden particle (MeV), and how often, in bins of `grid`
+    hidden : mass of the hidden particle (MeV)
+    """
+    true = np.stack([number for _, _, number in rows])
+    true /= true.sum()
+    p = 10.0 ** (0.5 * (grid.log_p[1:] + grid.log_p[:-1]))[:, None]
+    theta = 10.0 ** (0.5 * (grid.log_theta[1:] + grid.log_theta[:-1]))[None, :]
+    forward = (p / (p + _FORWARD_MOMENTUM)) ** 2 / (1.0 + (theta / _FORWARD_ANGLE) ** 2)
+    drawn = true * (TRUE_SHARE + (1.0 - TRUE_SHARE) * forward / (true * forward).sum())
+    weight = np.divide(true, drawn, out=np.zeros_like(true), where=drawn > 0.0)
+    cumulative = np.cumsum(drawn.ravel())
+    return MesonArrays(
+        cumulative=cumulative / cumulative[-1],
+        weight=weight.ravel(),
+        mass=np.array([parent for parent, _, _ in rows]),
+        recoil=np.array([recoil for _, recoil, _ in rows]),
+        log_p=grid.log_p,
+        log_theta=grid.log_theta,
+        hidden=hidden,
+    )
 
 
 @formula
