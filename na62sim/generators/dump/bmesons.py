@@ -12,6 +12,7 @@ import numpy as np
 from hepunits import GeV
 
 from na62sim.generators.dump.mesons import BEAM, MesonArrays, Spectrum, meson_arrays
+from na62sim.geometry.dump import Dump
 from na62sim.geometry.tables import table_path
 from na62sim.particles import species
 
@@ -47,6 +48,10 @@ class BMesonDecays:
     def __post_init__(self) -> None:
         if not 0.0 <= self.star_share <= 1.0:
             raise ValueError(f"star_share = {self.star_share:g}: it must lie in 0 to 1")
+
+    def prepared(self, dump: Dump) -> BMesonDecays:
+        """The same: nothing depends on the geometry."""
+        return self
 
     def per_proton(self, mass: float, beam: float) -> float:
         """ALPs per interacting proton for BR(B -> K(*) a) = 1; mass and beam momentum in MeV.

@@ -21,14 +21,16 @@ from na62sim.dark_photon import ALPHA
 from na62sim.elementary import exp, log, sincos_turns
 from na62sim.generators.process import did_you_mean
 from na62sim.generators.sampling import inverse_cdf, quantile
+from na62sim.geometry.dump import Dump
 from na62sim.kernel import formula, kernel
 from na62sim.particles import species
-from na62sim.rng import STREAM_DUMP_TRIAL, uniforms4
+from na62sim.rng import STREAM_DUMP, STREAM_DUMP_TRIAL, fill_uniforms, uniforms4
 
 FloatArray = npt.NDArray[np.float64]
 MODELS = ("bb", "qra")
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
 _MAX_TRIALS = 2000
+_BLOCK = 512
 # mass (GeV), width (GeV) and share of the vector mesons in the proton's time-like form factor:
 # Faessler, Krivoruchenko, Martemyanov, PRC 82 (2010) 038201, as coded in BdNMC. The shares add up to 1.
 _VECTORS = (
@@ -159,6 +161,10 @@ class Bremsstrahlung:
         left = np.hypot(beam, proton) - np.hypot(z * beam, mass)
         return sigma(2.0 * proton * left / GeV**2) / sigma(2.0 * proton * np.hypot(beam, proton) / GeV**2)
 
+    def prepared(self, dump: Dump) -> Bremsstrahlung:
+        """The same: nothing depends on the geometry."""
+        return self
+
     def per_proton(self, mass: float, beam: float) -> float:
         """A' per interacting proton, over eps^2; mass and beam momentum in MeV.
 
@@ -185,45 +191,57 @@ class Bremsstrahlung:
         )
 
 
+@formula
+def _transverse2(seed: int, event: int, z: float, b: BremsArrays) -> float:
+    """pT^2 of A' (MeV^2) at a given z: as 1/H, accepted with the brace; -1 if no trial is accepted."""
+    low = hardness(z, 0.0, b.mass2, b.proton2)
+    span = log(1.0 + b.pt2_max / low)
+    bound = (1.0 + (1.0 - z) * (1.0 - z)) / z
+    for trial in range(_MAX_TRIALS):
+        first, second, third, fourth = uniforms4(seed, event, STREAM_DUMP_TRIAL, trial)
+        for half in range(2):
+            a, c = (first, second) if half == 0 else (third, fourth)
+            pt2 = low * (exp(span * a) - 1.0)
+            if b.quasi_real:
+                brace = quasi_real(z, pt2, b.mass2, b.proton2, b.scale2)
+            else:
+                brace = compact(z, pt2, b.mass2, b.proton2)
+            if c * bound < brace:
+                return pt2
+    return -1.0
+
+
 @kernel
-def draw_bremsstrahlung(seed: int, events: Any, b: BremsArrays, u: Any, made: Any) -> int:
-    """Draw A' about a proton along z: z from its table, pT^2 as 1/H, accepted with the brace.
+def draw_bremsstrahlung(seed: int, events: Any, b: BremsArrays, second: float, made: Any) -> int:
+    """Draw A' made by protons along z: z from its table, then pT^2.
 
     Parameters
     ----------
-    events : (lanes,) event numbers; u : (>= 2, lanes) uniforms for z and the azimuth
-    made : (8, lanes) receives px, py, pz of A'; px, py, pz, E of the parent, the proton; and the weight, 1
+    events : (n,) event numbers
+    second : probability that the leading nucleon of a first collision made it, with a flat share of the momentum
+    made : (9, n) receives px, py, pz of A'; px, py, pz, E of the proton (MeV); a weight of 1; the proton's momentum
+        over that of the beam
 
     Returns
     -------
-    the number of lanes in which no trial was accepted (must be zero)
+    the number of events in which no trial was accepted (must be zero)
     """
+    u, raw = np.empty((8, _BLOCK)), np.empty((4, _BLOCK), dtype=np.uint64)
+    group = np.zeros(_BLOCK, dtype=np.int64)
     failed = 0
-    for i in range(events.size):
-        z = quantile(b.z_table, u[0, i])
-        low = hardness(z, 0.0, b.mass2, b.proton2)
-        span = log(1.0 + b.pt2_max / low)
-        bound = (1.0 + (1.0 - z) * (1.0 - z)) / z
-        pt2, found = 0.0, False
-        for trial in range(_MAX_TRIALS):
-            first, second, third, fourth = uniforms4(seed, events[i], STREAM_DUMP_TRIAL, trial)
-            for half in range(2):
-                a, c = (first, second) if half == 0 else (third, fourth)
-                pt2 = low * (exp(span * a) - 1.0)
-                if b.quasi_real:
-                    brace = quasi_real(z, pt2, b.mass2, b.proton2, b.scale2)
-                else:
-                    brace = compact(z, pt2, b.mass2, b.proton2)
-                if c * bound < brace:
-                    found = True
-                    break
-            if found:
-                break
-        failed += not found
-        pt = np.sqrt(pt2)
-        sine, cosine = sincos_turns(u[1, i])
-        made[0, i], made[1, i], made[2, i] = pt * cosine, pt * sine, z * b.beam
-        made[3, i], made[4, i], made[5, i] = 0.0, 0.0, b.beam
-        made[6, i] = np.sqrt(b.beam * b.beam + b.proton2)
-        made[7, i] = 1.0
+    for begin in range(0, events.size, _BLOCK):
+        block = events[begin : begin + _BLOCK]
+        fill_uniforms(seed, STREAM_DUMP, group, block, raw, u)
+        for j in range(block.size):
+            i = begin + j
+            stretch = max(u[7, j], 1e-3) if u[6, j] < second else 1.0
+            z = quantile(b.z_table, u[0, j])
+            pt2 = _transverse2(seed, block[j], z, b)
+            failed += pt2 < 0.0
+            pt, proton = np.sqrt(abs(pt2)), stretch * b.beam
+            sine, cosine = sincos_turns(u[1, j])
+            made[0, i], made[1, i], made[2, i] = pt * cosine, pt * sine, z * proton
+            made[3, i], made[4, i], made[5, i] = 0.0, 0.0, proton
+            made[6, i] = np.sqrt(proton * proton + b.proton2)
+            made[7, i], made[8, i] = 1.0, stretch
     return failed

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -20,10 +20,12 @@ from hepunits import GeV, mrad
 
 from na62sim.elementary import exp, sincos_turns
 from na62sim.generators.process import did_you_mean
+from na62sim.geometry.dump import Dump
 from na62sim.geometry.tables import table_path
 from na62sim.kernel import formula, kernel
 from na62sim.kinematics import boost, two_body_momentum
 from na62sim.particles import species
+from na62sim.rng import STREAM_DUMP, fill_uniforms
 
 FloatArray = npt.NDArray[np.float64]
 BEAM = 400.0  # GeV, momentum of the protons of the tables
@@ -31,13 +33,12 @@ MESONS = ("pi0", "eta", "etap", "omega")
 SPECTRA = ("table", "fit")
 # PDG 2024 listings of pi0, eta, eta', omega
 _BR_PHOTON = {"pi0": 0.98823, "eta": 0.3936, "etap": 0.02307, "omega": 0.0835}
-# measured over simulated multiplicity in 400 GeV pp collisions: NA27, Z. Phys. C50 (1991) 405, over PYTHIA 8.317;
-# eta' is not measured and taken as eta
-DATA_SCALE = {"pi0": 0.82, "eta": 0.52, "etap": 0.52, "omega": 0.59}
+SCALES = ("data", "pythia")
 _PROTONS, _NEUTRONS = 29.0, 34.5  # of copper
 TRUE_SHARE = 0.55  # of the mesons that are drawn from the spectrum as it is: bounds the weight
 _FORWARD_MOMENTUM, _FORWARD_ANGLE = 20.0 * GeV, 15.0 * mrad
-_LN10 = math.log(10.0)
+_LN10, _TURN = math.log(10.0), 1.0 / (2.0 * math.pi)
+_BLOCK = 512
 
 
 class MesonArrays(NamedTuple):
@@ -113,12 +114,13 @@ class MesonDecays:
     Parameters
     ----------
     mesons : some of pi0, eta, etap, omega
-    scale : multiplies the simulated number of each meson; measured over simulated where not given
+    scale : ``data`` for the measured numbers of the geometry (`prepared` looks them up), ``pythia`` for the simulated
+        ones, or a factor per meson
     spectrum : ``table``, or the closed form ``fit`` (above 10 GeV)
     """
 
     mesons: tuple[str, ...] = MESONS
-    scale: Mapping[str, float] = field(default_factory=lambda: dict(DATA_SCALE))
+    scale: Mapping[str, float] | str = "data"
     spectrum: str = "table"
 
     name = "meson"
@@ -127,19 +129,29 @@ class MesonDecays:
     def __post_init__(self) -> None:
         if not self.mesons:
             raise ValueError(f"mesons is empty (known: {', '.join(MESONS)})")
-        for meson in (*self.mesons, *self.scale):
+        factors = {} if isinstance(self.scale, str) else self.scale
+        if isinstance(self.scale, str) and self.scale not in SCALES:
+            raise ValueError(f"scale '{self.scale}' of the mesons is unknown{did_you_mean(self.scale, SCALES)}")
+        for meson in (*self.mesons, *factors):
             if meson not in MESONS:
                 raise ValueError(f"meson '{meson}' is unknown{did_you_mean(meson, MESONS)}")
-        for meson, value in self.scale.items():
+        for meson, value in factors.items():
             if not 0.0 <= value <= 10.0:
                 raise ValueError(f"scale of '{meson}' = {value:g}: it must lie in 0 to 10")
         if self.spectrum not in SPECTRA:
             raise ValueError(f"spectrum '{self.spectrum}' of the mesons is unknown{did_you_mean(self.spectrum, SPECTRA)}")
 
+    def prepared(self, dump: Dump) -> MesonDecays:
+        """The same with the scale factors of a geometry, if it is scaled to data."""
+        return replace(self, scale=dump.mesons.model_dump()) if self.scale == "data" else self
+
     def number(self, meson: str) -> FloatArray:
         """Scaled spectrum of a meson, per proton: (p bins, theta bins)."""
+        if self.scale == "data":
+            raise ValueError("scale = 'data': the factors are in the geometry (see `prepared`)")
+        factor = 1.0 if isinstance(self.scale, str) else self.scale.get(meson, 1.0)
         spectrum = meson_fit(meson) if self.spectrum == "fit" else meson_table(meson)
-        return spectrum.counts * self.scale.get(meson, DATA_SCALE[meson])
+        return spectrum.counts * factor
 
     def fractions(self, mass: float, beam: float) -> dict[str, float]:
         """A' per interacting proton from each meson, over eps^2."""
@@ -210,33 +222,46 @@ def find_bin(cumulative: Any, u: float) -> int:
 
 
 @kernel
-def draw_mesons(b: MesonArrays, u: Any, made: Any) -> None:
-    """Draw mesons made by a proton along z and let them decay, isotropically in their rest frames.
+def draw_mesons(seed: int, events: Any, b: MesonArrays, second: float, made: Any) -> int:
+    """Draw mesons made by protons along z and let them decay, isotropically in their rest frames.
 
     Parameters
     ----------
-    u : (>= 6, lanes) uniforms: bin, place in it (2), azimuth, decay angles (2)
-    made : (8, lanes) receives px, py, pz of A'; px, py, pz, E of the meson; and the weight
+    events : (n,) event numbers
+    second : probability that the leading nucleon of a first collision made it, with a flat share of the momentum
+    made : (9, n) receives px, py, pz of the hidden particle; px, py, pz, E of the meson (MeV); the weight; the
+        proton's momentum over that of the beam
+
+    Returns
+    -------
+    0, the number of failures
     """
+    u, raw = np.empty((8, _BLOCK)), np.empty((4, _BLOCK), dtype=np.uint64)
+    group = np.zeros(_BLOCK, dtype=np.int64)
     n_theta = b.log_theta.size - 1
     n_bins = (b.log_p.size - 1) * n_theta
-    for i in range(made.shape[1]):
-        k = find_bin(b.cumulative, u[0, i])
-        meson, row = k // n_bins, k % n_bins
-        j, t = row // n_theta, row % n_theta
-        p = exp(_LN10 * (b.log_p[j] + u[1, i] * (b.log_p[j + 1] - b.log_p[j])))
-        theta = exp(_LN10 * (b.log_theta[t] + u[2, i] * (b.log_theta[t + 1] - b.log_theta[t])))
-        small = theta * 0.15915494309189535  # in turns
-        sine, cosine = sincos_turns(small)
-        sp, cp = sincos_turns(u[3, i])
-        mass = b.mass[meson]
-        px, py, pz = p * sine * cp, p * sine * sp, p * cosine
-        energy = np.sqrt(p * p + mass * mass)
-        q = two_body_momentum(mass, b.recoil[meson], b.hidden)
-        c = 1.0 - 2.0 * u[4, i]
-        s = q * np.sqrt(1.0 - c * c)
-        sd, cd = sincos_turns(u[5, i])
-        x, y, z, _ = boost(s * cd, s * sd, q * c, np.sqrt(q * q + b.hidden * b.hidden), px, py, pz, energy, mass)
-        made[0, i], made[1, i], made[2, i] = x, y, z
-        made[3, i], made[4, i], made[5, i], made[6, i] = px, py, pz, energy
-        made[7, i] = b.weight[k]
+    for begin in range(0, events.size, _BLOCK):
+        block = events[begin : begin + _BLOCK]
+        fill_uniforms(seed, STREAM_DUMP, group, block, raw, u)
+        for j in range(block.size):
+            i = begin + j
+            stretch = max(u[7, j], 1e-3) if u[6, j] < second else 1.0
+            k = find_bin(b.cumulative, u[0, j])
+            meson, row = k // n_bins, k % n_bins
+            a, t = row // n_theta, row % n_theta
+            p = exp(_LN10 * (b.log_p[a] + u[1, j] * (b.log_p[a + 1] - b.log_p[a])))
+            theta = exp(_LN10 * (b.log_theta[t] + u[2, j] * (b.log_theta[t + 1] - b.log_theta[t])))
+            sine, cosine = sincos_turns(theta * _TURN)
+            sp, cp = sincos_turns(u[3, j])
+            px, py, pz = p * sine * cp, p * sine * sp, p * cosine * stretch
+            mass, q = b.mass[meson], two_body_momentum(b.mass[meson], b.recoil[meson], b.hidden)
+            energy = np.sqrt(px * px + py * py + pz * pz + mass * mass)
+            c = 1.0 - 2.0 * u[4, j]
+            s = q * np.sqrt(1.0 - c * c)
+            sd, cd = sincos_turns(u[5, j])
+            own = np.sqrt(q * q + b.hidden * b.hidden)
+            x, y, z, _ = boost(s * cd, s * sd, q * c, own, px, py, pz, energy, mass)
+            made[0, i], made[1, i], made[2, i] = x, y, z
+            made[3, i], made[4, i], made[5, i], made[6, i] = px, py, pz, energy
+            made[7, i], made[8, i] = b.weight[k], stretch
+    return 0
