@@ -30,6 +30,8 @@ def sample_groups(chunk: Chunk) -> dict[str, Table]:
         "trigger": chunk.trigger,
         **{f"hits/{name}": columns for name, columns in chunk.hits.items()},
     }
+    if truth.made is not None:
+        groups["production"] = dict(zip(("x", "y", "z", "base"), truth.made, strict=True))
     return {name: make_table(name, columns) for name, columns in groups.items()}
 
 
