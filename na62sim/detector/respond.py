@@ -85,7 +85,8 @@ def respond(
 ) -> tuple[Hits, Any]:
     """Hits of all detectors, and the veto weight of each event (1 unless ``weighted``).
 
-    Without a beam (None: the dump) KTAG and GTK see nothing. Each group holds its columns and, unless it has one row per event, ``offsets`` (n + 1).
+    Without a beam (None: the dump) KTAG and GTK see nothing. Each group holds its columns and, unless it has one
+    row per event, ``offsets`` (n + 1).
     """
     n = len(truth.events)
     ktag = cherenkov.ktag_hits(seed, truth, r.ktag, r.ktag_time)

@@ -139,7 +139,9 @@ class MesonDecays:
             if not 0.0 <= value <= 10.0:
                 raise ValueError(f"scale of '{meson}' = {value:g}: it must lie in 0 to 10")
         if self.spectrum not in SPECTRA:
-            raise ValueError(f"spectrum '{self.spectrum}' of the mesons is unknown{did_you_mean(self.spectrum, SPECTRA)}")
+            raise ValueError(
+                f"spectrum '{self.spectrum}' of the mesons is unknown{did_you_mean(self.spectrum, SPECTRA)}"
+            )
 
     def prepared(self, dump: Dump) -> MesonDecays:
         """The same with the scale factors of a geometry, if it is scaled to data."""

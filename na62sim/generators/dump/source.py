@@ -21,7 +21,7 @@ from hepunits import GeV, m, mm, mrad
 from na62sim.elementary import exp, log
 from na62sim.generators.chain import Chain, ChainArrays, compile_chain, run_chain
 from na62sim.generators.dump.bremsstrahlung import BremsArrays, Bremsstrahlung, draw_bremsstrahlung
-from na62sim.generators.dump.mesons import TRUE_SHARE, MesonArrays, draw_mesons
+from na62sim.generators.dump.mesons import TRUE_SHARE, draw_mesons
 from na62sim.generators.process import Process
 from na62sim.geometry import Detector
 from na62sim.kernel import formula, kernel
@@ -77,7 +77,9 @@ class DumpSource:
     def __init__(self, process: Process, detector: Detector, volume: tuple[float, float]) -> None:
         dump, made = detector.dump, process.production
         if dump is None:
-            raise ValueError(f"process {process.short} needs a geometry with a dump, such as dump-2021, not {detector.name}")
+            raise ValueError(
+                f"process {process.short} needs a geometry with a dump, such as dump-2021, not {detector.name}"
+            )
         mother = process.species[made.mother]
         z0 = dump.face_z_m * m
         z_end = detector.straw.chamber_z_m[-1] * m
@@ -123,7 +125,9 @@ class DumpSource:
         )
         bound = self.largest_weight()
         if bound > 1.0:
-            raise ValueError(f"decay volume {volume[0] / m:g} to {volume[1] / m:g} m is too long: weights reach {bound:.2f}")
+            raise ValueError(
+                f"decay volume {volume[0] / m:g} to {volume[1] / m:g} m is too long: weights reach {bound:.2f}"
+            )
 
     def largest_weight(self) -> float:
         """Bound of the weight for every lifetime: exp(-l/L)/L is at most 1/(e l)."""
