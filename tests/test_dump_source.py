@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 
 from na62sim.dark_photon import branching_ratio, ctau, lifetime
-from na62sim.generators.dump.production import Production
 from na62sim.generators.dump.bremsstrahlung import Bremsstrahlung
+from na62sim.generators.dump.production import Production
 from na62sim.generators.dump.source import transverse
 from na62sim.generators.generate import Generator, Truth
 from na62sim.generators.process import Process, find_process
