@@ -83,6 +83,7 @@ class Generator:
     """
 
     def __init__(self, process: Process, detector: Detector, volume: tuple[float, float]) -> None:
+        self.process, self.detector = process, detector
         self.source: KaonBeam | DumpSource
         if process.production is None:
             self.source = KaonBeam(process, detector, volume)

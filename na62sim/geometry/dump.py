@@ -8,13 +8,16 @@ from pydantic import AfterValidator, model_validator
 
 from na62sim.geometry.blocks import (
     Block,
+    Increasing,
     Interval,
     Length,
+    Lengths,
     NonNegative,
     Number,
     Positive,
     PositiveInterval,
     Probability,
+    equal_lengths,
 )
 
 __all__ = ["Cascade", "Dilepton", "Dump", "MesonScale"]
@@ -69,7 +72,8 @@ class Dilepton(Block):
     """Windows of a two-lepton selection behind the dump, its background and what was observed.
 
     The signal region in (z, distance) of closest approach to the proton line is a box, or an ellipse about
-    (middle of `signal_z_m`, 0) through the ends of `signal_z_m` and `signal_cda_mm`.
+    (middle of `signal_z_m`, 0) through the ends of `signal_z_m` and `signal_cda_mm`. The mass resolution is for
+    estimates without reconstruction: full samples bring their own.
     """
 
     momentum_min_GeV: Positive
@@ -87,9 +91,12 @@ class Dilepton(Block):
     background_mass_MeV: PositiveInterval
     observed_mass_MeV: tuple[Positive, ...]  # may be empty
     mass_window_sigma: Positive
+    resolution_mass_MeV: Increasing
+    resolution_MeV: Lengths
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        equal_lengths(self, "resolution_mass_MeV", "resolution_MeV")
         inside = self.control_z_m[0] <= self.signal_z_m[0] and self.signal_z_m[1] <= self.control_z_m[1]
         if not inside or self.signal_cda_mm > self.control_cda_mm:
             raise ValueError("the signal region must lie inside the control region")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -180,7 +181,7 @@ def exclusion(
     regions: dict[str, list[list[Region]]] = {curve: [] for curve in CURVES}
     for row, mass in enumerate(masses):
         samples = [s for channel in channels for s in channel.samples if s.mass == mass]
-        signal = _Signal(samples, lambda eps, mass=mass: ctau(mass, eps), protons)
+        signal = _Signal(samples, partial(ctau, mass), protons)
         events[row], effective[row] = signal(grid)
         limits.append(_limit(channels, mass, events[row], protons_error, cl))
         expected = limits[-1].expected
@@ -272,11 +273,12 @@ def _between_points(
     best = minimize_scalar(lambda x: -signal.logarithm(x), bounds=(logs[k - 1], logs[k + 1]), method="bounded")
     if -best.fun <= log_level:
         return []
-    ends = [
-        math.exp(brentq(lambda x: signal.logarithm(x) - log_level, *sorted((float(best.x), side)), xtol=1e-7))
+    top = float(best.x)
+    low, high = (
+        math.exp(brentq(lambda x: signal.logarithm(x) - log_level, *sorted((top, side)), xtol=1e-7))
         for side in (float(logs[k - 1]), float(logs[k + 1]))
-    ]
-    return [Region(*ends)]
+    )
+    return [Region(low, high)]
 
 
 def _notes(result: Exclusion) -> list[str]:
