@@ -2,7 +2,8 @@
 
 A scenario is a list of ``[[sample]]`` blocks: a process in a geometry, seen through a selection. Its ``role``
 says what the numbers are for: ``signal`` and ``normalisation`` make the single event sensitivity of their
-geometry, ``figure`` is drawn, ``count`` is only counted.
+geometry, ``figure`` is drawn, ``count`` is only counted. Instead of samples, or beside them, a block ``[exclusion]``
+asks for the region of mass and coupling that a beam dump excludes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from na62sim.units import UnitError, parse_parameters
 if TYPE_CHECKING:
     from na62sim.generators.process import Process
 
-__all__ = ["SampleBlock", "Scenario", "ScenarioError", "available_scenarios", "load_scenario", "process_of"]
+__all__ = ["ExclusionBlock", "SampleBlock", "Scenario", "ScenarioError", "available_scenarios", "load_scenario", "process_of"]
 
 _LABEL = r"^[A-Za-z0-9][A-Za-z0-9_+.-]*$"
 
@@ -66,6 +67,29 @@ class SampleBlock(_Block):
         return self
 
 
+class ExclusionBlock(_Block):
+    """The masses and couplings of a dark photon to exclude, from one sample per mass, production and channel."""
+
+    channels: Annotated[tuple[Literal["mumu", "ee"], ...], Field(strict=False, min_length=1)]
+    production: Literal["brems", "meson", "all"] = "brems"
+    geometry: str
+    events: int = Field(ge=1, le=10**9)
+    masses_MeV: Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
+    eps_min: float = Field(gt=0.0, lt=1.0)
+    eps_max: float = Field(gt=0.0, le=1.0)
+    eps_points: int = Field(60, ge=3, le=10_000)
+    protons: float | None = Field(None, gt=0.0, lt=1e25)
+    parameters: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.eps_min < self.eps_max:
+            raise ValueError(f"eps_min = {self.eps_min:g} must be below eps_max = {self.eps_max:g}")
+        if any(not 0.0 < mass < 1e6 for mass in self.masses_MeV):
+            raise ValueError("masses_MeV must be above 0")
+        return self
+
+
 class Scenario(_Block):
     """What to simulate; never changes. Load one with `load_scenario`."""
 
@@ -73,12 +97,15 @@ class Scenario(_Block):
     title: str = ""
     seed: int = Field(1, ge=0, lt=2**64)
     run: Run = Field(default_factory=Run)
-    sample: Annotated[tuple[SampleBlock, ...], Field(strict=False, min_length=1)]
+    sample: Annotated[tuple[SampleBlock, ...], Field(strict=False)] = ()
+    exclusion: ExclusionBlock | None = None
 
     _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if not self.sample and self.exclusion is None:
+            raise ValueError("a block [[sample]] or [exclusion] is missing")
         labels = [block.label for block in self.sample]
         for block in self.sample:
             if labels.count(block.label) > 1:
@@ -116,19 +143,23 @@ class Scenario(_Block):
 
     def scaled_to(self, events: int) -> Scenario:
         """The same scenario with ``events`` in its largest sample, the others in proportion."""
-        most = max(block.events for block in self.sample)
+        wanted = [block.events for block in self.sample]
+        most = max(wanted, default=0) or 1
         blocks = []
         for block in self.sample:
             n = max(round(block.events * events / most), 1)
             blocks.append(block.model_copy(update={"events": n, "stored_events": min(block.stored_events, n)}))
-        return self._copy({"sample": tuple(blocks)})
+        region = self.exclusion
+        if region is not None:
+            region = region.model_copy(update={"events": events if not wanted else max(region.events * events // most, 1)})
+        return self._copy({"sample": tuple(blocks), "exclusion": region})
 
     def _copy(self, update: dict[str, Any]) -> Scenario:
         copy = self.model_copy(update=update)
         copy._folder = self._folder
         return copy
 
-    def geometry_of(self, block: SampleBlock) -> str:
+    def geometry_of(self, block: SampleBlock | ExclusionBlock) -> str:
         """The geometry to load: a shipped name, or a path (relative to the scenario's file)."""
         if block.geometry.endswith(".toml") or "/" in block.geometry:
             return str(self._folder / Path(block.geometry).expanduser())
@@ -150,6 +181,14 @@ class Scenario(_Block):
                 find_selection(block.selection, load_detector(self.geometry_of(block)))
             except ValueError as error:
                 raise ScenarioError(f"{self.name}: sample {block.label}: {error}") from None
+        if self.exclusion is not None:
+            from na62sim.dump import windows
+
+            try:
+                for channel in self.exclusion.channels:
+                    windows(load_detector(self.geometry_of(self.exclusion)), channel)
+            except ValueError as error:
+                raise ScenarioError(f"{self.name}: exclusion: {error}") from None
 
 
 def scenario_folder() -> Path:
@@ -163,7 +202,7 @@ def available_scenarios() -> list[str]:
     Examples
     --------
     >>> available_scenarios()
-    ['pinunu-2017', 'pinunu-2018', 'pinunu-2022']
+    ['dump-2021-ee', 'dump-2021-mumu', 'pinunu-2017', 'pinunu-2018', 'pinunu-2022']
     """
     return sorted(path.stem for path in scenario_folder().glob("*.toml"))
 
@@ -268,7 +307,7 @@ def _explain(error: ValidationError) -> str:
 
 def _keys_at(location: tuple[int | str, ...]) -> Iterable[str]:
     """The keys that are known where an unknown one was found."""
-    blocks: dict[str, type[_Block]] = {"sample": SampleBlock, "run": Run}
+    blocks: dict[str, type[_Block]] = {"sample": SampleBlock, "run": Run, "exclusion": ExclusionBlock}
     return (blocks.get(str(location[0]), Scenario) if len(location) > 1 else Scenario).model_fields
 
 
@@ -281,11 +320,13 @@ def _line(error: object) -> str:
 
 
 def _to_toml(scenario: Scenario) -> str:
-    """Top keys, [run], then the samples; keys at their default are left out."""
+    """Top keys, [run], [exclusion], then the samples; keys that are None are left out."""
     data = scenario.model_dump(exclude_none=True)
     blocks = data.pop("sample")
-    lines = [f"{key} = {_literal(value)}" for key, value in data.items() if key != "run"]
-    lines += ["", "[run]", *(f"{key} = {_literal(value)}" for key, value in data["run"].items())]
+    tables = {key: data.pop(key) for key in ("run", "exclusion") if key in data}
+    lines = [f"{key} = {_literal(value)}" for key, value in data.items()]
+    for name, table in tables.items():
+        lines += ["", f"[{name}]", *(f"{key} = {_literal(value)}" for key, value in table.items() if value != {})]
     for block in blocks:
         lines += ["", "[[sample]]", *(f"{key} = {_literal(value)}" for key, value in block.items() if value != {})]
     return "\n".join(lines) + "\n"
