@@ -182,7 +182,7 @@ class Scenario(_Block):
             except ValueError as error:
                 raise ScenarioError(f"{self.name}: sample {block.label}: {error}") from None
         if self.exclusion is not None:
-            from na62sim.dump import windows
+            from na62sim.dump_acceptance import windows
 
             try:
                 for channel in self.exclusion.channels:

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from na62sim.dark_photon import ctau
-from na62sim.dump import Geometric, counting, dark_photon_samples, exclude, mass_sample, windows
+from na62sim.dump import alp_limits, alp_samples, counting, dark_photon_samples, exclude, mass_sample, run_exclusion
+from na62sim.dump_acceptance import Geometric, windows
 from na62sim.generators.process import find_process
 from na62sim.geometry import Detector, load_detector
+from na62sim.scenario import load_scenario
 from na62sim.statistics.reweighting import MassSample
 
 GRID = np.geomspace(1e-8, 1e-4, 81)
@@ -94,6 +96,30 @@ def test_both_channels(detector: Detector, muons: list[MassSample]) -> None:
     alone = exclude({"mumu": muons[:1]}, detector, GRID)
     assert both.edges()[0][0] < alone.edges()[0][0]  # type: ignore[operator]
     assert both.edges()[1][0] > alone.edges()[1][0]  # type: ignore[operator]
+
+
+def test_alp_limits(detector: Detector) -> None:
+    """Best where c tau p/m is about the distance; a tenth of the protons costs a factor 10; long lives cost in proportion."""
+    samples = alp_samples([300.0], detector, "mumu", events=50_000)
+    lengths = np.geomspace(100.0, 1e7, 26)
+    limits = alp_limits({"mumu": samples}, detector, lengths)[300.0]
+    best = lengths[np.nanargmin(limits)]
+    assert 200.0 < best < 3000.0  # 82 to 157 m, momenta of 40 to 100 GeV
+    assert limits[-1] / limits[-6] == pytest.approx(lengths[-1] / lengths[-6], rel=0.02)
+    fewer = alp_limits({"mumu": samples}, detector, lengths, protons=1.4e16)[300.0]
+    np.testing.assert_allclose(fewer, 10.0 * limits, rtol=1e-9)
+
+
+def test_block_of_a_scenario(detector: Detector) -> None:
+    """The shipped scenario, three masses of it, gives the same region as the functions it is made of."""
+    block = load_scenario("dump-2021-mumu").exclusion
+    assert block is not None
+    block = block.model_copy(update={"masses_MeV": (300.0, 411.0, 420.0), "events": 20_000})
+    region, samples = run_exclusion(block, detector, seed=3)
+    again = dark_photon_samples([300.0, 411.0, 420.0], detector, "mumu", events=20_000, seed=3)
+    np.testing.assert_array_equal(samples["mumu"][0].reach, again[0].reach)
+    low, _ = region.edges()
+    assert low[1] is not None and low[2] is not None and low[1] > 1.1 * low[2]  # the notch of the one event
 
 
 def test_what_was_counted(detector: Detector) -> None:
