@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from na62sim.dark_photon import branching_ratio, ctau
-from na62sim.dump_acceptance import SELECTIONS, Chain, Geometric, dump_of, windows
+from na62sim.dump_acceptance import SELECTIONS, Accepted, Chain, Geometric, dump_of, windows
 from na62sim.generators.process import Process, did_you_mean, find_process
 from na62sim.geometry import Detector
 from na62sim.pipeline import CHUNK, check_events, default_threads, in_order
@@ -70,20 +70,21 @@ def mass_sample(chain: Chain, events: int, channel: str, fraction: float, *, thr
     mother = generator.chain.particles[0]
     reach, strength, masses = [], [], []
 
-    def job(first: int, n: int) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+    def job(first: int, n: int) -> tuple[FloatArray, FloatArray, Accepted]:
         part = chain.run(first, n)
         truth, rows = part.truth, part.rows
         assert truth.made is not None
         path = np.sqrt(((truth.vertex[0, :3, rows] - truth.made[:3, rows].T) ** 2).sum(axis=1))
         slowness = mother.mass / np.sqrt((truth.p[0, :3, rows] ** 2).sum(axis=1))
-        return path * slowness, truth.made[3, rows] * slowness * part.weight, part.mass
+        return path * slowness, truth.made[3, rows] * slowness * part.weight, part
 
     job(0, 10)  # compiled before the threads start
-    for a, b, mass in in_order(job, 0, check_events(events), CHUNK, threads or default_threads()):
+    for a, b, part in in_order(job, 0, check_events(events), CHUNK, threads or default_threads()):
         reach.append(a)
         strength.append(b)
-        if mass is not None:
-            masses.append(mass)
+        chain.keep(part)
+        if part.mass is not None:
+            masses.append(part.mass)
     found = np.concatenate(masses) if masses else np.empty(0)
     if found.size > 50:
         low, high = np.quantile(found, (0.1587, 0.8413))

@@ -1,10 +1,13 @@
-"""Which events of the beam dump are accepted: by geometry alone (`Geometric`, efficiency 1), the fast mode."""
+"""Which events of the beam dump are accepted: by geometry alone (`Geometric`, efficiency 1), the fast mode.
+
+The full chain with its selection is `dump_chain.Reconstructed`.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -61,12 +64,15 @@ class Accepted:
     truth : all events of the chunk; rows : indices of those accepted
     weight : factor on the weight of each (inefficiencies that are carried)
     mass : reconstructed, MeV; None without reconstruction
+    columns : what was reconstructed of each, for figures; flow : the cut-flow, if there is one
     """
 
     truth: Truth
     rows: IntArray
     weight: FloatArray
     mass: FloatArray | None = None
+    columns: dict[str, FloatArray] = field(default_factory=dict)
+    flow: Any = None
 
 
 class Chain(Protocol):
@@ -76,6 +82,10 @@ class Chain(Protocol):
 
     def run(self, first: int, n: int) -> Accepted:
         """Events ``first`` to ``first + n - 1``."""
+        ...
+
+    def keep(self, part: Accepted) -> None:
+        """See every chunk once, in order."""
         ...
 
 
@@ -104,6 +114,9 @@ class Geometric:
         good = crossings.event[self.tracks(truth, crossings)]
         rows = np.flatnonzero(np.bincount(good, minlength=n) == 2)
         return Accepted(truth, rows, np.ones(rows.size))
+
+    def keep(self, part: Accepted) -> None:
+        """Nothing to add up."""
 
     def tracks(self, truth: Truth, c: Crossings) -> npt.NDArray[np.bool_]:
         """Tracks above the lowest momentum inside the chambers (two views outside the hole), NewCHOD, CHOD and LKr, and for

@@ -80,7 +80,7 @@ class Dilepton(Block):
     energy_over_momentum: PositiveInterval
     muv3: Annotated[int, AfterValidator(_switch)]
     vertex_z_m: Interval
-    vertex_cda_mm: Length
+    vertex_chi2_max: Positive
     time_window_ns: Positive
     signal_shape: Literal["box", "ellipse"]
     signal_z_m: Interval
