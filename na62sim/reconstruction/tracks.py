@@ -33,7 +33,7 @@ _USED = 1e300
 
 COLUMNS = (
     "x", "y", "u", "v", "k", "u_after", "v_after", "x_after", "y_after", "chi2", "variance_u", "variance_v",
-    "variance_k", "time",
+    "variance_k", "time", "variance_x", "covariance_xu", "covariance_xk", "covariance_uk", "variance_y", "covariance_yv",
 )  # fmt: skip
 N_COLUMNS, CHI2 = len(COLUMNS), COLUMNS.index("chi2")
 
@@ -216,10 +216,11 @@ def _fit_sums(
         qx, qy = gx[c] - m[3] * sx - m[4] * sy, gy[c] - m[4] * sx - m[5] * sy
         mx[c], my[c] = (m[2] * qx - m[1] * qy) * m[6], (m[0] * qy - m[1] * qx) * m[6]
         vx[c], vy[c] = m[2] * variance * m[6], m[0] * variance * m[6]
-    x, y, u, v_, k, ua, va, xa, ya, chi2, cu, cv, ck = fit_track(mx, my, vx, vy, fit, work)
+    x, y, u, v_, k, ua, va, xa, ya, chi2, cu, cv, ck, xx, xu, xk, uk, yy, yv = fit_track(mx, my, vx, vy, fit, work)
     out[0], out[1], out[2], out[3], out[4] = x, y, u, v_, k
     out[5], out[6], out[7], out[8], out[9] = ua, va, xa, ya, chi2
     out[10], out[11], out[12], out[13] = cu, cv, ck, time
+    out[14], out[15], out[16], out[17], out[18], out[19] = xx, xu, xk, uk, yy, yv
 
 
 def momentum(k: Any) -> Any:
