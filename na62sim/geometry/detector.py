@@ -68,6 +68,8 @@ class Detector(Block):
     veto: run.Veto
     random_veto: run.RandomVeto
     pinunu: run.PiNuNu
+    vertices: run.Vertices
+    pi4e: run.Pi4e
     dataset: run.DataSet
     dump: Dump | None = None
     dimuon: Dilepton | None = None
