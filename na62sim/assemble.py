@@ -13,10 +13,15 @@ from na62sim.field import KICK
 from na62sim.generators.generate import Truth
 from na62sim.kernel import kernel
 from na62sim.pipeline import Chunk
-from na62sim.reconstruction.candidates import COLUMNS
+from na62sim.reconstruction import candidates as single
+from na62sim.reconstruction import vertices as several
 from na62sim.table import Field, Table
 
-CANDIDATE_FIELDS = tuple(Field(name, "float64", unit, text) for name, unit, text in COLUMNS)
+# what selections see: no row or one row per event
+RECO_FIELDS = {
+    "reco/events": tuple(Field(name, "float64", unit, text) for name, unit, text in single.COLUMNS),
+    "reco/vertices": tuple(Field(name, "float64", unit, text) for name, unit, text in several.COLUMNS),
+}
 
 
 def sample_groups(chunk: Chunk) -> dict[str, Table]:
@@ -30,10 +35,14 @@ def sample_groups(chunk: Chunk) -> dict[str, Table]:
         "trigger": chunk.trigger,
         **{f"hits/{name}": columns for name, columns in chunk.hits.items()},
     }
+    if truth.made is not None:
+        groups["production"] = dict(zip(("x", "y", "z", "base"), truth.made, strict=True))
     return {name: make_table(name, columns) for name, columns in groups.items()}
 
 
-def reco_groups(n: int, tracks: dict[str, Any], candidates: dict[str, Any]) -> dict[str, Table]:
+def reco_groups(
+    n: int, tracks: dict[str, Any], candidates: dict[str, Any], vertices: dict[str, Any]
+) -> dict[str, Table]:
     """The groups that the reconstruction adds."""
     k = tracks["k"]
     columns = {
@@ -45,13 +54,15 @@ def reco_groups(n: int, tracks: dict[str, Any], candidates: dict[str, Any]) -> d
     return {
         "reco/tracks": make_table("reco/tracks", columns),
         "reco/events": candidate_table(n, candidates),
+        "reco/vertices": candidate_table(n, vertices, "reco/vertices"),
     }
 
 
-def candidate_table(n: int, candidates: dict[str, Any]) -> Table:
-    """Candidates as a jagged Table: no row or one row per event."""
-    columns = {name: candidates[name] for name, _, _ in COLUMNS}
-    return Table(CANDIDATE_FIELDS, columns, offsets_of(candidates["event"], n))
+def candidate_table(n: int, candidates: dict[str, Any], name: str = "reco/events") -> Table:
+    """Rows of ``reco/events`` or ``reco/vertices`` as a jagged Table: no row or one row per event."""
+    fields = RECO_FIELDS[name]
+    columns = {field.name: candidates[field.name] for field in fields}
+    return Table(fields, columns, offsets_of(candidates["event"], n))
 
 
 def make_table(name: str, columns: dict[str, Any]) -> Table:

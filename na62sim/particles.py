@@ -13,7 +13,7 @@ from functools import cache
 _NAMES = {
     "K+": 321, "K-": -321, "pi+": 211, "pi-": -211, "pi0": 111, "mu+": -13, "mu-": 13, "e+": -11, "e-": 11,
     "gamma": 22, "nu": 14, "nubar": -14, "nu_e": 12, "nubar_e": -12, "nu_mu": 14, "nubar_mu": -14,
-    "eta": 221, "etap": 331, "omega": 223, "rho0": 113, "p": 2212,
+    "eta": 221, "etap": 331, "omega": 223, "rho0": 113, "p": 2212, "B+": 521,
 }  # fmt: skip
 HIDDEN = {"S": 9900025, "a": 9900036, "A'": 9900023, "X": 9900041, "N": 9900014}
 _PROMPT = 1e-6  # ns: c tau below 0.3 mm; pi0, eta and the like decay at their production vertex

@@ -27,6 +27,7 @@ from na62sim.kernel import announce_compiling
 from na62sim.reconstruction.candidates import build_candidates, reco_arrays
 from na62sim.reconstruction.fit import fit_arrays
 from na62sim.reconstruction.tracks import find_tracks
+from na62sim.reconstruction.vertices import build_vertices, vertex_arrays
 
 CHUNK = 16000  # events: large against the cost of the calls, small against the memory
 RUN = 1000  # chunks are multiples of the runs of events that the content hash is made of
@@ -34,7 +35,7 @@ T = TypeVar("T")
 
 
 class Reconstruction:
-    """Tracks and candidates from hits, with the detector the reconstruction believes in."""
+    """Tracks, candidates and vertices from hits, with the detector the reconstruction believes in."""
 
     def __init__(self, detector: Detector) -> None:
         from na62sim.detector.tracker import straw_arrays
@@ -43,6 +44,7 @@ class Reconstruction:
         self.straw = straw_arrays(detector)
         self.fit = fit_arrays(detector, self.field)
         self.reco = reco_arrays(detector)
+        self.vertex = vertex_arrays(detector)
 
     def tracks(self, hits: Hits) -> dict[str, Any]:
         """STRAW tracks of a chunk."""
@@ -51,6 +53,14 @@ class Reconstruction:
     def candidates(self, n: int, hits: Hits, tracks: dict[str, Any]) -> dict[str, Any]:
         """One row per event with a track."""
         return build_candidates(n, hits, tracks, self.reco, self.field)
+
+    def vertices(self, n: int, hits: Hits, tracks: dict[str, Any]) -> dict[str, Any]:
+        """One row per event with a vertex of two or more tracks."""
+        return build_vertices(n, hits, tracks, self.vertex, self.field)
+
+    def table(self, name: str, n: int, hits: Hits, tracks: dict[str, Any]) -> dict[str, Any]:
+        """The rows that a selection of the table ``name`` (``reco/events`` or ``reco/vertices``) sees."""
+        return self.vertices(n, hits, tracks) if name == "reco/vertices" else self.candidates(n, hits, tracks)
 
 
 @dataclass(frozen=True)
@@ -169,8 +179,8 @@ def in_order(job: Callable[[int, int], T], first: int, events: int, chunk: int, 
                 future.cancel()
 
 
-def warm_up(simulation: Simulation) -> None:
-    """Compile (or load) every kernel of the chain on one thread, before threads start."""
+def warm_up(simulation: Simulation, table: str = "reco/events") -> None:
+    """Compile (or load) every kernel of the chain up to a table on one thread, before threads start."""
     announce_compiling()
     chunk = simulation.run(0, 10)
-    simulation.reconstruction.candidates(10, chunk.hits, chunk.tracks)
+    simulation.reconstruction.table(table, 10, chunk.hits, chunk.tracks)

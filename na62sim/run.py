@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from na62sim.result_folder import move_result, new_folder
-from na62sim.scenario import SampleBlock, Scenario, process_of
+from na62sim.scenario import SampleBlock, Scenario, ScenarioError, process_of
 from na62sim.units import parse_parameters
 
 if TYPE_CHECKING:
@@ -58,6 +58,10 @@ def run_scenario(
     """
     start = time.perf_counter()
     scenario.check()
+    if not scenario.chains:
+        raise ScenarioError(
+            f"{scenario.name}: no block [[sample]] to run; an exclusion is made with `na62sim exclusion`"
+        )
     made = new_folder(folder)
     try:
         from na62sim.scan import points_file, run_scans

@@ -3,7 +3,8 @@
 A scenario is a list of ``[[sample]]`` blocks: a process in a geometry, seen through a selection. Its ``role``
 says what the numbers are for: ``signal`` and ``normalisation`` make the single event sensitivity of their
 geometry, ``figure`` is drawn, ``count`` is only counted. A ``[[scan]]`` makes a sample per point of a grid of
-parameters, and with ``[limits]`` a limit at each.
+parameters, and with ``[limits]`` a limit at each. A block ``[exclusion]`` asks for the region of mass and coupling
+that a beam dump excludes.
 """
 
 from __future__ import annotations
@@ -17,13 +18,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from na62sim.geometry.quantity import quote, short, suggestion
-from na62sim.scenario_blocks import LABEL, Axis, Block, Chain, Limits, Run, SampleBlock, ScanBlock
+from na62sim.scenario_blocks import LABEL, Axis, Block, Chain, ExclusionBlock, Limits, Run, SampleBlock, ScanBlock
 from na62sim.units import UnitError, parse_parameters
 
 if TYPE_CHECKING:
     from na62sim.generators.process import Process
 
-__all__ = ["SampleBlock", "Scenario", "ScenarioError", "available_scenarios", "load_scenario", "process_of"]
+__all__ = [
+    "ExclusionBlock",
+    "SampleBlock",
+    "Scenario",
+    "ScenarioError",
+    "available_scenarios",
+    "load_scenario",
+    "process_of",
+]
 
 
 class ScenarioError(ValueError):
@@ -40,13 +49,14 @@ class Scenario(Block):
     limits: Limits | None = None
     sample: Annotated[tuple[SampleBlock, ...], Field(strict=False)] = ()
     scan: Annotated[tuple[ScanBlock, ...], Field(strict=False)] = ()
+    exclusion: ExclusionBlock | None = None
 
     _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if not self.sample and not self.scan:
-            raise ValueError("a scenario needs a [[sample]] or a [[scan]]")
+        if not self.chains and self.exclusion is None:
+            raise ValueError("a scenario needs a [[sample]], a [[scan]] or an [exclusion]")
         if self.limits is None and any(block.branching_ratio for block in self.sample):
             raise ValueError("a sample with a branching_ratio needs the kaons of [limits]")
         labels = [block.label for block in self.chains]
@@ -91,20 +101,28 @@ class Scenario(Block):
 
     def scaled_to(self, events: int) -> Scenario:
         """The same scenario with ``events`` in its largest sample, the others in proportion."""
-        scale = events / max(block.events for block in self.chains)
-        samples = []
-        for block in self.sample:
-            n = max(round(block.events * scale), 1)
-            samples.append(block.model_copy(update={"events": n, "stored_events": min(block.stored_events, n)}))
-        scans = [b.model_copy(update={"events": max(round(b.events * scale), 1)}) for b in self.scan]
-        return self._copy({"sample": tuple(samples), "scan": tuple(scans)})
+        region = self.exclusion
+        wanted = [block.events for block in (*self.chains, *([region] if region else ()))]
+        scale = events / max(wanted)
+
+        def scaled(block: Chain | ExclusionBlock) -> int:
+            return max(round(block.events * scale), 1)
+
+        samples = [
+            b.model_copy(update={"events": scaled(b), "stored_events": min(b.stored_events, scaled(b))})
+            for b in self.sample
+        ]
+        scans = [b.model_copy(update={"events": scaled(b)}) for b in self.scan]
+        if region is not None:
+            region = region.model_copy(update={"events": scaled(region)})
+        return self._copy({"sample": tuple(samples), "scan": tuple(scans), "exclusion": region})
 
     def _copy(self, update: dict[str, Any]) -> Scenario:
         copy = self.model_copy(update=update)
         copy._folder = self._folder
         return copy
 
-    def geometry_of(self, block: Chain) -> str:
+    def geometry_of(self, block: Chain | ExclusionBlock) -> str:
         """The geometry to load: a shipped name, or a path (relative to the scenario's file)."""
         if block.geometry.endswith(".toml") or "/" in block.geometry:
             return str(self._folder / Path(block.geometry).expanduser())
@@ -132,6 +150,14 @@ class Scenario(Block):
                 find_selection(scan.selection, load_detector(self.geometry_of(scan)))
             except ValueError as error:
                 raise ScenarioError(f"{self.name}: scan {scan.label}: {error}") from None
+        if self.exclusion is not None:
+            from na62sim.dump_acceptance import windows
+
+            try:
+                for channel in self.exclusion.channels:
+                    windows(load_detector(self.geometry_of(self.exclusion)), channel)
+            except ValueError as error:
+                raise ScenarioError(f"{self.name}: exclusion: {error}") from None
 
 
 def open_points(scan: ScanBlock) -> list[dict[str, str]]:
@@ -165,7 +191,7 @@ def available_scenarios() -> list[str]:
     Examples
     --------
     >>> available_scenarios()
-    ['pinunu-2017', 'pinunu-2018', 'pinunu-2022']
+    ['dump-2021-ee', 'dump-2021-mumu', 'pinunu-2017', 'pinunu-2018', 'pinunu-2022']
     """
     return sorted(path.stem for path in scenario_folder().glob("*.toml"))
 
@@ -270,7 +296,9 @@ def _explain(error: ValidationError) -> str:
 
 def _keys_at(location: tuple[int | str, ...]) -> Iterable[str]:
     """The keys that are known where an unknown one was found."""
-    blocks: dict[str, type[Block]] = {"sample": SampleBlock, "run": Run, "limits": Limits, "scan": ScanBlock}
+    blocks: dict[str, type[Block]] = {
+        "sample": SampleBlock, "run": Run, "limits": Limits, "scan": ScanBlock, "exclusion": ExclusionBlock,
+    }  # fmt: skip
     known = blocks.get(str(location[0]), Scenario) if len(location) > 1 else Scenario
     return (Axis if "axes" in location[:-1] else known).model_fields
 
@@ -284,13 +312,17 @@ def _line(error: object) -> str:
 
 
 def _to_toml(scenario: Scenario) -> str:
-    """Top keys, [run] and [limits], then samples and scans; keys at their default are left out."""
+    """Top keys, the blocks, then samples and scans; keys at their default are left out."""
     data: dict[str, Any] = scenario.model_dump(exclude_none=True)
     lists = {name: data.pop(name) for name in ("sample", "scan")}
-    tables = {name: data.pop(name) for name in ("run", "limits") if name in data}
+    tables = {name: data.pop(name) for name in ("run", "limits", "exclusion") if name in data}
     lines = [f"{key} = {_literal(value)}" for key, value in data.items()]
     for heading, table in tables.items():
-        lines += ["", f"[{heading}]", *(f"{key} = {_literal(value)}" for key, value in table.items())]
+        lines += [
+            "",
+            f"[{heading}]",
+            *(f"{key} = {_literal(value)}" for key, value in table.items() if value not in ({}, "")),
+        ]
     for name, blocks in lists.items():
         for block in blocks:
             lines += ["", f"[[{name}]]"]

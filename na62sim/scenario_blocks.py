@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["LABEL", "Axis", "Block", "Chain", "Limits", "Run", "SampleBlock", "ScanBlock"]
+__all__ = ["LABEL", "Axis", "Block", "Chain", "ExclusionBlock", "Limits", "Run", "SampleBlock", "ScanBlock"]
 
 LABEL = r"^[A-Za-z0-9][A-Za-z0-9_+.-]*$"
 _MOST_POINTS = 100_000
@@ -116,3 +116,26 @@ class ScanBlock(Chain):
         """All points of the grid, as parameters with their units; the last axis runs fastest."""
         axes = [[(name, f"{value:g}{axis.unit}") for value in axis.values] for name, axis in self.axes.items()]
         return [dict(point) for point in product(*axes)]
+
+
+class ExclusionBlock(Block):
+    """The masses and couplings of a dark photon to exclude, from one sample per mass, production and channel."""
+
+    channels: Annotated[tuple[Literal["mumu", "ee"], ...], Field(strict=False, min_length=1)]
+    production: Literal["brems", "meson", "all"] = "brems"
+    geometry: str
+    events: int = Field(ge=1, le=10**9)
+    masses_MeV: Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
+    eps_min: float = Field(gt=0.0, lt=1.0)
+    eps_max: float = Field(gt=0.0, le=1.0)
+    eps_points: int = Field(60, ge=3, le=10_000)
+    protons: float | None = Field(None, gt=0.0, lt=1e25)
+    parameters: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.eps_min < self.eps_max:
+            raise ValueError(f"eps_min = {self.eps_min:g} must be below eps_max = {self.eps_max:g}")
+        if any(not 0.0 < mass < 1e6 for mass in self.masses_MeV):
+            raise ValueError("masses_MeV must be above 0")
+        return self

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -164,7 +164,7 @@ def reconstruct(
     chunk: int = CHUNK,
     progress: Progress | None = None,
 ) -> Sample:
-    """Reconstruct tracks and candidates; adds the groups ``reco/tracks`` and ``reco/events``.
+    """Reconstruct tracks and candidates; adds the groups ``reco/tracks``, ``reco/events`` and ``reco/vertices``.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def reconstruct(
             n = len(part)
             hits = hits_of(part)
             tracks = reco.tracks(hits)
-            groups = reco_groups(n, tracks, reco.candidates(n, hits, tracks))
+            groups = reco_groups(n, tracks, reco.candidates(n, hits, tracks), reco.vertices(n, hits, tracks))
             if writer is not None:
                 writer.append({name: part[name] for name in part.groups} | groups, n)
             else:
@@ -222,19 +222,22 @@ def select(
     *,
     chunk: int = CHUNK,
     detector: str | Detector | None = None,
+    **parameters: float,
 ) -> CutFlow:
     """Apply a selection to a reconstructed sample.
 
+    ``parameters`` are those of the selection (``m_a`` of kpiaa, in MeV); the process's own masses by default.
+
     Raises
     ------
-    ValueError : unknown selection, or a sample without ``reco/events``
+    ValueError : unknown selection or parameter, or a sample without the table that the selection is made for
     """
     opened = sample if isinstance(sample, Sample) else Sample.open(sample)
-    if "reco/events" not in opened:
-        raise ValueError("the sample has no group reco/events: reconstruct it first")
-    made_with = detector_of(opened)
-    chosen = find_selection(selection, made_with if detector is None else as_detector(detector))
-    p = opened.provenance
+    made_with, p = detector_of(opened), opened.provenance
+    masses = p.extra.get("process", {}).get("mass_MeV", {})
+    chosen = find_selection(selection, made_with if detector is None else as_detector(detector), masses, **parameters)
+    if chosen.candidates not in opened:
+        raise ValueError(f"the sample has no group {chosen.candidates}: reconstruct it first")
     flow = CutFlow(
         chosen,
         {
@@ -245,7 +248,7 @@ def select(
         },
     )
     for part in opened.chunks(check_chunk(chunk)):
-        table, events = part["reco/events"], part["events"]
+        table, events = part[chosen.candidates], part["events"]
         rows = table.event_of_row()
         flow.fill(table, (events["weight"] * events["veto_weight"])[rows], events["weight"])
         flow.count_triggers(part["trigger"]["masks"][rows[flow.signal_rows]], list(made_with.trigger.masks))
@@ -266,11 +269,13 @@ def acceptance(
     chunk: int = CHUNK,
     progress: Progress | None = None,
     keep: Callable[[Chunk, Table, Any], None] | None = None,
+    selection_parameters: Mapping[str, float] | None = None,
     **parameters: Any,
 ) -> CutFlow:
     """The chain from the generator to the selection, without writing events.
 
-    Parameters are those of `simulate`; ``keep(chunk, candidates, weight)`` sees every chunk in order (figures).
+    Parameters are those of `simulate`; ``keep(chunk, candidates, weight)`` sees every chunk in order (figures);
+    ``selection_parameters`` are those of the selection (``m_a`` of kpiaa), the process's own masses by default.
 
     Returns
     -------
@@ -279,7 +284,7 @@ def acceptance(
     made = find_process(process, **parameters)
     d = as_detector(detector)
     simulation = Simulation(made, d, seed, volume_m=decay_volume_m, intensity=intensity, photons=photons)
-    chosen = find_selection(selection, d)
+    chosen = find_selection(selection, d, made.mass, **(selection_parameters or {}))
     events, chunk = check_events(events), check_chunk(chunk)
     masks = list(d.trigger.masks)
     info = {"process": made.short, "geometry": d.name, "seed": seed, "decay_volume_m": list(simulation.volume_m)}
@@ -287,15 +292,15 @@ def acceptance(
 
     def job(first: int, n: int) -> tuple[CutFlow, Chunk, Table, Any, int]:
         part = simulation.run(first, n)
-        found = simulation.reconstruction.candidates(n, part.hits, part.tracks)
-        table = candidate_table(n, found)
+        found = simulation.reconstruction.table(chosen.candidates, n, part.hits, part.tracks)
+        table = candidate_table(n, found, chosen.candidates)
         weight = (part.truth.weight * part.veto_weight)[found["event"]]
         partial = CutFlow(chosen)
         partial.fill(table, weight, part.truth.weight)
         partial.count_triggers(part.trigger["masks"][found["event"][partial.signal_rows]], masks)
         return partial, part, table, weight, n
 
-    warm_up(simulation)
+    warm_up(simulation, chosen.candidates)
     start, done = time.perf_counter(), 0
     for partial, part, table, weight, n in in_order(job, 0, events, chunk, threads or default_threads()):
         flow.merge(partial)

@@ -72,7 +72,7 @@ def index_of(truth: Truth, name: str) -> int:
 def same_events(a: Truth, b: Truth, rows: slice = slice(None)) -> None:
     """Bit for bit the same events; ``rows`` picks the events of ``a`` that ``b`` has."""
     for column in fields(Truth):
-        if column.name != "chain":
+        if column.name != "chain" and getattr(a, column.name) is not None:
             np.testing.assert_array_equal(
                 getattr(a, column.name)[..., rows], getattr(b, column.name), err_msg=column.name
             )

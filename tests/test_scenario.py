@@ -35,6 +35,9 @@ def test_shipped(name: str) -> None:
     scenario = load_scenario(name)
     assert scenario.name == name
     scenario.check()
+    if scenario.exclusion is not None:
+        assert load_detector(scenario.exclusion.geometry).dump is not None
+        return
     roles = [block.role for block in scenario.sample]
     assert roles.count("signal") == roles.count("normalisation") >= 1
     for block in scenario.sample:
@@ -48,6 +51,7 @@ def test_text_gives_the_scenario_again(name: str) -> None:
     assert again.text == scenario.text
     assert again.sha256 == scenario.sha256
     assert again.sample == scenario.sample
+    assert again.exclusion == scenario.exclusion
 
 
 def test_own_file(tmp_path: Path) -> None:
@@ -146,6 +150,47 @@ def test_refused_whole_files() -> None:
 def test_check(old: str, new: str, message: str) -> None:
     with pytest.raises(ScenarioError, match=message):
         read(SMALL.replace(old, new)).check()  # type: ignore[attr-defined]
+
+
+REGION = """
+name = "region"
+[exclusion]
+channels = ["mumu"]
+geometry = "dump-2021"
+events = 1000
+masses_MeV = [300, 400]
+eps_min = 1e-8
+eps_max = 1e-5
+"""
+
+
+def test_an_exclusion_is_a_scenario() -> None:
+    scenario = read(REGION)
+    assert scenario.exclusion.production == "brems" and scenario.sample == ()  # type: ignore[attr-defined]
+    assert scenario.scaled_to(50).exclusion.events == 50  # type: ignore[attr-defined]
+    scenario.check()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('["mumu"]', '["mumi"]', "exclusion.channels"),
+        ("eps_max = 1e-5", "eps_max = 1e-9", "eps_min = 1e-08 must be below eps_max = 1e-09"),
+        ("[300, 400]", "[]", "masses_MeV"),
+        ("[300, 400]", "[-300]", "masses_MeV must be above 0"),
+        ("eps_min", "epsmin", "did you mean 'eps_min'"),
+        ("events = 1000", "events = 1000\nprotons = 0.0", "protons = 0.0"),
+    ],
+)
+def test_refused_exclusions(old: str, new: str, message: str) -> None:
+    with pytest.raises(ScenarioError, match=message) as caught:
+        read(REGION.replace(old, new))
+    assert str(caught.value).startswith("own.toml: ") and "\n" not in str(caught.value)
+
+
+def test_exclusion_without_a_dump() -> None:
+    with pytest.raises(ScenarioError, match=r"region: exclusion: the geometry run2-2022 has no block \[dimuon\]"):
+        read(REGION.replace("dump-2021", "run2-2022")).check()  # type: ignore[attr-defined]
 
 
 def test_unknown_name() -> None:

@@ -81,21 +81,24 @@ def offsets_of(event: Any, n: int) -> Offsets:
 
 
 def respond(
-    seed: int, truth: Truth, tracks: Crossings, beam: BeamArrays, r: Response, weighted: bool
+    seed: int, truth: Truth, tracks: Crossings, beam: BeamArrays | None, r: Response, weighted: bool
 ) -> tuple[Hits, Any]:
     """Hits of all detectors, and the veto weight of each event (1 unless ``weighted``).
 
-    Each group holds its columns and, unless it has one row per event, ``offsets`` (n + 1).
+    Without a beam (None: the dump) KTAG and GTK see nothing. Each group holds its columns and, unless it has one
+    row per event, ``offsets`` (n + 1).
     """
     n = len(truth.events)
     ktag = cherenkov.ktag_hits(seed, truth, r.ktag, r.ktag_time)
     uniform = ktag.pop("uniform")
+    if beam is None:
+        ktag["n_sectors"][:] = 0
     shower = showers.electron_showers(tracks, r.veto.lkr_z, r.calorimeter)
     photons = veto.photon_hits(seed, truth, tracks, r.veto, r.calorimeter, weighted, shower.photons)
     deposits = calorimeter.calorimeter_hits(seed, truth, tracks, r.calorimeter, (shower.x, shower.y, shower.p))
     muv, lkr = deposits["muv12"], _merge(deposits["lkr"], photons["lkr"], {"pion_like": np.uint8(0)})
     hits: Hits = {
-        "gtk": tracker.gtk_hits(seed, truth, beam, r.gtk),
+        "gtk": tracker.no_gtk_hits() if beam is None else tracker.gtk_hits(seed, truth, beam, r.gtk),
         "chanti": counter.chanti_hits(truth, uniform, r.chanti_quiet, r.chanti_stations),
         "straw": tracker.straw_hits(seed, truth, tracks, r.straw),
         "rich": cherenkov.rich_hits(seed, truth, tracks, r.rich),

@@ -14,7 +14,7 @@ _TIME = ("time", "float32", "ns", "time; 0 is the kaon at GTK3")
 SCHEMA: dict[str, tuple[Field, ...]] = {
     "events": _fields(
         ("number", "int64", "", "event number"),
-        ("weight", "float64", "", "probability of the kaon's decay in the decay volume"),
+        ("weight", "float64", "", "probability of the mother's decay in the decay volume"),
         ("veto_weight", "float64", "", "product of photon inefficiencies where vetoes are weights, else 1"),
     ),
     "truth": _fields(
@@ -31,11 +31,17 @@ SCHEMA: dict[str, tuple[Field, ...]] = {
         ("time", "float32", "ns", "production time; 0 is the kaon at GTK3"),
     ),
     "beam": _fields(
-        ("x", "float32", "mm", "kaon at GTK3"),
+        ("x", "float32", "mm", "beam particle: the kaon at GTK3, or the proton at the dump"),
         ("y", "float32", "mm", "kaon at GTK3"),
         ("dxdz", "float32", "", "kaon slope at GTK3"),
         ("dydz", "float32", "", "kaon slope at GTK3"),
         ("p", "float64", "MeV", "kaon momentum"),
+    ),
+    "production": _fields(  # of the beam dump only
+        ("x", "float64", "mm", "where the mother was made"),
+        ("y", "float64", "mm", "where the mother was made"),
+        ("z", "float64", "mm", "where the mother was made, from T10"),
+        ("base", "float64", "mm", "weight at a decay length L is base exp(-l/L)/L, l the path to the decay"),
     ),
     "hits/ktag": _fields(("n_sectors", "uint8", "", "sectors with light in time"), _TIME),
     "hits/gtk": _fields(

@@ -261,6 +261,12 @@ def gtk_hits(seed: int, truth: Truth, beam: BeamArrays, gtk: GtkArrays) -> dict[
     return {"event": event[:k], "associated": flag[:k], **{name: out[j, :k] for j, name in enumerate(names)}}
 
 
+def no_gtk_hits() -> dict[str, Any]:
+    """The columns of `gtk_hits` without a row: no beam."""
+    empty = {name: np.empty(0, dtype=np.float32) for name in ("p", "dxdz", "dydz", "x", "y", "time")}
+    return {"event": np.empty(0, dtype=np.int64), "associated": np.empty(0, dtype=np.uint8), **empty}
+
+
 @kernel
 def _gtk(
     seed: int, number: Any, kaon: Any, beam: BeamArrays, gtk: GtkArrays, u: Any, g: Any, event: Any, out: Any, flag: Any

@@ -1,9 +1,9 @@
-"""The generation stage: beam kaon, forced decay, decay chain, in blocks of lanes that stay in the cache."""
+"""The generation stage: a source of mothers, forced decay, decay chain, in blocks of lanes that stay in the cache."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ from na62sim.generators.process import Process
 from na62sim.geometry import Detector
 from na62sim.kernel import kernel
 from na62sim.rng import STREAM_BEAM, STREAM_CHAIN, fill_normals, fill_uniforms
+
+if TYPE_CHECKING:
+    from na62sim.generators.dump.source import DumpSource
 
 _BLOCK = 512
 
@@ -29,9 +32,10 @@ class Truth:
     ----------
     events : (n,) event numbers
     p : (slots, 4, n) px, py, pz, E in MeV; the first ``len(chain.particles)`` slots are real particles
-    vertex : (vertices, 4, n) x, y, z in mm, t in ns; vertex 0 is the kaon's decay
-    gtk : (5, n) the kaon at GTK3: x, y (mm), dx/dz, dy/dz, p (MeV)
+    vertex : (vertices, 4, n) x, y, z in mm, t in ns; vertex 0 is the mother's decay
+    gtk : (5, n) the beam particle: x, y (mm), dx/dz, dy/dz, p (MeV); the kaon at GTK3, or the proton at the dump
     weight : (n,) probability of the forced decay
+    made : (4, n) from the dump only: where the mother was made, x, y, z (mm), and ``base`` (mm), see `dump.source`
     """
 
     chain: Chain
@@ -40,16 +44,34 @@ class Truth:
     vertex: FloatArray
     gtk: FloatArray
     weight: FloatArray
+    made: FloatArray | None = None
+
+
+class KaonBeam:
+    """The kaons of the beam as a source of mothers."""
+
+    def __init__(self, process: Process, detector: Detector, volume: tuple[float, float]) -> None:
+        if detector.dump is not None:
+            raise ValueError(f"process {process.short} needs a kaon beam; the geometry {detector.name} has none")
+        self.chain = compile_chain(process.tree, process.species, process.amplitude, draw0=DRAWS)
+        self.beam = beam_arrays(detector, process.species["K+"], volume)
+        self.field = field_map(detector)
+
+    def fill(self, seed: int, events: Any, p: Any, vertex: Any, gtk: Any, weight: Any, _made: Any) -> int:
+        """Fill the arrays of a `Truth`; the number of events that failed (must be zero)."""
+        blocks = 4 * ((self.chain.n_draws + 3) // 4)
+        chain = self.chain.arrays
+        return _generate(np.uint64(seed), events, self.beam, self.field, chain, blocks, p, vertex, gtk, weight)
 
 
 class Generator:
-    """Generates a process in a detector's beam; a pure function of (seed, event number).
+    """Generates a process from its source, the beam or the dump; a pure function of (seed, event number).
 
     Parameters
     ----------
     process : what decays
-    detector : beam and fields
-    volume : (z1, z2) in mm, where the kaon decays
+    detector : beam and fields, or the dump
+    volume : (z1, z2) in mm, where the mother decays
 
     Examples
     --------
@@ -61,10 +83,16 @@ class Generator:
     """
 
     def __init__(self, process: Process, detector: Detector, volume: tuple[float, float]) -> None:
-        kaon = process.species["K+"]
-        self.chain = compile_chain(process.tree, process.species, process.amplitude, draw0=DRAWS)
-        self.beam = beam_arrays(detector, kaon, volume)
-        self.field = field_map(detector)
+        self.process, self.detector = process, detector
+        self.source: KaonBeam | DumpSource
+        if process.production is None:
+            self.source = KaonBeam(process, detector, volume)
+        else:
+            from na62sim.generators.dump.source import DumpSource
+
+            self.source = DumpSource(process, detector, volume)
+        self.chain = self.source.chain
+        self.beam: BeamArrays | None = self.source.beam
 
     def generate(self, seed: int, first: int, n: int) -> Truth:
         """Events ``first`` to ``first + n - 1``."""
@@ -74,11 +102,11 @@ class Generator:
         vertex = np.empty((chain.n_vertices, 4, n))
         gtk = np.empty((5, n))
         weight = np.empty(n)
-        blocks = 4 * ((chain.n_draws + 3) // 4)
-        failed = _generate(np.uint64(seed), events, self.beam, self.field, chain.arrays, blocks, p, vertex, gtk, weight)
+        made = np.empty((4, n)) if self.beam is None else None
+        failed = self.source.fill(seed, events, p, vertex, gtk, weight, made)
         if failed:
-            raise RuntimeError(f"{failed} events exceeded the bound of the phase-space trials")
-        return Truth(chain, events, p, vertex, gtk, weight)
+            raise RuntimeError(f"{failed} events exceeded the bound of the trials")
+        return Truth(chain, events, p, vertex, gtk, weight, made)
 
 
 @kernel

@@ -29,6 +29,7 @@ class Process:
     lifetime : ns in the rest frame, 0 is prompt; hidden particles that decay are prompt by default
     amplitude : amplitude name per decaying particle; phase space where none is given
     name : short name, the descriptor if empty
+    production : how the mother is made in the dump (`generators.dump.production`); a kaon of the beam if None
 
     Raises
     ------
@@ -45,6 +46,7 @@ class Process:
     lifetime: Mapping[str, float] = field(default_factory=dict)
     amplitude: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
+    production: Any = None
 
     def __post_init__(self) -> None:
         from na62sim.generators.amplitudes import AMPLITUDES
@@ -52,8 +54,10 @@ class Process:
 
         tree = self.tree
         found = names(tree)
-        if tree.name != "K+":
-            raise ValueError(f"process '{self.descriptor}': the mother must be K+, the particle of the beam")
+        mother = "K+" if self.production is None else self.production.mother
+        if tree.name != mother:
+            made = "the particle of the beam" if self.production is None else "which the production makes"
+            raise ValueError(f"process '{self.descriptor}': the mother must be {mother}, {made}")
         if len(found) > MAX_PARTICLES:
             raise ValueError(
                 f"process '{self.descriptor}': {len(found)} particles, at most {MAX_PARTICLES} are allowed"
@@ -110,6 +114,7 @@ class Process:
             "mass_MeV": dict(self.mass),
             "lifetime_ns": dict(self.lifetime),
             "amplitude": dict(self.amplitude),
+            **({} if self.production is None else {"production": self.production.describe()}),
         }
 
 
@@ -134,6 +139,7 @@ def declare(declaration: Declaration) -> None:
 def registry() -> dict[str, Declaration]:
     """All named processes."""
     from na62sim.generators import hidden, kaon  # noqa: F401  (they declare when imported)
+    from na62sim.generators.dump import production  # noqa: F401
 
     return dict(_REGISTRY)
 

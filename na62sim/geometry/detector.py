@@ -14,6 +14,7 @@ from pydantic import PrivateAttr, ValidationError
 
 from na62sim.geometry import blocks, response, run
 from na62sim.geometry.blocks import Block
+from na62sim.geometry.dump import Dilepton, Dump
 from na62sim.geometry.files import Files, read_files
 from na62sim.geometry.planes import check_planes
 from na62sim.geometry.quantity import TAGS, GeometryError, Quantity, Value, plain_value, short, suggestion
@@ -67,7 +68,12 @@ class Detector(Block):
     veto: run.Veto
     random_veto: run.RandomVeto
     pinunu: run.PiNuNu
+    vertices: run.Vertices
+    pi4e: run.Pi4e
     dataset: run.DataSet
+    dump: Dump | None = None
+    dimuon: Dilepton | None = None
+    dielectron: Dilepton | None = None
 
     _files: Files = PrivateAttr()
 

@@ -21,7 +21,18 @@ from na62sim.geometry.blocks import (
 )
 from na62sim.geometry.quantity import suggestion
 
-__all__ = ["L0_CONDITIONS", "L1_CONDITIONS", "DataSet", "PiNuNu", "RandomVeto", "Trigger", "Upstream", "Veto"]
+__all__ = [
+    "L0_CONDITIONS",
+    "L1_CONDITIONS",
+    "DataSet",
+    "Pi4e",
+    "PiNuNu",
+    "RandomVeto",
+    "Trigger",
+    "Upstream",
+    "Vertices",
+    "Veto",
+]
 
 L0_CONDITIONS = (
     "RICH", "Q1", "Q2", "QX", "UTMC", "MUV3", "M1", "MO1", "MO2", "MOQX",
@@ -150,6 +161,32 @@ class PiNuNu(Block):
     rich_guard_r2_GeV2: Interval
     beam_guard_r1_GeV2: Interval
     beam_guard_r2_GeV2: Interval
+
+
+class Vertices(Block):
+    """Choices of the multi-track reconstruction."""
+
+    track_chi2_max: Positive
+    momentum_scale_GeV: Positive
+
+
+class Pi4e(Block):
+    """Windows of the selections of K+ -> pi+ e+ e- e+ e-.
+
+    Resolution of m_ee: `m_ee_resolution_MeV` and `m_ee_resolution_relative` times m_ee in quadrature.
+    """
+
+    vertex_z_m: Interval
+    vertex_chi2_max: Positive
+    track_momentum_min_GeV: NonNegative
+    pair_distance_mm: NonNegative
+    total_momentum_GeV: Positive
+    pt_max_MeV: Positive
+    mass_window_MeV: Positive
+    pi0_window_MeV: Interval
+    window_sigmas: Positive
+    m_ee_resolution_MeV: Positive
+    m_ee_resolution_relative: NonNegative
 
 
 class DataSet(Block):

@@ -97,8 +97,8 @@ def fit_track(mx: Any, my: Any, vx: Any, vy: Any, fit: FitArrays, work: Any) -> 
 
     Returns
     -------
-    x, y (mm), u, v at STRAW 1, k = 0.2998 q/p (1 / T mm), u, v behind STRAW 4, chi2 (3 degrees of freedom), and
-    the variances of u, v and k
+    x, y (mm), u, v at STRAW 1, k = 0.2998 q/p (1 / T mm), u, v behind STRAW 4, x, y there, chi2 (3 degrees of
+    freedom), the variances of u, v and k, and the covariances xx, xu, xk, uk, yy, yv
     """
     px, py = work[0], work[1]
     wx, wy = work[8:12], work[12:16]
@@ -156,4 +156,7 @@ def fit_track(mx: Any, my: Any, vx: Any, vy: Any, fit: FitArrays, work: Any) -> 
     x4, y4 = px[3] + ex + d[3] * eu - b[3] * ek, py[3] + ey + d[3] * ev
     x, u, k, y, v = x + ex, u + eu, k + ek, y + ey, v + ev
     u2, v2 = u2 + eu - total_kick * ek, v2 + ev
-    return x, y, u, v, k, u2, v2, x4, y4, chi2, c11 / det, q00 / dety, c22 / det
+    return (
+        x, y, u, v, k, u2, v2, x4, y4, chi2, c11 / det, q00 / dety, c22 / det,
+        c00 / det, c01 / det, c02 / det, c12 / det, q11 / dety, -q01 / dety,
+    )  # fmt: skip

@@ -1,8 +1,7 @@
-"""STRAW tracks from hits: points per chamber, combinations of points, the fit. No truth enters.
+"""STRAW tracks from hits: pattern recognition (`pattern.py`), then the fit. No truth enters.
 
-A chamber gives up to four coordinates per track; a point needs at least two views, and a view without a hit
-must be explained by the gap around the beam or by one inefficiency. Four points make a track when they lie on
-one line in y and bend once in x; tracks are taken best first, and no two share a point.
+An event with at most one hit per view is one track, if every chamber has a point. Otherwise candidates are taken
+best first; one that has most of its hits in common with tracks already taken is a duplicate or a fake.
 """
 
 from __future__ import annotations
@@ -14,20 +13,29 @@ import numpy.typing as npt
 
 from na62sim.detector.tracker import StrawArrays
 from na62sim.field import KICK
-from na62sim.kernel import formula, kernel
+from na62sim.kernel import kernel
 from na62sim.reconstruction.fit import FitArrays, fit_track
+from na62sim.reconstruction.pattern import (
+    MAX_CANDIDATES,
+    MAX_HITS,
+    MAX_POINTS,
+    MAX_SEGMENTS,
+    MAX_TRACKS,
+    chamber_points,
+    match_segments,
+    pair_table,
+    segments,
+)
 
-MAX_HITS = 24  # per view of a chamber
-MAX_POINTS = 48  # per chamber
-MAX_CANDIDATES = 256
-MAX_TRACKS = 8
-_VIEW_WINDOW = 6.0  # mm: slopes times the distance of the views
-_LINE_WINDOW = 12.0  # mm: scattering and slopes over a chamber gap
+_MAX_SHARED = 0.5  # of the hits of a track
+_VIEW_VALUE = 1.0  # in chi2: what a view with a hit is worth when candidates compete
+_USED = 1e300
 
 COLUMNS = (
     "x", "y", "u", "v", "k", "u_after", "v_after", "x_after", "y_after", "chi2", "variance_u", "variance_v",
-    "variance_k", "time",
+    "variance_k", "time", "variance_x", "covariance_xu", "covariance_xk", "covariance_uk", "variance_y", "covariance_yv",
 )  # fmt: skip
+N_COLUMNS, CHI2 = len(COLUMNS), COLUMNS.index("chi2")
 
 
 def find_tracks(
@@ -53,92 +61,6 @@ def find_tracks(
     return {"event": event[:rows], "n_views": views[:rows], **{c: out[j, :rows] for j, c in enumerate(COLUMNS)}}
 
 
-@formula
-def _point(w: Any, used: Any, straw: StrawArrays) -> Any:
-    """Least-squares position of up to four view coordinates, taken in one plane."""
-    mask, gx, gy = 0, 0.0, 0.0
-    for v in range(4):
-        if used[v] >= 0:
-            gx += straw.cosine[v] * w[v]
-            gy += straw.sine[v] * w[v]
-            mask |= 1 << v
-    m = straw.normal[mask]
-    return (m[2] * gx - m[1] * gy) * m[6], (m[0] * gy - m[1] * gx) * m[6]
-
-
-@kernel
-def _chamber_points(
-    ch: int, hit: Any, count: Any, straw: StrawArrays, which: Any, point: Any, w: Any, used: Any
-) -> int:
-    """All points of a chamber: hit index per view into ``which`` (n, 4), x, y into ``point`` (n, 2)."""
-    n = 0
-    for first in range(4):
-        for second in range(first + 1, 4):
-            for i in range(count[ch, first]):
-                for j in range(count[ch, second]):
-                    used[:] = -1
-                    used[first], used[second] = i, j
-                    w[first], w[second] = hit[ch, first, i], hit[ch, second, j]
-                    x, y = _point(w, used, straw)
-                    if abs(x) > straw.half_length or abs(y) > straw.half_length:
-                        continue
-                    unexplained = 0
-                    for v in range(4):
-                        if v == first or v == second:
-                            continue
-                        q = x * straw.cosine[v] + y * straw.sine[v]
-                        best = _VIEW_WINDOW
-                        for h in range(count[ch, v]):
-                            if abs(hit[ch, v, h] - q) < best:
-                                best, used[v], w[v] = abs(hit[ch, v, h] - q), h, hit[ch, v, h]
-                        if used[v] < 0 and abs(q - straw.hole[ch, v]) > straw.half_gap + _VIEW_WINDOW:
-                            unexplained += 1
-                    if unexplained > 1:
-                        continue
-                    known = False
-                    for m in range(n):  # the same point found from another pair, or part of one
-                        same = True
-                        for v in range(4):
-                            same = same and (used[v] == which[m, v] or used[v] < 0)
-                        known = known or same
-                    if not known and n < MAX_POINTS:
-                        which[n] = used
-                        point[n, 0], point[n, 1] = _point(w, used, straw)
-                        n += 1
-    return n
-
-
-@kernel
-def _combine(points: Any, n: Any, fit: FitArrays, chosen: Any, score: Any) -> int:
-    """Combinations of four points that look like tracks: indices into ``chosen``, a quality into ``score``."""
-    d = fit.distance
-    middle = fit.bend[3] / (fit.segments[0, 1] + fit.segments[1, 1] + fit.segments[2, 1])
-    zm = d[3] - middle  # where straight lines before and after the magnet meet
-    k = 0
-    lonely = n[0] == 1 and n[1] == 1 and n[2] == 1 and n[3] == 1
-    for a in range(n[0]):
-        for b in range(n[1]):
-            sy = (points[1, b, 1] - points[0, a, 1]) / d[1]
-            sx = (points[1, b, 0] - points[0, a, 0]) / d[1]
-            xm = points[0, a, 0] + sx * zm
-            for c in range(n[2]):
-                ry = points[2, c, 1] - points[0, a, 1] - sy * d[2]
-                if abs(ry) > _LINE_WINDOW and not lonely:
-                    continue
-                after = (points[2, c, 0] - xm) / (d[2] - zm)
-                line = (points[2, c, 1] - points[0, a, 1]) / d[2]
-                for e in range(n[3]):
-                    rx = points[3, e, 0] - xm - after * (d[3] - zm)
-                    qy = points[3, e, 1] - points[0, a, 1] - line * d[3]
-                    if (abs(rx) > 3.0 * _LINE_WINDOW or abs(qy) > 2.0 * _LINE_WINDOW) and not lonely:
-                        continue
-                    if k < MAX_CANDIDATES:
-                        chosen[k, 0], chosen[k, 1], chosen[k, 2], chosen[k, 3] = a, b, c, e
-                        score[k] = ry * ry + 0.1 * rx * rx + 0.25 * qy * qy
-                        k += 1
-    return k
-
-
 @kernel
 def _find(
     offsets: Any, chamber: Any, view: Any, position: Any, time: Any, straw: StrawArrays, fit: FitArrays,
@@ -146,14 +68,18 @@ def _find(
 ) -> int:  # fmt: skip
     hit, stamp = np.empty((4, 4, MAX_HITS)), np.empty((4, 4, MAX_HITS))
     count = np.zeros((4, 4), dtype=np.int64)
-    which = np.empty((4, MAX_POINTS, 4), dtype=np.int64)
-    points = np.empty((4, MAX_POINTS, 2))
-    n = np.zeros(4, dtype=np.int64)
-    chosen, score = np.empty((MAX_CANDIDATES, 4), dtype=np.int64), np.empty(MAX_CANDIDATES)
-    taken = np.zeros((4, MAX_POINTS), dtype=np.bool_)
-    work = np.empty((16, 4))
-    w, used = np.empty(4), np.empty(4, dtype=np.int64)
+    which, kind = np.empty((4, MAX_POINTS, 4), dtype=np.int64), np.empty((4, MAX_POINTS, 3), dtype=np.int64)
+    point = np.empty((4, MAX_POINTS, 4))
+    link, line = np.empty((2, MAX_SEGMENTS, 4), dtype=np.int64), np.empty((2, MAX_SEGMENTS, 5))
+    pair, score = np.empty((MAX_CANDIDATES, 2), dtype=np.int64), np.empty(MAX_CANDIDATES)
+    taken, chosen = np.zeros((4, 4, MAX_HITS), dtype=np.bool_), np.empty((4, 4), dtype=np.int64)
+    work, table, fitted = np.empty((16, 4)), np.empty((6, 16)), np.empty((MAX_CANDIDATES, N_COLUMNS + 1))
     gx, gy, mask = np.empty(4), np.empty(4), np.empty(4, dtype=np.int64)
+    pair_table(straw, table)
+    d = fit.distance
+    # where straight lines before and after the magnet meet
+    to_magnet = d[3] - fit.bend[3] / (fit.segments[0, 1] + fit.segments[1, 1] + fit.segments[2, 1])
+    n, m = np.zeros(4, dtype=np.int64), np.zeros(2, dtype=np.int64)
     rows = 0
     for i in range(offsets.size - 1):
         begin, end = offsets[i], offsets[i + 1]
@@ -187,42 +113,87 @@ def _find(
             if q < MAX_HITS:
                 hit[c, v, q], stamp[c, v, q] = position[h], time[h]
                 count[c, v] += 1
-        empty = False
-        for c in range(4):
-            n[c] = _chamber_points(c, hit, count, straw, which[c], points[c], w, used)
-            empty = empty or n[c] == 0
-        if empty:
+        for half in range(2):
+            m[half] = 0
+            for c in range(2 * half, 2 * half + 2):
+                n[c] = chamber_points(c, hit[c], count[c], straw, table, which[c], point[c], kind[c])
+            c = 2 * half
+            m[half] = segments(
+                half, d[c], d[c + 1] - d[c], n[c], n[c + 1], which, point, kind, table, link[half], line[half]
+            )
+            if m[half] == 0:
+                break
+        if m[0] == 0 or m[1] == 0:
             continue
-        candidates = _combine(points, n, fit, chosen, score)
-        taken[:] = False
-        for _ in range(MAX_TRACKS):
+        candidates = match_segments(m[0], m[1], line[0], line[1], to_magnet, d[2] - to_magnet, pair, score)
+        for k in range(candidates):
+            _choose(k, pair, link, which, chosen)
+            n_views, t = _sums(chosen, hit, stamp, straw, gx, gy, mask)
+            _fit_sums(gx, gy, mask, t, straw, fit, work, fitted[k])
+            fitted[k, N_COLUMNS] = n_views
+            score[k] += fitted[k, CHI2] - _VIEW_VALUE * n_views
+        for c in range(4):
+            for v in range(4):
+                for q in range(count[c, v]):
+                    taken[c, v, q] = False
+        found = 0
+        while found < MAX_TRACKS:
             best = -1
             for k in range(candidates):
-                free = True
-                for c in range(4):
-                    free = free and not taken[c, chosen[k, c]]
-                if free and (best < 0 or score[k] < score[best]):
+                if score[k] < _USED and (best < 0 or score[k] < score[best]):
                     best = k
             if best < 0:
                 break
-            for c in range(4):
-                taken[c, chosen[best, c]] = True
+            score[best] = _USED
+            _choose(best, pair, link, which, chosen)
+            if not _is_new(chosen, taken):
+                continue
             if rows < event.size:
-                event[rows] = i
-                views[rows], t = _sums(chosen[best], which, hit, stamp, straw, gx, gy, mask)
-                _fit_sums(gx, gy, mask, t, straw, fit, work, out[:, rows])
+                event[rows], views[rows] = i, int(fitted[best, N_COLUMNS])
+                for c in range(N_COLUMNS):
+                    out[c, rows] = fitted[best, c]
             rows += 1
+            found += 1
     return rows
 
 
 @kernel
-def _sums(index: Any, which: Any, hit: Any, stamp: Any, straw: StrawArrays, gx: Any, gy: Any, mask: Any) -> Any:
-    """Sums over the views of one combination of points: number of views and mean time."""
+def _choose(k: int, pair: Any, link: Any, which: Any, chosen: Any) -> None:
+    """Hits of a candidate, per chamber and view, or -1."""
+    for c in range(4):
+        half, j = c // 2, c % 2
+        s = pair[k, half]
+        for v in range(4):
+            dropped = link[half, s, 2 + j] >> v & 1
+            chosen[c, v] = -1 if dropped else which[c, link[half, s, j], v]
+
+
+@kernel
+def _is_new(chosen: Any, taken: Any) -> bool:
+    """Whether a track shares few hits with the tracks before it; if so, its hits are taken."""
+    shared, total = 0, 0
+    for c in range(4):
+        for v in range(4):
+            if chosen[c, v] >= 0:
+                total += 1
+                shared += taken[c, v, chosen[c, v]]
+    if shared > _MAX_SHARED * total:
+        return False
+    for c in range(4):
+        for v in range(4):
+            if chosen[c, v] >= 0:
+                taken[c, v, chosen[c, v]] = True
+    return True
+
+
+@kernel
+def _sums(chosen: Any, hit: Any, stamp: Any, straw: StrawArrays, gx: Any, gy: Any, mask: Any) -> Any:
+    """Sums over the views of the hits of a track: number of views and mean time."""
     n_views, t = 0, 0.0
     gx[:], gy[:], mask[:] = 0.0, 0.0, 0
     for c in range(4):
         for v in range(4):
-            h = which[c, index[c], v]
+            h = chosen[c, v]
             if h >= 0:
                 gx[c] += straw.cosine[v] * hit[c, v, h]
                 gy[c] += straw.sine[v] * hit[c, v, h]
@@ -252,10 +223,11 @@ def _fit_sums(
         qx, qy = gx[c] - m[3] * sx - m[4] * sy, gy[c] - m[4] * sx - m[5] * sy
         mx[c], my[c] = (m[2] * qx - m[1] * qy) * m[6], (m[0] * qy - m[1] * qx) * m[6]
         vx[c], vy[c] = m[2] * variance * m[6], m[0] * variance * m[6]
-    x, y, u, v_, k, ua, va, xa, ya, chi2, cu, cv, ck = fit_track(mx, my, vx, vy, fit, work)
+    x, y, u, v_, k, ua, va, xa, ya, chi2, cu, cv, ck, xx, xu, xk, uk, yy, yv = fit_track(mx, my, vx, vy, fit, work)
     out[0], out[1], out[2], out[3], out[4] = x, y, u, v_, k
     out[5], out[6], out[7], out[8], out[9] = ua, va, xa, ya, chi2
     out[10], out[11], out[12], out[13] = cu, cv, ck, time
+    out[14], out[15], out[16], out[17], out[18], out[19] = xx, xu, xk, uk, yy, yv
 
 
 def momentum(k: Any) -> Any:

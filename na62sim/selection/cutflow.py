@@ -21,6 +21,7 @@ from na62sim.table import Table
 
 Mask = npt.NDArray[np.bool_]
 CutFunction = Callable[[Table], Mask]
+TABLES = ("reco/events", "reco/vertices")
 _HIGH, _LOW = 2.0**32, 2.0**40
 _SPARSE = 0.6  # share of survivors below which they are gathered
 
@@ -62,6 +63,7 @@ class Selection:
     control : names of regions reported beside them, not part of the acceptance
     bin_column, bin_edges : what to bin the signal regions in (in the column's unit)
     ledger : where the losses come from
+    candidates : the table whose rows the cuts see, ``reco/events`` or ``reco/vertices``
     """
 
     name: str
@@ -71,6 +73,13 @@ class Selection:
     bin_column: str = ""
     bin_edges: Sequence[float] = ()
     ledger: Sequence[Loss] = ()
+    candidates: str = "reco/events"
+
+    def __post_init__(self) -> None:
+        name = self.candidates if self.candidates.startswith("reco/") else f"reco/{self.candidates}"
+        if name not in TABLES:
+            raise ValueError(f"candidates = '{self.candidates}': it must be one of {', '.join(TABLES)}")
+        object.__setattr__(self, "candidates", name)
 
     @property
     def systematic(self) -> float:

@@ -41,6 +41,33 @@ def ledger(d: Detector, normalisation: bool) -> list[Loss]:
     return losses
 
 
+def multi_track_ledger(d: Detector) -> list[Loss]:
+    """Losses of the selections of three and five tracks.
+
+    No GTK, no CHANTI, no calorimetric likelihood and no RICH likelihood enter: their dice are thrown, nothing looks at
+    them. The quality of a track is thrown for every track, LKr, RICH and hadronic losses as far as the track gets.
+    """
+    losses = [
+        Loss(
+            "geometry, track finding, vertex, momentum and mass windows",
+            "simulated",
+            None,
+            0.0,
+            "derived",
+            "transport and fits",
+        ),
+        Loss("E/p and ring radius", "simulated", None, 0.0, "derived", "responses of LKr and RICH"),
+        _entry(d, "KTAG, >= 5 sectors", "ktag.efficiency"),
+        _entry(d, "STRAW track found, quality: per track", "straw.quality_efficiency"),
+        _entry(d, "LKr cluster: per track that reaches it", "lkr.efficiency"),
+        _hadronic(d),
+        _entry(d, "veto fired by the pion's own shower", "lkr.satellite.efficiency"),
+    ]
+    # N_K comes from the normalisation in the same triggers and conditions
+    losses.append(Loss("trigger and random veto", "factor", None, 0.0, "known", "ratio to the normalisation: in N_K"))
+    return losses
+
+
 def _entry(d: Detector, name: str, path: str, how: str = "dice") -> Loss:
     value, sigma, tag, source = _number(d, path)
     return Loss(name, how, value, sigma, tag, source)

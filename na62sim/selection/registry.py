@@ -2,25 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 
 from na62sim.generators.process import did_you_mean
 from na62sim.geometry import Detector
 from na62sim.selection.cutflow import Selection
+from na62sim.selection.pi4e import k2pi4e, k3pi, kpiaa, kpis, pi4e
 from na62sim.selection.pinunu import k2pi, pinunu
 
-SELECTIONS: dict[str, Callable[[Detector], Selection]] = {"pinunu": pinunu, "k2pi": k2pi}
+SELECTIONS: dict[str, Callable[..., Selection]] = {
+    "pinunu": pinunu,
+    "k2pi": k2pi,
+    "pi4e": pi4e,
+    "kpiaa": kpiaa,
+    "kpis": kpis,
+    "k2pi-4e": k2pi4e,
+    "k3pi": k3pi,
+}
 
 
-def find_selection(selection: str | Selection, detector: Detector) -> Selection:
+def selection_parameters(name: str) -> list[str]:
+    """Parameters of a named selection (masses in MeV)."""
+    return list(inspect.signature(SELECTIONS[name]).parameters)[1:]
+
+
+def find_selection(
+    selection: str | Selection, detector: Detector, masses: Mapping[str, float] | None = None, **parameters: float
+) -> Selection:
     """A named selection for a data set, or a Selection as it is.
+
+    Parameters
+    ----------
+    masses : of the process's particles (MeV), the defaults of parameters of that name (``m_a`` for ``a``)
+    parameters : of the selection
 
     Raises
     ------
-    ValueError : unknown name
+    ValueError : unknown name or parameter
     """
     if isinstance(selection, Selection):
+        if parameters:
+            raise ValueError(f"parameters {', '.join(parameters)}: a Selection object already has its own")
         return selection
     if selection not in SELECTIONS:
         raise ValueError(f"selection '{selection}' is unknown{did_you_mean(selection, SELECTIONS)}")
-    return SELECTIONS[selection](detector)
+    known = selection_parameters(selection)
+    for key in parameters:
+        if key not in known:
+            raise ValueError(
+                f"parameter '{key}' of selection {selection} is unknown{did_you_mean(key, known or ['no parameters'])}"
+            )
+    own = {f"m_{name.replace(chr(39), 'prime')}": float(value) for name, value in (masses or {}).items()}
+    return SELECTIONS[selection](detector, **{key: value for key, value in own.items() if key in known} | parameters)

@@ -1,0 +1,245 @@
+"""The beam dump end to end: one sample per mass, and the region that it excludes.
+
+A sample is made once per mass, production and channel; it serves every coupling, number of protons and background.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from na62sim.dark_photon import branching_ratio, ctau
+from na62sim.dump_acceptance import SELECTIONS, Accepted, Chain, Geometric, dump_of, windows
+from na62sim.generators.process import Process, did_you_mean, find_process
+from na62sim.geometry import Detector
+from na62sim.pipeline import CHUNK, check_events, default_threads, in_order
+from na62sim.statistics.exclusion import Channel, Counting, Exclusion, exclusion, lifetime_limits
+from na62sim.statistics.reweighting import MassSample
+from na62sim.units import parse_parameters
+
+if TYPE_CHECKING:
+    from na62sim.scenario import ExclusionBlock
+
+__all__ = [
+    "PRODUCTIONS",
+    "alp_limits",
+    "alp_samples",
+    "counting",
+    "dark_photon_samples",
+    "exclude",
+    "mass_sample",
+    "run_exclusion",
+]
+
+FloatArray = npt.NDArray[np.float64]
+MakeChain = Callable[[Process, Detector, int], Chain]
+PRODUCTIONS = {"brems": ("aprime-brems",), "meson": ("aprime-meson",), "all": ("aprime-brems", "aprime-meson")}
+
+
+def counting(detector: Detector, channel: str) -> Counting:
+    """Background and observed events of a channel, with the uncertainty that the geometry gives."""
+    block = windows(detector, channel)
+    return Counting(
+        background=block.background,
+        background_error=detector.quantity(f"{SELECTIONS[channel]}.background").standard_deviation or 0.0,
+        mass_range=block.background_mass_MeV,
+        observed=block.observed_mass_MeV,
+        window=block.mass_window_sigma,
+    )
+
+
+def mass_sample(chain: Chain, events: int, channel: str, fraction: float, *, threads: int | None = None) -> MassSample:
+    """Accepted events of one process, ready for any lifetime.
+
+    Parameters
+    ----------
+    chain : makes and accepts events
+    events : to generate
+    channel : ``mumu`` or ``ee``, for the mass resolution
+    fraction : branching ratio of the decay (1 where it is left free)
+
+    Returns
+    -------
+    MassSample; the resolution is half the central 68 % of the reconstructed masses, or the geometry's estimate
+    """
+    generator = chain.generator
+    source: Any = generator.source
+    mother = generator.chain.particles[0]
+    reach, strength, masses = [], [], []
+
+    def job(first: int, n: int) -> tuple[FloatArray, FloatArray, Accepted]:
+        part = chain.run(first, n)
+        truth, rows = part.truth, part.rows
+        assert truth.made is not None
+        path = np.sqrt(((truth.vertex[0, :3, rows] - truth.made[:3, rows].T) ** 2).sum(axis=1))
+        slowness = mother.mass / np.sqrt((truth.p[0, :3, rows] ** 2).sum(axis=1))
+        return path * slowness, truth.made[3, rows] * slowness * part.weight, part
+
+    job(0, 10)  # compiled before the threads start
+    for a, b, part in in_order(job, 0, check_events(events), CHUNK, threads or default_threads()):
+        reach.append(a)
+        strength.append(b)
+        chain.keep(part)
+        if part.mass is not None:
+            masses.append(part.mass)
+    found = np.concatenate(masses) if masses else np.empty(0)
+    if found.size > 50:
+        low, high = np.quantile(found, (0.1587, 0.8413))
+        resolution = float(0.5 * (high - low))
+    else:
+        block = windows(generator.detector, channel)
+        resolution = float(np.interp(mother.mass, block.resolution_mass_MeV, block.resolution_MeV))
+    return MassSample(
+        mass=mother.mass,
+        produced=source.per_proton * fraction,
+        generated=events,
+        reach=np.concatenate(reach),
+        strength=np.concatenate(strength),
+        resolution=resolution,
+        production=generator.process.short,
+        channel=channel,
+    )
+
+
+def dark_photon_samples(
+    masses: Iterable[float],
+    detector: Detector,
+    channel: str,
+    production: str = "brems",
+    events: int = 100_000,
+    seed: int = 1,
+    *,
+    chain: MakeChain = Geometric,
+    threads: int | None = None,
+    progress: Callable[[float], None] | None = None,
+    **parameters: Any,
+) -> list[MassSample]:
+    """One sample per mass and production.
+
+    Parameters
+    ----------
+    masses : MeV; those at which the channel or the production is closed are left out
+    production : ``brems``, ``meson`` or ``all``
+    chain : how events are accepted, `Geometric` by default
+    progress : called with each mass that is done
+    parameters : of the processes, where they have them (``model="qra"``, ``scale="pythia"``, ``angles=…``)
+
+    Raises
+    ------
+    ValueError : unknown names; no mass left
+    """
+    from na62sim.generators.process import registry
+
+    if production not in PRODUCTIONS:
+        raise ValueError(f"production '{production}' is unknown{did_you_mean(production, PRODUCTIONS)}")
+    windows(detector, channel)
+    known = {key for name in PRODUCTIONS[production] for key in registry()[name].parameters}
+    for key in parameters:
+        if key not in known:
+            raise ValueError(f"parameter '{key}' of production {production} is unknown{did_you_mean(key, known)}")
+    samples, refusal = [], None
+    for mass in masses:
+        for name in PRODUCTIONS[production]:
+            own = {key: value for key, value in parameters.items() if key in registry()[name].parameters}
+            try:
+                process = find_process(name, m_Aprime=mass, channel=channel, **own)
+                made = chain(process, detector, seed)
+            except ValueError as error:
+                if "m_Aprime" not in str(error):
+                    raise
+                refusal = error
+                continue
+            samples.append(mass_sample(made, events, channel, float(branching_ratio(mass, channel)), threads=threads))
+        if progress is not None:
+            progress(mass)
+    if not samples:
+        raise ValueError(f"no mass is left: {refusal}" if refusal else "no masses were given")
+    return samples
+
+
+def exclude(
+    samples: dict[str, Sequence[MassSample]],
+    detector: Detector,
+    couplings: FloatArray,
+    *,
+    protons: float | None = None,
+    efficiency_error: float = 0.0,
+    cl: float = 0.9,
+) -> Exclusion:
+    """The excluded region of a dark photon from samples of one or more channels.
+
+    Parameters
+    ----------
+    samples : per channel, ``mumu`` or ``ee``
+    couplings : increasing grid of the kinetic mixing
+    protons : on target; the geometry's by default. Background and observation are scaled with neither: a projection
+        takes them as they are
+    """
+    dump = dump_of(detector)
+    spread = (detector.quantity("dump.protons").standard_deviation or 0.0) / dump.protons
+    channels = [Channel(counting(detector, name), found, efficiency_error) for name, found in samples.items()]
+    number = dump.protons if protons is None else protons
+    return exclusion(channels, ctau, couplings, number, protons_error=spread, cl=cl)
+
+
+def alp_samples(
+    masses: Iterable[float],
+    detector: Detector,
+    channel: str,
+    events: int = 100_000,
+    seed: int = 1,
+    *,
+    chain: MakeChain = Geometric,
+    threads: int | None = None,
+    **parameters: Any,
+) -> list[MassSample]:
+    """One sample of B -> K(*) a, a -> l l per mass (MeV); every number is per product of the two branching ratios."""
+    windows(detector, channel)
+    processes = [find_process("alp-b", m_a=mass, channel=channel, **parameters) for mass in masses]
+    return [mass_sample(chain(p, detector, seed), events, channel, 1.0, threads=threads) for p in processes]
+
+
+def alp_limits(
+    samples: dict[str, Sequence[MassSample]],
+    detector: Detector,
+    lengths: FloatArray,
+    *,
+    protons: float | None = None,
+    cl: float = 0.9,
+) -> dict[float, FloatArray]:
+    """Limits on BR(B -> K(*) a) BR(a -> l l) per mass (MeV), at each c tau (mm) of ``lengths``."""
+    dump = dump_of(detector)
+    spread = (detector.quantity("dump.protons").standard_deviation or 0.0) / dump.protons
+    channels = [Channel(counting(detector, name), found) for name, found in samples.items()]
+    number = dump.protons if protons is None else protons
+    return lifetime_limits(channels, lengths, number, protons_error=spread, cl=cl)
+
+
+def run_exclusion(
+    block: ExclusionBlock,
+    detector: Detector,
+    seed: int = 1,
+    *,
+    chain: MakeChain = Geometric,
+    threads: int | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> tuple[Exclusion, dict[str, Sequence[MassSample]]]:
+    """The region that the block of a scenario asks for, and the samples behind it.
+
+    Raises
+    ------
+    ValueError : a channel of which no mass is left, or a parameter that no production has
+    """
+    parameters = parse_parameters(block.parameters)
+    samples: dict[str, Sequence[MassSample]] = {
+        channel: dark_photon_samples(
+            block.masses_MeV, detector, channel, block.production, block.events, seed,
+            chain=chain, threads=threads, progress=progress, **parameters,
+        )
+        for channel in block.channels
+    }  # fmt: skip
+    grid = np.geomspace(block.eps_min, block.eps_max, block.eps_points)
+    return exclude(samples, detector, grid, protons=block.protons), samples

@@ -1,0 +1,219 @@
+"""Pattern recognition in the STRAW: points of a chamber, segments before and after the magnet, their matching.
+
+A chamber measures u, v, x, y in four planes up to 347 mm apart. Two coordinates make a point, the others are
+compared with it; how far they are off is linear in the slopes, and a segment (two chambers) knows the slopes: a
+view then agrees within a millimetre or was seen by another track. A view without a hit is explained by the gap
+around the beam, or counted as missing. Segments before and after the magnet make a track when they meet in its
+centre, in both projections, with one slope in y. Tracks may share hits (two tracks in one straw make one hit),
+but not most of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from na62sim.detector.tracker import StrawArrays
+from na62sim.kernel import formula, kernel
+
+MAX_HITS = 16  # per view of a chamber
+MAX_POINTS = 64  # per chamber
+MAX_SEGMENTS = 96  # per half of the spectrometer
+MAX_CANDIDATES = 128
+MAX_TRACKS = 8
+# Windows (mm, rad). In a chamber: slopes of 25 mrad beside the guess before, of 45 mrad after the magnet, times the
+# distance of the views. In a segment: 5 standard deviations of a coordinate predicted by two others. At the magnet:
+# 4 to 5 standard deviations of the extrapolation, a constant and a part that scattering makes proportional to 1/p.
+_CHAMBER_WINDOW = (6.0, 12.0)
+_VIEW_WINDOW = 0.8
+_MEET, _MEET_SCATTER = 2.0, 0.20e3  # mm, mm per radian of bending
+_BEND, _BEND_SCATTER = 0.4e-3, 0.025  # slope in y, and per radian of bending
+_SLOPE_ORIGIN = 40e3  # mm: a decay this far upstream gives the guess of the slope
+_MAX_MISSING = 2  # unexplained views of a segment; not more than views that agree
+_CROWD = 36  # pairs of points: three tracks and more
+_DECAY_REGION, _BEAM_X, _BEAM_WINDOW = 83.5e3, 98.0, 80.0  # mm: before STRAW 1; beam there; its size, and kinks
+_MISSING_COST = 2.0  # of an unexplained view, in units of a window squared
+PAIRS = ((2, 3, 0, 1), (0, 1, 2, 3), (0, 2, 1, 3), (0, 3, 1, 2), (1, 2, 0, 3), (1, 3, 0, 2))  # two views, the others
+
+
+@kernel
+def pair_table(straw: StrawArrays, table: Any) -> None:
+    """Constants of the pairs of views, into ``table`` (6, 16).
+
+    Columns: four elements of the inverse (x, y from the two coordinates), four of the shift of (x, y) with the
+    slopes, for the two other views the coefficients of the slopes in their residual, and those views.
+    """
+    for k in range(6):
+        a, b, c, d = PAIRS[k]
+        ca, sa, cb, sb = straw.cosine[a], straw.sine[a], straw.cosine[b], straw.sine[b]
+        inverse = 1.0 / (ca * sb - sa * cb)
+        t = table[k]
+        t[0], t[1], t[2], t[3] = sb * inverse, -sa * inverse, -cb * inverse, ca * inverse
+        oa, ob = straw.offset[a], straw.offset[b]
+        t[4], t[5] = t[0] * oa * ca + t[1] * ob * cb, t[0] * oa * sa + t[1] * ob * sb
+        t[6], t[7] = t[2] * oa * ca + t[3] * ob * cb, t[2] * oa * sa + t[3] * ob * sb
+        for j in range(2):
+            e = c if j == 0 else d
+            ce, se, oe = straw.cosine[e], straw.sine[e], straw.offset[e]
+            t[12 + j] = e
+            t[8 + 2 * j], t[9 + 2 * j] = ce * (oe - t[4]) - se * t[6], se * (oe - t[7]) - ce * t[5]
+
+
+@formula
+def _add_point(which: Any, point: Any, kind: Any, n: int, k: int, x: float, y: float, missing: int) -> int:
+    """Store what a point is made of; the hits and residuals are filled by the caller."""
+    point[n, 0], point[n, 1] = x, y
+    kind[n, 0], kind[n, 1] = k, missing
+    for v in range(4):
+        which[n, v] = -1
+    return n + 1
+
+
+@kernel
+def chamber_points(
+    ch: int, hit: Any, count: Any, straw: StrawArrays, table: Any, which: Any, point: Any, kind: Any
+) -> int:
+    """All points of a chamber.
+
+    Parameters
+    ----------
+    hit, count : (4, n) coordinates per view and their numbers
+    which : hit per view or -1; point : x, y, two residuals; kind : pair of views, views missing without reason, others
+    """
+    n, window = 0, _CHAMBER_WINDOW[0 if ch < 2 else 1]
+    gap = straw.half_gap + 3.0
+    for k in range(6):
+        a, b, c, d = PAIRS[k]
+        t = table[k]
+        for i in range(count[a]):
+            for j in range(count[b]):
+                x = t[0] * hit[a, i] + t[1] * hit[b, j]
+                y = t[2] * hit[a, i] + t[3] * hit[b, j]
+                qc = straw.cosine[c] * x + straw.sine[c] * y
+                qd = straw.cosine[d] * x + straw.sine[d] * y
+                hole_c = abs(qc - straw.hole[ch, c]) < gap + 6.0
+                hole_d = abs(qd - straw.hole[ch, d]) < gap + 6.0
+                if k > 1 and not (hole_c or hole_d):
+                    continue
+                if max(abs(x), abs(y)) > straw.half_length + 10.0:
+                    continue
+                # what the slopes of a particle from the decay region would make of the residuals
+                sx, sy = (x - straw.hole[ch, 2]) / _SLOPE_ORIGIN, y / _SLOPE_ORIGIN
+                gc, gd = t[8] * sx + t[9] * sy, t[10] * sx + t[11] * sy
+                nc, nd = 0, 0
+                for h in range(count[c]):
+                    nc += abs(hit[c, h] - qc - gc) < window
+                for h in range(count[d]):
+                    nd += abs(hit[d, h] - qd - gd) < window
+                missing = (nc == 0 and not hole_c) + (nd == 0 and not hole_d)
+                if missing > 1 or (k == 1 and nc > 0 and nd > 0) or (k > 1 and nc + nd > 0):
+                    continue
+                for p in range(count[c] + 1):  # the last turn: no hit
+                    if (p < count[c] and abs(hit[c, p] - qc - gc) >= window) or (p == count[c] and nc > 0):
+                        continue
+                    for q in range(count[d] + 1):
+                        if (q < count[d] and abs(hit[d, q] - qd - gd) >= window) or (q == count[d] and nd > 0):
+                            continue
+                        if n == MAX_POINTS:
+                            return n
+                        n = _add_point(which, point, kind, n, k, x, y, missing)
+                        which[n - 1, a], which[n - 1, b] = i, j
+                        point[n - 1, 2], point[n - 1, 3] = 0.0, 0.0
+                        if p < count[c]:
+                            which[n - 1, c], point[n - 1, 2] = p, hit[c, p] - qc
+                        if q < count[d]:
+                            which[n - 1, d], point[n - 1, 3] = q, hit[d, q] - qd
+                        kind[n - 1, 2] = (p < count[c]) + (q < count[d])
+    return n
+
+
+@formula
+def _crosses(near: float, far: float) -> bool:
+    """Whether a line that is ``near`` and ``far`` off the beam at the ends of the decay region comes close to it."""
+    return min(near, far) < _BEAM_WINDOW and max(near, far) > -_BEAM_WINDOW
+
+
+@kernel
+def segments(
+    half: int, z: float, dz: float, na: int, nb: int, which: Any, point: Any, kind: Any, table: Any, link: Any,
+    line: Any,
+) -> int:  # fmt: skip
+    """Segments of two chambers.
+
+    In a crowd, a segment must come from the decay region: near the beam in y, before the magnet in x as well.
+
+    Parameters
+    ----------
+    half : 0 before, 1 behind the magnet
+    z, dz : position of the first chamber behind STRAW 1 and distance of the second (mm)
+    which, point, kind : those of all chambers
+    link : two points, views dropped (bits, first and second chamber); line : x, y, slopes at the first, cost
+    """
+    n, crowd, inverse, ca = 0, na * nb > _CROWD, 1.0 / dz, 2 * half
+    for a in range(na):
+        xa, ya = point[ca, a, 0], point[ca, a, 1]
+        ta, weak, support = kind[ca, a, 0], kind[ca, a, 1], kind[ca, a, 2]
+        for b in range(nb):
+            if weak + kind[ca + 1, b, 1] > support + kind[ca + 1, b, 2]:
+                continue
+            xb, yb = point[ca + 1, b, 0], point[ca + 1, b, 1]
+            sx, sy = (xb - xa) * inverse, (yb - ya) * inverse
+            if abs(sx) > 0.1 or abs(sy) > 0.1:
+                continue
+            if crowd:
+                if not _crosses(ya - sy * z, ya - sy * (z + _DECAY_REGION)):
+                    continue
+                if half == 0 and not _crosses(xa - _BEAM_X, xa - sx * _DECAY_REGION):
+                    continue
+            tb = kind[ca + 1, b, 0]
+            # the views are not in the chamber's plane: positions there, from the slopes
+            x, y = xa - table[ta, 4] * sx - table[ta, 5] * sy, ya - table[ta, 6] * sx - table[ta, 7] * sy
+            xb, yb = xb - table[tb, 4] * sx - table[tb, 5] * sy, yb - table[tb, 6] * sx - table[tb, 7] * sy
+            sx, sy = (xb - x) * inverse, (yb - y) * inverse
+            # the other views of both points must agree with the slopes
+            cost, good, missing, bad_a, bad_b = 0.0, 0, 0, 0, 0
+            for j in range(4):
+                c, p = (ca, a) if j < 2 else (ca + 1, b)
+                k = kind[c, p, 0]
+                e = int(table[k, 12 + (j & 1)])
+                if which[c, p, e] >= 0:
+                    q = 8 + 2 * (j & 1)
+                    r = (point[c, p, 2 + (j & 1)] - table[k, q] * sx - table[k, q + 1] * sy) / _VIEW_WINDOW
+                    if r * r < 1.0:
+                        cost += r * r
+                        good += 1
+                    elif j < 2:
+                        bad_a |= 1 << e
+                    else:
+                        bad_b |= 1 << e
+            missing = kind[ca, a, 1] + kind[ca + 1, b, 1] + (bad_a > 0) + (bad_b > 0)
+            if missing > min(_MAX_MISSING, good):
+                continue
+            link[n, 0], link[n, 1], link[n, 2], link[n, 3] = a, b, bad_a, bad_b
+            line[n, 0], line[n, 1], line[n, 2], line[n, 3] = x, y, sx, sy
+            line[n, 4] = cost + _MISSING_COST * missing - 0.5 * good
+            n += 1
+            if n == MAX_SEGMENTS:
+                return n
+    return n
+
+
+@kernel
+def match_segments(
+    nf: int, nb: int, front: Any, back: Any, to_magnet: float, from_magnet: float, pair: Any, score: Any
+) -> int:
+    """Pairs of segments that meet in the magnet; distances (mm) from STRAW 1 to it, and from it to STRAW 3."""
+    n = 0
+    for f in range(nf):
+        x, y = front[f, 0] + front[f, 2] * to_magnet, front[f, 1] + front[f, 3] * to_magnet
+        for b in range(nb):
+            bend = abs(back[b, 2] - front[f, 2])
+            w = _MEET + _MEET_SCATTER * bend
+            ry = (back[b, 1] - back[b, 3] * from_magnet - y) / w
+            rx = (back[b, 0] - back[b, 2] * from_magnet - x) / w
+            rs = (back[b, 3] - front[f, 3]) / (_BEND + _BEND_SCATTER * bend)
+            if max(abs(rx), abs(ry), abs(rs)) > 1.0 or n == MAX_CANDIDATES:
+                continue
+            pair[n, 0], pair[n, 1] = f, b
+            score[n] = 4.0 * (rx * rx + ry * ry + rs * rs) + front[f, 4] + back[b, 4]
+            n += 1
+    return n

@@ -1,0 +1,339 @@
+"""The region of mass and coupling that a counting experiment behind a dump excludes.
+
+At each mass the events in the mass window are counted and give an upper limit on the signal; a coupling is excluded
+where more is expected. Channels and productions of one mass are added up: signals, counts and backgrounds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from hepunits import GeV
+from scipy.optimize import brentq, minimize_scalar
+
+from na62sim.statistics.intervals import in_range
+from na62sim.statistics.limits import Limit, upper_limit
+from na62sim.statistics.reweighting import MassSample
+
+__all__ = ["CURVES", "Channel", "Counting", "Exclusion", "Region", "exclusion", "lifetime_limits"]
+
+FloatArray = npt.NDArray[np.float64]
+CURVES = ("observed", "median", "minus1", "plus1", "minus2", "plus2")
+MIN_EFFECTIVE = 25.0  # events: a statistical error of 20 %, 5 % in the coupling at a lower edge
+
+
+@dataclass(frozen=True)
+class Counting:
+    """Background and observation of a channel, flat in the mass.
+
+    Parameters
+    ----------
+    background, background_error : in the signal region, all masses
+    mass_range : (low, high) MeV over which the background spreads
+    observed : masses of the observed events, MeV
+    window : half-width of the mass window over the resolution
+    """
+
+    background: float
+    background_error: float
+    mass_range: tuple[float, float]
+    observed: tuple[float, ...] = ()
+    window: float = 3.0
+
+    def __post_init__(self) -> None:
+        in_range("background", self.background, "(0, inf)")
+        in_range("background_error", self.background_error, "[0, inf)")
+        in_range("window", self.window, "(0, inf)")
+        if not 0.0 <= self.mass_range[0] < self.mass_range[1]:
+            raise ValueError(f"mass_range = {self.mass_range}: it must be two increasing masses (MeV)")
+
+    def at(self, mass: float, resolution: float) -> tuple[int, float, float]:
+        """Observed events in the window about a mass (MeV), and the background there with its error."""
+        half = self.window * resolution
+        low, high = max(mass - half, self.mass_range[0]), min(mass + half, self.mass_range[1])
+        share = max(high - low, 0.0) / (self.mass_range[1] - self.mass_range[0])
+        found = sum(abs(m - mass) <= half for m in self.observed)
+        return found, self.background * share, self.background_error * share
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Samples of one final state, any number of masses and productions, and what was counted.
+
+    Parameters
+    ----------
+    efficiency_error : relative standard deviation of the acceptance
+    """
+
+    counting: Counting
+    samples: Sequence[MassSample]
+    efficiency_error: float = 0.0
+
+
+@dataclass(frozen=True)
+class Region:
+    """One excluded interval of the coupling at one mass.
+
+    ``low_end`` and ``high_end`` say what the edge is: ``limit``; ``grid``, where the region leaves the grid; or
+    ``refused``, where the sample has too few effective events to tell.
+    """
+
+    low: float
+    high: float
+    low_end: str = "limit"
+    high_end: str = "limit"
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """What is excluded, mass by mass.
+
+    Attributes
+    ----------
+    masses : MeV; couplings : of the grid
+    events : (masses, couplings) expected; effective : the effective number of simulated events behind them
+    limits : per mass the `Limit` on the number of events
+    regions : per curve of `CURVES` and per mass the excluded intervals
+    refused : (masses, couplings) where the sample is too small to draw a conclusion
+    """
+
+    masses: FloatArray
+    couplings: FloatArray
+    protons: float
+    events: FloatArray
+    effective: FloatArray
+    limits: list[Limit]
+    regions: dict[str, list[list[Region]]]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def refused(self) -> npt.NDArray[np.bool_]:
+        """Grid points with too few effective events."""
+        return self.effective < MIN_EFFECTIVE
+
+    def edges(self, curve: str = "observed") -> tuple[list[float | None], list[float | None]]:
+        """Outermost lower and upper edge per mass; None where nothing is excluded, or the edge cannot be told."""
+        lows: list[float | None] = []
+        highs: list[float | None] = []
+        for found in self.regions[curve]:
+            lows.append(found[0].low if found and found[0].low_end == "limit" else None)
+            highs.append(found[-1].high if found and found[-1].high_end == "limit" else None)
+        return lows, highs
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers as the JSON output has them."""
+        low, high = self.edges()
+        return {
+            "mass_GeV": (self.masses / GeV).tolist(),
+            "eps_low": low,
+            "eps_high": high,
+            "n_events_max": self.events.max(axis=1).tolist(),
+            "intervals": [[[r.low, r.high, r.low_end, r.high_end] for r in rs] for rs in self.regions["observed"]],
+            "expected": {
+                name: dict(zip(("eps_low", "eps_high"), self.edges(name), strict=True)) for name in CURVES[1:]
+            },
+            "limit_events": [x.upper_limit for x in self.limits],
+            "protons": self.protons,
+            "notes": list(self.notes),
+        }
+
+
+def exclusion(
+    channels: Sequence[Channel],
+    ctau: Callable[[float, FloatArray], FloatArray],
+    couplings: FloatArray,
+    protons: float,
+    *,
+    protons_error: float = 0.0,
+    cl: float = 0.9,
+) -> Exclusion:
+    """The excluded region of mass and coupling.
+
+    Parameters
+    ----------
+    channels : what was counted, with samples; the masses are those of the samples
+    ctau : proper decay length (mm) at a mass (MeV) and couplings, falling with the coupling
+    couplings : increasing grid
+    protons, protons_error : on target, and their relative standard deviation
+    cl : confidence level (CLs)
+
+    Raises
+    ------
+    ValueError : no samples, a grid that does not increase, numbers out of range
+    """
+    grid = np.asarray(couplings, dtype=np.float64)
+    if grid.ndim != 1 or grid.size < 3 or not grid[0] > 0.0 or not np.all(np.diff(grid) > 0.0):
+        raise ValueError("couplings: at least three, above 0 and increasing")
+    in_range("protons", protons, "(0, inf)")
+    in_range("protons_error", protons_error, "[0, 0.5]")
+    masses = sorted({sample.mass for channel in channels for sample in channel.samples})
+    if not masses:
+        raise ValueError("no samples: nothing to exclude with")
+    events, effective = np.empty((len(masses), grid.size)), np.empty((len(masses), grid.size))
+    limits: list[Limit] = []
+    regions: dict[str, list[list[Region]]] = {curve: [] for curve in CURVES}
+    for row, mass in enumerate(masses):
+        samples = [s for channel in channels for s in channel.samples if s.mass == mass]
+        signal = _Signal(samples, partial(ctau, mass), protons)
+        events[row], effective[row] = signal(grid)
+        limits.append(_limit(channels, mass, events[row], protons_error, cl))
+        expected = limits[-1].expected
+        for curve in CURVES:
+            level = limits[-1].upper_limit if curve == "observed" else getattr(expected, curve)
+            regions[curve].append(_intervals(signal, grid, events[row], effective[row], level))
+    result = Exclusion(np.array(masses), grid, protons, events, effective, limits, regions)
+    result.notes.extend(_notes(result))
+    return result
+
+
+@dataclass(frozen=True)
+class _Signal:
+    """Expected events at one mass as a function of the coupling."""
+
+    samples: Sequence[MassSample]
+    ctau: Callable[[FloatArray], FloatArray]
+    protons: float
+
+    def __call__(self, eps: FloatArray) -> tuple[FloatArray, FloatArray]:
+        total, square = np.zeros(eps.size), np.zeros(eps.size)
+        lengths = self.ctau(eps)
+        for sample in self.samples:
+            probability, effective = sample.probability(lengths)
+            number = self.protons * eps**2 * sample.produced * probability
+            total += number
+            square += np.divide(number**2, effective, out=np.zeros_like(number), where=effective > 0.0)
+        return total, np.divide(total**2, square, out=np.zeros_like(total), where=square > 0.0)
+
+    def logarithm(self, log_eps: float) -> float:
+        """ln of the expected events at ln eps."""
+        number = float(self(np.array([math.exp(log_eps)]))[0][0])
+        return math.log(max(number, 1e-300))
+
+
+def _limit(channels: Sequence[Channel], mass: float, events: FloatArray, protons_error: float, cl: float) -> Limit:
+    """Limit on the events of one mass, all channels that have a sample there added up."""
+    observed, background, variance, signal_error = 0, 0.0, 0.0, 0.0
+    for channel in channels:
+        here = [s for s in channel.samples if s.mass == mass]
+        if here:
+            n, b, error = channel.counting.at(mass, here[0].resolution)
+            observed, background, variance = observed + n, background + b, variance + error**2
+            signal_error = max(signal_error, channel.efficiency_error)
+    error = math.sqrt(variance) if background > 0.0 else 0.0
+    total = math.hypot(protons_error, signal_error)
+    return upper_limit(observed, background, background_error=error, efficiency_error=total, cl=cl)
+
+
+def _intervals(
+    signal: _Signal, grid: FloatArray, events: FloatArray, effective: FloatArray, level: float
+) -> list[Region]:
+    """Intervals of the coupling in which more than ``level`` events are expected."""
+    trusted = effective >= MIN_EFFECTIVE
+    above = (events >= level) & trusted
+    log_level, logs = math.log(level), np.log(grid)
+
+    def edge(a: int, b: int) -> float:
+        return math.exp(brentq(lambda x: signal.logarithm(x) - log_level, logs[a], logs[b], xtol=1e-7))
+
+    if not above.any():
+        return _between_points(signal, logs, events, trusted, log_level)
+    changes = np.flatnonzero(np.diff(above.astype(np.int8)))
+    bounds = [-1, *changes.tolist(), grid.size - 1]
+    found = []
+    for before, last in pairwise(bounds):
+        first = before + 1
+        if not above[first]:
+            continue
+        low, low_end = grid[first], "grid" if first == 0 else "refused"
+        if first > 0 and events[first - 1] < level:
+            low, low_end = edge(first - 1, first), "limit" if trusted[first - 1] else "refused"
+        high, high_end = grid[last], "grid" if last == grid.size - 1 else "refused"
+        if last < grid.size - 1 and events[last + 1] < level:
+            high = edge(last, last + 1)
+            count = signal(np.array([high]))[1][0]
+            high_end = "limit" if count >= MIN_EFFECTIVE else "refused"
+        found.append(Region(float(low), float(high), low_end, high_end))
+    return found
+
+
+def _between_points(
+    signal: _Signal, logs: FloatArray, events: FloatArray, trusted: npt.NDArray[np.bool_], log_level: float
+) -> list[Region]:
+    """A region narrower than the step of the grid, about the largest number of events."""
+    k = int(np.argmax(np.where(trusted, events, 0.0)))
+    if not trusted[k] or k in (0, logs.size - 1):
+        return []
+    best = minimize_scalar(lambda x: -signal.logarithm(x), bounds=(logs[k - 1], logs[k + 1]), method="bounded")
+    if -best.fun <= log_level:
+        return []
+    top = float(best.x)
+    low, high = (
+        math.exp(brentq(lambda x: signal.logarithm(x) - log_level, *sorted((top, side)), xtol=1e-7))
+        for side in (float(logs[k - 1]), float(logs[k + 1]))
+    )
+    return [Region(low, high)]
+
+
+def _notes(result: Exclusion) -> list[str]:
+    """What a reader of the contour must know."""
+    notes = []
+    observed = result.regions["observed"]
+    if not any(observed):
+        level = min(x.upper_limit for x in result.limits)
+        top = result.events.max()
+        notes.append(f"nothing is excluded: at most {top:.3g} events are expected on the grid, {level:.3g} are needed")
+        row, column = np.unravel_index(int(result.events.argmax()), result.events.shape)
+        if column in (0, result.couplings.size - 1):
+            notes.append(
+                f"the largest number is at the edge of the grid (eps = {result.couplings[column]:.3g},"
+                f" {result.masses[row]:g} MeV): it may miss the region"
+            )
+    for kind, text in (("grid", "leaves the grid"), ("refused", "ends where the sample has too few effective events")):
+        where = [
+            f"{mass:g}"
+            for mass, found in zip(result.masses, observed, strict=True)
+            if any(kind in (r.low_end, r.high_end) for r in found)
+        ]
+        if where:
+            notes.append(f"the region {text} at {', '.join(where)} MeV")
+    return notes
+
+
+def lifetime_limits(
+    channels: Sequence[Channel],
+    lifetimes: FloatArray,
+    protons: float,
+    *,
+    protons_error: float = 0.0,
+    cl: float = 0.9,
+) -> dict[float, FloatArray]:
+    """Limits on the product of the branching ratios of production and decay, for an ALP from B decays.
+
+    Parameters
+    ----------
+    channels : with samples whose ``produced`` is per unit of the product of branching ratios
+    lifetimes : c tau, mm
+
+    Returns
+    -------
+    per mass (MeV) the upper limit at each lifetime; inf where the sample has too few effective events
+    """
+    lengths = np.asarray(lifetimes, dtype=np.float64)
+    if not np.all(lengths > 0.0):
+        raise ValueError("lifetimes: c tau must be above 0")
+    in_range("protons", protons, "(0, inf)")
+    found: dict[float, FloatArray] = {}
+    for mass in sorted({sample.mass for channel in channels for sample in channel.samples}):
+        samples = [s for channel in channels for s in channel.samples if s.mass == mass]
+        per_unit, effective = _Signal(samples, lambda _: lengths, protons)(np.ones(lengths.size))
+        limit = _limit(channels, mass, per_unit, protons_error, cl).upper_limit
+        good = effective >= MIN_EFFECTIVE
+        found[mass] = np.divide(limit, per_unit, out=np.full(lengths.size, np.inf), where=good)
+    return found

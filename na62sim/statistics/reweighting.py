@@ -1,0 +1,103 @@
+"""One sample of accepted events for every lifetime: the probability to decay and be accepted as a function of c tau.
+
+An accepted event with path l from production to decay, momentum p and base weight B has, at a decay length
+L = c tau p/m, the weight B exp(-l/L)/L. With a = l m/p and b = B m/p the mean over all generated events is
+
+    P(c tau) = 1/(N c tau) sum b exp(-a/(c tau)),
+
+a Laplace transform of the accepted sample. Lengths in mm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from na62sim.elementary import exp
+from na62sim.kernel import kernel
+
+__all__ = ["MassSample"]
+
+FloatArray = npt.NDArray[np.float64]
+_BLOCK = 256
+_UNDERFLOW = 690.0
+
+
+@dataclass(frozen=True)
+class MassSample:
+    """Accepted events of one production at one mass.
+
+    Parameters
+    ----------
+    mass : MeV
+    produced : mothers per proton on target, over the coupling squared, times the branching ratio of the decay
+    generated : number of events before any cut
+    reach : a of each accepted event, mm
+    strength : b of each accepted event, with all other weights
+    resolution : standard deviation of the reconstructed mass, MeV
+    production, channel : names
+    """
+
+    mass: float
+    produced: float
+    generated: int
+    reach: FloatArray
+    strength: FloatArray
+    resolution: float
+    production: str = ""
+    channel: str = ""
+
+    def __post_init__(self) -> None:
+        if self.generated <= 0 or self.reach.size > self.generated or self.reach.size != self.strength.size:
+            raise ValueError(
+                f"sample at {self.mass:g} MeV: {self.reach.size} paths and {self.strength.size} weights of"
+                f" {self.generated} generated events"
+            )
+        if self.resolution <= 0.0 or self.produced <= 0.0:
+            raise ValueError(
+                f"sample at {self.mass:g} MeV: resolution = {self.resolution:g} MeV, produced = {self.produced:g};"
+                " both must be above 0"
+            )
+
+    def probability(self, ctau: Any) -> tuple[FloatArray, FloatArray]:
+        """Mean probability to decay in the volume and be accepted, and the effective number of events.
+
+        Parameters
+        ----------
+        ctau : mean proper decay lengths, mm
+
+        Returns
+        -------
+        probability and (sum w)^2 / sum w^2, for each
+        """
+        lengths = np.atleast_1d(np.asarray(ctau, dtype=np.float64))
+        sums, squares = np.empty(lengths.size), np.empty(lengths.size)
+        _transform(self.reach, self.strength, 1.0 / lengths, sums, squares)
+        effective = np.divide(sums * sums, squares, out=np.zeros_like(sums), where=squares > 0.0)
+        return sums / self.generated, effective
+
+
+@kernel
+def _transform(reach: Any, strength: Any, inverse: Any, sums: Any, squares: Any) -> None:
+    """Sums of weights and of their squares at each lifetime, in a fixed order; the exponentials are vectorised."""
+    w = np.empty(_BLOCK)
+    for k in range(inverse.size):
+        x = inverse[k]
+        s0, s1, q0, q1 = 0.0, 0.0, 0.0, 0.0
+        for begin in range(0, reach.size, _BLOCK):
+            n = min(_BLOCK, reach.size - begin)
+            a, b = reach[begin : begin + n], strength[begin : begin + n]
+            for i in range(n):
+                w[i] = b[i] * exp(-min(a[i] * x, _UNDERFLOW))
+            if n % 2:
+                w[n] = 0.0  # the block's length is even
+            for i in range(0, n, 2):
+                s0 += w[i]
+                s1 += w[i + 1]
+                q0 += w[i] * w[i]
+                q1 += w[i + 1] * w[i + 1]
+        sums[k] = (s0 + s1) * x
+        squares[k] = (q0 + q1) * x * x
