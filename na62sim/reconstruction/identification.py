@@ -19,7 +19,21 @@ import numpy as np
 
 from na62sim.detector.calorimeter import in_lkr
 from na62sim.kernel import formula, kernel
-from na62sim.reconstruction.vertex_fit import TK, TU, TU_AFTER, TV, TV_AFTER, TX, TX_AFTER, TY, TY_AFTER, WP, WPX, WPY, WPZ
+from na62sim.reconstruction.vertex_fit import (
+    TK,
+    TU,
+    TU_AFTER,
+    TV,
+    TV_AFTER,
+    TX,
+    TX_AFTER,
+    TY,
+    TY_AFTER,
+    WP,
+    WPX,
+    WPY,
+    WPZ,
+)
 
 # rows of what is associated to a track: those of the slots of `vertices.py`, then work space
 EOP, LKR, CHOD, NEWCHOD, RICH, RING_E, RING_PI, MUV3, LKR_X, LKR_Y, RAY_X, RAY_Y = range(12)

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from na62sim.detector.tracker import StrawArrays
 from na62sim.kernel import formula, kernel
 
@@ -110,10 +108,10 @@ def chamber_points(
                 if missing > 1 or (k == 1 and nc > 0 and nd > 0) or (k > 1 and nc + nd > 0):
                     continue
                 for p in range(count[c] + 1):  # the last turn: no hit
-                    if p < count[c] and abs(hit[c, p] - qc - gc) >= window or (p == count[c] and nc > 0):
+                    if (p < count[c] and abs(hit[c, p] - qc - gc) >= window) or (p == count[c] and nc > 0):
                         continue
                     for q in range(count[d] + 1):
-                        if q < count[d] and abs(hit[d, q] - qd - gd) >= window or (q == count[d] and nd > 0):
+                        if (q < count[d] and abs(hit[d, q] - qd - gd) >= window) or (q == count[d] and nd > 0):
                             continue
                         if n == MAX_POINTS:
                             return n

@@ -38,7 +38,9 @@ COLUMNS = (
 N_COLUMNS, CHI2 = len(COLUMNS), COLUMNS.index("chi2")
 
 
-def find_tracks(offsets: npt.NDArray[np.int64], hits: dict[str, Any], straw: StrawArrays, fit: FitArrays) -> dict[str, Any]:
+def find_tracks(
+    offsets: npt.NDArray[np.int64], hits: dict[str, Any], straw: StrawArrays, fit: FitArrays
+) -> dict[str, Any]:
     """Find and fit all tracks of a chunk.
 
     Returns
@@ -50,7 +52,9 @@ def find_tracks(offsets: npt.NDArray[np.int64], hits: dict[str, Any], straw: Str
     while True:
         event, views = np.empty(cap, dtype=np.int64), np.empty(cap, dtype=np.int64)
         out = np.empty((len(COLUMNS), cap))
-        rows = _find(offsets, hits["chamber"], hits["view"], hits["position"], hits["time"], straw, fit, event, views, out)
+        rows = _find(
+            offsets, hits["chamber"], hits["view"], hits["position"], hits["time"], straw, fit, event, views, out
+        )
         if rows <= cap:
             break
         cap = rows
@@ -91,7 +95,10 @@ def _find(
             gx[c] += straw.cosine[v] * q
             gy[c] += straw.sine[v] * q
             t += time[h]
-        if min(straw.normal[mask[0], 6], straw.normal[mask[1], 6], straw.normal[mask[2], 6], straw.normal[mask[3], 6]) <= 0.0:
+        if (
+            min(straw.normal[mask[0], 6], straw.normal[mask[1], 6], straw.normal[mask[2], 6], straw.normal[mask[3], 6])
+            <= 0.0
+        ):
             continue
         if single:
             if rows < event.size:

@@ -168,7 +168,10 @@ def kpis(d: Detector, m_S: float | None = None, m_Aprime: float | None = None) -
     if m_S is not None:
         width = d.pi4e.window_sigmas * m_ee_resolution(d, m_S) * MeV
         cuts.append(
-            Cut(f"m_4e within {width:.2f} MeV of m_S = {m_S:g} MeV", lambda t: np.asarray(np.abs(t["m_4e"] - m_S) < width))
+            Cut(
+                f"m_4e within {width:.2f} MeV of m_S = {m_S:g} MeV",
+                lambda t: np.asarray(np.abs(t["m_4e"] - m_S) < width),
+            )
         )
     return _selection("kpis", d, cuts)
 
