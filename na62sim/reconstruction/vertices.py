@@ -20,8 +20,8 @@ from na62sim.kernel import kernel
 from na62sim.particles import species
 from na62sim.reconstruction.candidates import RecoArrays, reco_arrays
 from na62sim.reconstruction.identification import ASSOCIATION, associate, choose_pion, count_vetoes
+from na62sim.reconstruction.pattern import MAX_TRACKS
 from na62sim.reconstruction.tracks import COLUMNS as TRACK_COLUMNS
-from na62sim.reconstruction.tracks import MAX_TRACKS
 from na62sim.reconstruction.vertex_fit import (
     MAX_VERTEX_TRACKS,
     TCHI2,
@@ -120,7 +120,8 @@ class VertexArrays(NamedTuple):
     rich: tuple[float, float, float, float]  # smallest and largest radius, hole at the front and at the back
     electron_radius: float  # of a ring
     hit_sigma: float
-    muv3: tuple[float, float]
+    irc: tuple[float, float, float]  # smallest and largest radius, centre of the hole
+    lav_in: Any  # inner radii
     electron_eop: float
     track_chi2: float
     momentum_scale: float
@@ -145,7 +146,8 @@ def vertex_arrays(detector: Detector) -> VertexArrays:
         ),
         electron_radius=d.rich.electron_ring_radius_mm * mm,
         hit_sigma=d.rich.hit_resolution_mm * mm,
-        muv3=(d.muv3.radius_min_mm * mm, d.muv3.half_side_mm * mm),
+        irc=(d.irc.radius_min_mm * mm, d.irc.radius_max_mm * mm, d.irc.hole_x_mm * mm),
+        lav_in=np.array(d.lav.radius_in_mm) * mm,
         electron_eop=d.lkr.electron_eop_min,
         track_chi2=d.vertices.track_chi2_max,
         momentum_scale=d.vertices.momentum_scale_GeV * GeV,

@@ -49,7 +49,7 @@ def multi_track_ledger(d: Detector) -> list[Loss]:
     """
     losses = [
         Loss(
-            "geometry, track finding, vertex, momentum and mass windows",
+            "geometry, track finding, vertex, momenta, masses",
             "simulated",
             None,
             0.0,
