@@ -22,7 +22,7 @@ from na62sim.generators.phase_space import momentum, volume_function
 from na62sim.generators.sampling import BINS, inverse_cdf, quantile
 from na62sim.kernel import formula, kernel
 from na62sim.kinematics import boost, two_body_momentum
-from na62sim.particles import Species
+from na62sim.particles import Species, is_hidden
 from na62sim.rng import STREAM_TRIAL, uniforms4
 
 FloatArray = npt.NDArray[np.float64]
@@ -171,10 +171,14 @@ class _Builder:
         if sum(masses) >= mother.mass:
             names = " ".join(self.particles[j].name for j in slots)
             heavy = max((self.particles[j] for j in slots), key=lambda s: s.mass)
-            limit = mother.mass - (sum(masses) - heavy.mass)
+            alike = sum(self.particles[j].name == heavy.name for j in slots)
+            limit = (mother.mass - (sum(masses) - alike * heavy.mass)) / alike
+            hint = f"m_{heavy.name} must be below {limit:.6g} MeV"
+            if is_hidden(mother.name) and not is_hidden(heavy.name):
+                hint = f"m_{mother.name} must be above {sum(masses):.6g} MeV"
             raise ThresholdError(
                 f"{mother.name} -> {names} is closed: the daughters weigh {sum(masses):.6g} MeV,"
-                f" {mother.name} {mother.mass:.6g} MeV (m_{heavy.name} must be below {limit:.6g} MeV)"
+                f" {mother.name} {mother.mass:.6g} MeV ({hint})"
             )
         name = self.amplitudes.get(mother.name, "flat")
         if name != "flat" and len(masses) != 3:

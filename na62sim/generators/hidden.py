@@ -24,3 +24,44 @@ declare(
         },
     )
 )
+
+
+def _kpiaa(m_a: float, tau_a: float) -> Process:
+    return Process("K+ -> pi+ (a -> e+ e-) (a -> e+ e-)", mass={"a": m_a}, lifetime={"a": tau_a}, name="kpiaa")
+
+
+declare(
+    Declaration(
+        "kpiaa",
+        "K+ -> pi+ a a, a -> e+ e-, constant matrix element",
+        _kpiaa,
+        {
+            "m_a": (17.0, "mass of a (MeV), between 2 m_e and (m_K - m_pi)/2 = 177.05 MeV"),
+            "tau_a": (0.0, "lifetime of a (ns), 0 is prompt"),
+        },
+    )
+)
+
+
+def _kpis(m_S: float, m_Aprime: float, tau_S: float, tau_Aprime: float) -> Process:
+    return Process(
+        "K+ -> pi+ (S -> (A' -> e+ e-) (A' -> e+ e-))",
+        mass={"S": m_S, "A'": m_Aprime},
+        lifetime={"S": tau_S, "A'": tau_Aprime},
+        name="kpis",
+    )
+
+
+declare(
+    Declaration(
+        "kpis",
+        "K+ -> pi+ S, S -> A' A', A' -> e+ e-, isotropic",
+        _kpis,
+        {
+            "m_S": (200.0, "mass of S (MeV), between 2 m_A' and m_K - m_pi = 354.1 MeV"),
+            "m_Aprime": (50.0, "mass of A' (MeV), between 2 m_e and m_S/2"),
+            "tau_S": (0.0, "lifetime of S (ns), 0 is prompt"),
+            "tau_Aprime": (0.0, "lifetime of A' (ns), 0 is prompt"),
+        },
+    )
+)
