@@ -50,6 +50,7 @@ class Process:
     def __post_init__(self) -> None:
         from na62sim.generators.amplitudes import AMPLITUDES
         from na62sim.generators.chain import compile_chain
+        from na62sim.generators.vertices import VERTICES
 
         tree = self.tree
         found = names(tree)
@@ -66,8 +67,9 @@ class Process:
         for key, shape in self.amplitude.items():
             if key not in found:
                 raise ValueError(f"amplitude of '{key}': the decay '{self.descriptor}' has no such particle")
-            if shape not in AMPLITUDES:
-                raise ValueError(f"amplitude '{shape}' of '{key}' is unknown{did_you_mean(shape, AMPLITUDES)}")
+            known = [*AMPLITUDES, *VERTICES]
+            if shape.partition("(")[0] not in known:
+                raise ValueError(f"amplitude '{shape}' of '{key}' is unknown{did_you_mean(shape, known)}")
         compile_chain(tree, self.species, self.amplitude)
 
     @property

@@ -21,13 +21,14 @@ _CELLS = 16384  # of the fine cumulative integral; the end points are stretched 
 Density = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
 
-def inverse_cdf(density: Density, low: float, high: float) -> npt.NDArray[np.float64]:
+def inverse_cdf(density: Density, low: float, high: float, steep: bool = False) -> npt.NDArray[np.float64]:
     """Quantiles of a density on [low, high] at 0, 1/4096, ..., 1.
 
     Parameters
     ----------
     density : vectorised, not normalised, >= 0 on the interval
     low, high : the interval, in the units of the variable
+    steep : whether the density falls like 1/x: the integral is then made on a logarithmic grid (low > 0)
 
     Returns
     -------
@@ -38,7 +39,8 @@ def inverse_cdf(density: Density, low: float, high: float) -> npt.NDArray[np.flo
     ValueError : if the density is negative, not finite or zero everywhere
     """
     t = np.linspace(0.0, 1.0, _CELLS + 1)
-    edges = low + (high - low) * np.sin(0.5 * np.pi * t) ** 2
+    stretched = np.sin(0.5 * np.pi * t) ** 2
+    edges = low * (high / low) ** stretched if steep else low + (high - low) * stretched
     nodes, weights = np.polynomial.legendre.leggauss(5)
     half = 0.5 * np.diff(edges)[:, None]
     x = 0.5 * (edges[1:] + edges[:-1])[:, None] + half * nodes
