@@ -20,7 +20,7 @@ from na62sim.generators.shape import Shape
 from na62sim.generators.descriptor import Decay
 from na62sim.generators.phase_space import momentum, volume_function
 from na62sim.generators.sampling import BINS, inverse_cdf
-from na62sim.generators.steps import FIXED, GIVEN, ISOTROPIC, QUADRATIC, QUANTILES, TABLE, TRIAL, ChainArrays
+from na62sim.generators.steps import FIXED, GIVEN, ISOTROPIC, QUADRATIC, QUANTILES, STEEP, TABLE, TRIAL, ChainArrays
 from na62sim.generators.rest_frame import Vertex
 from na62sim.generators.vertices import VERTICES, find_vertex
 from na62sim.particles import Species, is_hidden
@@ -201,7 +201,7 @@ class _Builder:
             draw = self.draw
             self.draw += 2
             if not last and k == 0:
-                kind, table = TABLE, len(self.tables)
+                kind, table = STEEP if shape.steep else TABLE, len(self.tables)
                 low, high = sum(masses[1:]) ** 2, (mother.mass - masses[0]) ** 2
                 assert shape.mass2 is not None
                 self.tables.append(inverse_cdf(shape.mass2, low, high, shape.steep))

@@ -15,7 +15,8 @@ from na62sim.rng import STREAM_TRIAL, uniforms4
 
 FloatArray = npt.NDArray[np.float64]
 LIGHT = 299.792458  # mm/ns
-FIXED, TABLE, TRIAL, GIVEN = 0, 1, 2, 3  # the second slot of a step: its mass; GIVEN: a row of `rest` instead
+# the second slot of a step: where its mass comes from; GIVEN: it is a row of `rest` instead
+FIXED, TABLE, TRIAL, GIVEN, STEEP = 0, 1, 2, 3, 4
 ISOTROPIC, QUANTILES, QUADRATIC = 0, 1, 2  # how the angle of a step is drawn
 _MAX_TRIALS = 4096
 
@@ -26,8 +27,8 @@ class ChainArrays(NamedTuple):
     parent: npt.NDArray[np.int64]  # (steps,)
     first: npt.NDArray[np.int64]
     second: npt.NDArray[np.int64]  # a slot, or the row of `rest` of a GIVEN step
-    mass_kind: npt.NDArray[np.int64]  # FIXED, TABLE or TRIAL, of the second slot, or GIVEN
-    mass_table: npt.NDArray[np.int64]  # row of `tables` (TABLE) or of `volumes` (TRIAL)
+    mass_kind: npt.NDArray[np.int64]  # FIXED, TABLE, STEEP or TRIAL, of the second slot, or GIVEN
+    mass_table: npt.NDArray[np.int64]  # row of `tables` (TABLE, STEEP) or of `volumes` (TRIAL)
     angle_kind: npt.NDArray[np.int64]  # ISOTROPIC, QUANTILES or QUADRATIC
     angle_table: npt.NDArray[np.int64]  # first row of `tables`
     draw: npt.NDArray[np.int64]  # first uniform of the step
@@ -105,9 +106,12 @@ def run_chain(
         if chain.mass_kind[s] == GIVEN:
             _step_given(begin, end, rest[second], mass, p, parent, first)
             continue
-        if chain.mass_kind[s] == TABLE:
+        if chain.mass_kind[s] == TABLE or chain.mass_kind[s] == STEEP:
             table = chain.tables[chain.mass_table[s]]
             row, uniform = mass[second, begin:end], u[draw + 2]
+            if chain.mass_kind[s] == STEEP:
+                for i in range(end - begin):
+                    uniform[i] = 1.0 - np.sqrt(1.0 - uniform[i])
             for i in range(end - begin):
                 row[i] = np.sqrt(quantile(table, uniform[i]))
         elif chain.mass_kind[s] == TRIAL:
