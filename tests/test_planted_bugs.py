@@ -142,10 +142,10 @@ SOURCE_BUGS = [
     ("kinematics.py", "return qx + k * px", "return qx - k * px", "test_kinematics.py", "boost"),
     ("field.py", "return u - k * s.f, v + k * s.g", "return u + k * s.f, v + k * s.g", "test_field.py", "positive"),
     ("field.py", "b - 2.0 * f1 * a + f1", "b - f1 * a + f1", "test_field.py", "lorentz"),
-    ("generators/amplitudes.py", "(0.02589, 0.00186)", "(0.02615, 0.00186)", "test_sampling.py", "moments"),
+    ("generators/form_factors.py", "(0.02589, 0.00186)", "(0.02615, 0.00186)", "test_sampling.py", "moments"),
     ("generators/phase_space.py", "* 2.0 * m * 0.25", "* 1.998 * m * 0.25", "test_phase_space.py", "reference"),
     ("generators/beam.py", "w[i] = exp(-(beam.z1 - beam.z0) / length) * span", "w[i] = span", "test_beam.py", "weight"),
-    ("generators/chain.py", "u[draw + 2]", "u[draw + 1]", "statistical/test_generators.py", "independent"),
+    ("generators/steps.py", "u[draw + 2]", "u[draw + 1]", "statistical/test_generators.py", "independent"),
 ]  # fmt: skip
 
 

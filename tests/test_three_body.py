@@ -104,7 +104,9 @@ def test_kl3(name: str) -> None:
     assert sigma == pytest.approx(reference[1], abs=2e-6)
     assert e_lepton == pytest.approx(reference[2], abs=3e-3)
     assert e_pion == pytest.approx(reference[3], abs=3e-3)
-    assert c1 == pytest.approx(reference[4], abs=5e-5)  # the first of 4096 bins holds the whole threshold of an electron
+    assert c1 == pytest.approx(
+        reference[4], abs=5e-5
+    )  # the first of 4096 bins holds the whole threshold of an electron
     assert c2 == pytest.approx(reference[5], abs=5e-5)
 
 
@@ -116,7 +118,10 @@ def test_kl3_rate_integral(name: str) -> None:
     def density(t: float) -> float:
         q2 = np.array(t)
         root, k = 2.0 * K * float(momentum(K, PI0, np.sqrt(q2))), m**2 / t
-        vector, scalar = root**3 * float(form_factor(q2)) ** 2, 3.0 * k * delta2 * root * float(scalar_form_factor(q2)) ** 2
+        vector, scalar = (
+            root**3 * float(form_factor(q2)) ** 2,
+            3.0 * k * delta2 * root * float(scalar_form_factor(q2)) ** 2,
+        )
         return (1.0 - k) ** 2 * (1.0 + k / 2.0) * (vector + scalar / (2.0 + k))
 
     found = integral(density, m**2, top, [m**2 * f for f in (1.3, 2.0, 4.0, 10.0, 1e2, 1e3, 1e4)] + [0.99 * top]) / K**8

@@ -35,10 +35,10 @@ BOUND = 0.88
 
 
 @formula
-def matrix_element2(q: Any, m: float, spinor: Any, j: Any) -> float:
+def matrix_element2(q: Any, m: float, spinor: Any, j: Any, interference: bool = True) -> float:
     """|M|^2 of the four momenta q[1] = e-, q[0] = e+, q[3] = e-, q[2] = e+ (MeV), summed over spins, over mass^2.
 
-    ``spinor`` (4, 2, 4) and ``j`` (4, 2, 2, 4) are work space.
+    Without ``interference`` it is the sum of the two squares. ``spinor`` (4, 2, 4) and ``j`` (4, 2, 2, 4) are work space.
     """
     for k in range(4):
         fill_spinors(q[k, 0], q[k, 1], q[k, 2], q[k, 3], m, k % 2 == 0, spinor[k])
@@ -59,6 +59,8 @@ def matrix_element2(q: Any, m: float, spinor: Any, j: Any) -> float:
                     one = _triple(q, 2, 3, j[0, a, b], j[1, c, d]) * direct
                     two = _triple(q, 0, 3, j[2, a, d], j[3, c, b]) * crossed
                     z = one - two
+                    if not interference:
+                        z = complex(abs(one), abs(two))
                     total += z.real * z.real + z.imag * z.imag
     return total
 
@@ -71,7 +73,18 @@ def _triple(q: Any, k: int, n: int, a: Any, b: Any) -> complex:
 
 
 @formula
-def _trial(seed: int, event: int, vertex: int, trial: int, mass: float, m: float, q: Any, spinor: Any, j: Any) -> Any:
+def _trial(
+    seed: int,
+    event: int,
+    vertex: int,
+    trial: int,
+    mass: float,
+    m: float,
+    q: Any,
+    spinor: Any,
+    j: Any,
+    interference: bool,
+) -> Any:
     """One trial: momenta into q; its weight and two more uniforms."""
     u0, u1, u2, u3 = vertex_uniforms(seed, event, vertex, 3 * trial)
     u4, u5, u6, u7 = vertex_uniforms(seed, event, vertex, 3 * trial + 1)
@@ -91,7 +104,7 @@ def _trial(seed: int, event: int, vertex: int, trial: int, mass: float, m: float
     g1 = 1.0 / (s12 * s34)
     g2 = 1.0 / ((w + 2.0 * dot(q, 1, 2)) * (w + 2.0 * dot(q, 0, 3)))
     space = p * p12 * p34 / (mass * m12 * m34) * 2.0 / (g1 + g2)
-    return matrix_element2(q, m, spinor, j) * space, u8, u9
+    return matrix_element2(q, m, spinor, j, interference) * space, u8, u9
 
 
 @kernel
@@ -103,7 +116,7 @@ def sample(seed: int, events: Any, vertex: int, parameters: Any, table: Any, res
     failed = 0
     for i in range(events.size):
         for trial in range(MAX_TRIALS):
-            w, accept, swap = _trial(seed, events[i], vertex, trial, mass, m, q, spinor, j)
+            w, accept, swap = _trial(seed, events[i], vertex, trial, mass, m, q, spinor, j, True)
             failed += w > bound
             if accept * bound < w:
                 break
@@ -115,12 +128,12 @@ def sample(seed: int, events: Any, vertex: int, parameters: Any, table: Any, res
 
 
 @kernel
-def trial_weights(seed: int, n: int, mass: float, m: float, out: Any) -> None:
+def trial_weights(seed: int, n: int, mass: float, m: float, interference: bool, out: Any) -> None:
     """Weights of the first trial of n events: their mean is the rate, their maximum the bound."""
     q = np.empty((4, 4))
     spinor, j = np.empty((4, 2, 4), dtype=np.complex128), np.empty((4, 2, 2, 4), dtype=np.complex128)
     for i in range(n):
-        out[i] = _trial(seed, i, 0, 0, mass, m, q, spinor, j)[0]
+        out[i] = _trial(seed, i, 0, 0, mass, m, q, spinor, j, interference)[0]
 
 
 def double_dalitz(mother: Species, daughters: Daughters) -> Vertex:

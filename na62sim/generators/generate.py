@@ -12,8 +12,8 @@ from na62sim.field import FieldMap, field_map
 from na62sim.generators.beam import DRAWS, NORMALS, BeamArrays, beam_arrays, decay_kaons
 from na62sim.generators.chain import Chain, compile_chain
 from na62sim.generators.process import Process
-from na62sim.generators.steps import ChainArrays, run_chain
 from na62sim.generators.rest_frame import sample_vertices
+from na62sim.generators.steps import ChainArrays, run_chain
 from na62sim.geometry import Detector
 from na62sim.kernel import kernel
 from na62sim.rng import STREAM_BEAM, STREAM_CHAIN, fill_normals, fill_uniforms

@@ -22,6 +22,7 @@ declare(
     )
 )
 
+
 def _declare(name: str, title: str, descriptor: str, **amplitude: str) -> None:
     """A process without parameters; ``K`` and ``pi0`` name the amplitudes of K+ and pi0."""
     found = {{"K": "K+"}.get(key, key): value for key, value in amplitude.items()}

@@ -150,9 +150,7 @@ def _trial(
     q[1, 0], q[1, 1], q[1, 2], q[1, 3] = -q[0, 0] - tx, -q[0, 1] - ty, -q[0, 2] - tz, e4 - te
     pe = two_body_momentum(m3, m, m2e)
     x, y, z = direction(u7, u8)
-    q[2, 0], q[2, 1], q[2, 2], q[2, 3] = boost(
-        pe * x, pe * y, pe * z, np.sqrt(pe * pe + m2), tx, ty, tz, te, m3
-    )
+    q[2, 0], q[2, 1], q[2, 2], q[2, 3] = boost(pe * x, pe * y, pe * z, np.sqrt(pe * pe + m2), tx, ty, tz, te, m3)
     put_pair(
         q, 3, 4, m, m, two_body_momentum(m2e, m, m), u9, ua,
         tx - q[2, 0], ty - q[2, 1], tz - q[2, 2], te - q[2, 3], m2e,

@@ -57,7 +57,9 @@ class Process:
         if tree.name != "K+":
             raise ValueError(f"process '{self.descriptor}': the mother must be K+, the particle of the beam")
         if len(found) > MAX_PARTICLES:
-            raise ValueError(f"process '{self.descriptor}': {len(found)} particles, at most {MAX_PARTICLES} are allowed")
+            raise ValueError(
+                f"process '{self.descriptor}': {len(found)} particles, at most {MAX_PARTICLES} are allowed"
+            )
         for what, values in (("mass", self.mass), ("lifetime", self.lifetime)):
             for key, value in values.items():
                 if key not in found:
