@@ -124,7 +124,8 @@ def _scan_numbers(scan: Mapping[str, Any]) -> list[dict[str, Any]]:
         key = f"{process}.shape.{mass:g}"
         if key in known and reference and reference["acceptance"]["value"] and a["value"]:
             other = reference["acceptance"]
-            ratio = a["value"] / other["value"]
+            triggers = row.get("trigger_ratio", 1.0) / reference.get("trigger_ratio", 1.0)
+            ratio = triggers * a["value"] / other["value"]
             relative = math.hypot(a["stat"] / a["value"], other["stat"] / other["value"])  # components are common
             found.append(compare(known[key], ratio, ratio * relative))
     return found

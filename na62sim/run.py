@@ -69,7 +69,10 @@ def run_scenario(
 
         productions = [_produce(scenario, block, threads) for block in scenario.sample]
         points = points_file(folder)
-        scans = run_scans(scenario, points, threads, say, resume)
+        normalisation = [
+            p.flow for p in productions if scenario.limits and p.block.label == scenario.limits.normalisation
+        ]
+        scans = run_scans(scenario, points, threads, say, resume, *normalisation)
         result = _result(scenario, productions)
         result["scans"] = scans
         result["yields"] = [

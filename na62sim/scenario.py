@@ -59,6 +59,8 @@ class Scenario(Block):
             raise ValueError("a scenario needs a [[sample]], a [[scan]] or an [exclusion]")
         if self.limits is None and any(block.branching_ratio for block in self.sample):
             raise ValueError("a sample with a branching_ratio needs the kaons of [limits]")
+        if self.limits and self.limits.normalisation not in ("", *(block.label for block in self.sample)):
+            raise ValueError(f"limits.normalisation = {self.limits.normalisation!r} is the label of no [[sample]]")
         labels = [block.label for block in self.chains]
         for label in labels:
             if labels.count(label) > 1:
@@ -191,7 +193,7 @@ def available_scenarios() -> list[str]:
     Examples
     --------
     >>> available_scenarios()
-    ['dump-2021-ee', 'dump-2021-mumu', 'pinunu-2017', 'pinunu-2018', 'pinunu-2022']
+    ['dump-2021-ee', 'dump-2021-mumu', 'pi4e-2017-2018', 'pinunu-2017', 'pinunu-2018', 'pinunu-2022']
     """
     return sorted(path.stem for path in scenario_folder().glob("*.toml"))
 

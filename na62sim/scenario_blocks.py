@@ -6,7 +6,7 @@ import math
 from itertools import product
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 __all__ = ["LABEL", "Axis", "Block", "Chain", "ExclusionBlock", "Limits", "Run", "SampleBlock", "ScanBlock"]
 
@@ -38,6 +38,14 @@ class Chain(Block):
     selection: str
     events: int = Field(ge=1, le=10**12)
     parameters: dict[str, str] = Field(default_factory=dict)
+    decay_volume_m: Annotated[tuple[float, float] | None, Field(strict=False)] = None
+
+    @field_validator("decay_volume_m")
+    @classmethod
+    def _increasing(cls, volume: tuple[float, float] | None) -> tuple[float, float] | None:
+        if volume is not None and not volume[0] < volume[1]:
+            raise ValueError("must be two increasing numbers")
+        return volume
 
 
 class SampleBlock(Chain):
@@ -48,7 +56,6 @@ class SampleBlock(Chain):
 
     role: Literal["signal", "normalisation", "figure", "count"] = "count"
     photons: Literal["dice", "weight"] = "dice"
-    decay_volume_m: Annotated[tuple[float, float] | None, Field(strict=False)] = None
     intensity_MHz: float | None = Field(None, gt=0.0, lt=1e5)
     stored_events: int = Field(0, ge=0, le=10**9)
     branching_ratio: float | None = Field(None, gt=0.0, le=1.0)
@@ -56,16 +63,17 @@ class SampleBlock(Chain):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        volume = self.decay_volume_m
-        if volume is not None and not volume[0] < volume[1]:
-            raise ValueError("decay_volume_m must be two increasing numbers")
         if self.branching_ratio is not None and not self.branching_ratio_source:
             raise ValueError("a branching_ratio needs a branching_ratio_source")
         return self
 
 
 class Limits(Block):
-    """A counting experiment: what turns an acceptance into a limit on a branching ratio."""
+    """A counting experiment: what turns an acceptance into a limit on a branching ratio.
+
+    Where the number of kaons holds the trigger efficiency of a normalisation channel, ``normalisation`` is the
+    label of its sample and ``triggers`` are the masks that took both: the ratio of their rates then enters.
+    """
 
     kaons: float = Field(gt=0.0)
     kaons_relative_sigma: float = Field(0.0, ge=0.0, le=0.5)
@@ -74,7 +82,15 @@ class Limits(Block):
     observed: int = Field(ge=0)
     method: Literal["cls", "fc", "bayes"] = "cls"
     cl: float = Field(0.9, gt=0.0, lt=1.0)
+    normalisation: str = ""
+    triggers: Annotated[tuple[str, ...], Field(strict=False)] = ()
     source: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if bool(self.normalisation) != bool(self.triggers):
+            raise ValueError("normalisation and triggers go together")
+        return self
 
 
 class Axis(Block):
