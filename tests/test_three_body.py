@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -66,7 +67,7 @@ class Drawn:
 def integral(f: Callable[[float], float], low: float, high: float, points: list[float]) -> float:
     """Adaptive quadrature in pieces."""
     edges = [low, *[p for p in points if low < p < high], high]
-    return sum(quad(f, a, b, epsrel=1e-11, epsabs=0.0, limit=400)[0] for a, b in zip(edges, edges[1:], strict=False))
+    return sum(quad(f, a, b, epsrel=1e-11, epsabs=0.0, limit=400)[0] for a, b in pairwise(edges))
 
 
 # --- K_l3 ----------------------------------------------------------------------------------------
