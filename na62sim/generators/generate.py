@@ -43,6 +43,11 @@ class Truth:
     gtk: FloatArray
     weight: FloatArray
 
+    @property
+    def n_effective(self) -> float:
+        """Number of events of weight 1 with the same relative error: (sum w)^2 / sum w^2."""
+        return float(self.weight.sum() ** 2 / (self.weight**2).sum())
+
 
 class Generator:
     """Generates a process in a detector's beam; a pure function of (seed, event number).
