@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy.integrate import quad
 
+from na62sim.generators import form_factors, three_body
 from na62sim.generators.chain import compile_chain
 from na62sim.generators.form_factors import FERMI, dilepton_form_factor, form_factor, scalar_form_factor
 from na62sim.generators.phase_space import momentum
@@ -66,7 +68,7 @@ class Drawn:
 def integral(f: Callable[[float], float], low: float, high: float, points: list[float]) -> float:
     """Adaptive quadrature in pieces."""
     edges = [low, *[p for p in points if low < p < high], high]
-    return sum(quad(f, a, b, epsrel=1e-11, epsabs=0.0, limit=400)[0] for a, b in zip(edges, edges[1:], strict=False))
+    return sum(quad(f, a, b, epsrel=1e-11, epsabs=0.0, limit=400)[0] for a, b in pairwise(edges))
 
 
 # --- K_l3 ----------------------------------------------------------------------------------------
@@ -250,3 +252,53 @@ def test_kpiaa_quartic(kappa: float) -> None:
     drawn = Drawn(find_process("kpiaa", m_a=50.0, kappa=kappa))
     assert drawn.mean(drawn.q2) == pytest.approx(expected, rel=2e-5)
     assert abs(drawn.mean(drawn.q2) / s.mean(s.q2) - 1.0) > 0.05
+
+
+# --- K -> pi gamma gamma -------------------------------------------------------------------------
+
+
+def test_kpigg_rate() -> None:
+    """Branching ratio at leading order without poles: within 10 % of the measured 9.65e-7; threshold at 2 m_pi visible."""
+    r2 = (PI / K) ** 2
+
+    def density(z: float) -> float:
+        lam = max(1.0 + z * z + r2 * r2 - 2.0 * (z + r2 + z * r2), 0.0)
+        return math.sqrt(lam) * float(form_factors.two_photon_form_factor2(np.array(z * K**2), K))
+
+    total = integral(density, 0.0, (1.0 - PI / K) ** 2, [4.0 * r2])
+    # dGamma/dz dy = m_K/(2^9 pi^3) z^2 |A|^2 with 0 < y < sqrt(lambda)/2
+    scale = K / (2.0**10 * math.pi**3) * (form_factors.OCTET * ALPHA * K**2 / (2.0 * math.pi)) ** 2
+    assert scale * total * species("K+").lifetime / HBAR == pytest.approx(9.65e-7, rel=0.1)
+    z = Drawn(find_process("kpigg")).q2 / K**2
+    above = Drawn(find_process("kpigg")).mean((z > 4.0 * r2).astype(float))
+    assert above == pytest.approx(integral(density, 4.0 * r2, (1.0 - PI / K) ** 2, []) / total, abs=1e-4)
+    assert above > 0.6  # phase space alone has 0.20
+
+
+# --- bugs put in on purpose: each test above fails when a constant is off by 1 % -------------------
+
+BUGS = [
+    (form_factors, "QUADRATIC_SLOPES", 0, test_kl3, "ke3"),
+    (form_factors, "QUADRATIC_SLOPES", 1, test_kl3, "ke3"),
+    (form_factors, "SCALAR_SLOPE", None, test_kl3, "kmu3"),
+    (form_factors, "DALITZ_SLOPE", None, test_dalitz_moments, None),
+    *((three_body, "SLOPES_CHARGED", k, test_k3pi, "k3pi") for k in range(3)),
+    *((three_body, "SLOPES_NEUTRAL", k, test_k3pi, "k3pi0") for k in range(3)),
+    *((form_factors, "LOOP_ELECTRON", k, test_kpill, ("kpiee", E, 2.997e-7, 0.168309, 0.117153)) for k in range(2)),
+    *((form_factors, "LOOP_MUON", k, test_kpill, ("kpimumu", MU, 8.86e-8, 0.305812, 0.0723225)) for k in range(2)),
+    *((form_factors, "LOOP_PIONS", k, test_kpill, ("kpiee", E, 2.997e-7, 0.168309, 0.117153)) for k in range(2)),
+]
+
+
+@pytest.mark.parametrize(("module", "name", "index", "test", "argument"), BUGS)
+def test_a_constant_off_by_one_percent_is_caught(
+    monkeypatch: pytest.MonkeyPatch, module: object, name: str, index: int | None, test: object, argument: object
+) -> None:
+    value = getattr(module, name)
+    if index is None:
+        monkeypatch.setattr(module, name, 1.01 * value)
+    else:
+        monkeypatch.setattr(module, name, tuple(1.01 * v if k == index else v for k, v in enumerate(value)))
+    arguments = argument if isinstance(argument, tuple) else () if argument is None else (argument,)
+    with pytest.raises(AssertionError):
+        test(*arguments)  # type: ignore[operator]

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from na62sim.generators import cascade, double_dalitz, ke4, one_photon
+from na62sim.generators import cascade, double_dalitz, ke4, one_photon, radiative
 from na62sim.generators.chain import compile_chain
 from na62sim.generators.process import Process, find_process
 from na62sim.generators.rest_frame import Vertex, sample_vertices
-from na62sim.generators.spinors import bar_product, current, fill_spinors, slash
+from na62sim.generators.spinors import current, fill_spinors, slash
 from na62sim.kinematics import two_body_momentum
 from na62sim.particles import species
 
@@ -63,11 +63,11 @@ def test_spinors_are_complete_and_solve_the_dirac_equation() -> None:
         outer = sum(np.outer(s, s.conj() @ g[3]) for s in u)
         np.testing.assert_allclose(outer, pslash + sign * E * np.eye(4), atol=1e-12)
         out = np.empty(4, dtype=complex)
-        slash(*p.astype(complex), u[0], out)
+        slash(*p, u[0], out)
         np.testing.assert_allclose(out, pslash @ u[0], atol=1e-11)
         current(u[0], u[1], out)
         np.testing.assert_allclose(out, [u[0].conj() @ g[3] @ g[k] @ u[1] for k in range(4)], atol=1e-11)
-        assert bar_product(u[0], u[0]) == pytest.approx(sign * 2.0 * E)
+        assert u[0].conj() @ g[3] @ u[0] == pytest.approx(sign * 2.0 * E)
 
 
 # --- K -> pi 4e, pi0 -> 4e -----------------------------------------------------------------------
@@ -75,10 +75,12 @@ def test_spinors_are_complete_and_solve_the_dirac_equation() -> None:
 
 def four_current2(q: FloatArray, t: FloatArray) -> float:
     """|t.J|^2 of the one-photon diagrams."""
-    work = np.empty((8, 4), dtype=complex), np.empty(16, dtype=complex)
+    work = np.empty((11, 4), dtype=complex), np.empty(16, dtype=complex)
     spinor = np.empty((5, 2, 4), dtype=complex)
     return float(
-        one_photon.current2(q, E, one_photon._LINES, one_photon._SIGNS, t.astype(complex), spinor, work[0], work[1])
+        one_photon.current2(
+            q, E, one_photon._LINES, one_photon._SIGNS, tuple(t.astype(float)), spinor, work[0], work[1]
+        )
     )
 
 
@@ -251,6 +253,61 @@ def ke4_trace(mpp: float, mev: float, c_pi: float, c_e: float, phi: float) -> fl
     return float((abs(amplitude) ** 2).sum())
 
 
+# --- K+ -> pi+ pi0 gamma -------------------------------------------------------------------------
+
+
+def radiative_share(e_min: float, electric: float = 0.0, magnetic: float = 0.0) -> tuple[float, float, float]:
+    """Share of K+ -> pi+ pi0 with a photon above ``e_min`` (MeV), its mean energy, and the share with T_pi below 80 MeV."""
+    highest = (K**2 - (PI + PI0) ** 2) / (2.0 * K)
+    x, w = np.polynomial.legendre.leggauss(200)
+    span = math.log(highest / e_min)
+    energy = e_min * np.exp(0.5 * span * (x + 1.0))
+    out = np.empty((200, 200))
+    parameters = np.array([K, PI, PI0, electric, magnetic, e_min, highest, 0.0])
+    radiative.grid_weights(parameters, energy, x, out)
+    p_star = float(two_body_momentum(K, PI, PI0))
+    alpha = 1.0 / 137.035999
+    scale = 4.0 * math.pi * alpha / ((2.0 * math.pi) ** 3 * 8.0 * K) / (p_star / (8.0 * math.pi * K**2))
+    weight = scale * 0.5 * span * out * w[:, None] * w
+    q, kinetic = np.empty((3, 4)), np.empty_like(out)
+    for i, j in itertools.product(range(200), range(200)):
+        radiative.fill(parameters, energy[i], x[j], q)
+        kinetic[i, j] = q[0, 3] - PI
+    total = weight.sum()
+    return total, float((weight * energy[:, None]).sum() / total), float(weight[kinetic < 80.0].sum())
+
+
+@pytest.mark.parametrize(
+    ("e_min", "share", "energy"),
+    [(1.0, 0.0076279, 17.339), (5.0, 0.0045215, 27.552), (10.0, 0.0032395, 35.608), (50.0, 0.0007257, 77.363)],
+)
+def test_bremsstrahlung_share(e_min: float, share: float, energy: float) -> None:
+    """P_hard and mean photon energy by quadrature, to the digits of the reference."""
+    total, mean, _ = radiative_share(e_min)
+    assert total == pytest.approx(share, abs=6e-8)
+    assert mean == pytest.approx(energy, abs=6e-4)
+
+
+def test_direct_emission_and_interference() -> None:
+    """In 0 < T_pi < 80 MeV: bremsstrahlung 1.805e-4 (with B(pi pi0)), direct 3.231e-2 and interference -2.283e-2 of it."""
+    e, m = radiative.ELECTRIC, radiative.MAGNETIC
+    _, _, plain = radiative_share(0.01)
+    plus, minus = radiative_share(0.01, e, m)[2], radiative_share(0.01, -e, m)[2]
+    assert plain * 0.2067 == pytest.approx(1.805e-4, rel=5e-3)  # the edge of the cut falls between grid points
+    assert (0.5 * (plus + minus) - plain) / plain == pytest.approx(3.231e-2, rel=5e-3)
+    assert 0.5 * (plus - minus) / plain == pytest.approx(-2.283e-2, rel=5e-3)
+
+
+def test_radiative_sampling() -> None:
+    """Photon energy above the cut with the mean of the quadrature, 4 standard errors; momenta close."""
+    rest = draw(vertex_of("k2pig", E_min=5.0), 100_000)
+    _, mean, _ = radiative_share(5.0, radiative.ELECTRIC, radiative.MAGNETIC)
+    energy = rest[2, 3]
+    assert energy.min() > 5.0
+    assert abs(energy.mean() - mean) < 4.0 * energy.std() / math.sqrt(energy.size)
+    assert np.abs(rest.sum(axis=0) - np.array([0.0, 0.0, 0.0, K])[:, None]).max() < 1e-10
+
+
 # --- what a vertex accepts -----------------------------------------------------------------------
 
 
@@ -262,6 +319,12 @@ def ke4_trace(mpp: float, mev: float, c_pi: float, c_e: float, phi: float) -> fl
         ("K+ -> pi+ e+ e-", {"K+": "one-photon"}, {}, "needs pi. e. e- e. e-"),
         ("K+ -> pi+ e+ e- e+ e-", {"K+": "one-photon(m_4e_min=400)"}, {}, "m_4e_min = 400 MeV: it must be from 0"),
         ("K+ -> pi+ e+ e- e+ e-", {"K+": "one-photon(m=x)"}, {}, "is not of the form parameter=number"),
+        (
+            "K+ -> pi+ pi0 gamma",
+            {"K+": "radiative(E_min=171)"},
+            {},
+            "E_min = 171 MeV: it must be above 0 and below 170.497 MeV",
+        ),
         ("K+ -> pi+ (S -> e+ e-)", {"S": "higgs"}, {"S": 200.0}, "needs two equal daughters that decay"),
         ("K+ -> pi+ (S -> A' A')", {"S": "higgs"}, {"S": 200.0, "A'": 50.0}, "needs two equal daughters that decay"),
     ],
@@ -271,7 +334,7 @@ def test_errors(descriptor: str, amplitude: dict[str, str], mass: dict[str, floa
         Process(descriptor, mass, amplitude=amplitude)
 
 
-@pytest.mark.parametrize("name", ["kpi4e", "k2pi-4e", "ke4"])
+@pytest.mark.parametrize("name", ["kpi4e", "k2pi-4e", "ke4", "k2pig"])
 def test_an_event_is_the_same_bits_alone(name: str) -> None:
     """Trial j of event i has its own counters."""
     vertex = vertex_of(name)

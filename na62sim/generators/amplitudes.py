@@ -18,7 +18,7 @@ import numpy.typing as npt
 from na62sim.generators.form_factors import form_factor, scalar_form_factor
 from na62sim.generators.phase_space import momentum, volume_function
 from na62sim.generators.shape import Shape
-from na62sim.generators.three_body import dalitz, k3pi, k3pi0, kl3, kpill
+from na62sim.generators.three_body import dalitz, k3pi, k3pi0, kl3, kpigg, kpill
 
 FloatArray = npt.NDArray[np.float64]
 Amplitude = Callable[[float, Sequence[float]], Shape]
@@ -81,6 +81,7 @@ AMPLITUDES: dict[str, Callable[..., Shape]] = {
     "kl3": kl3,
     "dalitz": dalitz,
     "kpill": kpill,
+    "kpigg": kpigg,
 }
 
 

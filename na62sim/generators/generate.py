@@ -65,6 +65,11 @@ class KaonBeam:
         chain = self.chain.arrays
         return _generate(np.uint64(seed), events, self.beam, self.field, chain, blocks, rest, p, vertex, gtk, weight)
 
+    @property
+    def n_effective(self) -> float:
+        """Number of events of weight 1 with the same relative error: (sum w)^2 / sum w^2."""
+        return float(self.weight.sum() ** 2 / (self.weight**2).sum())
+
 
 class Generator:
     """Generates a process from its source, the beam or the dump; a pure function of (seed, event number).

@@ -22,7 +22,7 @@ from na62sim.generators.form_factors import dilepton_form_factor
 from na62sim.generators.phase_space import momentum
 from na62sim.generators.rest_frame import MAX_TRIALS, Daughters, Vertex, direction, dot, put_pair, vertex_uniforms
 from na62sim.generators.sampling import inverse_cdf, quantile
-from na62sim.generators.spinors import bar_product, current, fill_spinors, slash
+from na62sim.generators.spinors import current, fill_spinors, slash
 from na62sim.kernel import formula, kernel
 from na62sim.kinematics import boost, two_body_momentum
 from na62sim.particles import Species
@@ -61,17 +61,20 @@ def _sum(q: Any, a: int, b: int, c: int) -> tuple[float, float, float, float]:
 def current2(q: Any, m: float, lines: Any, signs: Any, t: Any, spinor: Any, work: Any, amplitude: Any) -> float:
     """|t . J|^2 summed over spins, in MeV^-2 times |t|^2, with J of the eight diagrams without couplings.
 
+    For a line (a, b) and a pair (c, d): j_cd . C with
+    C = ubar_a gamma [S_a tslash v_b] + [ubar_a tslash S_b] gamma v_b, S the propagators after and before the pair.
+
     Parameters
     ----------
     q : (5, 4) momenta (MeV); rows 2 and 4 are e-, rows 1 and 3 e+, row 0 is not used
-    t : (4,) the contravariant four-vector that J is contracted with
-    spinor (5, 2, 4), work (8, 4), amplitude (16,) : complex work space
+    t : (4,) the contravariant four-vector that J is contracted with, real
+    spinor (5, 2, 4), work (11, 4), amplitude (16,) : complex work space
     """
     m2 = m * m
     for k in range(1, 5):
         fill_spinors(q[k, 0], q[k, 1], q[k, 2], q[k, 3], m, k % 2 == 1, spinor[k])
     amplitude[:] = 0.0
-    j, one, two, x, y = work[0], work[1], work[2], work[3], work[4]
+    x, one, two = work[0], work[1:3], work[3:5]
     for line in range(4):
         a, b, c, d = lines[line, 0], lines[line, 1], lines[line, 2], lines[line, 3]
         pair = signs[line] / _mass2(q, c, d, m2)
@@ -79,30 +82,43 @@ def current2(q: Any, m: float, lines: Any, signs: Any, t: Any, spinor: Any, work
         from_b = pair / _triple_mass2(q, b, c, d, m2)
         ax, ay, az, at = _sum(q, a, c, d)
         bx, by, bz, bt = _sum(q, b, c, d)
-        for sb in range(2):
-            slash(t[0], t[1], t[2], t[3], spinor[b, sb], x)
-            slash(ax, ay, az, at, x, one)
+        for s in range(2):
+            slash(t[0], t[1], t[2], t[3], spinor[b, s], x)
+            slash(ax, ay, az, at, x, one[s])
             for k in range(4):
-                one[k] = (one[k] + m * x[k]) * from_a
-            for sc in range(2):
-                for sd in range(2):
-                    current(spinor[c, sc], spinor[d, sd], j)
-                    slash(j[0], j[1], j[2], j[3], spinor[b, sb], x)
-                    slash(-bx, -by, -bz, -bt, x, y)
-                    for k in range(4):
-                        y[k] = (y[k] + m * x[k]) * from_b
-                    slash(t[0], t[1], t[2], t[3], y, two)
-                    slash(j[0], j[1], j[2], j[3], one, y)
-                    for k in range(4):
-                        two[k] += y[k]
-                    for sa in range(2):
-                        # the spins of the rows 1 to 4 are the bits of the index
-                        index = (sa << (a - 1)) | (sb << (b - 1)) | (sc << (c - 1)) | (sd << (d - 1))
-                        amplitude[index] += bar_product(spinor[a, sa], two)
+                one[s, k] = complex(
+                    (one[s, k].real + m * x[k].real) * from_a, (one[s, k].imag + m * x[k].imag) * from_a
+                )
+            slash(t[0], t[1], t[2], t[3], spinor[a, s], x)  # the bar of a row: real vectors in the other order
+            slash(-bx, -by, -bz, -bt, x, two[s])
+            for k in range(4):
+                two[s, k] = complex(
+                    (two[s, k].real + m * x[k].real) * from_b, (two[s, k].imag + m * x[k].imag) * from_b
+                )
+        _contract(a, b, c, d, spinor, one, two, work[5], work[6], work[7:11], amplitude)
     total = 0.0
     for k in range(16):
         total += amplitude[k].real ** 2 + amplitude[k].imag ** 2
     return total
+
+
+@kernel
+def _contract(
+    a: int, b: int, c: int, d: int, spinor: Any, one: Any, two: Any, first: Any, second: Any, j: Any, amplitude: Any
+) -> None:
+    """Add j_cd . C of a line to the amplitudes; the spins of the rows 1 to 4 are the bits of the index."""
+    for s in range(4):
+        current(spinor[c, s // 2], spinor[d, s % 2], j[s])
+    for sa in range(2):
+        for sb in range(2):
+            current(spinor[a, sa], one[sb], first)
+            current(two[sa], spinor[b, sb], second)
+            x, y, z, t = first[0] + second[0], first[1] + second[1], first[2] + second[2], first[3] + second[3]
+            for sc in range(2):
+                for sd in range(2):
+                    pair = j[2 * sc + sd]
+                    index = (sa << (a - 1)) | (sb << (b - 1)) | (sc << (c - 1)) | (sd << (d - 1))
+                    amplitude[index] += t * pair[3] - x * pair[0] - y * pair[1] - z * pair[2]
 
 
 @formula
@@ -159,16 +175,15 @@ def _trial(
     for line in range(4):
         a, b, c, d = lines[line, 0], lines[line, 1], lines[line, 2], lines[line, 3]
         density += _channel(q, a, c, d, s, m) + _channel(q, b, c, d, s, m)
-    work[7, 0] = work[7, 1] = work[7, 2] = 0.0
-    work[7, 3] = 2.0 * kaon
-    return current2(q, m, lines, signs, work[7], spinor, work, amplitude) / (p * p * 0.125 * density), ub
+    t = (0.0, 0.0, 0.0, 2.0 * kaon)
+    return current2(q, m, lines, signs, t, spinor, work, amplitude) / (p * p * 0.125 * density), ub
 
 
 @kernel
 def sample(seed: int, events: Any, vertex: int, parameters: Any, table: Any, rest: Any, weight: Any) -> int:
     """Momenta of pi+ e+ e- e+ e- in the kaon's rest frame; parameters: m_K, m_pi, m_e, cut, bound."""
     q = np.zeros((5, 4))
-    spinor, work = np.empty((5, 2, 4), dtype=np.complex128), np.empty((8, 4), dtype=np.complex128)
+    spinor, work = np.empty((5, 2, 4), dtype=np.complex128), np.empty((11, 4), dtype=np.complex128)
     amplitude = np.empty(16, dtype=np.complex128)
     cut, bound = parameters[3], parameters[4]
     failed = 0
@@ -198,7 +213,7 @@ def sample(seed: int, events: Any, vertex: int, parameters: Any, table: Any, res
 def trial_weights(seed: int, n: int, parameters: Any, table: Any, out: Any, s: Any) -> None:
     """Weights of the first trial of n events, and their m_4e^2."""
     q = np.zeros((5, 4))
-    spinor, work = np.empty((5, 2, 4), dtype=np.complex128), np.empty((8, 4), dtype=np.complex128)
+    spinor, work = np.empty((5, 2, 4), dtype=np.complex128), np.empty((11, 4), dtype=np.complex128)
     amplitude = np.empty(16, dtype=np.complex128)
     for i in range(n):
         out[i], _ = _trial(seed, i, 0, 0, parameters, table, _LINES, _SIGNS, q, spinor, work, amplitude)

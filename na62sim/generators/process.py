@@ -129,6 +129,7 @@ class Declaration:
     title: str
     make: Callable[..., Process]
     parameters: Mapping[str, tuple[Any, str]] = field(default_factory=dict)  # name: (default, help)
+    branching: tuple[float, float, str] | None = None  # ratio of K+ decays, all factors in; its error; what it is
 
 
 _REGISTRY: dict[str, Declaration] = {}

@@ -27,25 +27,29 @@ def fill_spinors(px: float, py: float, pz: float, e: float, m: float, anti: bool
 
 
 @formula
+def _times(a: float, b: complex) -> complex:
+    """A real number times a complex one, without products with zero."""
+    return complex(a * b.real, a * b.imag)
+
+
+@formula
 def current(a: Any, b: Any, out: Any) -> None:
     """abar gamma^mu b, contravariant: out (4,) = x, y, z, t."""
     l0, l1, r0, r1 = np.conj(a[0]), np.conj(a[1]), np.conj(a[2]), np.conj(a[3])
-    out[3] = l0 * b[0] + l1 * b[1] + r0 * b[2] + r1 * b[3]
-    out[0] = r0 * b[3] + r1 * b[2] - l0 * b[1] - l1 * b[0]
-    out[1] = 1j * (r1 * b[2] - r0 * b[3] - l1 * b[0] + l0 * b[1])
-    out[2] = r0 * b[2] - r1 * b[3] - l0 * b[0] + l1 * b[1]
+    l00, l01, l10, l11 = l0 * b[0], l0 * b[1], l1 * b[0], l1 * b[1]
+    r00, r01, r10, r11 = r0 * b[2], r0 * b[3], r1 * b[2], r1 * b[3]
+    out[3] = l00 + l11 + r00 + r11
+    out[0] = r01 + r10 - l01 - l10
+    y = r10 - r01 - l10 + l01
+    out[1] = complex(-y.imag, y.real)
+    out[2] = r00 - r11 - l00 + l11
 
 
 @formula
-def slash(x: complex, y: complex, z: complex, t: complex, b: Any, out: Any) -> None:
-    """The contravariant four-vector contracted with gamma, times the spinor b; out may not be b."""
-    out[0] = (t - z) * b[2] - (x - 1j * y) * b[3]
-    out[1] = (t + z) * b[3] - (x + 1j * y) * b[2]
-    out[2] = (t + z) * b[0] + (x - 1j * y) * b[1]
-    out[3] = (t - z) * b[1] + (x + 1j * y) * b[0]
-
-
-@formula
-def bar_product(a: Any, b: Any) -> complex:
-    """abar b."""
-    return np.conj(a[0]) * b[2] + np.conj(a[1]) * b[3] + np.conj(a[2]) * b[0] + np.conj(a[3]) * b[1]
+def slash(x: float, y: float, z: float, t: float, b: Any, out: Any) -> None:
+    """The real contravariant four-vector contracted with gamma, times the spinor b; out may not be b."""
+    minus, plus = complex(x, -y), complex(x, y)
+    out[0] = _times(t - z, b[2]) - minus * b[3]
+    out[1] = _times(t + z, b[3]) - plus * b[2]
+    out[2] = _times(t + z, b[0]) + minus * b[1]
+    out[3] = _times(t - z, b[1]) + plus * b[0]

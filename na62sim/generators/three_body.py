@@ -15,6 +15,7 @@ from na62sim.generators.form_factors import (
     form_factor,
     scalar_form_factor,
     transition_form_factor,
+    two_photon_form_factor2,
 )
 from na62sim.generators.phase_space import momentum
 from na62sim.generators.shape import Quadratic, Shape, quadratic_shape
@@ -106,6 +107,11 @@ def kpill(mass: float, daughters: Sequence[float]) -> Shape:
         return np.asarray(momentum(mass, pion, np.sqrt(q2)) ** 3 * _beta(q2, lepton) * w2)
 
     return quadratic_shape(prefactor, _photon_conversion(lepton, -1.0))
+
+
+def kpigg(mass: float, daughters: Sequence[float]) -> Shape:
+    """K+ -> pi+ gamma gamma (Ecker, Pich, de Rafael, NPB 303 (1988) 665): p* z^2 |A|^2, isotropic."""
+    return Shape(lambda q2: momentum(mass, daughters[0], np.sqrt(q2)) * two_photon_form_factor2(q2, mass))
 
 
 def _beta(q2: FloatArray, lepton: float) -> FloatArray:

@@ -10,6 +10,7 @@ from na62sim.generators.cascade import cascade
 from na62sim.generators.double_dalitz import double_dalitz
 from na62sim.generators.ke4 import ke4
 from na62sim.generators.one_photon import one_photon
+from na62sim.generators.radiative import radiative
 from na62sim.generators.rest_frame import Daughters, Vertex
 from na62sim.particles import Species
 
@@ -20,6 +21,7 @@ VERTICES: dict[str, Callable[..., Vertex]] = {
     "double-dalitz": double_dalitz,
     "ke4": ke4,
     "one-photon": one_photon,
+    "radiative": radiative,
 }
 
 

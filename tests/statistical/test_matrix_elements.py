@@ -14,9 +14,11 @@ from scipy.integrate import dblquad, quad
 
 from na62sim.generators import double_dalitz, ke4, one_photon
 from na62sim.generators.chain import compile_chain
+from na62sim.generators.generate import Generator
 from na62sim.generators.phase_space import momentum
 from na62sim.generators.process import find_process
 from na62sim.generators.rest_frame import Vertex, sample_vertices
+from na62sim.geometry import load_detector
 from na62sim.particles import species
 
 pytestmark = pytest.mark.slow
@@ -64,6 +66,85 @@ def cosine(p: FloatArray, pair: FloatArray, mother: FloatArray) -> FloatArray:
     q = np.sqrt(np.maximum(e**2 - m2 * dot(p, p), 1e-12))
     qm = np.sqrt(em**2 - m2 * dot(mother, mother))
     return np.asarray((m2 * dot(p, mother) - e * em) / (q * qm))
+
+
+def momenta(name: str) -> FloatArray:
+    """A million events in the laboratory, kaon first."""
+    return Generator(find_process(name), load_detector("run1-2018-s2"), (105e3, 170e3)).generate(20260101, 0, N).p
+
+
+# --- three bodies --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "e_lepton", "e_pion", "t", "c1", "c2"),
+    [
+        ("ke3", 132.2821, 229.1144, 0.0357187, 0.000056, 0.200023),
+        ("kmu3", 166.8504, 209.5131, 0.0550721, 0.181856, 0.278873),
+    ],
+)
+def test_kl3(name: str, e_lepton: float, e_pion: float, t: float, c1: float, c2: float) -> None:
+    """Energies in the kaon's frame (MeV), t (GeV^2), cosine of the lepton to the pi0 in the l nu frame."""
+    p = momenta(name)
+    check(dot(p[0], p[2]) / K, e_lepton, 3e-3)  # of the first bin of the table
+    check(dot(p[0], p[1]) / K, e_pion, 1e-3)
+    pair = p[2] + p[3]
+    check(dot(pair, pair) / 1e6, t, 1e-6)
+    c = -cosine(p[2], pair, p[0])
+    check(c, c1, 5e-5)
+    check(c**2, c2, 5e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "u", "u2", "v2", "odd", "pion"),
+    [
+        ("k3pi", -0.0777344, 0.3706036, 1.1165043, PI, PI),
+        ("k3pi0", 0.1910604, 0.4343354, 1.3624744, PI, PI0),
+    ],
+)
+def test_k3pi(name: str, u: float, u2: float, v2: float, odd: float, pion: float) -> None:
+    """Dalitz variables of the odd pion, from the invariants."""
+    p = momenta(name)
+    s1, s2, s3 = (dot(p[0] - p[k], p[0] - p[k]) for k in (2, 3, 1))
+    found = (s3 - (K**2 + odd**2 + 2.0 * pion**2) / 3.0) / PI**2
+    check(found, u, 1e-6)
+    check(found**2, u2, 3e-6)
+    check(((s2 - s1) / PI**2) ** 2, v2, 3e-6)
+    check((s2 - s1) / PI**2, 0.0)
+
+
+@pytest.mark.parametrize(("name", "first", "mother"), [("k2pi-dalitz", 3, 2), ("k3pi0-dd", 7, 3)])
+def test_dalitz(name: str, first: int, mother: int) -> None:
+    """x, ln x, and the angle 1 + r/x + y^2, y = beta c, of e+ to the photon, in three ranges of x."""
+    p = momenta(name)
+    pair = p[first + 1] + p[first + 2]
+    x = (PI0**2 - 2.0 * dot(p[mother], p[first])) / PI0**2  # the photon's energy: no cancellation in a small mass
+    check(x, 0.0330190, 1e-7)
+    check(np.log(np.maximum(x, 1e-9)), -5.573546, 1e-5)
+    r = (2.0 * E / PI0) ** 2
+    y = (dot(p[first + 1], p[first]) - dot(p[first + 2], p[first])) / dot(pair, p[first])
+    for low, high in ((2.0 * r, 10.0 * r), (10.0 * r, 0.01), (0.01, 1.0)):
+        chosen = (x > low) & (x < high)
+        beta2 = 1.0 - r / x[chosen]
+        expected = beta2 * ((2.0 - beta2) / 3.0 + beta2 / 5.0) / (2.0 - beta2 + beta2 / 3.0)
+        check(y[chosen] ** 2 - expected, 0.0, 1e-5)
+        check(y[chosen], 0.0)
+
+
+@pytest.mark.parametrize(("name", "mean", "sign"), [("kpiee", 0.168309, -1.0), ("kpimumu", 0.305812, -1.0)])
+def test_kpill(name: str, mean: float, sign: float) -> None:
+    """z = q2/m_K^2, and the angle 1 - beta^2 c^2."""
+    p = momenta(name)
+    pair = p[2] + p[3]
+    z = dot(pair, pair) / K**2
+    check(z, mean, 2e-6)
+    lepton = species("e+" if name == "kpiee" else "mu+").mass
+    beta2 = 1.0 - 4.0 * lepton**2 / (z * K**2)
+    c = cosine(p[2], pair, p[0])
+    chosen = z > 0.01
+    expected = (1.0 / 3.0 + sign * beta2 / 5.0) / (1.0 + sign * beta2 / 3.0)
+    check((c**2 - expected)[chosen], 0.0, 1e-5)
+    check(c[chosen], 0.0)
 
 
 # --- pi0 -> e+ e- e+ e- --------------------------------------------------------------------------
@@ -257,11 +338,8 @@ def test_cascade(m_s: float, m_a: float, higgs: float, vector: float) -> None:
 
 def test_uncorrelated_cascade_is_flat() -> None:
     """The default: <c^2> = 1/3, by the plain two-body steps."""
-    from na62sim.generators.generate import Generator
-    from na62sim.geometry import load_detector
-
-    truth = Generator(find_process("kpis"), load_detector("run1-2018-s2"), (105e3, 170e3)).generate(3, 0, N)
-    c = cosine(truth.p[6], truth.p[3], truth.p[2])
+    p = momenta("kpis")
+    c = cosine(p[6], p[3], p[2])
     check(c, 0.0)
     check(c**2, 1.0 / 3.0)
 
