@@ -17,7 +17,7 @@ from na62sim.rng import STREAM_CONVERSION, fill_uniforms, uniforms4
 
 _BLOCK = 512
 _VIEWS = 4
-PAIR = 1000  # the electrons of the photon in slot k have the slots PAIR + 2 k and PAIR + 2 k + 1
+PAIR = 64  # above the slots of any process; the electrons of the photon in slot k have PAIR + 2 k and PAIR + 2 k + 1
 
 
 def photon_slots(truth: Truth) -> npt.NDArray[np.int64]:
