@@ -68,13 +68,15 @@ def _join(
 
 
 def merge_clusters(lkr: dict[str, Any], offsets: Any, tracks: Crossings, c: CalorimeterArrays) -> dict[str, Any]:
-    """Clusters of events with more than one track, nearer to each other than the LKr resolves, made one.
+    """Clusters of events with more than one track, or with radiated photons, nearer to each other than the LKr resolves, made one.
 
     The energies add up, the position is their mean; time and identification are those of the larger.
     """
-    if not np.any(tracks.event[1:] == tracks.event[:-1]):
+    radiating = tracks.secondary[0, tracks.secondary[2] == 22].astype(np.int64)
+    if len(radiating) == 0 and not np.any(tracks.event[1:] == tracks.event[:-1]):
         return lkr
     several = np.bincount(tracks.event, minlength=len(offsets) - 1) > 1
+    several[radiating] = True
     keep = np.ones(len(lkr["event"]), dtype=np.bool_)
     merged = {name: column.copy() for name, column in lkr.items()}
     _merge(

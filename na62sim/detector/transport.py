@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from na62sim.detector.conversion import convert_photons, photon_slots
-from na62sim.detector.decays import LIGHT, decay_on_the_way, flight_path, mass_of, record
+from na62sim.detector.decays import LIGHT, STEEPEST, decay_on_the_way, flight_path, mass_of, record
 from na62sim.detector.planes import HASC, LKR, MUV3, N_SLOTS, NORMALS, RICH_FRONT, STRAW4, Flight, Planes, stopped
 from na62sim.detector.radiation import LEAST, onward, photon_share
 from na62sim.field import KICK, FieldMap, Segment, between, integrals_at, propagate, segment
@@ -249,6 +249,8 @@ def _follow(
                     un, vn, dx, dy = u, v, u * path, v * path
                 else:
                     un, vn, dx, dy, path = propagate(u, v, bend, s)
+                    if abs(un) > STEEPEST:
+                        break
                 if path < fly:
                     x, y, u, v, fly = x + dx, y + dy, un, vn, fly - path
                     t += path * slowness
