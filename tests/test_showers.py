@@ -148,7 +148,7 @@ def test_clusters_closer_than_the_lkr_resolves(bench: Any) -> None:
             [np.arange(0.0, n, 2), np.zeros(n // 2), np.full(n // 2, 22.0)]
         ),  # of event, parent, PDG code
     )
-    out = showers.merge_clusters(lkr, offsets, tracks, bench.response.calorimeter)
+    out = showers.merge_clusters(lkr, n, tracks, bench.response.calorimeter)
     for name in lkr:
         np.testing.assert_array_equal(lkr[name], before[name])  # the input is not edited
     assert bench.response.calorimeter.merge == MERGE

@@ -134,7 +134,7 @@ def _straw(
             fill_uniforms(seed, STREAM_STRAW_EFFICIENCY, group[n:stop], number[n:stop], raw, uniform)
         if first[n] > 3 or last[n] < 1:
             continue
-        if event_in[n] != event:
+        if shared and event_in[n] != event:
             if close:
                 k = share_straws(begin, k, close, straw.spacing, straw.radius, chamber, view, position, time,
                                  rows, true, count, work, straws)  # fmt: skip
@@ -183,7 +183,7 @@ def _straw(
                     close |= near << b
                     true[b, others], rows[b, others], count[b] = q, k, others + 1
                 k += 1
-        offsets[event + 1] = k  # rows come in event order; events without rows take the value before
+        offsets[event_in[n] + 1] = k  # rows come in event order; events without rows take the value before
     if close:
         k = share_straws(begin, k, close, straw.spacing, straw.radius, chamber, view, position, time,
                          rows, true, count, work, straws)  # fmt: skip
