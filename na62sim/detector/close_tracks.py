@@ -140,8 +140,14 @@ def _drop(groups: int, q: Any, low: Any, high: Any, spacing: float, held: Any, s
 def _resolve(
     m: int, row: Any, true: Any, extra: int, spacing: float, radius: float, chamber: Any, view: Any, position: Any,
     time: Any, work: Any, straws: Any,
-) -> int:  # fmt: skip
-    """Hits of one view, in order of the coordinate and each closer than a straw's width to the next one."""
+) -> Any:  # fmt: skip
+    """Hits of one view, in order of the coordinate and each closer than a straw's width to the next one.
+
+    Returns
+    -------
+    the end of the event's hits, and how many are marked as gone
+    """
+    kept = 0
     for k in range(m):
         view[row[k]] |= GONE  # unless it is put back
     groups = _groups(m, row, true, position, spacing, radius, work, straws[0], straws[1])
@@ -151,13 +157,14 @@ def _resolve(
             continue
         h = row[g]
         view[h] &= GONE - 1
+        kept += 1
         if straws[3, g] == SINGLE:
             noise = (position[h] - work[g]) * np.sqrt(2.0 * radius / spacing)
             position[h] = work[g] + noise
             chamber[extra], view[extra], time[extra] = chamber[h], view[h], time[h]
             position[extra] = 2.0 * spacing * straws[4, g] - position[h]
             extra += 1
-    return extra
+    return extra, m - kept
 
 
 @kernel
@@ -180,7 +187,7 @@ def share_straws(
     -------
     the end of the event's hits
     """
-    extra, width = end, 2.0 * radius
+    extra, gone, width = end, 0, 2.0 * radius
     for b in range(BUCKETS):
         if not close >> b & 1:
             continue
@@ -197,7 +204,7 @@ def share_straws(
             while stop < m and q[stop] - q[stop - 1] < width:
                 stop += 1
             if stop > k + 1:
-                extra = _resolve(
+                extra, lost = _resolve(
                     stop - k,
                     row[k:stop],
                     q[k:stop],
@@ -211,7 +218,10 @@ def share_straws(
                     work,
                     straws,
                 )
+                gone += lost
             k = stop
+    if gone == 0:
+        return extra
     k = begin
     for h in range(begin, extra):
         if view[h] < GONE:
