@@ -54,15 +54,15 @@ def shared(q: FloatArray, noise: FloatArray | None = None) -> list[FloatArray]:
     for k, row in enumerate(q):
         m = len(row)
         chamber, view, time = np.full(2 * m, 2, np.uint8), np.full(2 * m, 1, np.uint8), np.zeros(2 * m, np.float32)
-        position, true = np.zeros(2 * m, np.float32), np.zeros(2 * m)
-        true[:m], position[:m] = row, row + (0.0 if noise is None else noise[k])
-        work = (
-            np.empty((BUCKETS, MOST), np.int64),
-            np.empty(BUCKETS, np.int64),
-            np.empty(MOST),
-            np.empty((5, MOST), np.int64),
+        position = np.zeros(2 * m, np.float32)
+        position[:m] = row + (0.0 if noise is None else noise[k])
+        rows, true, count = np.zeros((BUCKETS, MOST), np.int64), np.zeros((BUCKETS, MOST)), np.zeros(BUCKETS, np.int64)
+        rows[9, :m], true[9, :m], count[9] = np.arange(m), row, m
+        close = (np.diff(np.sort(row)) < 2 * RADIUS).any()
+        work = np.empty(MOST), np.empty((5, MOST), np.int64)
+        end = share_straws(
+            0, m, int(close) << 9, PITCH / LAYERS, RADIUS, chamber, view, position, time, rows, true, count, *work
         )
-        end = share_straws(0, m, PITCH / LAYERS, RADIUS, chamber, view, position, time, true, *work)
         assert set(chamber[:end]) == {2} and set(view[:end]) == {1}
         out.append(np.sort(position[:end].astype(float)))
     return out

@@ -56,29 +56,29 @@ def _groups(
 
     Parameters
     ----------
-    m, row : number of hits of the view, and their rows in order of the true coordinate
-    true, position : true and measured coordinates (mm); the measured one of a group's row moves with the group
+    m, row, true : number of hits, their rows and true coordinates (mm), in order of these
+    position : measured coordinates (mm); that of a group's row moves with the group
     q, low, high : coordinate, first and last straw of each group (returned)
     """
     groups, k = 0, 0
     while k < m:
-        a, b = first_straw(true[row[k]], spacing, radius), last_straw(true[row[k]], spacing, radius)
+        a, b = first_straw(true[k], spacing, radius), last_straw(true[k], spacing, radius)
         stop = k + 1
-        while stop < m and (
-            first_straw(true[row[stop]], spacing, radius) == a and last_straw(true[row[stop]], spacing, radius) == b
+        while (
+            stop < m and first_straw(true[stop], spacing, radius) == a and last_straw(true[stop], spacing, radius) == b
         ):
             stop += 1
-        center = true[row[k]]
+        center = true[k]
         if stop > k + 1:
             total = 0.0
             for j in range(a, b + 1):
                 nearest = k
                 for i in range(k + 1, stop):
-                    if abs(true[row[i]] - spacing * j) < abs(true[row[nearest]] - spacing * j):
+                    if abs(true[i] - spacing * j) < abs(true[nearest] - spacing * j):
                         nearest = i
-                total += true[row[nearest]]
+                total += true[nearest]
             center = total / (b - a + 1)
-            position[row[k]] += center - true[row[k]]
+            position[row[k]] += center - true[k]
         row[groups], q[groups], low[groups], high[groups] = row[k], center, a, b
         groups += 1
         k = stop
@@ -138,10 +138,16 @@ def _drop(groups: int, q: Any, low: Any, high: Any, spacing: float, held: Any, s
 
 @kernel
 def _resolve(
-    m: int, row: Any, extra: int, spacing: float, radius: float, chamber: Any, view: Any, position: Any, time: Any,
-    true: Any, work: Any, straws: Any,
-) -> int:  # fmt: skip
-    """Hits of one view, in order of the coordinate and each closer than a straw's width to the next one."""
+    m: int, row: Any, true: Any, extra: int, spacing: float, radius: float, chamber: Any, view: Any, position: Any,
+    time: Any, work: Any, straws: Any,
+) -> Any:  # fmt: skip
+    """Hits of one view, in order of the coordinate and each closer than a straw's width to the next one.
+
+    Returns
+    -------
+    the end of the event's hits, and how many are marked as gone
+    """
+    kept = 0
     for k in range(m):
         view[row[k]] |= GONE  # unless it is put back
     groups = _groups(m, row, true, position, spacing, radius, work, straws[0], straws[1])
@@ -151,67 +157,71 @@ def _resolve(
             continue
         h = row[g]
         view[h] &= GONE - 1
+        kept += 1
         if straws[3, g] == SINGLE:
             noise = (position[h] - work[g]) * np.sqrt(2.0 * radius / spacing)
             position[h] = work[g] + noise
             chamber[extra], view[extra], time[extra] = chamber[h], view[h], time[h]
             position[extra] = 2.0 * spacing * straws[4, g] - position[h]
             extra += 1
-    return extra
+    return extra, m - kept
 
 
 @kernel
 def share_straws(
-    begin: int, end: int, spacing: float, radius: float, chamber: Any, view: Any, position: Any, time: Any,
-    true: Any, rows: Any, count: Any, work: Any, straws: Any,
+    begin: int, end: int, close: int, spacing: float, radius: float, chamber: Any, view: Any, position: Any, time: Any,
+    rows: Any, true: Any, count: Any, work: Any, straws: Any,
 ) -> int:  # fmt: skip
     """Replace the hits ``begin`` to ``end`` of one event, made as if each track were alone, by what the straws give.
 
     Parameters
     ----------
+    close : bit 4 chamber + view for every view in which two hits are closer than a straw's width
     spacing, radius : distance of neighbouring straws of a view, and inner radius of a straw (mm)
-    chamber, view, position, time, true : columns of the hits, and the coordinates before measurement (mm)
-    rows, count, work, straws : work space, (16, 32), (16,), (32,) and (5, 32)
+    chamber, view, position, time : columns of the hits, with room for as many more
+    rows, true, count : (16, 32), (16, 32) and (16,), rows of the hits of each view, their coordinates before
+        measurement (mm) and their number
+    work, straws : work space, (32,) and (5, 32)
 
     Returns
     -------
     the end of the event's hits
     """
-    count[:] = 0
-    for h in range(begin, end):
-        b = 4 * chamber[h] + view[h]
-        if count[b] < MOST:
-            rows[b, count[b]] = h
-            count[b] += 1
-    extra, changed, width = end, False, 2.0 * radius
+    extra, gone, width = end, 0, 2.0 * radius
     for b in range(BUCKETS):
-        m, row = count[b], rows[b]
-        close = False
-        for k in range(m):  # without branches: most views have no close tracks
-            work[k] = true[row[k]]
-            for i in range(k):
-                close |= abs(work[k] - work[i]) < width
-        if not close:
+        if not close >> b & 1:
             continue
-        changed = True
+        m, row, q = count[b], rows[b], true[b]
         for k in range(1, m):
-            h, i = row[k], k
-            while i > 0 and true[row[i - 1]] > true[h]:
-                row[i] = row[i - 1]
+            h, a, i = row[k], q[k], k
+            while i > 0 and q[i - 1] > a:
+                row[i], q[i] = row[i - 1], q[i - 1]
                 i -= 1
-            row[i] = h
+            row[i], q[i] = h, a
         k = 0
         while k < m:
             stop = k + 1
-            while stop < m and true[row[stop]] - true[row[stop - 1]] < width:
+            while stop < m and q[stop] - q[stop - 1] < width:
                 stop += 1
             if stop > k + 1:
-                extra = _resolve(
-                    stop - k, row[k:stop], extra, spacing, radius, chamber, view, position, time, true, work, straws
+                extra, lost = _resolve(
+                    stop - k,
+                    row[k:stop],
+                    q[k:stop],
+                    extra,
+                    spacing,
+                    radius,
+                    chamber,
+                    view,
+                    position,
+                    time,
+                    work,
+                    straws,
                 )
+                gone += lost
             k = stop
-    if not changed:
-        return end
+    if gone == 0:
+        return extra
     k = begin
     for h in range(begin, extra):
         if view[h] < GONE:

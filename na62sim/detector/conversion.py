@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from na62sim.detector.decays import LIGHT, record
+from na62sim.detector.decays import LIGHT, STEEPEST, record
 from na62sim.detector.planes import STRAW4, Flight, Planes, stopped
 from na62sim.detector.radiation import LEAST, onward, pair_share
 from na62sim.field import KICK, Segment, propagate
@@ -17,7 +17,7 @@ from na62sim.rng import STREAM_CONVERSION, fill_uniforms, uniforms4
 
 _BLOCK = 512
 _VIEWS = 4
-PAIR = 1000  # the electrons of the photon in slot k have the slots PAIR + 2 k and PAIR + 2 k + 1
+PAIR = 64  # above the slots of any process; the electrons of the photon in slot k have PAIR + 2 k and PAIR + 2 k + 1
 
 
 def photon_slots(truth: Truth) -> npt.NDArray[np.int64]:
@@ -88,14 +88,16 @@ def _pair(
         record(secondary, counts, event, slot, PAIR + 2 * slot + j, -11 * charge, p, m, u, v, x, y, planes.z[k], t)
         if p < LEAST:
             continue
-        n = counts[0]
-        counts[0] += 1
         xn, yn, un, vn, tn, first = x, y, u, v, t, k
         if not here:
             row = planes.segments[k + 1]
             s = Segment(row[0], row[1], row[2], row[3], row[4], row[5], row[6])
             un, vn, dx, dy, path = propagate(u, v, KICK * charge / p, s)
             xn, yn, tn, first = x + dx, y + dy, t + path / LIGHT, k + 1
+            if abs(un) > STEEPEST:
+                continue
+        n = counts[0]
+        counts[0] += 1
         ids[0, n], ids[1, n], ids[2, n], ids[3, n], ids[4, n] = event, PAIR + 2 * slot + j, -11 * charge, charge, first
         state[0, n], state[1, n], state[2, n], state[3, n] = xn, yn, un, vn
         state[4, n], state[5, n], state[6, n], state[7, n] = p, tn, 1e30, loss[j]

@@ -16,6 +16,7 @@ from na62sim.rng import STREAM_DECAY, uniforms4
 
 LIGHT = 299.792458  # mm/ns
 STABLE = 1e30
+STEEPEST = 0.9  # direction cosine in the bending plane beyond which the magnet has turned a particle away
 
 
 @formula

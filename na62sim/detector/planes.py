@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from na62sim.detector.radiation import Radiation, conversion_depth, cumulative, 
 from na62sim.field import FieldMap, field_map, plane_segments
 from na62sim.generators.sampling import inverse_cdf
 from na62sim.geometry import Detector
-from na62sim.kernel import formula
+from na62sim.kernel import formula, kernel
 from na62sim.particles import species
 
 FloatArray = npt.NDArray[np.float64]
@@ -23,6 +23,7 @@ STRAW1, STRAW2, STRAW3, STRAW4, RICH_FRONT, RICH_BACK, NEWCHOD, CHOD, LKR, MUV1,
 N_SLOTS = 13
 NONE = -1
 NORMALS = 20  # two per scatterer, at most ten of them
+BLOCK = 512  # tracks whose random numbers are drawn together, and stay in the cache
 
 
 class Planes(NamedTuple):
@@ -91,6 +92,27 @@ def stopped(x0: float, y0: float, z0: float, x1: float, y1: float, z1: float, pl
             if x * x + y * y > planes.tube_radius[j] ** 2:
                 return -1
     return 0
+
+
+@kernel
+def next_tracks(begin: int, plane: int, last: Any, slot: Any, number: Any, rows: Any, group: Any, event: Any) -> Any:
+    """The next tracks, from row ``begin`` on, that crossed a measuring plane: up to `BLOCK` of them.
+
+    Parameters
+    ----------
+    last, slot, number : end of the planes crossed, slot and event number of every track
+    rows, group, event : (BLOCK,), filled with rows, four times the slots (draw groups) and event numbers
+
+    Returns
+    -------
+    how many there are, and the row to go on from
+    """
+    m, n = 0, begin
+    while n < last.size and m < BLOCK:
+        rows[m], group[m], event[m] = n, slot[n] * 4, number[n]
+        m += last[n] > plane
+        n += 1
+    return m, n
 
 
 def highland(x_over_x0: float) -> float:

@@ -103,7 +103,7 @@ def respond(
         "straw": tracker.straw_hits(seed, truth, tracks, r.straw),
         "rich": cherenkov.rich_hits(seed, truth, tracks, r.rich),
         **counter.counter_hits(seed, truth, tracks, r.counter),
-        "lkr": showers.merge_clusters(lkr, offsets_of(lkr["event"], n), tracks, r.calorimeter),
+        "lkr": showers.merge_clusters(lkr, n, tracks, r.calorimeter),
         "muv1": {"event": muv["event"], "energy": muv["energy1"]},
         "muv2": {"event": muv["event"], "energy": muv["energy2"]},
         "lav": _lav(truth, tracks, photons["lav"], r),

@@ -67,14 +67,18 @@ def _join(
             alone[q] = False
 
 
-def merge_clusters(lkr: dict[str, Any], offsets: Any, tracks: Crossings, c: CalorimeterArrays) -> dict[str, Any]:
-    """Clusters of events with more than one track, nearer to each other than the LKr resolves, made one.
+def merge_clusters(lkr: dict[str, Any], n: int, tracks: Crossings, c: CalorimeterArrays) -> dict[str, Any]:
+    """Clusters of n events; nearer to each other than the LKr resolves, they are one.
 
+    This holds in events with more than one track or with radiated photons; a lone pion's clusters stay as they are.
     The energies add up, the position is their mean; time and identification are those of the larger.
     """
-    if not np.any(tracks.event[1:] == tracks.event[:-1]):
+    radiating = tracks.secondary[0, tracks.secondary[2] == 22].astype(np.int64)
+    if len(radiating) == 0 and not np.any(tracks.event[1:] == tracks.event[:-1]):
         return lkr
-    several = np.bincount(tracks.event, minlength=len(offsets) - 1) > 1
+    several = np.bincount(tracks.event, minlength=n) > 1
+    offsets = np.concatenate(([0], np.cumsum(np.bincount(lkr["event"], minlength=n))))
+    several[radiating] = True
     keep = np.ones(len(lkr["event"]), dtype=np.bool_)
     merged = {name: column.copy() for name, column in lkr.items()}
     _merge(

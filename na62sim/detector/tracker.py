@@ -104,10 +104,9 @@ def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays) -
     offsets = np.zeros(len(truth.events) + 1, dtype=np.int64)
     chamber, view = np.empty(cap, dtype=np.uint8), np.empty(cap, dtype=np.uint8)
     position, time = np.empty(cap, dtype=np.float32), np.empty(cap, dtype=np.float32)
-    true = np.empty(cap if shared else 0)
     n = _straw(
         np.uint64(seed), number, tracks.slot, tracks.event, tracks.first, tracks.last, tracks.x, tracks.y,
-        tracks.u, tracks.v, tracks.time, straw, offsets, chamber, view, position, time, true,
+        tracks.u, tracks.v, tracks.time, straw, offsets, chamber, view, position, time, shared,
     )  # fmt: skip
     np.maximum.accumulate(offsets, out=offsets)
     return {"offsets": offsets, "chamber": chamber[:n], "view": view[:n], "position": position[:n], "time": time[:n]}
@@ -143,10 +142,11 @@ def _measure(
 @kernel
 def _straw(
     seed: int, number: Any, slot: Any, event_in: Any, first: Any, last: Any, x: Any, y: Any, u: Any, v: Any, t: Any,
-    straw: StrawArrays, offsets: Any, chamber: Any, view: Any, position: Any, time: Any, true: Any,
+    straw: StrawArrays, offsets: Any, chamber: Any, view: Any, position: Any, time: Any, shared: bool,
 ) -> int:  # fmt: skip
-    k, begin, tracks, event, shared = 0, 0, 0, -1, true.size > 0
-    rows, count = np.empty((BUCKETS, MOST), dtype=np.int64), np.empty(BUCKETS, dtype=np.int64)
+    k, begin, close, event, width = 0, 0, 0, -1, 2.0 * straw.radius
+    rows, true = np.empty((BUCKETS, MOST), dtype=np.int64), np.empty((BUCKETS, MOST))
+    count = np.zeros(BUCKETS, dtype=np.int64)
     work, straws = np.empty(MOST), np.empty((5, MOST), dtype=np.int64)
     log_efficiency = log(straw.efficiency) if straw.efficiency < 1.0 else -1e-30
     g, raw = np.empty((20, _BLOCK), dtype=np.float32), np.empty((4, _BLOCK), dtype=np.uint64)
@@ -168,26 +168,13 @@ def _straw(
             )  # fmt: skip
         if first[n] > 3 or last[n] < 1:
             continue
-        if event_in[n] != event:
-            if tracks > 1:
-                k = share_straws(
-                    begin,
-                    k,
-                    straw.spacing,
-                    straw.radius,
-                    chamber,
-                    view,
-                    position,
-                    time,
-                    true,
-                    rows,
-                    count,
-                    work,
-                    straws,
-                )
+        if shared and event_in[n] != event:
+            if close:
+                k = share_straws(begin, k, close, straw.spacing, straw.radius, chamber, view, position, time,
+                                 rows, true, count, work, straws)  # fmt: skip
                 offsets[event + 1] = k
-            begin, tracks, event = k, 0, event_in[n]
-        tracks += 1
+            begin, close, event = k, 0, event_in[n]
+            count[:] = 0
         a, c = uniform[0, g0], uniform[2, g0]
         # the next view without a hit is geometrically distributed: one draw serves many views
         miss = np.int64(log(1.0 - a) / log_efficiency) if a > 0.0 else 0
@@ -200,18 +187,21 @@ def _straw(
             for w in range(VIEWS):
                 row = 4 * ch + w
                 if row == miss:
-                    b, _, _, _ = uniforms4(seed, number[n], STREAM_STRAW_EFFICIENCY, 1000 * (row + 1) + group[n])
-                    miss += 1 + np.int64(log(1.0 - b) / log_efficiency)
+                    again, _, _, _ = uniforms4(seed, number[n], STREAM_STRAW_EFFICIENCY, 1000 * (row + 1) + group[n])
+                    miss += 1 + np.int64(log(1.0 - again) / log_efficiency)
                 elif seen[row, g0] and ch != dead:
                     chamber[k], view[k], position[k], time[k] = ch, w, measured[row, g0], when
                     if shared:
-                        true[k] = exact[row, g0]
+                        others, q, near = min(count[row], MOST - 1), exact[row, g0], False
+                        for i in range(others):
+                            near |= abs(true[row, i] - q) < width
+                        close |= near << row
+                        true[row, others], rows[row, others], count[row] = q, k, others + 1
                     k += 1
-        offsets[event + 1] = k  # rows come in event order; events without rows take the value before
-    if tracks > 1:
-        k = share_straws(
-            begin, k, straw.spacing, straw.radius, chamber, view, position, time, true, rows, count, work, straws
-        )
+        offsets[event_in[n] + 1] = k  # rows come in event order; events without rows take the value before
+    if close:
+        k = share_straws(begin, k, close, straw.spacing, straw.radius, chamber, view, position, time,
+                         rows, true, count, work, straws)  # fmt: skip
         offsets[event + 1] = k
     return k
 

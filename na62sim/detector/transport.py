@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from na62sim.detector.conversion import convert_photons, photon_slots
-from na62sim.detector.decays import LIGHT, decay_on_the_way, flight_path, mass_of, record
+from na62sim.detector.decays import LIGHT, STEEPEST, decay_on_the_way, flight_path, mass_of, record
 from na62sim.detector.planes import HASC, LKR, MUV3, N_SLOTS, NORMALS, RICH_FRONT, STRAW4, Flight, Planes, stopped
 from na62sim.detector.radiation import LEAST, onward, photon_share
 from na62sim.field import KICK, FieldMap, Segment, between, integrals_at, propagate, segment
@@ -46,7 +46,7 @@ class Crossings:
     pdg : (3, n) PDG code at STRAW 1, in the RICH and at the LKr (a decay in flight changes it)
     p : (3, n) momentum there, MeV/c
     ring_u, ring_v : (n,) direction cosines in the RICH
-    time : (n,) ns, at STRAW 1
+    time : (n,) ns, at STRAW 1; of a track that began behind it, less the flight of light from there
     lav_event, lav_station : charged particles absorbed in a lead-glass station
     secondary : (10, k) particles born on the way, of decays, radiation and conversions: event, parent slot, PDG code,
         px, py, pz, E, x, y, z, and
@@ -226,6 +226,7 @@ def _follow(
         m = mass_of(pdg, flight)
         if first > 0:  # what it did not cross it cannot be lost in
             loss = onward((planes.radiated if abs(pdg) == 11 else planes.lost)[first - 1], loss)
+            state[T, n] -= (planes.z[first] - planes.z[0]) / LIGHT  # the detectors count the flight from STRAW 1
         begin = 0  # the first measuring plane from plane `first` on
         for k in range(first):
             begin = max(begin, planes.slot[k] + 1)
@@ -249,6 +250,8 @@ def _follow(
                     un, vn, dx, dy = u, v, u * path, v * path
                 else:
                     un, vn, dx, dy, path = propagate(u, v, bend, s)
+                    if abs(un) > STEEPEST:
+                        break
                 if path < fly:
                     x, y, u, v, fly = x + dx, y + dy, un, vn, fly - path
                     t += path * slowness

@@ -48,6 +48,11 @@ class Truth:
     weight: FloatArray
     made: FloatArray | None = None
 
+    @property
+    def n_effective(self) -> float:
+        """Number of events of weight 1 with the same relative error: (sum w)^2 / sum w^2."""
+        return float(self.weight.sum() ** 2 / (self.weight**2).sum())
+
 
 class KaonBeam:
     """The kaons of the beam as a source of mothers."""
@@ -64,11 +69,6 @@ class KaonBeam:
         blocks = 4 * ((self.chain.n_draws + 3) // 4)
         chain = self.chain.arrays
         return _generate(np.uint64(seed), events, self.beam, self.field, chain, blocks, rest, p, vertex, gtk, weight)
-
-    @property
-    def n_effective(self) -> float:
-        """Number of events of weight 1 with the same relative error: (sum w)^2 / sum w^2."""
-        return float(self.weight.sum() ** 2 / (self.weight**2).sum())
 
 
 class Generator:
