@@ -103,9 +103,12 @@ def chamber_points(
                 nc, nd = 0, 0
                 for h in range(count[c]):
                     nc += abs(hit[c, h] - qc - gc) < window
+                missing = 1 if nc == 0 and not hole_c else 0
+                if strict and missing > 0:
+                    continue
                 for h in range(count[d]):
                     nd += abs(hit[d, h] - qd - gd) < window
-                missing = (nc == 0 and not hole_c) + (nd == 0 and not hole_d)
+                missing += 1 if nd == 0 and not hole_d else 0
                 if strict and (missing > 0 or nc + nd == 0):
                     continue
                 if missing > 1 or (k == 1 and nc > 0 and nd > 0) or (k > 1 and nc + nd > 0):

@@ -50,7 +50,7 @@ def find_tracks(
     event (index in the chunk, increasing), n_views (int), and the columns of `COLUMNS` (float64, mm, ns)
     """
     n = len(offsets) - 1
-    cap = n * 2 + MAX_TRACKS
+    cap = n // 2 + len(hits["view"]) // 8 + MAX_TRACKS  # a track has eight hits or more, of which it may share some
     while True:
         event, views = np.empty(cap, dtype=np.int64), np.empty(cap, dtype=np.int64)
         out = np.empty((len(COLUMNS), cap))
@@ -104,7 +104,7 @@ def _find(
     event: Any, views: Any, out: Any,
 ) -> int:  # fmt: skip
     w = _work_space()
-    gx, gy, mask, normal = w.gx, w.gy, w.mask, straw.normal
+    gx, gy, mask, work, normal = w.gx, w.gy, w.mask, w.fit, straw.normal
     pair_table(straw, w.table)
     rows = 0
     for i in range(offsets.size - 1):
@@ -126,23 +126,27 @@ def _find(
         if single:
             if rows < event.size:
                 event[rows], views[rows] = i, end - begin
-                _fit_sums(gx, gy, mask, t / (end - begin), straw, fit, w.fit, out[:, rows])
+                _fit_sums(gx, gy, mask, t / (end - begin), straw, fit, work, out[:, rows])
             rows += 1
             continue
-        w.count[:] = 0
-        for h in range(begin, end):
-            c, v = chamber[h], view[h]
-            q = w.count[c, v]
-            if q < MAX_HITS:
-                w.hit[c, v, q], w.stamp[c, v, q], w.taken[c, v, q] = position[h], time[h], False
-                w.count[c, v] += 1
+        _load(begin, end, chamber, view, position, time, w)
         first = rows
-        for strict in (True, False):
-            candidates = _candidates(strict, w, straw, fit)
-            rows = _accept(strict, candidates, i, first, rows, w, event, views, out)
-            if strict:
-                _remove_taken(w)
+        rows = _accept(True, _candidates(True, w, straw, fit), i, first, rows, w, event, views, out)
+        if _remove_taken(w):
+            rows = _accept(False, _candidates(False, w, straw, fit), i, first, rows, w, event, views, out)
     return rows
+
+
+@kernel
+def _load(begin: int, end: int, chamber: Any, view: Any, position: Any, time: Any, w: Work) -> None:
+    """Sort the hits of an event into chambers and views."""
+    w.count[:] = 0
+    for h in range(begin, end):
+        c, v = chamber[h], view[h]
+        q = w.count[c, v]
+        if q < MAX_HITS:
+            w.hit[c, v, q], w.stamp[c, v, q], w.taken[c, v, q] = position[h], time[h], False
+            w.count[c, v] += 1
 
 
 @kernel
@@ -202,9 +206,11 @@ def _accept(
 
 
 @kernel
-def _remove_taken(w: Work) -> None:
-    """Forget the hits that are on tracks."""
+def _remove_taken(w: Work) -> bool:
+    """Forget the hits that are on tracks; whether every chamber still has two views with hits."""
+    enough = True
     for c in range(4):
+        seen = 0
         for v in range(4):
             q = 0
             for h in range(w.count[c, v]):
@@ -213,6 +219,9 @@ def _remove_taken(w: Work) -> None:
                     q += 1
                 w.taken[c, v, h] = False
             w.count[c, v] = q
+            seen += q > 0
+        enough = enough and seen > 1
+    return enough
 
 
 @kernel
