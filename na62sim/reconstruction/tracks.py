@@ -112,7 +112,7 @@ def _find(
                 n[c] = chamber_points(c, hit[c], count[c], straw, table, which[c], point[c], kind[c])
             c = 2 * half
             m[half] = segments(
-                half, d[c], d[c + 1] - d[c], n[c], n[c + 1], which, point, kind, table, link[half], line[half]
+                half, fit.beam, d[c], d[c + 1] - d[c], n[c], n[c + 1], which, point, kind, table, link[half], line[half]
             )
             if m[half] == 0:
                 break
