@@ -45,7 +45,12 @@ def reco_groups(
 ) -> dict[str, Table]:
     """The groups that the reconstruction adds."""
     k = tracks["k"]
-    columns = {**tracks, "p": KICK / np.abs(k), "charge": np.where(k > 0.0, 1, -1), "offsets": offsets_of(tracks["event"], n)}
+    columns = {
+        **tracks,
+        "p": KICK / np.abs(k),
+        "charge": np.where(k > 0.0, 1, -1),
+        "offsets": offsets_of(tracks["event"], n),
+    }
     return {
         "reco/tracks": make_table("reco/tracks", columns),
         "reco/events": candidate_table(n, candidates),

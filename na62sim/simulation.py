@@ -127,7 +127,9 @@ def simulate(
     return Sample(groups, replace(provenance, n_events=events), events)
 
 
-def _provenance(simulation: Simulation, intensity: float | None, photons: str, parameters: dict[str, Any]) -> Provenance:
+def _provenance(
+    simulation: Simulation, intensity: float | None, photons: str, parameters: dict[str, Any]
+) -> Provenance:
     d = simulation.detector
     extra = {
         "process": simulation.process.describe(),
@@ -231,14 +233,17 @@ def select(
     opened = sample if isinstance(sample, Sample) else Sample.open(sample)
     made_with, p = detector_of(opened), opened.provenance
     masses = p.extra.get("process", {}).get("mass_MeV", {})
-    chosen = find_selection(
-        selection, made_with if detector is None else as_detector(detector), masses, **parameters
-    )
+    chosen = find_selection(selection, made_with if detector is None else as_detector(detector), masses, **parameters)
     if chosen.candidates not in opened:
         raise ValueError(f"the sample has no group {chosen.candidates}: reconstruct it first")
     flow = CutFlow(
         chosen,
-        {"process": p.process, "geometry": p.geometry_name, "seed": p.seed, "decay_volume_m": list(p.decay_volume_m or ())},
+        {
+            "process": p.process,
+            "geometry": p.geometry_name,
+            "seed": p.seed,
+            "decay_volume_m": list(p.decay_volume_m or ()),
+        },
     )
     for part in opened.chunks(check_chunk(chunk)):
         table, events = part[chosen.candidates], part["events"]

@@ -21,7 +21,18 @@ from na62sim.geometry.blocks import (
 )
 from na62sim.geometry.quantity import suggestion
 
-__all__ = ["L0_CONDITIONS", "L1_CONDITIONS", "DataSet", "Pi4e", "PiNuNu", "RandomVeto", "Trigger", "Upstream", "Veto", "Vertices"]
+__all__ = [
+    "L0_CONDITIONS",
+    "L1_CONDITIONS",
+    "DataSet",
+    "Pi4e",
+    "PiNuNu",
+    "RandomVeto",
+    "Trigger",
+    "Upstream",
+    "Vertices",
+    "Veto",
+]
 
 L0_CONDITIONS = (
     "RICH", "Q1", "Q2", "QX", "UTMC", "MUV3", "M1", "MO1", "MO2", "MOQX",

@@ -7,6 +7,8 @@ Evidence of a track: +1 for E/p below the electron threshold and -1 above it, wh
 has a cluster of its own; +1 or -1 for a ring closer to that of a pion or of an electron, where the two are two
 standard deviations apart. The pion is the positive track that maximises its own evidence minus that of the
 other positive ones; between equals, the one that brings the total mass closest to the kaon's.
+
+A track may leave the detector through lead glass or the IRC: hits there are photons only if no track points to them.
 """
 
 from __future__ import annotations
@@ -17,7 +19,21 @@ import numpy as np
 
 from na62sim.detector.calorimeter import in_lkr
 from na62sim.kernel import formula, kernel
-from na62sim.reconstruction.vertex_fit import TK, TU, TU_AFTER, TV, TV_AFTER, TX, TX_AFTER, TY, TY_AFTER, WP, WPX, WPY, WPZ
+from na62sim.reconstruction.vertex_fit import (
+    TK,
+    TU,
+    TU_AFTER,
+    TV,
+    TV_AFTER,
+    TX,
+    TX_AFTER,
+    TY,
+    TY_AFTER,
+    WP,
+    WPX,
+    WPY,
+    WPZ,
+)
 
 # rows of what is associated to a track: those of the slots of `vertices.py`, then work space
 EOP, LKR, CHOD, NEWCHOD, RICH, RING_E, RING_PI, MUV3, LKR_X, LKR_Y, RAY_X, RAY_Y = range(12)
@@ -27,6 +43,7 @@ LIGHT = 299.792458
 _RING_MATCH = 20.0  # mm: centre resolution 2 mm, scattering in the RICH below 1 mm
 _MIN_RING_HITS = 4
 _SEPARATION = 2.0  # standard deviations between the two radii
+_MARGIN = 20.0  # mm: scattering in front of LAV 12 and IRC
 
 
 @formula
@@ -183,12 +200,40 @@ def count_vetoes(i: int, first: int, n: int, t: Any, h: Any, v: Any, about: Any,
             extra += 1.0
             energy += e
     for j in range(h.lav_o[i], h.lav_o[i + 1]):
-        if abs(h.lav_t[j] - reference - (r.lav_z[h.lav_station[j] - 1] - r.z_gtk) / LIGHT) < r.lav_window:
-            lav += 1.0
-    for j in range(h.irc_o[i], h.irc_o[i + 1]):
-        if abs(h.irc_t[j] - reference - (r.irc - r.z_gtk) / LIGHT) < r.irc_sac_window:
-            small += 1.0
+        station = h.lav_station[j] - 1
+        if abs(h.lav_t[j] - reference - (r.lav_z[station] - r.z_gtk) / LIGHT) < r.lav_window:
+            lav += 0.0 if _hits_lav(r.lav_z[station], v.lav_in[station], first, n, t, v) else 1.0
+    if not _hits_irc(first, n, t, v):  # a track does what a photon would do
+        for j in range(h.irc_o[i], h.irc_o[i + 1]):
+            if abs(h.irc_t[j] - reference - (r.irc - r.z_gtk) / LIGHT) < r.irc_sac_window:
+                small += 1.0
     for j in range(h.sac_o[i], h.sac_o[i + 1]):
         if abs(h.sac_t[j] - reference - (r.sac - r.z_gtk) / LIGHT) < r.irc_sac_window:
             small += 1.0
     return extra, energy, radiated, lav, small
+
+
+@formula
+def _hits_lav(z: float, radius: float, first: int, n: int, t: Any, v: Any) -> bool:
+    """Whether a track goes into the lead glass of a station at z."""
+    hit = False
+    for q in range(first, first + n):
+        u, s, x, y, d = t[TU, q], t[TV, q], t[TX, q], t[TY, q], z - v.reco.z1
+        if z > v.reco.z4:
+            u, s, x, y, d = t[TU_AFTER, q], t[TV_AFTER, q], t[TX_AFTER, q], t[TY_AFTER, q], z - v.reco.z4
+        inverse = 1.0 / np.sqrt(1.0 - u * u - s * s)
+        hit = hit or (x + u * inverse * d) ** 2 + (y + s * inverse * d) ** 2 > (radius - _MARGIN) ** 2
+    return hit
+
+
+@formula
+def _hits_irc(first: int, n: int, t: Any, v: Any) -> bool:
+    """Whether a track goes into the IRC."""
+    hit = False
+    low, high, hole = v.irc
+    for q in range(first, first + n):
+        u, s, d = t[TU_AFTER, q], t[TV_AFTER, q], v.reco.irc - v.reco.z4
+        inverse = 1.0 / np.sqrt(1.0 - u * u - s * s)
+        x, y = t[TX_AFTER, q] + u * inverse * d, t[TY_AFTER, q] + s * inverse * d
+        hit = hit or (x * x + y * y < (high + _MARGIN) ** 2 and (x - hole) ** 2 + y * y > (low - _MARGIN) ** 2)
+    return hit

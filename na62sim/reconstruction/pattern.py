@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from na62sim.detector.tracker import StrawArrays
 from na62sim.kernel import formula, kernel
 
@@ -72,18 +70,19 @@ def _add_point(which: Any, point: Any, kind: Any, n: int, k: int, x: float, y: f
 
 @kernel
 def chamber_points(
-    ch: int, hit: Any, count: Any, straw: StrawArrays, table: Any, which: Any, point: Any, kind: Any
+    ch: int, strict: bool, hit: Any, count: Any, straw: StrawArrays, table: Any, which: Any, point: Any, kind: Any
 ) -> int:
     """All points of a chamber.
 
     Parameters
     ----------
+    strict : three or four views, and no view missing without reason
     hit, count : (4, n) coordinates per view and their numbers
     which : hit per view or -1; point : x, y, two residuals; kind : pair of views, views missing without reason, others
     """
     n, window = 0, _CHAMBER_WINDOW[0 if ch < 2 else 1]
     gap = straw.half_gap + 3.0
-    for k in range(6):
+    for k in range(2 if strict else 6):
         a, b, c, d = PAIRS[k]
         t = table[k]
         for i in range(count[a]):
@@ -104,16 +103,21 @@ def chamber_points(
                 nc, nd = 0, 0
                 for h in range(count[c]):
                     nc += abs(hit[c, h] - qc - gc) < window
+                missing = 1 if nc == 0 and not hole_c else 0
+                if strict and missing > 0:
+                    continue
                 for h in range(count[d]):
                     nd += abs(hit[d, h] - qd - gd) < window
-                missing = (nc == 0 and not hole_c) + (nd == 0 and not hole_d)
+                missing += 1 if nd == 0 and not hole_d else 0
+                if strict and (missing > 0 or nc + nd == 0):
+                    continue
                 if missing > 1 or (k == 1 and nc > 0 and nd > 0) or (k > 1 and nc + nd > 0):
                     continue
                 for p in range(count[c] + 1):  # the last turn: no hit
-                    if p < count[c] and abs(hit[c, p] - qc - gc) >= window or (p == count[c] and nc > 0):
+                    if (p < count[c] and abs(hit[c, p] - qc - gc) >= window) or (p == count[c] and nc > 0):
                         continue
                     for q in range(count[d] + 1):
-                        if q < count[d] and abs(hit[d, q] - qd - gd) >= window or (q == count[d] and nd > 0):
+                        if (q < count[d] and abs(hit[d, q] - qd - gd) >= window) or (q == count[d] and nd > 0):
                             continue
                         if n == MAX_POINTS:
                             return n

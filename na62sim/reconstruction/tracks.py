@@ -1,12 +1,13 @@
 """STRAW tracks from hits: pattern recognition (`pattern.py`), then the fit. No truth enters.
 
-An event with at most one hit per view is one track, if every chamber has a point. Otherwise candidates are taken
-best first; one that has most of its hits in common with tracks already taken is a duplicate or a fake.
+An event with at most one hit per view is one track, if every chamber has a point. Otherwise there are two passes:
+tracks without a view missing, then what the hits left over allow. In each pass candidates are taken best first; one
+that has most of its hits in common with tracks already taken is a duplicate or a fake.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ from na62sim.reconstruction.pattern import (
 
 _MAX_SHARED = 0.5  # of the hits of a track
 _VIEW_VALUE = 1.0  # in chi2: what a view with a hit is worth when candidates compete
+_STRICT_CHI2 = 20.0  # 3 degrees of freedom
 _USED = 1e300
 
 COLUMNS = (
@@ -38,7 +40,9 @@ COLUMNS = (
 N_COLUMNS, CHI2 = len(COLUMNS), COLUMNS.index("chi2")
 
 
-def find_tracks(offsets: npt.NDArray[np.int64], hits: dict[str, Any], straw: StrawArrays, fit: FitArrays) -> dict[str, Any]:
+def find_tracks(
+    offsets: npt.NDArray[np.int64], hits: dict[str, Any], straw: StrawArrays, fit: FitArrays
+) -> dict[str, Any]:
     """Find and fit all tracks of a chunk.
 
     Returns
@@ -46,15 +50,52 @@ def find_tracks(offsets: npt.NDArray[np.int64], hits: dict[str, Any], straw: Str
     event (index in the chunk, increasing), n_views (int), and the columns of `COLUMNS` (float64, mm, ns)
     """
     n = len(offsets) - 1
-    cap = n * 2 + MAX_TRACKS
+    cap = n // 2 + len(hits["view"]) // 8 + MAX_TRACKS  # a track has eight hits or more, of which it may share some
     while True:
         event, views = np.empty(cap, dtype=np.int64), np.empty(cap, dtype=np.int64)
         out = np.empty((len(COLUMNS), cap))
-        rows = _find(offsets, hits["chamber"], hits["view"], hits["position"], hits["time"], straw, fit, event, views, out)
+        rows = _find(
+            offsets, hits["chamber"], hits["view"], hits["position"], hits["time"], straw, fit, event, views, out
+        )
         if rows <= cap:
             break
         cap = rows
     return {"event": event[:rows], "n_views": views[:rows], **{c: out[j, :rows] for j, c in enumerate(COLUMNS)}}
+
+
+class Work(NamedTuple):
+    """Work space of one event."""
+
+    hit: Any  # (chamber, view, hit) coordinates
+    stamp: Any  # and times
+    count: Any  # (chamber, view) numbers of hits
+    which: Any  # points, see `pattern.py`
+    kind: Any
+    point: Any
+    link: Any  # segments
+    line: Any
+    pair: Any  # candidates
+    score: Any
+    fitted: Any
+    taken: Any  # (chamber, view, hit) on a track
+    chosen: Any  # (chamber, view) hits of a candidate
+    table: Any
+    fit: Any
+    gx: Any
+    gy: Any
+    mask: Any
+
+
+@kernel
+def _work_space() -> Work:
+    return Work(
+        np.empty((4, 4, MAX_HITS)), np.empty((4, 4, MAX_HITS)), np.zeros((4, 4), dtype=np.int64),
+        np.empty((4, MAX_POINTS, 4), dtype=np.int64), np.empty((4, MAX_POINTS, 3), dtype=np.int64),
+        np.empty((4, MAX_POINTS, 4)), np.empty((2, MAX_SEGMENTS, 4), dtype=np.int64), np.empty((2, MAX_SEGMENTS, 5)),
+        np.empty((MAX_CANDIDATES, 2), dtype=np.int64), np.empty(MAX_CANDIDATES), np.empty((MAX_CANDIDATES, N_COLUMNS + 1)),
+        np.zeros((4, 4, MAX_HITS), dtype=np.bool_), np.empty((4, 4), dtype=np.int64), np.empty((6, 16)), np.empty((16, 4)),
+        np.empty(4), np.empty(4), np.empty(4, dtype=np.int64),
+    )  # fmt: skip
 
 
 @kernel
@@ -62,20 +103,9 @@ def _find(
     offsets: Any, chamber: Any, view: Any, position: Any, time: Any, straw: StrawArrays, fit: FitArrays,
     event: Any, views: Any, out: Any,
 ) -> int:  # fmt: skip
-    hit, stamp = np.empty((4, 4, MAX_HITS)), np.empty((4, 4, MAX_HITS))
-    count = np.zeros((4, 4), dtype=np.int64)
-    which, kind = np.empty((4, MAX_POINTS, 4), dtype=np.int64), np.empty((4, MAX_POINTS, 3), dtype=np.int64)
-    point = np.empty((4, MAX_POINTS, 4))
-    link, line = np.empty((2, MAX_SEGMENTS, 4), dtype=np.int64), np.empty((2, MAX_SEGMENTS, 5))
-    pair, score = np.empty((MAX_CANDIDATES, 2), dtype=np.int64), np.empty(MAX_CANDIDATES)
-    taken, chosen = np.zeros((4, 4, MAX_HITS), dtype=np.bool_), np.empty((4, 4), dtype=np.int64)
-    work, table, fitted = np.empty((16, 4)), np.empty((6, 16)), np.empty((MAX_CANDIDATES, N_COLUMNS + 1))
-    gx, gy, mask = np.empty(4), np.empty(4), np.empty(4, dtype=np.int64)
-    pair_table(straw, table)
-    d = fit.distance
-    # where straight lines before and after the magnet meet
-    to_magnet = d[3] - fit.bend[3] / (fit.segments[0, 1] + fit.segments[1, 1] + fit.segments[2, 1])
-    n, m = np.zeros(4, dtype=np.int64), np.zeros(2, dtype=np.int64)
+    w = _work_space()
+    gx, gy, mask, work, normal = w.gx, w.gy, w.mask, w.fit, straw.normal
+    pair_table(straw, w.table)
     rows = 0
     for i in range(offsets.size - 1):
         begin, end = offsets[i], offsets[i + 1]
@@ -91,7 +121,7 @@ def _find(
             gx[c] += straw.cosine[v] * q
             gy[c] += straw.sine[v] * q
             t += time[h]
-        if min(straw.normal[mask[0], 6], straw.normal[mask[1], 6], straw.normal[mask[2], 6], straw.normal[mask[3], 6]) <= 0.0:
+        if min(normal[mask[0], 6], normal[mask[1], 6], normal[mask[2], 6], normal[mask[3], 6]) <= 0.0:
             continue
         if single:
             if rows < event.size:
@@ -99,55 +129,99 @@ def _find(
                 _fit_sums(gx, gy, mask, t / (end - begin), straw, fit, work, out[:, rows])
             rows += 1
             continue
-        count[:] = 0
-        for h in range(begin, end):
-            c, v = chamber[h], view[h]
-            q = count[c, v]
-            if q < MAX_HITS:
-                hit[c, v, q], stamp[c, v, q] = position[h], time[h]
-                count[c, v] += 1
-        for half in range(2):
-            m[half] = 0
-            for c in range(2 * half, 2 * half + 2):
-                n[c] = chamber_points(c, hit[c], count[c], straw, table, which[c], point[c], kind[c])
-            c = 2 * half
-            m[half] = segments(
-                half, fit.beam, d[c], d[c + 1] - d[c], n[c], n[c + 1], which, point, kind, table, link[half], line[half]
-            )
-            if m[half] == 0:
-                break
-        if m[0] == 0 or m[1] == 0:
-            continue
-        candidates = match_segments(m[0], m[1], line[0], line[1], to_magnet, d[2] - to_magnet, pair, score)
-        for k in range(candidates):
-            _choose(k, pair, link, which, chosen)
-            n_views, t = _sums(chosen, hit, stamp, straw, gx, gy, mask)
-            _fit_sums(gx, gy, mask, t, straw, fit, work, fitted[k])
-            fitted[k, N_COLUMNS] = n_views
-            score[k] += fitted[k, CHI2] - _VIEW_VALUE * n_views
-        for c in range(4):
-            for v in range(4):
-                for q in range(count[c, v]):
-                    taken[c, v, q] = False
-        found = 0
-        while found < MAX_TRACKS:
-            best = -1
-            for k in range(candidates):
-                if score[k] < _USED and (best < 0 or score[k] < score[best]):
-                    best = k
-            if best < 0:
-                break
-            score[best] = _USED
-            _choose(best, pair, link, which, chosen)
-            if not _is_new(chosen, taken):
-                continue
-            if rows < event.size:
-                event[rows], views[rows] = i, int(fitted[best, N_COLUMNS])
-                for c in range(N_COLUMNS):
-                    out[c, rows] = fitted[best, c]
-            rows += 1
-            found += 1
+        _load(begin, end, chamber, view, position, time, w)
+        first = rows
+        rows = _accept(True, _candidates(True, w, straw, fit), i, first, rows, w, event, views, out)
+        if _remove_taken(w):
+            rows = _accept(False, _candidates(False, w, straw, fit), i, first, rows, w, event, views, out)
     return rows
+
+
+@kernel
+def _load(begin: int, end: int, chamber: Any, view: Any, position: Any, time: Any, w: Work) -> None:
+    """Sort the hits of an event into chambers and views."""
+    w.count[:] = 0
+    for h in range(begin, end):
+        c, v = chamber[h], view[h]
+        q = w.count[c, v]
+        if q < MAX_HITS:
+            w.hit[c, v, q], w.stamp[c, v, q], w.taken[c, v, q] = position[h], time[h], False
+            w.count[c, v] += 1
+
+
+@kernel
+def _candidates(strict: bool, w: Work, straw: StrawArrays, fit: FitArrays) -> int:
+    """Fitted candidates of an event, with their scores; their number."""
+    d = fit.distance
+    m, n = (0, 0), 0
+    for half in range(2):
+        c = 2 * half
+        na = chamber_points(c, strict, w.hit[c], w.count[c], straw, w.table, w.which[c], w.point[c], w.kind[c])
+        if na == 0:
+            return 0
+        c += 1
+        nb = chamber_points(c, strict, w.hit[c], w.count[c], straw, w.table, w.which[c], w.point[c], w.kind[c])
+        n = segments(
+            half, fit.beam, d[c - 1], d[c] - d[c - 1], na, nb, w.which, w.point, w.kind, w.table, w.link[half], w.line[half]
+        )
+        if n == 0:
+            return 0
+        m = (n, m[0])
+    # where straight lines before and after the magnet meet
+    middle = d[3] - fit.bend[3] / (fit.segments[0, 1] + fit.segments[1, 1] + fit.segments[2, 1])
+    candidates = match_segments(m[1], m[0], w.line[0], w.line[1], middle, d[2] - middle, w.pair, w.score)
+    for k in range(candidates):
+        _choose(k, w.pair, w.link, w.which, w.chosen)
+        n_views, t = _sums(w.chosen, w.hit, w.stamp, straw, w.gx, w.gy, w.mask)
+        _fit_sums(w.gx, w.gy, w.mask, t, straw, fit, w.fit, w.fitted[k])
+        w.fitted[k, N_COLUMNS] = n_views
+        w.score[k] += w.fitted[k, CHI2] - _VIEW_VALUE * n_views
+    return candidates
+
+
+@kernel
+def _accept(
+    strict: bool, candidates: int, i: int, first: int, rows: int, w: Work, event: Any, views: Any, out: Any
+) -> int:
+    """Take candidates best first, if they share few hits with the tracks before them."""
+    while rows - first < MAX_TRACKS:
+        best = -1
+        for k in range(candidates):
+            if w.score[k] < _USED and (best < 0 or w.score[k] < w.score[best]):
+                best = k
+        if best < 0:
+            break
+        w.score[best] = _USED
+        if strict and w.fitted[best, CHI2] > _STRICT_CHI2:
+            continue
+        _choose(best, w.pair, w.link, w.which, w.chosen)
+        if not _is_new(w.chosen, w.taken):
+            continue
+        if rows < event.size:
+            event[rows], views[rows] = i, int(w.fitted[best, N_COLUMNS])
+            for c in range(N_COLUMNS):
+                out[c, rows] = w.fitted[best, c]
+        rows += 1
+    return rows
+
+
+@kernel
+def _remove_taken(w: Work) -> bool:
+    """Forget the hits that are on tracks; whether every chamber still has two views with hits."""
+    enough = True
+    for c in range(4):
+        seen = 0
+        for v in range(4):
+            q = 0
+            for h in range(w.count[c, v]):
+                if not w.taken[c, v, h]:
+                    w.hit[c, v, q], w.stamp[c, v, q] = w.hit[c, v, h], w.stamp[c, v, h]
+                    q += 1
+                w.taken[c, v, h] = False
+            w.count[c, v] = q
+            seen += q > 0
+        enough = enough and seen > 1
+    return enough
 
 
 @kernel

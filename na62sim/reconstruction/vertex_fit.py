@@ -56,9 +56,7 @@ def _solve(n: int, w: Any) -> Any:
 
 
 @kernel
-def fit_vertex(
-    index: Any, n: int, t: Any, z_min: float, z1: float, field: FieldMap, at_straw: Any, w: Any
-) -> Any:
+def fit_vertex(index: Any, n: int, t: Any, z_min: float, z1: float, field: FieldMap, at_straw: Any, w: Any) -> Any:
     """Fit the common vertex of the tracks ``index[:n]``.
 
     Parameters

@@ -20,8 +20,8 @@ from na62sim.kernel import kernel
 from na62sim.particles import species
 from na62sim.reconstruction.candidates import RecoArrays, reco_arrays
 from na62sim.reconstruction.identification import ASSOCIATION, associate, choose_pion, count_vetoes
+from na62sim.reconstruction.pattern import MAX_TRACKS
 from na62sim.reconstruction.tracks import COLUMNS as TRACK_COLUMNS
-from na62sim.reconstruction.tracks import MAX_TRACKS
 from na62sim.reconstruction.vertex_fit import (
     MAX_VERTEX_TRACKS,
     TCHI2,
@@ -120,7 +120,8 @@ class VertexArrays(NamedTuple):
     rich: tuple[float, float, float, float]  # smallest and largest radius, hole at the front and at the back
     electron_radius: float  # of a ring
     hit_sigma: float
-    muv3: tuple[float, float]
+    irc: tuple[float, float, float]  # smallest and largest radius, centre of the hole
+    lav_in: Any  # inner radii
     electron_eop: float
     track_chi2: float
     momentum_scale: float
@@ -137,10 +138,16 @@ def vertex_arrays(detector: Detector) -> VertexArrays:
         lkr_radius=d.lkr.radius_min_mm * mm,
         chod=(d.chod.radius_min_mm * mm, d.chod.radius_max_mm * mm),
         newchod=(d.newchod.radius_min_mm * mm, d.newchod.radius_max_mm * mm),
-        rich=(d.rich.radius_min_mm * mm, d.rich.radius_max_mm * mm, d.rich.hole_x_front_mm * mm, d.rich.hole_x_back_mm * mm),
+        rich=(
+            d.rich.radius_min_mm * mm,
+            d.rich.radius_max_mm * mm,
+            d.rich.hole_x_front_mm * mm,
+            d.rich.hole_x_back_mm * mm,
+        ),
         electron_radius=d.rich.electron_ring_radius_mm * mm,
         hit_sigma=d.rich.hit_resolution_mm * mm,
-        muv3=(d.muv3.radius_min_mm * mm, d.muv3.half_side_mm * mm),
+        irc=(d.irc.radius_min_mm * mm, d.irc.radius_max_mm * mm, d.irc.hole_x_mm * mm),
+        lav_in=np.array(d.lav.radius_in_mm) * mm,
         electron_eop=d.lkr.electron_eop_min,
         track_chi2=d.vertices.track_chi2_max,
         momentum_scale=d.vertices.momentum_scale_GeV * GeV,
@@ -231,9 +238,7 @@ def _vertices(
         rows += 1
         c[N_TRACKS], c[N_GOOD], c[N_VERTEX], c[KTAG_SECTORS] = size[b], n, wanted, sectors[i]
         _order(best, wanted, t)
-        c[X], c[Y], c[Z], c[CHI2], xx, yy, zz = fit_vertex(
-            best, wanted, t, v.z_min, v.reco.z1, field, at_straw, w
-        )
+        c[X], c[Y], c[Z], c[CHI2], xx, yy, zz = fit_vertex(best, wanted, t, v.z_min, v.reco.z1, field, at_straw, w)
         c[SIGMA_X], c[SIGMA_Y], c[SIGMA_Z] = np.sqrt(xx), np.sqrt(yy), np.sqrt(zz)
         _totals(c, best, wanted, t, w, v)
         c[KTAG_DT] = c[TIME] - ktag_time[i]

@@ -31,7 +31,9 @@ def ledger(d: Detector, normalisation: bool) -> list[Loss]:
     if not normalisation:
         losses.append(_entry(d, "veto fired by the pion's own shower", "lkr.satellite.efficiency"))
     if d.upstream.method == "box":
-        losses.append(Loss("upstream: box cut", "simulated", None, 0.0, "known", d.quantity("upstream.half_x_mm").source))
+        losses.append(
+            Loss("upstream: box cut", "simulated", None, 0.0, "known", d.quantity("upstream.half_x_mm").source)
+        )
     else:
         losses.append(_entry(d, "upstream: multivariate cut", "upstream.efficiency", how="weight"))
     losses.append(_entry(d, "trigger", "dataset.trigger_efficiency", how="factor"))
@@ -46,7 +48,14 @@ def multi_track_ledger(d: Detector) -> list[Loss]:
     them. The quality of a track is thrown for every track, LKr, RICH and hadronic losses as far as the track gets.
     """
     losses = [
-        Loss("geometry, track finding, vertex, momentum and mass windows", "simulated", None, 0.0, "derived", "transport and fits"),
+        Loss(
+            "geometry, track finding, vertex, momenta, masses",
+            "simulated",
+            None,
+            0.0,
+            "derived",
+            "transport and fits",
+        ),
         Loss("E/p and ring radius", "simulated", None, 0.0, "derived", "responses of LKr and RICH"),
         _entry(d, "KTAG, >= 5 sectors", "ktag.efficiency"),
         _entry(d, "STRAW track found, quality: per track", "straw.quality_efficiency"),

@@ -73,7 +73,7 @@ def _identified(d: Detector, t: Table) -> Array:
     A track whose cluster merges with that of another one is taken on trust.
     """
     limit = d.lkr.electron_eop_min
-    good = np.asarray((t["lkr_1"] > 0) & (t["eop_1"] < limit) & (t["ring_e_1"] >= t["ring_pi_1"] - 99.0))
+    good = np.asarray((t["lkr_1"] > 0) & (t["eop_1"] < limit))
     good &= ~_other_ring(t, "ring_pi_1", "ring_e_1")
     for k in range(2, 6):
         good &= (t[f"lkr_{k}"] == 0) | (t[f"eop_{k}"] > limit) | (t[f"eop_{k}"] < 0.0)
@@ -168,7 +168,10 @@ def kpis(d: Detector, m_S: float | None = None, m_Aprime: float | None = None) -
     if m_S is not None:
         width = d.pi4e.window_sigmas * m_ee_resolution(d, m_S) * MeV
         cuts.append(
-            Cut(f"m_4e within {width:.2f} MeV of m_S = {m_S:g} MeV", lambda t: np.asarray(np.abs(t["m_4e"] - m_S) < width))
+            Cut(
+                f"m_4e within {width:.2f} MeV of m_S = {m_S:g} MeV",
+                lambda t: np.asarray(np.abs(t["m_4e"] - m_S) < width),
+            )
         )
     return _selection("kpis", d, cuts)
 
