@@ -16,6 +16,8 @@ from na62sim.detector.tracker import StrawArrays
 from na62sim.kernel import formula, kernel
 
 MAX_HITS = 16  # per view of a chamber
+LANES = 8  # hits are compared so many at a time; what is not a hit is NOWHERE
+NOWHERE = 1e9  # mm
 MAX_POINTS = 64  # per chamber
 MAX_SEGMENTS = 96  # per half of the spectrometer
 MAX_CANDIDATES = 128
@@ -27,7 +29,7 @@ _CHAMBER_WINDOW = (6.0, 12.0)
 _VIEW_WINDOW = 0.8
 _MEET, _MEET_SCATTER = 2.0, 0.20e3  # mm, mm per radian of bending
 _BEND, _BEND_SCATTER = 0.4e-3, 0.025  # slope in y, and per radian of bending
-_SLOPE_ORIGIN = 40e3  # mm: a decay this far upstream gives the guess of the slope
+_PER_SLOPE_ORIGIN = 1.0 / 40e3  # 1/mm: a decay this far upstream gives the guess of the slope
 _MAX_MISSING = 2  # unexplained views of a segment; not more than views that agree
 _CROWD = 36  # pairs of points: three tracks and more
 _DECAY_REGION, _BEAM_X, _BEAM_WINDOW = 83.5e3, 98.0, 80.0  # mm: before STRAW 1; beam there; its size, and kinks
@@ -81,33 +83,43 @@ def chamber_points(
     which : hit per view or -1; point : x, y, two residuals; kind : pair of views, views missing without reason, others
     """
     n, window = 0, _CHAMBER_WINDOW[0 if ch < 2 else 1]
-    gap = straw.half_gap + 3.0
+    gap, limit = straw.half_gap + 9.0, straw.half_length + 10.0
+    cosine, sine, hole = straw.cosine, straw.sine, straw.hole[ch]
+    hole_x = hole[2]
     for k in range(2 if strict else 6):
         a, b, c, d = PAIRS[k]
-        t = table[k]
+        t0, t1, t2, t3 = table[k, 0], table[k, 1], table[k, 2], table[k, 3]
+        t8, t9, t10, t11 = table[k, 8], table[k, 9], table[k, 10], table[k, 11]
+        cc, sc, cd, sd, hc, hd = cosine[c], sine[c], cosine[d], sine[d], hole[c], hole[d]
         for i in range(count[a]):
             for j in range(count[b]):
-                x = t[0] * hit[a, i] + t[1] * hit[b, j]
-                y = t[2] * hit[a, i] + t[3] * hit[b, j]
-                qc = straw.cosine[c] * x + straw.sine[c] * y
-                qd = straw.cosine[d] * x + straw.sine[d] * y
-                hole_c = abs(qc - straw.hole[ch, c]) < gap + 6.0
-                hole_d = abs(qd - straw.hole[ch, d]) < gap + 6.0
+                x = t0 * hit[a, i] + t1 * hit[b, j]
+                y = t2 * hit[a, i] + t3 * hit[b, j]
+                qc = cc * x + sc * y
+                qd = cd * x + sd * y
+                hole_c = abs(qc - hc) < gap
+                hole_d = abs(qd - hd) < gap
                 if k > 1 and not (hole_c or hole_d):
                     continue
-                if max(abs(x), abs(y)) > straw.half_length + 10.0:
+                if max(abs(x), abs(y)) > limit:
                     continue
                 # what the slopes of a particle from the decay region would make of the residuals
-                sx, sy = (x - straw.hole[ch, 2]) / _SLOPE_ORIGIN, y / _SLOPE_ORIGIN
-                gc, gd = t[8] * sx + t[9] * sy, t[10] * sx + t[11] * sy
+                sx, sy = (x - hole_x) * _PER_SLOPE_ORIGIN, y * _PER_SLOPE_ORIGIN
+                gc, gd = t8 * sx + t9 * sy, t10 * sx + t11 * sy
                 nc, nd = 0, 0
-                for h in range(count[c]):
-                    nc += abs(hit[c, h] - qc - gc) < window
+                at = qc + gc
+                for h in range(LANES):
+                    nc += abs(hit[c, h] - at) < window
+                for h in range(LANES, count[c]):
+                    nc += abs(hit[c, h] - at) < window
                 missing = 1 if nc == 0 and not hole_c else 0
                 if strict and missing > 0:
                     continue
-                for h in range(count[d]):
-                    nd += abs(hit[d, h] - qd - gd) < window
+                at = qd + gd
+                for h in range(LANES):
+                    nd += abs(hit[d, h] - at) < window
+                for h in range(LANES, count[d]):
+                    nd += abs(hit[d, h] - at) < window
                 missing += 1 if nd == 0 and not hole_d else 0
                 if strict and (missing > 0 or nc + nd == 0):
                     continue

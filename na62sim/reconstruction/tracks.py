@@ -17,11 +17,13 @@ from na62sim.field import KICK
 from na62sim.kernel import kernel
 from na62sim.reconstruction.fit import FitArrays, fit_track
 from na62sim.reconstruction.pattern import (
+    LANES,
     MAX_CANDIDATES,
     MAX_HITS,
     MAX_POINTS,
     MAX_SEGMENTS,
     MAX_TRACKS,
+    NOWHERE,
     chamber_points,
     match_segments,
     pair_table,
@@ -147,6 +149,10 @@ def _load(begin: int, end: int, chamber: Any, view: Any, position: Any, time: An
         if q < MAX_HITS:
             w.hit[c, v, q], w.stamp[c, v, q], w.taken[c, v, q] = position[h], time[h], False
             w.count[c, v] += 1
+    for c in range(4):
+        for v in range(4):
+            for h in range(w.count[c, v], LANES):
+                w.hit[c, v, h] = NOWHERE
 
 
 @kernel
@@ -217,6 +223,8 @@ def _remove_taken(w: Work) -> bool:
                     w.hit[c, v, q], w.stamp[c, v, q] = w.hit[c, v, h], w.stamp[c, v, h]
                     q += 1
                 w.taken[c, v, h] = False
+            for h in range(q, min(w.count[c, v], LANES)):
+                w.hit[c, v, h] = NOWHERE
             w.count[c, v] = q
             seen += q > 0
         enough = enough and seen > 1
