@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from yardstick import REFERENCE, yardstick
 
 import na62sim as na
 from na62sim.assemble import candidate_table, sample_groups
@@ -32,20 +32,7 @@ from na62sim.sample import Provenance, SampleWriter
 from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.registry import find_selection
 
-REFERENCE = 228e6  # doubles/s of numpy's Philox on the reference core
 TARGETS = {"kpinunu-generate": 8e6, "kpinunu-full": 0.7e6, "kpinunu-write": 0.5e6}
-
-
-def yardstick() -> float:
-    """Doubles per second that numpy's Philox generator fills, from the fastest of a few short runs."""
-    generator, out = np.random.Generator(np.random.Philox(key=1)), np.empty(4096)
-    best = 0.0
-    for _ in range(5):
-        start = time.perf_counter()
-        for _ in range(400):
-            generator.random(out=out)
-        best = max(best, 400 * out.size / (time.perf_counter() - start))
-    return best
 
 
 class Chains:

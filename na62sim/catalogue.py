@@ -97,6 +97,9 @@ def _process(data: Mapping[str, Any]) -> list[RenderableType]:
         f"[bold]{data['name']}[/bold]: {data['title']}\n{data['descriptor']}\n",
         grid("Particles, with default parameters", columns, particles),
     ]
+    if data["branching_ratio"]:
+        b = data["branching_ratio"]
+        parts.append(f"branching ratio {b['value']:.4g} +- {b['error']:.2g} ({b['source']})")
     if data["amplitudes"]:
         parts.append("amplitudes: " + ", ".join(f"{name} {shape}" for name, shape in data["amplitudes"].items()))
     if data["parameters"]:

@@ -121,6 +121,9 @@ def _process(name: str) -> dict[str, Any]:
             for s in process.species.values()
         ],
         "amplitudes": dict(process.amplitude),
+        "branching_ratio": None
+        if declaration.branching is None
+        else dict(zip(("value", "error", "source"), declaration.branching, strict=True)),
     }
 
 

@@ -13,19 +13,25 @@ from collections.abc import Iterable, Mapping
 __all__ = ["UnitError", "parse_count", "parse_interval", "parse_parameter", "parse_parameters"]
 
 LIGHT = 299.792458  # mm/ns, exact
+_ENERGIES = {"eV": 1e-6, "keV": 1e-3, "MeV": 1.0, "GeV": 1e3, "TeV": 1e6}
 _UNITS: dict[str, dict[str, float]] = {
-    "mass": {"eV": 1e-6, "keV": 1e-3, "MeV": 1.0, "GeV": 1e3, "TeV": 1e6},
+    "mass": _ENERGIES,
+    "energy": _ENERGIES,
     "lifetime": {"fs": 1e-6, "ps": 1e-3, "ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9},
     "decay length": {"nm": 1e-6, "um": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1e3, "km": 1e6},
 }
-_KINDS = {"m_": "mass", "tau_": "lifetime", "ctau_": "decay length"}
-_EXAMPLES = {"mass": "17MeV", "lifetime": "0.1ns", "decay length": "30mm"}
+_KINDS = {"m_": "mass", "E_": "energy", "tau_": "lifetime", "ctau_": "decay length"}
+_EXAMPLES = {"mass": "17MeV", "energy": "10MeV", "lifetime": "0.1ns", "decay length": "30mm"}
 _NUMBER = re.compile(r"([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf|[+-]?nan)\s*([A-Za-zµμ]*)")
 _MOST = 10**12  # events
 
 
 class UnitError(ValueError):
     """A number or unit that cannot be understood; the message is one line."""
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind == "energy" else f"a {kind}"
 
 
 def _quantity(name: str, text: str, kind: str) -> float:
@@ -36,12 +42,12 @@ def _quantity(name: str, text: str, kind: str) -> float:
         raise UnitError(f"{name} = '{text}' is not a number with a unit; write for example {name}={_EXAMPLES[kind]}")
     number, unit = float(match[1].replace("_", "")), match[2].replace("µ", "u").replace("μ", "u")
     if math.isnan(number) or number < 0.0:
-        raise UnitError(f"{name} = {text}: a {kind} must not be negative")
+        raise UnitError(f"{name} = {text}: {_a(kind)} must not be negative")
     if number == 0.0 and not unit:
         return 0.0
     if math.isinf(number):
-        if kind == "mass":
-            raise UnitError(f"{name} = {text}: a mass must be finite")
+        if kind in ("mass", "energy"):
+            raise UnitError(f"{name} = {text}: {_a(kind)} must be finite")
         if not unit or unit in units:
             return math.inf
     if not unit:
@@ -49,7 +55,7 @@ def _quantity(name: str, text: str, kind: str) -> float:
     if unit not in units:
         others = [u for u in units if u.lower() == unit.lower()] or difflib.get_close_matches(unit, units, n=1)
         hint = f"; did you mean '{others[0]}'?" if others else ""
-        raise UnitError(f"{name} = {text}: '{unit}' is not a unit of a {kind} ({', '.join(units)}){hint}")
+        raise UnitError(f"{name} = {text}: '{unit}' is not a unit of {_a(kind)} ({', '.join(units)}){hint}")
     return number * units[unit]
 
 
@@ -58,12 +64,12 @@ def parse_parameter(name: str, text: str) -> tuple[str, float | str]:
 
     Parameters
     ----------
-    name : ``m_…`` is a mass, ``tau_…`` a lifetime, ``ctau_…`` a decay length, anything else a word
+    name : ``m_…`` is a mass, ``E_…`` an energy, ``tau_…`` a lifetime, ``ctau_…`` a decay length, anything else a word
     text : a number with its unit, or a word
 
     Returns
     -------
-    name and value: masses in MeV, lifetimes in ns; a decay length becomes the lifetime ``tau_…``
+    name and value: masses and energies in MeV, lifetimes in ns; a decay length becomes the lifetime ``tau_…``
 
     Raises
     ------

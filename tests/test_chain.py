@@ -15,6 +15,7 @@ import pytest
 from na62sim.generators.chain import compile_chain
 from na62sim.generators.generate import Generator, Truth
 from na62sim.generators.process import Process, find_process
+from na62sim.generators.steps import GIVEN, QUADRATIC, STEEP, TABLE
 from na62sim.geometry import Detector, load_detector
 from na62sim.particles import species
 
@@ -35,6 +36,16 @@ PROCESSES = {
     "pion in flight": Process("K+ -> (pi+ -> mu+ nu) (pi0 -> gamma gamma)"),
     "kpis": Process("K+ -> pi+ (S -> (A' -> e+ e-) (A' -> e+ e-))", {"S": 250.0, "A'": 100.0}, {"S": 0.02, "A'": 0.05}),
     "kpiaa": Process("K+ -> pi+ (a -> e+ e-) (a -> e+ e-)", {"a": 17.0}),
+    "quartic": find_process("kpiaa", m_a=50.0, kappa=1.0, ctau_a=30.0),
+    "kpis higgs": find_process("kpis", m_S=250.0, m_Aprime=100.0, tau_S=0.02, tau_Aprime=0.05, correlation="higgs"),
+    "k3pi": find_process("k3pi"),
+    "k3pi0-dd": find_process("k3pi0-dd"),
+    "ke3": find_process("ke3"),
+    "kmu3": find_process("kmu3"),
+    "ke4": find_process("ke4"),
+    "kpimumu": find_process("kpimumu"),
+    "k2pi-4e": find_process("k2pi-4e"),
+    "k2pig": find_process("k2pig"),
     "threshold": Process("K+ -> pi+ (X -> e+ e-)", {"X": 354.1}),
     "four bodies": Process("K+ -> pi+ pi- e+ nu"),
     "five bodies": Process("K+ -> pi+ e+ e- e+ e-"),
@@ -95,12 +106,15 @@ def test_slots_and_vertices() -> None:
 
 
 def test_no_uniform_is_used_twice() -> None:
-    """The beam's draws, then two for each step, one for each tabulated mass and for each flight."""
+    """The beam's draws, then two for each step, one for each tabulated mass, three for a quadratic, one for each flight."""
     for process in PROCESSES.values():
         chain = compile_chain(process.tree, process.species, process.amplitude, draw0=3)
         arrays, used = chain.arrays, [0, 1, 2]
-        for draw, kind in zip(arrays.draw, arrays.mass_kind, strict=True):
-            used += [draw, draw + 1, *([draw + 2] if kind == 1 else [])]
+        for draw, kind, angle in zip(arrays.draw, arrays.mass_kind, arrays.angle_kind, strict=True):
+            if kind == GIVEN:
+                continue
+            used += [draw, draw + 1, *([draw + 2] if kind in (TABLE, STEEP) else [])]
+            used += [draw + 2, draw + 3, draw + 4] if angle == QUADRATIC else []
         used += list(arrays.flight_draw)
         assert sorted(used) == list(range(chain.n_draws)), process.short
 
@@ -179,7 +193,7 @@ def test_prompt_decays_happen_at_the_kaon_vertex(truths: dict[str, Truth]) -> No
         assert truths[name].vertex.shape[0] == 1
 
 
-@pytest.mark.parametrize("name", ["kpix in flight", "pion in flight", "kpis"])
+@pytest.mark.parametrize("name", ["kpix in flight", "pion in flight", "kpis", "kpis higgs", "quartic"])
 def test_daughters_start_where_their_parent_decays(truths: dict[str, Truth], name: str) -> None:
     """From vertex to vertex along the parent's momentum, at its speed, forward in time."""
     truth = truths[name]
@@ -202,7 +216,7 @@ def test_daughters_start_where_their_parent_decays(truths: dict[str, Truth], nam
 # --- a pure function of (seed, event) ------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["vector", "kpis", "five bodies"])
+@pytest.mark.parametrize("name", ["vector", "kpis", "kpis higgs", "k3pi0-dd", "k2pi-4e", "five bodies"])
 def test_event_alone_is_the_event_of_a_batch(detector: Detector, truths: dict[str, Truth], name: str) -> None:
     generator = Generator(PROCESSES[name], detector, VOLUME)
     for i in (0, 1, 511, 512, 1023, N - 1):
@@ -233,6 +247,7 @@ import sys
 import numpy as np
 from na62sim.generators.generate import Generator
 from na62sim.generators.process import Process, find_process
+from na62sim.generators.steps import GIVEN, QUADRATIC, STEEP, TABLE
 from na62sim.geometry import load_detector
 from na62sim.kernel import JIT
 

@@ -19,7 +19,7 @@ from scipy.stats import truncnorm
 import na62sim
 from na62sim import rng
 from na62sim.field import field_map, propagate, segment
-from na62sim.generators import amplitudes
+from na62sim.generators import amplitudes, form_factors
 from na62sim.generators.beam import beam_arrays
 from na62sim.generators.chain import compile_chain
 from na62sim.generators.phase_space import phase_space_volume
@@ -102,9 +102,9 @@ def test_a_wrong_number_is_caught(changed: dict[str, float], caught: set[str]) -
 @pytest.mark.parametrize(
     ("module", "name", "value", "caught"),
     [
-        (amplitudes, "QUADRATIC_SLOPES", (0.02589 * 1.01, 0.00186), "<q2> of pi nu nu (GeV2)"),
-        (amplitudes, "QUADRATIC_SLOPES", (0.02589, 0.00186 * 1.01), "<q2> of pi nu nu (GeV2)"),
-        (amplitudes, "QUADRATIC_SLOPES", (0.00186, 0.02589), "<q2> of pi nu nu (GeV2)"),
+        (form_factors, "QUADRATIC_SLOPES", (0.02589 * 1.01, 0.00186), "<q2> of pi nu nu (GeV2)"),
+        (form_factors, "QUADRATIC_SLOPES", (0.02589, 0.00186 * 1.01), "<q2> of pi nu nu (GeV2)"),
+        (form_factors, "QUADRATIC_SLOPES", (0.00186, 0.02589), "<q2> of pi nu nu (GeV2)"),
         (rng, "_M1", np.uint64(0xCA5A826395121159), "first word"),
         (rng, "_W0", np.uint64(0x9E3779B97F4A7C13), "first word"),
     ],
@@ -142,10 +142,10 @@ SOURCE_BUGS = [
     ("kinematics.py", "return qx + k * px", "return qx - k * px", "test_kinematics.py", "boost"),
     ("field.py", "return u - k * s.f, v + k * s.g", "return u + k * s.f, v + k * s.g", "test_field.py", "positive"),
     ("field.py", "b - 2.0 * f1 * a + f1", "b - f1 * a + f1", "test_field.py", "lorentz"),
-    ("generators/amplitudes.py", "(0.02589, 0.00186)", "(0.02615, 0.00186)", "test_sampling.py", "moments"),
+    ("generators/form_factors.py", "(0.02589, 0.00186)", "(0.02615, 0.00186)", "test_sampling.py", "moments"),
     ("generators/phase_space.py", "* 2.0 * m * 0.25", "* 1.998 * m * 0.25", "test_phase_space.py", "reference"),
     ("generators/beam.py", "w[i] = exp(-(beam.z1 - beam.z0) / length) * span", "w[i] = span", "test_beam.py", "weight"),
-    ("generators/chain.py", "u[draw + 2]", "u[draw + 1]", "statistical/test_generators.py", "independent"),
+    ("generators/steps.py", "u[draw + 2]", "u[draw + 1]", "statistical/test_generators.py", "independent"),
 ]  # fmt: skip
 
 

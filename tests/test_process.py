@@ -111,7 +111,10 @@ def test_threshold_is_where_it_is_said_to_be() -> None:
 
 def test_registry() -> None:
     found = registry()
-    assert {"kpinunu", "kpix", "k2pi", "kmu2"} <= set(found)
+    assert set(found) == {
+        *("kpinunu", "kpix", "kpiaa", "kpis", "kpi4e", "k2pi", "k2pi-dalitz", "k2pi-4e", "k3pi", "k3pi0", "k3pi0-dd"),
+        *("kmu2", "ke3", "kmu3", "ke4", "k2pig", "kpigg", "kpiee", "kpimumu"),
+    }
     for name, declaration in found.items():
         assert declaration.name == name and declaration.title
         assert all(text for _, text in declaration.parameters.values())
@@ -150,11 +153,41 @@ def test_kpix_with_and_without_a_lifetime() -> None:
         ("kpix", {"m_X": math.nan}, "mass of 'X' = nan"),
         ("kpix", {"m_X": 17.0, "tau_X": -1.0}, "lifetime of 'X' = -1"),
         ("kpix", {"m_X": 17.0, "tau_X": math.nan}, "lifetime of 'X' = nan"),
+        ("kpiaa", {"m_a": 178.0}, "m_a must be below 177.053 MeV"),
+        ("kpiaa", {"m_a": 1.0}, "m_a must be above 1.022 MeV"),
+        ("kpiaa", {"ctau_a": -3.0}, "lifetime of 'a' = -0.01"),
+        ("kpiaa", {"ctau_a": 3.0, "tau_a": 0.1}, "the lifetime 'tau_a' is given twice"),
+        ("kpiaa", {"kappa": "x"}, "kappa = 'x' of kpiaa is not a number"),
+        ("kpis", {"m_S": 100.0, "m_Aprime": 51.0}, "m_A' must be below 50 MeV"),
+        ("kpis", {"m_S": 355.0}, "m_S must be below 354.107 MeV"),
+        ("kpis", {"tau_Aprime": -1.0}, "lifetime of 'A'' = -1"),
+        ("kpis", {"correlation": "higs"}, "correlation 'higs' of kpis is unknown; did you mean 'higgs'"),
+        ("kpi4e", {"m_4e_min": 360.0}, "m_4e_min = 360 MeV: it must be from 0 to below m_K - m_pi = 354.107"),
     ],
 )
 def test_named_process_errors(name: str, parameters: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         find_process(name, **parameters)
+
+
+def test_decay_length_is_a_lifetime() -> None:
+    """c tau = 299.79 mm is one nanosecond."""
+    assert find_process("kpiaa", ctau_a=299.792458).species["a"].lifetime == pytest.approx(1.0)
+    found = find_process("kpis", ctau_S=29.9792458, tau_Aprime=0.3).species
+    assert (found["S"].lifetime, found["A'"].lifetime) == (pytest.approx(0.1), 0.3)
+
+
+def test_branching_ratios() -> None:
+    """The six largest K+ modes add up to one; the pi0 -> 4e pole of K -> pi 4e; a forced decay multiplies."""
+    b = {name: declaration.branching for name, declaration in registry().items() if declaration.branching}
+    largest = ("kmu2", "k2pi", "k3pi", "k3pi0", "ke3", "kmu3")
+    pions = {"k2pi": 1, "k3pi0": 2, "ke3": 1, "kmu3": 1}
+    assert sum(b[name][0] / 0.98823 ** pions.get(name, 0) for name in largest) == pytest.approx(0.99995, abs=1e-5)
+    assert b["k2pi-4e"][0] == pytest.approx(6.90e-6, rel=1e-3)
+    assert b["k3pi0-dd"][0] == pytest.approx(0.01760 * 0.01174**2)
+    assert b["k3pi0-dd"][1] / b["k3pi0-dd"][0] == pytest.approx(math.hypot(0.00023 / 0.0176, 2.0 * 0.00035 / 0.01174))
+    assert b["kpi4e"][:2] == (7.2e-11, 0.7e-11)
+    assert "kpiaa" not in b and "kpis" not in b
 
 
 def test_a_process_object_passes_through() -> None:

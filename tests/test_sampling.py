@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
-from na62sim.generators import amplitudes
+from na62sim.generators import amplitudes, form_factors
 from na62sim.generators.amplitudes import form_factor
 from na62sim.generators.sampling import BINS, inverse_cdf, quantile, table_moment
 from na62sim.particles import species
@@ -112,15 +112,15 @@ def test_quantiles_by_quadrature(shape: str) -> None:
 
 def test_the_tests_see_a_slope_off_by_one_percent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each slope, 1 % off, moves <q2> and the shares by several times the tolerances above."""
-    l1, l2 = amplitudes.QUADRATIC_SLOPES
+    l1, l2 = form_factors.QUADRATIC_SLOPES
     bugs = [
         ("vector", "QUADRATIC_SLOPES", (1.01 * l1, l2)),
         ("vector", "QUADRATIC_SLOPES", (l1, 1.01 * l2)),
-        ("scalar", "SCALAR_SLOPE", 1.01 * amplitudes.SCALAR_SLOPE),
+        ("scalar", "SCALAR_SLOPE", 1.01 * form_factors.SCALAR_SLOPE),
     ]
     for shape, name, value in bugs:
         with monkeypatch.context() as patch:
-            patch.setattr(amplitudes, name, value)
+            patch.setattr(form_factors, name, value)
             mean, _, low, high = np.abs(np.subtract(summary(table_of(shape)), MOMENTS[shape]))
         assert mean > 5.0 * MEAN, (name, value)
         assert max(low, high) > 5.0 * SHARE, (name, value)

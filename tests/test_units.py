@@ -41,6 +41,8 @@ def test_parameter(name: str, text: str, key: str, value: float | str) -> None:
         ("m_X", "17", "m_X = 17 has no unit"),
         ("m_X", "17Mev", "did you mean 'MeV'"),
         ("m_X", "17ns", "'ns' is not a unit of a mass"),
+        ("E_min", "17", "E_min = 17 has no unit; write for example E_min=10MeV"),
+        ("E_min", "-1MeV", "an energy must not be negative"),
         ("m_X", "-17MeV", "must not be negative"),
         ("m_X", "infMeV", "must be finite"),
         ("m_X", "nanMeV", "must not be negative"),

@@ -2,37 +2,26 @@
 
 A vertex P -> d1 d2 ... dn is decayed as P -> d1 C, C -> d2 ...; an amplitude gives the density of
 q^2 = m(C)^2 and, for three bodies, the density of c = cos(angle of d2 to d1 in the rest frame of C).
-`flat` is phase space. A new amplitude is one function and one entry of `AMPLITUDES`.
+`flat` is phase space. A new amplitude is one function and one entry of `AMPLITUDES`. Amplitudes of four
+or more bodies are in `vertices.py`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
+from na62sim.generators.form_factors import form_factor, scalar_form_factor
 from na62sim.generators.phase_space import momentum, volume_function
-from na62sim.particles import species
+from na62sim.generators.shape import Shape
+from na62sim.generators.three_body import dalitz, k3pi, k3pi0, kl3, kpigg, kpill
 
 FloatArray = npt.NDArray[np.float64]
-
-# K_e3 form factor f+(t)/f+(0) = 1 + l1 t/m_pi^2 + l2/2 (t/m_pi^2)^2, slopes of K_e3: PDG 2026, K+- listing
-QUADRATIC_SLOPES = (0.02589, 0.00186)
-LINEAR_SLOPE = 0.02959
-# f0 slope (K_mu3, linear): PDG 2026, K+- listing
-SCALAR_SLOPE = 0.01760
-# pole mass of f+ (MeV): PDG 2026, K+- listing
-POLE_MASS = 890.3
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Densities of a vertex: of q^2 (MeV^2) and of the cosine of d2 to d1 (None: isotropic)."""
-
-    mass2: Callable[[FloatArray], FloatArray] | None
-    cosine: Callable[[FloatArray], FloatArray] | None = None
+Amplitude = Callable[[float, Sequence[float]], Shape]
 
 
 def flat(mass: float, daughters: Sequence[float]) -> Shape:
@@ -41,18 +30,6 @@ def flat(mass: float, daughters: Sequence[float]) -> Shape:
         return Shape(None)
     inner = volume_function(daughters[1:], mass - daughters[0])
     return Shape(lambda q2: np.asarray(momentum(mass, daughters[0], np.sqrt(q2)) * inner(np.sqrt(q2))))
-
-
-def form_factor(q2: FloatArray, kind: str = "quadratic") -> FloatArray:
-    """K_l3 vector form factor f+(q2)/f+(0), q2 in MeV^2; ``kind`` quadratic, linear, pole or constant."""
-    t = q2 / species("pi+").mass ** 2
-    if kind == "quadratic":
-        return np.asarray(1.0 + QUADRATIC_SLOPES[0] * t + 0.5 * QUADRATIC_SLOPES[1] * t * t)
-    if kind == "linear":
-        return np.asarray(1.0 + LINEAR_SLOPE * t)
-    if kind == "pole":
-        return np.asarray(POLE_MASS**2 / (POLE_MASS**2 - q2))
-    return np.ones_like(q2)
 
 
 def vector(mass: float, daughters: Sequence[float]) -> Shape:
@@ -70,8 +47,7 @@ def scalar(mass: float, daughters: Sequence[float]) -> Shape:
     """Lepton-number violating scalar current: q^2 p* f0^2, c flat (Deppisch, Fridell, Harz, JHEP 12 (2020) 186)."""
 
     def mass2(q2: FloatArray) -> FloatArray:
-        f0 = 1.0 + SCALAR_SLOPE * q2 / species("pi+").mass ** 2
-        return np.asarray(q2 * momentum(mass, daughters[0], np.sqrt(q2)) * f0**2)
+        return np.asarray(q2 * momentum(mass, daughters[0], np.sqrt(q2)) * scalar_form_factor(q2) ** 2)
 
     return Shape(mass2)
 
@@ -84,9 +60,55 @@ def tensor(mass: float, daughters: Sequence[float]) -> Shape:
     )
 
 
-AMPLITUDES: dict[str, Callable[[float, Sequence[float]], Shape]] = {
+def quartic(mass: float, daughters: Sequence[float], kappa: float = 0.0) -> Shape:
+    """P -> d1 a a from a vertex linear in s_aa: phase space times (1 + kappa s_aa / M^2)^2.
+
+    The most general quartic vertex of leading-order chiral perturbation theory; kappa is not predicted.
+    """
+    space = flat(mass, daughters).mass2
+    assert space is not None
+    return Shape(lambda q2: np.asarray(space(q2) * (1.0 + kappa * q2 / mass**2) ** 2))
+
+
+AMPLITUDES: dict[str, Callable[..., Shape]] = {
     "flat": flat,
     "vector": vector,
     "scalar": scalar,
     "tensor": tensor,
+    "quartic": quartic,
+    "k3pi": k3pi,
+    "k3pi0": k3pi0,
+    "kl3": kl3,
+    "dalitz": dalitz,
+    "kpill": kpill,
+    "kpigg": kpigg,
 }
+
+
+def parse_amplitude(text: str) -> tuple[str, dict[str, float]]:
+    """Name and numbers of an amplitude.
+
+    >>> parse_amplitude("quartic(kappa=-1)")
+    ('quartic', {'kappa': -1.0})
+
+    Raises
+    ------
+    ValueError : not of this form
+    """
+    match = re.fullmatch(r"([\w-]+)(?:\((.*)\))?", text.strip())
+    if match is None:
+        raise ValueError(f"amplitude '{text}' is not of the form name or name(parameter=number)")
+    numbers: dict[str, float] = {}
+    for item in filter(None, (match[2] or "").split(",")):
+        key, _, value = item.partition("=")
+        try:
+            numbers[key.strip()] = float(value)
+        except ValueError:
+            raise ValueError(f"amplitude '{text}': '{item}' is not of the form parameter=number") from None
+    return match[1], numbers
+
+
+def find_amplitude(text: str) -> Amplitude:
+    """A shape by its name, with its numbers bound."""
+    name, numbers = parse_amplitude(text)
+    return partial(AMPLITUDES[name], **numbers)

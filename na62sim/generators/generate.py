@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from na62sim.field import FieldMap, field_map
 from na62sim.generators.beam import DRAWS, NORMALS, BeamArrays, beam_arrays, decay_kaons
-from na62sim.generators.chain import Chain, ChainArrays, compile_chain, run_chain
+from na62sim.generators.chain import Chain, compile_chain
 from na62sim.generators.process import Process
+from na62sim.generators.rest_frame import sample_vertices
+from na62sim.generators.steps import ChainArrays, run_chain
 from na62sim.geometry import Detector
 from na62sim.kernel import kernel
 from na62sim.rng import STREAM_BEAM, STREAM_CHAIN, fill_normals, fill_uniforms
@@ -34,7 +36,7 @@ class Truth:
     p : (slots, 4, n) px, py, pz, E in MeV; the first ``len(chain.particles)`` slots are real particles
     vertex : (vertices, 4, n) x, y, z in mm, t in ns; vertex 0 is the mother's decay
     gtk : (5, n) the beam particle: x, y (mm), dx/dz, dy/dz, p (MeV); the kaon at GTK3, or the proton at the dump
-    weight : (n,) probability of the forced decay
+    weight : (n,) probability of the forced decay, times the weight of a vertex that is not unweighted
     made : (4, n) from the dump only: where the mother was made, x, y, z (mm), and ``base`` (mm), see `dump.source`
     """
 
@@ -45,6 +47,11 @@ class Truth:
     gtk: FloatArray
     weight: FloatArray
     made: FloatArray | None = None
+
+    @property
+    def n_effective(self) -> float:
+        """Number of events of weight 1 with the same relative error: (sum w)^2 / sum w^2."""
+        return float(self.weight.sum() ** 2 / (self.weight**2).sum())
 
 
 class KaonBeam:
@@ -57,11 +64,11 @@ class KaonBeam:
         self.beam = beam_arrays(detector, process.species["K+"], volume)
         self.field = field_map(detector)
 
-    def fill(self, seed: int, events: Any, p: Any, vertex: Any, gtk: Any, weight: Any, _made: Any) -> int:
+    def fill(self, seed: int, events: Any, rest: Any, p: Any, vertex: Any, gtk: Any, weight: Any, _made: Any) -> int:
         """Fill the arrays of a `Truth`; the number of events that failed (must be zero)."""
         blocks = 4 * ((self.chain.n_draws + 3) // 4)
         chain = self.chain.arrays
-        return _generate(np.uint64(seed), events, self.beam, self.field, chain, blocks, p, vertex, gtk, weight)
+        return _generate(np.uint64(seed), events, self.beam, self.field, chain, blocks, rest, p, vertex, gtk, weight)
 
 
 class Generator:
@@ -102,10 +109,16 @@ class Generator:
         vertex = np.empty((chain.n_vertices, 4, n))
         gtk = np.empty((5, n))
         weight = np.empty(n)
+        rest = np.empty((chain.n_rest, 4, n))
+        vertex_weight = sample_vertices(seed, events, chain.samplers, rest)
         made = np.empty((4, n)) if self.beam is None else None
-        failed = self.source.fill(seed, events, p, vertex, gtk, weight, made)
+        failed = self.source.fill(seed, events, rest, p, vertex, gtk, weight, made)
         if failed:
             raise RuntimeError(f"{failed} events exceeded the bound of the trials")
+        if vertex_weight is not None:
+            weight *= vertex_weight
+            if made is not None:
+                made[3] *= vertex_weight
         return Truth(chain, events, p, vertex, gtk, weight, made)
 
 
@@ -117,6 +130,7 @@ def _generate(
     field: FieldMap,
     chain: ChainArrays,
     draws: int,
+    rest: Any,
     p: Any,
     vertex: Any,
     gtk: Any,
@@ -135,5 +149,5 @@ def _generate(
         fill_uniforms(seed, STREAM_CHAIN, group, block, raw, u)
         fill_normals(seed, STREAM_BEAM, group, block, raw, g)
         decay_kaons(begin, end, beam, field, u, g, p, vertex, gtk, weight)
-        failed += run_chain(seed, events, begin, end, chain, u, mass, p, vertex)
+        failed += run_chain(seed, events, begin, end, chain, u, rest, mass, p, vertex)
     return failed

@@ -16,6 +16,7 @@ from na62sim import particles
 from na62sim.generators.descriptor import Decay, names, parse
 
 MAX_PARTICLES = 24
+LIGHT = 299.792458  # mm/ns
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Process:
     def __post_init__(self) -> None:
         from na62sim.generators.amplitudes import AMPLITUDES
         from na62sim.generators.chain import compile_chain
+        from na62sim.generators.vertices import VERTICES
 
         tree = self.tree
         found = names(tree)
@@ -59,7 +61,9 @@ class Process:
             made = "the particle of the beam" if self.production is None else "which the production makes"
             raise ValueError(f"process '{self.descriptor}': the mother must be {mother}, {made}")
         if len(found) > MAX_PARTICLES:
-            raise ValueError(f"process '{self.descriptor}': {len(found)} particles, at most {MAX_PARTICLES} are allowed")
+            raise ValueError(
+                f"process '{self.descriptor}': {len(found)} particles, at most {MAX_PARTICLES} are allowed"
+            )
         for what, values in (("mass", self.mass), ("lifetime", self.lifetime)):
             for key, value in values.items():
                 if key not in found:
@@ -69,8 +73,9 @@ class Process:
         for key, shape in self.amplitude.items():
             if key not in found:
                 raise ValueError(f"amplitude of '{key}': the decay '{self.descriptor}' has no such particle")
-            if shape not in AMPLITUDES:
-                raise ValueError(f"amplitude '{shape}' of '{key}' is unknown{did_you_mean(shape, AMPLITUDES)}")
+            known = [*AMPLITUDES, *VERTICES]
+            if shape.partition("(")[0] not in known:
+                raise ValueError(f"amplitude '{shape}' of '{key}' is unknown{did_you_mean(shape, known)}")
         compile_chain(tree, self.species, self.amplitude)
 
     @property
@@ -124,6 +129,7 @@ class Declaration:
     title: str
     make: Callable[..., Process]
     parameters: Mapping[str, tuple[Any, str]] = field(default_factory=dict)  # name: (default, help)
+    branching: tuple[float, float, str] | None = None  # ratio of K+ decays, all factors in; its error; what it is
 
 
 _REGISTRY: dict[str, Declaration] = {}
@@ -148,8 +154,19 @@ def did_you_mean(word: str, known: Any) -> str:
     return f"; did you mean '{near[0]}'?" if near else f" (known: {', '.join(sorted(known))})"
 
 
+def _lifetimes(process: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Decay lengths ``ctau_X`` (mm) as lifetimes ``tau_X`` (ns)."""
+    found: dict[str, Any] = {}
+    for key, value in parameters.items():
+        name = key.removeprefix("c") if key.startswith("ctau_") else key
+        if name in found:
+            raise ValueError(f"parameters of {process}: the lifetime '{name}' is given twice")
+        found[name] = value / LIGHT if name != key else value
+    return found
+
+
 def find_process(process: str | Process, **parameters: Any) -> Process:
-    """A named process with its parameters (masses in MeV, lifetimes in ns), or a Process as it is.
+    """A named process with its parameters (masses in MeV, lifetimes in ns, decay lengths in mm), or a Process as it is.
 
     Raises
     ------
@@ -163,6 +180,7 @@ def find_process(process: str | Process, **parameters: Any) -> Process:
     if process not in known:
         raise ValueError(f"process '{process}' is unknown{did_you_mean(process, known)}")
     declaration = known[process]
+    parameters = _lifetimes(process, parameters)
     for key in parameters:
         if key not in declaration.parameters:
             allowed = list(declaration.parameters) or ["no parameters"]

@@ -21,13 +21,15 @@ _CELLS = 16384  # of the fine cumulative integral; the end points are stretched 
 Density = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
 
-def inverse_cdf(density: Density, low: float, high: float) -> npt.NDArray[np.float64]:
+def inverse_cdf(density: Density, low: float, high: float, steep: bool = False) -> npt.NDArray[np.float64]:
     """Quantiles of a density on [low, high] at 0, 1/4096, ..., 1.
 
     Parameters
     ----------
     density : vectorised, not normalised, >= 0 on the interval
     low, high : the interval, in the units of the variable
+    steep : whether the density falls like 1/x (low > 0): the integral is then made on a logarithmic grid, and the nodes
+        are the quantiles at 1 - (1 - k/4096)^2, dense at the end of the tail
 
     Returns
     -------
@@ -38,17 +40,19 @@ def inverse_cdf(density: Density, low: float, high: float) -> npt.NDArray[np.flo
     ValueError : if the density is negative, not finite or zero everywhere
     """
     t = np.linspace(0.0, 1.0, _CELLS + 1)
-    edges = low + (high - low) * np.sin(0.5 * np.pi * t) ** 2
-    nodes, weights = np.polynomial.legendre.leggauss(5)
+    stretched = np.sin(0.5 * np.pi * t) ** 2
+    edges = low * (high / low) ** stretched if steep else low + (high - low) * stretched
+    points, weights = np.polynomial.legendre.leggauss(5)
     half = 0.5 * np.diff(edges)[:, None]
-    x = 0.5 * (edges[1:] + edges[:-1])[:, None] + half * nodes
+    x = 0.5 * (edges[1:] + edges[:-1])[:, None] + half * points
     y = np.asarray(density(x), dtype=float)
     if not np.all(np.isfinite(y)) or np.any(y < 0.0) or not np.any(y > 0.0):
         raise ValueError(f"a density on [{low:g}, {high:g}] must be finite, not negative and not zero everywhere")
     cumulative = np.concatenate(([0.0], np.cumsum((y * half * weights).sum(axis=1))))
     cumulative /= cumulative[-1]
     keep = np.concatenate(([True], np.diff(cumulative) > 0.0))
-    return np.interp(np.linspace(0.0, 1.0, BINS + 1), cumulative[keep], edges[keep])
+    nodes = np.linspace(0.0, 1.0, BINS + 1)
+    return np.interp(1.0 - (1.0 - nodes) ** 2 if steep else nodes, cumulative[keep], edges[keep])
 
 
 def table_moment(table: npt.NDArray[np.float64], power: int) -> float:

@@ -137,7 +137,9 @@ class DumpSource:
         forward = 1.0 if isinstance(self.maker, BremsArrays) else 1.0 / TRUE_SHARE
         return max(ends) * forward * (_TRANSVERSE_PEAK if a.transverse else 1.0)
 
-    def fill(self, seed: int, events: Any, p: Any, vertex: Any, proton: Any, weight: Any, made: Any) -> int:
+    def fill(
+        self, seed: int, events: Any, rest: Any, p: Any, vertex: Any, proton: Any, weight: Any, made: Any
+    ) -> int:
         """Fill the arrays of a `Truth`; the number of events in which a trial failed (must be zero).
 
         Parameters
@@ -153,7 +155,7 @@ class DumpSource:
             failed = draw_mesons(seed64, events, self.maker, a.second, mother)
         blocks = 4 * ((self.chain.n_draws + 3) // 4)
         chain = self.chain.arrays
-        return failed + _decay(seed64, events, a, chain, blocks, mother, p, vertex, proton, weight, made)
+        return failed + _decay(seed64, events, a, chain, blocks, mother, rest, p, vertex, proton, weight, made)
 
 
 @formula
@@ -244,7 +246,7 @@ def _polarise(begin: int, dump: DumpArrays, made: Any, p: Any, weight: Any, orig
 
 @kernel
 def _decay(
-    seed: int, events: Any, dump: DumpArrays, chain: ChainArrays, draws: int, made: Any, p: Any, vertex: Any,
+    seed: int, events: Any, dump: DumpArrays, chain: ChainArrays, draws: int, made: Any, rest: Any, p: Any, vertex: Any,
     proton: Any, weight: Any, origin: Any,
 ) -> int:  # fmt: skip
     """Everything after the mother has been made about a proton along z."""
@@ -262,7 +264,7 @@ def _decay(
         fill_uniforms(seed, STREAM_CHAIN, group, block, raw, c)
         _protons(dump, u, g, made[8, begin:end], place, proton[:, begin:end])
         _fly(begin, dump, u, place, made[:, begin:end], p, vertex, weight, origin)
-        failed += run_chain(seed, events, begin, end, chain, c, mass, p, vertex)
+        failed += run_chain(seed, events, begin, end, chain, c, rest, mass, p, vertex)
         if dump.transverse:
             _polarise(begin, dump, made[:, begin:end], p, weight, origin)
     return failed

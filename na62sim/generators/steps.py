@@ -1,0 +1,229 @@
+"""The steps of a decay chain: one kernel runs every process, step by step over the lanes of a block."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from na62sim.elementary import log, sincos_turns
+from na62sim.generators.sampling import quantile
+from na62sim.kernel import formula, kernel
+from na62sim.kinematics import boost, two_body_momentum
+from na62sim.rng import STREAM_TRIAL, uniforms4
+
+FloatArray = npt.NDArray[np.float64]
+LIGHT = 299.792458  # mm/ns
+# the second slot of a step: where its mass comes from; GIVEN: it is a row of `rest` instead
+FIXED, TABLE, TRIAL, GIVEN, STEEP = 0, 1, 2, 3, 4
+ISOTROPIC, QUANTILES, QUADRATIC = 0, 1, 2  # how the angle of a step is drawn
+_MAX_TRIALS = 4096
+
+
+class ChainArrays(NamedTuple):
+    """What the kernel needs of a chain (see the module's docstring)."""
+
+    parent: npt.NDArray[np.int64]  # (steps,)
+    first: npt.NDArray[np.int64]
+    second: npt.NDArray[np.int64]  # a slot, or the row of `rest` of a GIVEN step
+    mass_kind: npt.NDArray[np.int64]  # FIXED, TABLE, STEEP or TRIAL, of the second slot, or GIVEN
+    mass_table: npt.NDArray[np.int64]  # row of `tables` (TABLE, STEEP) or of `volumes` (TRIAL)
+    angle_kind: npt.NDArray[np.int64]  # ISOTROPIC, QUANTILES or QUADRATIC
+    angle_table: npt.NDArray[np.int64]  # first row of `tables`
+    draw: npt.NDArray[np.int64]  # first uniform of the step
+    tables: FloatArray  # (rows, 4097) quantiles
+    volumes: FloatArray  # (rows, 3, nodes): cluster mass, its R_k, and w_max against the parent's mass
+    mass: FloatArray  # (slots,) MeV; clusters 0
+    flight_slot: npt.NDArray[np.int64]  # slots that fly before they decay
+    flight_lifetime: FloatArray  # ns
+    flight_from: npt.NDArray[np.int64]  # vertex slots
+    flight_to: npt.NDArray[np.int64]
+    flight_draw: npt.NDArray[np.int64]
+
+
+@formula
+def _lookup(x0: float, x1: float, table: Any, x: float, upper: bool) -> float:
+    """Linear interpolation on an equidistant grid; with ``upper`` the value of the node below."""
+    n = table.size - 1
+    s = (x - x0) / (x1 - x0) * n
+    k = min(max(int(s), 0), n - 1)
+    return table[k] if upper else table[k] + (s - k) * (table[k + 1] - table[k])
+
+
+@formula
+def _trial_mass(seed: int, event: int, step: int, volume: Any, parent: float, m1: float) -> float:
+    """Mass of a cluster inside a cluster, by trials; each trial has its own draws. -1 if the bound fails."""
+    cluster, r, bound = volume[0], volume[1], volume[2]
+    low, top = cluster[0], cluster[-1]
+    width = parent - m1 - low
+    limit = _lookup(low + m1, top + m1, bound, parent, True)
+    for trial in range(_MAX_TRIALS):
+        a, b, _, _ = uniforms4(seed, event, STREAM_TRIAL, step * _MAX_TRIALS + trial)
+        m = low + a * width
+        w = two_body_momentum(parent, m1, m) * _lookup(low, top, r, m, False) * m
+        if w > limit:
+            return -1.0
+        if b * limit < w:
+            return m
+    return -1.0
+
+
+@formula
+def _to_axis(x: float, y: float, z: float, ax: float, ay: float, az: float) -> tuple[float, float, float]:
+    """Rotate a vector given about the z axis so that z points along the unit vector a."""
+    d = ax * x + ay * y
+    k = z - d / max(1.0 + az, 1e-12)  # a straight back: k multiplies ax = ay = 0
+    return x + ax * k, y + ay * k, az * z - d
+
+
+@kernel
+def run_chain(
+    seed: int, events: Any, begin: int, end: int, chain: ChainArrays, u: Any, rest: Any, mass: Any, p: Any, vertex: Any
+) -> int:
+    """Decay the mothers of the lanes [begin, end) of a chunk.
+
+    Parameters
+    ----------
+    events : (n,) int64 event numbers
+    u : (draws, >= end - begin) uniforms of this block, lane 0 is `begin`
+    rest : (rows, 4, n) four-momenta of the GIVEN steps in the rest frame of their parent
+    mass : (slots, n) work space, MeV
+    p : (slots, 4, n) four-momenta (px, py, pz, E) in MeV; slot 0 is input, the rest output
+    vertex : (vertices, 4, n) x, y, z (mm), t (ns); vertex 0 is input
+
+    Returns
+    -------
+    the number of lanes in which the bound of a trial failed (must be zero)
+    """
+    failed = 0
+    for k in range(chain.mass.size):
+        for i in range(begin, end):
+            mass[k, i] = chain.mass[k]
+    for s in range(chain.parent.size):
+        parent, first, second = chain.parent[s], chain.first[s], chain.second[s]
+        draw = chain.draw[s]
+        if chain.mass_kind[s] == GIVEN:
+            _step_given(begin, end, rest[second], mass, p, parent, first)
+            continue
+        if chain.mass_kind[s] == TABLE or chain.mass_kind[s] == STEEP:
+            table = chain.tables[chain.mass_table[s]]
+            row, uniform = mass[second, begin:end], u[draw + 2]
+            if chain.mass_kind[s] == STEEP:
+                for i in range(end - begin):
+                    uniform[i] = 1.0 - np.sqrt(1.0 - uniform[i])
+            for i in range(end - begin):
+                row[i] = np.sqrt(quantile(table, uniform[i]))
+        elif chain.mass_kind[s] == TRIAL:
+            for i in range(begin, end):
+                m = _trial_mass(seed, events[i], s, chain.volumes[chain.mass_table[s]], mass[parent, i], mass[first, i])
+                failed += m < 0.0
+                mass[second, i] = abs(m)
+        if chain.angle_kind[s] == QUANTILES:
+            _cosines(end - begin, u[draw], chain.tables[chain.angle_table[s]])
+        elif chain.angle_kind[s] == QUADRATIC:
+            _quadratic_cosines(end - begin, u, draw, chain.draw[s - 1] + 2, chain.tables, chain.angle_table[s])
+        if chain.angle_kind[s] != ISOTROPIC:
+            _step_shaped(begin, end, u, draw, mass, p, parent, first, second)
+        else:
+            _step_isotropic(begin, end, u, draw, mass, p, parent, first, second)
+    for j in range(chain.flight_slot.size):
+        slot, a, b = chain.flight_slot[j], chain.flight_from[j], chain.flight_to[j]
+        tau, m, draw = chain.flight_lifetime[j], chain.mass[slot], chain.flight_draw[j]
+        for i in range(begin, end):
+            t = -tau * log(1.0 - u[draw, i - begin]) / m  # lab time per unit energy
+            for c in range(3):
+                vertex[b, c, i] = vertex[a, c, i] + p[slot, c, i] * t * LIGHT
+            vertex[b, 3, i] = vertex[a, 3, i] + p[slot, 3, i] * t
+    return failed
+
+
+@kernel
+def _cosines(n: int, u: Any, table: Any) -> None:
+    """Uniforms to cosines; the table's gather stands alone, so that the arithmetic of the step is vectorised."""
+    for i in range(n):
+        u[i] = quantile(table, u[i])
+
+
+@kernel
+def _quadratic_cosines(n: int, u: Any, draw: int, mass_draw: int, tables: Any, row: int) -> None:
+    """Cosines from a density that is quadratic, with coefficients that depend on the cluster mass.
+
+    In x = (1 + c)/2 a quadratic is a sum of (1-x)^2, 2 x (1-x) and x^2: the densities of the lowest, middle and
+    highest of three uniforms. The tables hold the share of the first, and of the first two, on the grid of
+    the uniform that made the mass.
+    """
+    low_share, mid_share, um, us = tables[row], tables[row + 1], u[mass_draw], u[draw]
+    ua, ub, uc = u[draw + 2], u[draw + 3], u[draw + 4]
+    for i in range(n):
+        a, b, c = ua[i], ub[i], uc[i]
+        low, high = min(min(a, b), c), max(max(a, b), c)
+        mid = max(min(a, b), min(max(a, b), c))
+        first, both = quantile(low_share, um[i]), quantile(mid_share, um[i])
+        x = low if us[i] < first else (mid if us[i] < both else high)
+        us[i] = 2.0 * x - 1.0
+
+
+@kernel
+def _step_given(begin: int, end: int, q: Any, mass: Any, p: Any, parent: int, slot: int) -> None:
+    """Boost a particle whose four-momentum in the rest frame of its parent is known."""
+    n = end - begin
+    px, py, pz, pe = p[parent, 0, begin:end], p[parent, 1, begin:end], p[parent, 2, begin:end], p[parent, 3, begin:end]
+    ax, ay, az, ae = p[slot, 0, begin:end], p[slot, 1, begin:end], p[slot, 2, begin:end], p[slot, 3, begin:end]
+    qx, qy, qz, qe = q[0, begin:end], q[1, begin:end], q[2, begin:end], q[3, begin:end]
+    big = mass[parent, begin:end]
+    for i in range(n):
+        ax[i], ay[i], az[i], ae[i] = boost(qx[i], qy[i], qz[i], qe[i], px[i], py[i], pz[i], pe[i], big[i])
+
+
+@kernel
+def _step_isotropic(
+    begin: int, end: int, u: Any, draw: int, mass: Any, p: Any, parent: int, first: int, second: int
+) -> None:
+    """One isotropic two-body step; the second slot takes the rest, so four-momentum closes exactly."""
+    n = end - begin
+    px, py, pz, pe = p[parent, 0, begin:end], p[parent, 1, begin:end], p[parent, 2, begin:end], p[parent, 3, begin:end]
+    ax, ay, az, ae = p[first, 0, begin:end], p[first, 1, begin:end], p[first, 2, begin:end], p[first, 3, begin:end]
+    bx, by, bz, be = p[second, 0, begin:end], p[second, 1, begin:end], p[second, 2, begin:end], p[second, 3, begin:end]
+    big, m1, m2 = mass[parent, begin:end], mass[first, begin:end], mass[second, begin:end]
+    uc, up = u[draw], u[draw + 1]
+    for i in range(n):
+        c = 1.0 - 2.0 * uc[i]
+        sine, cosine = sincos_turns(up[i])
+        q = two_body_momentum(big[i], m1[i], m2[i])
+        t = q * np.sqrt(1.0 - c * c)
+        e1 = np.sqrt(q * q + m1[i] * m1[i])
+        x, y, z, w = boost(t * cosine, t * sine, q * c, e1, px[i], py[i], pz[i], pe[i], big[i])
+        bx[i], by[i], bz[i], be[i] = px[i] - x, py[i] - y, pz[i] - z, pe[i] - w
+        ax[i], ay[i], az[i], ae[i] = x, y, z, w
+
+
+@kernel
+def _step_shaped(
+    begin: int, end: int, u: Any, draw: int, mass: Any, p: Any, parent: int, first: int, second: int
+) -> None:
+    """A two-body step of a cluster whose first daughter has the cosines ``u[draw]`` to the cluster's sister.
+
+    In the cluster's rest frame its parent and its sister (the particle split off in the step before) move
+    along one line, to the same side. The sister, boosted into that frame, gives the axis in any frame.
+    """
+    n = end - begin
+    sister = first - 1  # daughters of a vertex have consecutive slots
+    sx, sy, sz, se = p[sister, 0, begin:end], p[sister, 1, begin:end], p[sister, 2, begin:end], p[sister, 3, begin:end]
+    px, py, pz, pe = p[parent, 0, begin:end], p[parent, 1, begin:end], p[parent, 2, begin:end], p[parent, 3, begin:end]
+    ax, ay, az, ae = p[first, 0, begin:end], p[first, 1, begin:end], p[first, 2, begin:end], p[first, 3, begin:end]
+    bx, by, bz, be = p[second, 0, begin:end], p[second, 1, begin:end], p[second, 2, begin:end], p[second, 3, begin:end]
+    big, m1, m2 = mass[parent, begin:end], mass[first, begin:end], mass[second, begin:end]
+    uc, up = u[draw], u[draw + 1]
+    for i in range(n):
+        dx, dy, dz, _ = boost(sx[i], sy[i], sz[i], se[i], -px[i], -py[i], -pz[i], pe[i], big[i])
+        norm = 1.0 / np.sqrt(dx * dx + dy * dy + dz * dz)
+        c = uc[i]
+        sine, cosine = sincos_turns(up[i])
+        q = two_body_momentum(big[i], m1[i], m2[i])
+        t = q * np.sqrt(max(1.0 - c * c, 0.0))
+        qx, qy, qz = _to_axis(t * cosine, t * sine, q * c, dx * norm, dy * norm, dz * norm)
+        e1 = np.sqrt(q * q + m1[i] * m1[i])
+        x, y, z, w = boost(qx, qy, qz, e1, px[i], py[i], pz[i], pe[i], big[i])
+        bx[i], by[i], bz[i], be[i] = px[i] - x, py[i] - y, pz[i] - z, pe[i] - w
+        ax[i], ay[i], az[i], ae[i] = x, y, z, w
