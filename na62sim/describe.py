@@ -127,8 +127,11 @@ def _process(name: str) -> dict[str, Any]:
     }
 
 
-def _selection(name: str, geometry: str = "run1-2018-s2") -> dict[str, Any]:
+def _selection(name: str) -> dict[str, Any]:
+    from na62sim.dump_acceptance import SELECTIONS as DUMP
     from na62sim.selection.registry import SELECTIONS
+
+    geometry = "dump-2021" if name in DUMP.values() else "run1-2018-s2"
 
     chosen = SELECTIONS[name](load_detector(geometry))
     return {

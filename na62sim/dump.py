@@ -51,6 +51,14 @@ def counting(detector: Detector, channel: str) -> Counting:
     )
 
 
+def spread(values: FloatArray, weights: FloatArray) -> float:
+    """Half the width of the central 68.3 % of weighted values."""
+    order = np.argsort(values)
+    cumulative = np.cumsum(weights[order])
+    low, high = np.interp((0.15866, 0.84134), cumulative / cumulative[-1], values[order])
+    return float(0.5 * (high - low))
+
+
 def mass_sample(chain: Chain, events: int, channel: str, fraction: float, *, threads: int | None = None) -> MassSample:
     """Accepted events of one process, ready for any lifetime.
 
@@ -63,7 +71,8 @@ def mass_sample(chain: Chain, events: int, channel: str, fraction: float, *, thr
 
     Returns
     -------
-    MassSample; the resolution is half the central 68 % of the reconstructed masses, or the geometry's estimate
+    MassSample; the resolution is half the central 68 % of the reconstructed masses (at long lifetimes), or, without
+    reconstruction, the geometry's estimate
     """
     generator = chain.generator
     source: Any = generator.source
@@ -85,10 +94,9 @@ def mass_sample(chain: Chain, events: int, channel: str, fraction: float, *, thr
         chain.keep(part)
         if part.mass is not None:
             masses.append(part.mass)
-    found = np.concatenate(masses) if masses else np.empty(0)
+    found, weights = np.concatenate(masses) if masses else np.empty(0), np.concatenate(strength)
     if found.size > 50:
-        low, high = np.quantile(found, (0.1587, 0.8413))
-        resolution = float(0.5 * (high - low))
+        resolution = spread(found, weights)
     else:
         block = windows(generator.detector, channel)
         resolution = float(np.interp(mother.mass, block.resolution_mass_MeV, block.resolution_MeV))
@@ -97,7 +105,7 @@ def mass_sample(chain: Chain, events: int, channel: str, fraction: float, *, thr
         produced=source.per_proton * fraction,
         generated=events,
         reach=np.concatenate(reach),
-        strength=np.concatenate(strength),
+        strength=weights,
         resolution=resolution,
         production=generator.process.short,
         channel=channel,

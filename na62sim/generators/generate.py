@@ -117,6 +117,8 @@ class Generator:
             raise RuntimeError(f"{failed} events exceeded the bound of the trials")
         if vertex_weight is not None:
             weight *= vertex_weight
+            if made is not None:
+                made[3] *= vertex_weight
         return Truth(chain, events, p, vertex, gtk, weight, made)
 
 

@@ -32,6 +32,7 @@ class FitArrays(NamedTuple):
     bend: FloatArray  # (4,) double field integrals from STRAW 1, T mm^2
     scatter: FloatArray  # (4, 4) sum over earlier chambers of (z_j - z_m)(z_k - z_m)
     theta0: float  # Highland angle times p beta of one chamber, MeV
+    beam: bool  # decays come from a beam (not from a dump): tracks of a crowd begin near it
 
 
 def fit_arrays(detector: Detector, field: FieldMap) -> FitArrays:
@@ -49,6 +50,7 @@ def fit_arrays(detector: Detector, field: FieldMap) -> FitArrays:
         bend=np.array([row[2] for row in whole]),
         scatter=scatter,
         theta0=highland(detector.material["straw1"].x_over_x0),
+        beam=detector.dump is None,
     )
 
 

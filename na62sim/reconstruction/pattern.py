@@ -152,8 +152,8 @@ def _crosses(near: float, far: float) -> bool:
 
 @kernel
 def segments(
-    half: int, z: float, dz: float, na: int, nb: int, which: Any, point: Any, kind: Any, table: Any, link: Any,
-    line: Any,
+    half: int, beam: bool, z: float, dz: float, na: int, nb: int, which: Any, point: Any, kind: Any, table: Any,
+    link: Any, line: Any,
 ) -> int:  # fmt: skip
     """Segments of two chambers.
 
@@ -161,12 +161,12 @@ def segments(
 
     Parameters
     ----------
-    half : 0 before, 1 behind the magnet
+    half : 0 before, 1 behind the magnet; beam : whether particles come from a beam
     z, dz : position of the first chamber behind STRAW 1 and distance of the second (mm)
     which, point, kind : those of all chambers
     link : two points, views dropped (bits, first and second chamber); line : x, y, slopes at the first, cost
     """
-    n, crowd, inverse, ca = 0, na * nb > _CROWD, 1.0 / dz, 2 * half
+    n, crowd, inverse, ca = 0, beam and na * nb > _CROWD, 1.0 / dz, 2 * half
     for a in range(na):
         xa, ya = point[ca, a, 0], point[ca, a, 1]
         ta, weak, support = kind[ca, a, 0], kind[ca, a, 1], kind[ca, a, 2]

@@ -167,9 +167,8 @@ def _candidates(strict: bool, w: Work, straw: StrawArrays, fit: FitArrays) -> in
             return 0
         c += 1
         nb = chamber_points(c, strict, w.hit[c], w.count[c], straw, w.table, w.which[c], w.point[c], w.kind[c])
-        n = segments(
-            half, d[c - 1], d[c] - d[c - 1], na, nb, w.which, w.point, w.kind, w.table, w.link[half], w.line[half]
-        )
+        length, link, line = d[c] - d[c - 1], w.link[half], w.line[half]
+        n = segments(half, fit.beam, d[c - 1], length, na, nb, w.which, w.point, w.kind, w.table, link, line)
         if n == 0:
             return 0
         m = (n, m[0])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from na62sim.generators.process import did_you_mean
 from na62sim.geometry import Detector
 from na62sim.selection.cutflow import Selection
+from na62sim.selection.dilepton import dielectron, dimuon
 from na62sim.selection.pi4e import k2pi4e, k3pi, kpiaa, kpis, pi4e
 from na62sim.selection.pinunu import k2pi, pinunu
 
@@ -19,6 +20,8 @@ SELECTIONS: dict[str, Callable[..., Selection]] = {
     "kpis": kpis,
     "k2pi-4e": k2pi4e,
     "k3pi": k3pi,
+    "dimuon": dimuon,
+    "dielectron": dielectron,
 }
 
 
