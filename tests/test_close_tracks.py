@@ -21,7 +21,7 @@ def crossed(q: float) -> set[tuple[int, int]]:
     """Straws (layer, number in the layer) that a track at coordinate q crosses: layers shifted by a quarter pitch."""
     straws = set()
     for layer in range(LAYERS):
-        for number in range(-80, 81):
+        for number in range(int(q // PITCH) - 2, int(q // PITCH) + 3):
             if abs(q - PITCH * number - PITCH / LAYERS * layer) < RADIUS:
                 straws.add((layer, number))
     return straws
