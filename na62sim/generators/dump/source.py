@@ -19,10 +19,11 @@ import numpy.typing as npt
 from hepunits import GeV, m, mm, mrad
 
 from na62sim.elementary import exp, log
-from na62sim.generators.chain import Chain, ChainArrays, compile_chain, run_chain
+from na62sim.generators.chain import Chain, compile_chain
 from na62sim.generators.dump.bremsstrahlung import BremsArrays, Bremsstrahlung, draw_bremsstrahlung
 from na62sim.generators.dump.mesons import TRUE_SHARE, draw_mesons
 from na62sim.generators.process import Process
+from na62sim.generators.steps import ChainArrays, run_chain
 from na62sim.geometry import Detector
 from na62sim.kernel import formula, kernel
 from na62sim.rng import STREAM_CHAIN, STREAM_DUMP, STREAM_DUMP_PROTON, fill_normals, fill_uniforms
