@@ -86,7 +86,7 @@ def hits_of(groups: Any) -> Hits:
 
 
 def truth_columns(truth: Truth, crossings: Crossings) -> dict[str, Any]:
-    """Generated particles, then decays in flight, event by event."""
+    """Generated particles, then those born on the way through the detector, event by event."""
     chain, n = truth.chain, len(truth.events)
     count = len(chain.particles)
     born = crossings.secondary
@@ -101,7 +101,8 @@ def truth_columns(truth: Truth, crossings: Crossings) -> dict[str, Any]:
     _flatten(
         truth.p, truth.vertex, np.array([s.pdg for s in chain.particles], dtype=np.int32),
         np.array(chain.parents, dtype=np.int32), status, np.array(chain.vertex, dtype=np.int64), offsets,
-        event[order], np.ascontiguousarray(born[:, order]), crossings.secondary_time[order], ints, values,
+        event[order], np.ascontiguousarray(born[:, order]), crossings.secondary_time[order],
+        crossings.secondary_name[order], ints, values,
     )  # fmt: skip
     names = ("px", "py", "pz", "energy", "x", "y", "z", "time")
     return {
@@ -113,7 +114,7 @@ def truth_columns(truth: Truth, crossings: Crossings) -> dict[str, Any]:
 @kernel
 def _flatten(
     p: Any, vertex: Any, pdg: Any, parent: Any, status: Any, origin: Any, offsets: Any, event: Any, born: Any, time: Any,
-    ints: Any, values: Any,
+    name: Any, ints: Any, values: Any,
 ) -> None:  # fmt: skip
     count, b = pdg.size, 0
     for i in range(offsets.size - 1):
@@ -123,13 +124,15 @@ def _flatten(
             for c in range(4):
                 values[c, row], values[4 + c, row] = p[k, c, i], vertex[origin[k], c, i]
             row += 1
-        start = row
+        start, first = row, b
         while b < event.size and event[b] == i:
-            # a decay in flight: the parent is the generated particle, or the daughter of an earlier decay of it
+            # the parent is a generated particle, or what an earlier decay or radiation left of it
             mother = np.int32(born[1, b])
-            for r in range(start, row):
-                if ints[1, r] == mother:
-                    mother = np.int32(r - offsets[i])
+            for r in range(first, b):
+                if name[r] == born[1, b] and born[2, r] != 22:
+                    mother = np.int32(start - offsets[i] + r - first)
+            if b > first and born[2, b - 1] == 22:  # a photon and the electron that radiated it have one parent
+                mother = ints[1, row - 1]
             ints[0, row], ints[1, row], ints[2, row] = np.int32(born[2, b]), mother, 1
             ints[2, offsets[i] + mother] = 2
             for c in range(4):

@@ -60,7 +60,7 @@ class Bench:
     seed: int = 1
 
     def off(self, *names: str) -> Bench:
-        """The same with ``decays`` (in flight), ``matter`` (scattering) or ``losses`` (hadronic) switched off."""
+        """The same with ``decays`` (in flight), ``matter`` (scattering, radiation, conversions) or ``losses`` (hadronic) switched off."""
         on = {name: getattr(self, name) and name not in names for name in ("decays", "matter", "losses")}
         return Bench(self.detector, **on, seed=self.seed)
 
@@ -89,7 +89,8 @@ class Bench:
         field = field_map(self.detector)
         planes, flight = build_planes(self.detector, field), build_flight()
         if not self.matter:
-            planes = planes._replace(theta0=np.zeros_like(planes.theta0))
+            none = np.zeros_like(planes.theta0)
+            planes = planes._replace(theta0=none, radiated=none, converted=none)
         if not self.losses:
             planes = planes._replace(lost=np.zeros_like(planes.lost))
         if not self.decays:

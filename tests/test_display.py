@@ -55,7 +55,7 @@ def test_paths_begin_at_true_vertices_and_cross_the_straw_hits(k2pi):
         event = k2pi.slice_events(i, i + 1)
         paths, truth, straw = true_paths(event, detector), event["truth"], event["hits/straw"]
         assert paths[0][0] == 321 and np.allclose(paths[0][1][:, -1] * 1e3, [truth[c][0] for c in ("z", "x", "y")])
-        assert {pdg for pdg, _ in paths} <= {321, 211, -13, -11, 22}  # the pi0 has no visible length
+        assert {pdg for pdg, _ in paths} <= {321, 211, -13, -11, 11, 22}  # the pi0 has no visible length
         pion = next(path for pdg, path in paths if pdg == 211)
         assert np.allclose(pion[:, 0] * 1e3, [truth[c][1] for c in ("z", "x", "y")])
         if len(truth) == 5:  # no decay in flight

@@ -145,6 +145,9 @@ SOURCE_BUGS = [
     ("generators/form_factors.py", "(0.02589, 0.00186)", "(0.02615, 0.00186)", "test_sampling.py", "moments"),
     ("generators/phase_space.py", "* 2.0 * m * 0.25", "* 1.998 * m * 0.25", "test_phase_space.py", "reference"),
     ("generators/beam.py", "w[i] = exp(-(beam.z1 - beam.z0) / length) * span", "w[i] = span", "test_beam.py", "weight"),
+    ("detector/close_tracks.py", "floor((q - radius)", "floor((q - 0.9 * radius)", "test_close_tracks.py", "both_tracks"),
+    ("detector/radiation.py", "+ np.exp(2.0 * s)", "- np.exp(2.0 * s)", "test_radiation.py", "rate_and_spectrum"),
+    ("detector/transport.py", "        p -= energy\n", "        pass\n", "test_radiation.py", "bends_more"),
     ("generators/steps.py", "u[draw + 2]", "u[draw + 1]", "statistical/test_generators.py", "independent"),
 ]  # fmt: skip
 

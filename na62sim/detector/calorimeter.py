@@ -14,7 +14,7 @@ import numpy.typing as npt
 from hepunits import GeV, m, mm, ns
 from scipy.stats import beta
 
-from na62sim.detector.planes import LKR, MUV1, MUV2
+from na62sim.detector.planes import BLOCK, LKR, MUV1, MUV2, next_tracks
 from na62sim.detector.transport import Crossings
 from na62sim.elementary import log, sincos_turns
 from na62sim.generators.generate import Truth
@@ -62,6 +62,7 @@ class CalorimeterArrays(NamedTuple):
     muv_share: float  # MUV1's share of the hadronic energy
     muv_mip: float
     flight: float  # ns, from STRAW 1 to the LKr at the speed of light
+    merge: float  # distance below which two clusters are one
 
 
 def calorimeter_arrays(detector: Detector) -> CalorimeterArrays:
@@ -103,6 +104,7 @@ def calorimeter_arrays(detector: Detector) -> CalorimeterArrays:
         muv_share=muv.muv1_share,
         muv_mip=muv.mip_energy_GeV * GeV,
         flight=(lkr.z_m - detector.straw.chamber_z_m[0]) * m / 299.792458,
+        merge=lkr.merge_distance_mm * mm,
     )
 
 
@@ -135,15 +137,17 @@ def time_sigma(energy: float, c: CalorimeterArrays) -> float:
     return c.time_a + c.time_b / e + c.time_c / np.sqrt(e)
 
 
-def calorimeter_hits(seed: int, truth: Truth, tracks: Crossings, arrays: CalorimeterArrays) -> dict[str, Any]:
-    """LKr clusters of tracks (event, energy, x, y, time, pion_like) and MUV1/2 energies (event, energy1, energy2)."""
+def calorimeter_hits(
+    seed: int, truth: Truth, tracks: Crossings, arrays: CalorimeterArrays, at_lkr: Any = None
+) -> dict[str, Any]:
+    """LKr clusters of tracks (event, energy, x, y, time, pion_like) and MUV1/2 energies (event, energy1, energy2).
+
+    An electron deposits all its energy in the LKr and nothing behind it. ``at_lkr`` gives position (mm) and
+    momentum (MeV) of each track at the LKr with the photons it radiated (`showers`); without, those of the track.
+    """
+    px, py, momentum = (tracks.x[LKR], tracks.y[LKR], tracks.p[2]) if at_lkr is None else at_lkr
     rows = len(tracks.event)
     number = truth.events[tracks.event]
-    raw = np.empty((4, rows), dtype=np.uint64)
-    u = np.empty((8, rows))
-    g = np.empty((6, rows), dtype=np.float32)
-    fill_uniforms(np.uint64(seed), STREAM_CALORIMETER, tracks.slot * 4, number, raw, u)
-    fill_normals(np.uint64(seed), STREAM_CALORIMETER_NOISE, tracks.slot * 4, number, raw, g)
     event = np.empty(2 * rows, dtype=np.int64)
     out = np.empty((4, 2 * rows), dtype=np.float32)
     flag = np.empty(2 * rows, dtype=np.uint8)
@@ -151,8 +155,8 @@ def calorimeter_hits(seed: int, truth: Truth, tracks: Crossings, arrays: Calorim
     muv = np.empty((2, rows), dtype=np.float32)
     counts = np.zeros(2, dtype=np.int64)
     _lkr(
-        tracks.event, tracks.last, tracks.x, tracks.y, tracks.pdg, tracks.p, tracks.time, arrays, u, g, event, out,
-        flag, muv_event, muv, counts,
+        np.uint64(seed), number, tracks.slot, tracks.event, tracks.last, px, py, tracks.x[MUV1], tracks.y[MUV1],
+        tracks.pdg[2], momentum, tracks.time, arrays, event, out, flag, muv_event, muv, counts,
     )  # fmt: skip
     n, k = int(counts[0]), int(counts[1])
     lkr = {
@@ -167,51 +171,58 @@ def calorimeter_hits(seed: int, truth: Truth, tracks: Crossings, arrays: Calorim
 
 @kernel
 def _lkr(
-    event_in: Any, last: Any, x: Any, y: Any, pdg: Any, p: Any, t: Any, c: CalorimeterArrays, u: Any, g: Any,
-    event: Any, out: Any, flag: Any, muv_event: Any, muv: Any, counts: Any,
+    seed: int, number: Any, slot: Any, event_in: Any, last: Any, x: Any, y: Any, x_muv: Any, y_muv: Any, pdg: Any,
+    p: Any, t: Any, c: CalorimeterArrays, event: Any, out: Any, flag: Any, muv_event: Any, muv: Any, counts: Any,
 ) -> None:  # fmt: skip
     k, j = 0, 0
-    for n in range(event_in.size):
-        if last[n] <= LKR:
-            continue
-        px, py, kind, momentum = x[LKR, n], y[LKR, n], abs(pdg[2, n]), p[2, n]
-        energy, like = 0.0, 0.0
-        if kind == 211:
-            shower = u[0, n] >= c.mip_fraction
-            energy = quantile(c.hadron, u[1, n]) * momentum if shower else c.mip + c.mip_width * g[0, n]
-            like = c.pion_like
-        elif kind == 13:
-            energy, like = c.mip + c.mip_width * g[0, n], c.muon_like
-        else:
-            energy, like = momentum + energy_sigma(momentum, c) * g[0, n], c.electron_like
-        deposited = min(energy, momentum)
-        if in_lkr(px, py, c) and u[2, n] < c.efficiency:
-            s = position_sigma(energy, c)
-            event[k], out[0, k] = event_in[n], max(energy, 0.0)
-            out[1, k], out[2, k] = px + s * g[1, n], py + s * g[2, n]
-            out[3, k] = t[n] + c.flight + time_sigma(energy, c) * g[3, n]
-            flag[k] = 1 if u[3, n] < like else 0
-            k += 1
-            if kind == 211 and u[4, n] >= c.quiet:  # part of the shower is found as another cluster
-                sine, cosine = sincos_turns(u[5, n])
-                r = 150.0 + 200.0 * u[6, n]
-                event[k], out[0, k] = event_in[n], c.threshold - c.satellite * log(1.0 - u[7, n])
-                out[1, k], out[2, k] = px + r * cosine, py + r * sine
-                out[3, k] = t[n] + c.flight + time_sigma(out[0, k], c) * g[4, n]
-                flag[k] = 0
+    u, g = np.empty((8, BLOCK)), np.empty((6, BLOCK), dtype=np.float32)
+    raw, rows = np.empty((4, BLOCK), dtype=np.uint64), np.empty(BLOCK, dtype=np.int64)
+    group, chosen = np.empty(BLOCK, dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
+    begin = 0
+    while begin < event_in.size:
+        m, begin = next_tracks(begin, LKR, last, slot, number, rows, group, chosen)
+        fill_uniforms(seed, STREAM_CALORIMETER, group[:m], chosen[:m], raw, u)
+        fill_normals(seed, STREAM_CALORIMETER_NOISE, group[:m], chosen[:m], raw, g)
+        for i in range(m):
+            n = rows[i]
+            px, py, kind, momentum = x[n], y[n], abs(pdg[n]), p[n]
+            energy, like = 0.0, 0.0
+            if kind == 211:
+                shower = u[0, i] >= c.mip_fraction
+                energy = quantile(c.hadron, u[1, i]) * momentum if shower else c.mip + c.mip_width * g[0, i]
+                like = c.pion_like
+            elif kind == 13:
+                energy, like = c.mip + c.mip_width * g[0, i], c.muon_like
+            else:
+                energy, like = momentum + energy_sigma(momentum, c) * g[0, i], c.electron_like
+            deposited = min(energy, momentum)
+            if in_lkr(px, py, c) and u[2, i] < c.efficiency:
+                s = position_sigma(energy, c)
+                event[k], out[0, k] = event_in[n], max(energy, 0.0)
+                out[1, k], out[2, k] = px + s * g[1, i], py + s * g[2, i]
+                out[3, k] = t[n] + c.flight + time_sigma(energy, c) * g[3, i]
+                flag[k] = 1 if u[3, i] < like else 0
                 k += 1
-        if last[n] <= MUV2 or abs(x[MUV1, n]) > c.muv_half_side or abs(y[MUV1, n]) > c.muv_half_side:
-            continue
-        if kind == 211:
-            left = (momentum - deposited) * 1e-3
-            s = np.sqrt(c.muv_stochastic**2 * left + c.muv_noise**2 + (c.muv_constant * left) ** 2)
-            total = max(1e3 * (left + s * g[5, n]), 0.0)
-            muv[0, j], muv[1, j] = c.muv_share * total, (1.0 - c.muv_share) * total
-        elif kind == 13:
-            muv[0, j] = c.muv_mip * (1.0 + 0.3 * g[4, n])
-            muv[1, j] = c.muv_mip * (1.0 + 0.3 * g[5, n])
-        else:
-            continue
-        muv_event[j] = event_in[n]
-        j += 1
+                if kind == 211 and u[4, i] >= c.quiet:  # part of the shower is found as another cluster
+                    sine, cosine = sincos_turns(u[5, i])
+                    r = 150.0 + 200.0 * u[6, i]
+                    event[k], out[0, k] = event_in[n], c.threshold - c.satellite * log(1.0 - u[7, i])
+                    out[1, k], out[2, k] = px + r * cosine, py + r * sine
+                    out[3, k] = t[n] + c.flight + time_sigma(out[0, k], c) * g[4, i]
+                    flag[k] = 0
+                    k += 1
+            if last[n] <= MUV2 or abs(x_muv[n]) > c.muv_half_side or abs(y_muv[n]) > c.muv_half_side:
+                continue
+            if kind == 211:
+                left = (momentum - deposited) * 1e-3
+                s = np.sqrt(c.muv_stochastic**2 * left + c.muv_noise**2 + (c.muv_constant * left) ** 2)
+                total = max(1e3 * (left + s * g[5, i]), 0.0)
+                muv[0, j], muv[1, j] = c.muv_share * total, (1.0 - c.muv_share) * total
+            elif kind == 13:
+                muv[0, j] = c.muv_mip * (1.0 + 0.3 * g[4, i])
+                muv[1, j] = c.muv_mip * (1.0 + 0.3 * g[5, i])
+            else:
+                continue
+            muv_event[j] = event_in[n]
+            j += 1
     counts[0], counts[1] = k, j

@@ -10,7 +10,7 @@ from hepunits import mm, ns
 from scipy.optimize import brentq
 from scipy.stats import binom
 
-from na62sim.detector.planes import RICH_BACK
+from na62sim.detector.planes import BLOCK, RICH_BACK, next_tracks
 from na62sim.detector.transport import Crossings
 from na62sim.elementary import exp
 from na62sim.generators.generate import Truth
@@ -94,17 +94,12 @@ def rich_hits(seed: int, truth: Truth, tracks: Crossings, rich: RichArrays) -> d
     """Rings: event, radius, x, y (centre in the focal plane, mm), n_hits, time (ns), pion_like (0 or 1)."""
     rows = len(tracks.event)
     number = truth.events[tracks.event]
-    raw = np.empty((4, rows), dtype=np.uint64)
-    u = np.empty((4, rows))
-    g = np.empty((4, rows), dtype=np.float32)
-    fill_uniforms(np.uint64(seed), STREAM_RICH, tracks.slot * 4, number, raw, u)
-    fill_normals(np.uint64(seed), STREAM_RICH, tracks.slot * 4 + 1, number, raw, g)
     event = np.empty(rows, dtype=np.int64)
     ring = np.empty((4, rows), dtype=np.float32)
     hits, flag = np.empty(rows, dtype=np.uint8), np.empty(rows, dtype=np.uint8)
     n = _rich(
-        tracks.event, tracks.last, tracks.x, tracks.y, tracks.pdg, tracks.p, tracks.ring_u, tracks.ring_v,
-        tracks.time, rich, u, g, event, ring, hits, flag,
+        np.uint64(seed), number, tracks.slot, tracks.event, tracks.last, tracks.x, tracks.y, tracks.pdg, tracks.p,
+        tracks.ring_u, tracks.ring_v, tracks.time, rich, event, ring, hits, flag,
     )  # fmt: skip
     return {
         "event": event[:n], "radius": ring[0, :n], "x": ring[1, :n], "y": ring[2, :n], "time": ring[3, :n],
@@ -114,56 +109,66 @@ def rich_hits(seed: int, truth: Truth, tracks: Crossings, rich: RichArrays) -> d
 
 @kernel
 def _rich(
-    event_in: Any, last: Any, x: Any, y: Any, pdg: Any, p: Any, ring_u: Any, ring_v: Any, t: Any,
-    rich: RichArrays, u: Any, g: Any, event: Any, ring: Any, hits: Any, flag: Any,
+    seed: int, number: Any, slot: Any, event_in: Any, last: Any, x: Any, y: Any, pdg: Any, p: Any, ring_u: Any,
+    ring_v: Any, t: Any, rich: RichArrays, event: Any, ring: Any, hits: Any, flag: Any,
 ) -> int:  # fmt: skip
     k = 0
     inverse = 1.0 / np.arange(0.5, 61.0)  # 1 / count below: a division for every hit costs more than the rest
     for c in range(1, 61):
         inverse[c] = 1.0 / c
-    for n in range(event_in.size):
-        if last[n] <= RICH_BACK or p[1, n] <= 0.0:
-            continue
-        front = (x[RICH_BACK - 1, n] - rich.x_front) ** 2 + y[RICH_BACK - 1, n] ** 2
-        back = (x[RICH_BACK, n] - rich.x_back) ** 2 + y[RICH_BACK, n] ** 2
-        if front < rich.radius_min**2 or back < rich.radius_min**2 or back > rich.radius_max**2:
-            continue
-        kind = abs(pdg[1, n])
-        m = rich.pion if kind == 211 else (rich.muon if kind == 13 else rich.electron)
-        angle2 = rich.angle2 - (m / p[1, n]) ** 2
-        if angle2 <= 0.0:
-            continue
-        radius = rich.focal * np.sqrt(angle2)
-        mean = rich.electron_hits * (radius / rich.electron_radius) ** 2
-        # Poisson by inversion: the mean is at most 13
-        count, term = 0, exp(-mean)
-        total = term
-        while u[0, n] > total and count < 60:
-            count += 1
-            term *= mean * inverse[count]
-            total += term
-        if count < 1:
-            continue
-        sigma = rich.hit_sigma / np.sqrt(count - 3.0) if count > 3 else 10.0 * rich.hit_sigma
-        center = rich.hit_sigma * np.sqrt(2.0 / count)
-        w = rich.focal / np.sqrt(1.0 - ring_u[n] * ring_u[n] - ring_v[n] * ring_v[n])
-        event[k] = event_in[n]
-        ring[0, k] = abs(radius + sigma * g[0, n])
-        ring[1, k] = w * ring_u[n] + center * g[1, n]
-        ring[2, k] = w * ring_v[n] + center * g[2, n]
-        ring[3, k] = t[n] + rich.time_sigma * g[3, n]
-        hits[k] = count
-        # the likelihood, the ring-track match and the tails of real rings are not simulated: dice
-        if kind == 211:
-            flag[k] = 1 if u[1, n] < rich.pion_like else 0
-        elif kind == 13:
-            pion = rich.focal * np.sqrt(max(rich.angle2 - (rich.pion / p[1, n]) ** 2, 0.0))
-            tail = u[1, n] > 1.0 - rich.muon_like  # a ring that looks like a pion's
-            if tail:
-                ring[0, k] = pion
-            closer = ring[0, k] < 0.5 * (pion + radius)
-            flag[k] = 1 if tail or (closer and u[1, n] < rich.pion_like) else 0
-        else:
-            flag[k] = 0
-        k += 1
+    u, g = np.empty((4, BLOCK)), np.empty((4, BLOCK), dtype=np.float32)
+    raw, rows = np.empty((4, BLOCK), dtype=np.uint64), np.empty(BLOCK, dtype=np.int64)
+    group, chosen = np.empty(BLOCK, dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
+    begin = 0
+    while begin < event_in.size:
+        m, begin = next_tracks(begin, RICH_BACK, last, slot, number, rows, group, chosen)
+        fill_uniforms(seed, STREAM_RICH, group[:m], chosen[:m], raw, u)
+        group[:m] += 1
+        fill_normals(seed, STREAM_RICH, group[:m], chosen[:m], raw, g)
+        for i in range(m):
+            n = rows[i]
+            if p[1, n] <= 0.0:
+                continue
+            front = (x[RICH_BACK - 1, n] - rich.x_front) ** 2 + y[RICH_BACK - 1, n] ** 2
+            back = (x[RICH_BACK, n] - rich.x_back) ** 2 + y[RICH_BACK, n] ** 2
+            if front < rich.radius_min**2 or back < rich.radius_min**2 or back > rich.radius_max**2:
+                continue
+            kind = abs(pdg[1, n])
+            m = rich.pion if kind == 211 else (rich.muon if kind == 13 else rich.electron)
+            angle2 = rich.angle2 - (m / p[1, n]) ** 2
+            if angle2 <= 0.0:
+                continue
+            radius = rich.focal * np.sqrt(angle2)
+            mean = rich.electron_hits * (radius / rich.electron_radius) ** 2
+            # Poisson by inversion: the mean is at most 13
+            count, term = 0, exp(-mean)
+            total = term
+            while u[0, i] > total and count < 60:
+                count += 1
+                term *= mean * inverse[count]
+                total += term
+            if count < 1:
+                continue
+            sigma = rich.hit_sigma / np.sqrt(count - 3.0) if count > 3 else 10.0 * rich.hit_sigma
+            center = rich.hit_sigma * np.sqrt(2.0 / count)
+            w = rich.focal / np.sqrt(1.0 - ring_u[n] * ring_u[n] - ring_v[n] * ring_v[n])
+            event[k] = event_in[n]
+            ring[0, k] = abs(radius + sigma * g[0, i])
+            ring[1, k] = w * ring_u[n] + center * g[1, i]
+            ring[2, k] = w * ring_v[n] + center * g[2, i]
+            ring[3, k] = t[n] + rich.time_sigma * g[3, i]
+            hits[k] = count
+            # the likelihood, the ring-track match and the tails of real rings are not simulated: dice
+            if kind == 211:
+                flag[k] = 1 if u[1, i] < rich.pion_like else 0
+            elif kind == 13:
+                pion = rich.focal * np.sqrt(max(rich.angle2 - (rich.pion / p[1, n]) ** 2, 0.0))
+                tail = u[1, i] > 1.0 - rich.muon_like  # a ring that looks like a pion's
+                if tail:
+                    ring[0, k] = pion
+                closer = ring[0, k] < 0.5 * (pion + radius)
+                flag[k] = 1 if tail or (closer and u[1, i] < rich.pion_like) else 0
+            else:
+                flag[k] = 0
+            k += 1
     return k

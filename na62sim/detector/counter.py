@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from hepunits import GeV, m, mm, ns
 
-from na62sim.detector.planes import CHOD, HASC, LKR, MUV3, NEWCHOD
+from na62sim.detector.planes import BLOCK, CHOD, HASC, LKR, MUV3, NEWCHOD, next_tracks
 from na62sim.detector.transport import Crossings
 from na62sim.generators.generate import Truth
 from na62sim.geometry import Detector
@@ -93,16 +93,11 @@ def counter_hits(seed: int, truth: Truth, tracks: Crossings, arrays: CounterArra
     """Hits of charged tracks: per counter event, x, y (mm), time (ns)."""
     rows = len(tracks.event)
     number = truth.events[tracks.event]
-    raw = np.empty((4, rows), dtype=np.uint64)
-    u = np.empty((8, rows))
-    g = np.empty((4, rows), dtype=np.float32)
-    fill_uniforms(np.uint64(seed), STREAM_COUNTER, tracks.slot * 4, number, raw, u)
-    fill_normals(np.uint64(seed), STREAM_COUNTER, tracks.slot * 4 + 2, number, raw, g)
     event = np.empty((4, rows), dtype=np.int64)
     out = np.empty((4, 3, rows), dtype=np.float32)
     counts = np.zeros(4, dtype=np.int64)
-    _counters(tracks.event, tracks.last, tracks.x, tracks.y, tracks.pdg, tracks.p, tracks.time, arrays, u, g,
-              event, out, counts)  # fmt: skip
+    _counters(np.uint64(seed), number, tracks.slot, tracks.event, tracks.last, tracks.x, tracks.y, tracks.pdg, tracks.p,
+              tracks.time, arrays, event, out, counts)  # fmt: skip
     hits = {}
     for k, name in enumerate(NAMES):
         n = int(counts[k])
@@ -131,53 +126,61 @@ def _ramp(p: float, low: float, high: float) -> float:
 
 @kernel
 def _counters(
-    event_in: Any, last: Any, x: Any, y: Any, pdg: Any, p: Any, t: Any, c: CounterArrays, u: Any, g: Any,
-    event: Any, out: Any, counts: Any,
+    seed: int, number: Any, slot: Any, event_in: Any, last: Any, x: Any, y: Any, pdg: Any, p: Any, t: Any,
+    c: CounterArrays, event: Any, out: Any, counts: Any,
 ) -> None:  # fmt: skip
-    for n in range(event_in.size):
-        if last[n] <= NEWCHOD:
-            continue
-        px, py = x[NEWCHOD, n], y[NEWCHOD, n]
-        r2 = px * px + py * py
-        if c.newchod_min**2 < r2 < c.newchod_max**2 and u[0, n] < c.newchod_efficiency:
-            k = counts[0]
-            counts[0] += 1
-            event[0, k] = event_in[n]
-            out[0, 0, k], out[0, 1, k] = _tile(px, c.newchod_tile_x), _tile(py, c.newchod_tile_y)
-            out[0, 2, k] = t[n] + c.dz_newchod / LIGHT + c.newchod_time * g[0, n]
-        if last[n] <= CHOD:
-            continue
-        px, py = x[CHOD, n], y[CHOD, n]
-        r2 = px * px + py * py
-        if c.chod_min**2 < r2 < c.chod_max**2 and u[1, n] < c.chod_efficiency:
-            k = counts[1]
-            counts[1] += 1
-            event[1, k] = event_in[n]
-            out[1, 0, k], out[1, 1, k] = px, py
-            out[1, 2, k] = t[n] + c.dz_chod / LIGHT + c.chod_time * g[1, n]
-        if last[n] <= MUV3:
-            continue
-        px, py, momentum, kind = x[MUV3, n], y[MUV3, n], p[2, n], abs(pdg[2, n])
-        inside = abs(px) < c.muv3_half_side and abs(py) < c.muv3_half_side and px * px + py * py > c.muv3_min**2
-        fires = False
-        if kind == 13:
-            fires = u[2, n] < c.muv3_efficiency * _ramp(momentum, c.turn_on, c.full)
-            if u[3, n] >= _ramp(momentum, c.matched_turn_on, c.matched_full):
-                # scattered away from the extrapolated track: half a metre, at a random side
-                px += 500.0 if u[4, n] < 0.5 else -500.0
-        elif kind == 211:
-            fires = u[2, n] >= c.pion_quiet  # punch-through, or an accidental near the track
-        if inside and fires:
-            k = counts[2]
-            counts[2] += 1
-            event[2, k] = event_in[n]
-            out[2, 0, k], out[2, 1, k] = _tile(px, c.muv3_tile), _tile(py, c.muv3_tile)
-            out[2, 2, k] = t[n] + c.dz_muv3 / LIGHT + c.muv3_time * g[2, n]
-        if last[n] <= HASC or x[LKR, n] ** 2 + y[LKR, n] ** 2 > 150.0**2:
-            continue
-        px, py = x[HASC, n], y[HASC, n]
-        if c.hasc_x_min < px < c.hasc_x_max and abs(py) < c.hasc_half_y and u[5, n] < c.hasc_efficiency:
-            k = counts[3]
-            counts[3] += 1
-            event[3, k], out[3, 0, k], out[3, 1, k] = event_in[n], px, py
-            out[3, 2, k] = t[n] + c.dz_hasc / LIGHT + c.hasc_time * g[3, n]
+    u, g = np.empty((8, BLOCK)), np.empty((4, BLOCK), dtype=np.float32)
+    raw, rows = np.empty((4, BLOCK), dtype=np.uint64), np.empty(BLOCK, dtype=np.int64)
+    group, chosen = np.empty(BLOCK, dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
+    begin = 0
+    while begin < event_in.size:
+        m, begin = next_tracks(begin, NEWCHOD, last, slot, number, rows, group, chosen)
+        fill_uniforms(seed, STREAM_COUNTER, group[:m], chosen[:m], raw, u)
+        group[:m] += 2
+        fill_normals(seed, STREAM_COUNTER, group[:m], chosen[:m], raw, g)
+        for i in range(m):
+            n = rows[i]
+            px, py = x[NEWCHOD, n], y[NEWCHOD, n]
+            r2 = px * px + py * py
+            if c.newchod_min**2 < r2 < c.newchod_max**2 and u[0, i] < c.newchod_efficiency:
+                k = counts[0]
+                counts[0] += 1
+                event[0, k] = event_in[n]
+                out[0, 0, k], out[0, 1, k] = _tile(px, c.newchod_tile_x), _tile(py, c.newchod_tile_y)
+                out[0, 2, k] = t[n] + c.dz_newchod / LIGHT + c.newchod_time * g[0, i]
+            if last[n] <= CHOD:
+                continue
+            px, py = x[CHOD, n], y[CHOD, n]
+            r2 = px * px + py * py
+            if c.chod_min**2 < r2 < c.chod_max**2 and u[1, i] < c.chod_efficiency:
+                k = counts[1]
+                counts[1] += 1
+                event[1, k] = event_in[n]
+                out[1, 0, k], out[1, 1, k] = px, py
+                out[1, 2, k] = t[n] + c.dz_chod / LIGHT + c.chod_time * g[1, i]
+            if last[n] <= MUV3:
+                continue
+            px, py, momentum, kind = x[MUV3, n], y[MUV3, n], p[2, n], abs(pdg[2, n])
+            inside = abs(px) < c.muv3_half_side and abs(py) < c.muv3_half_side and px * px + py * py > c.muv3_min**2
+            fires = False
+            if kind == 13:
+                fires = u[2, i] < c.muv3_efficiency * _ramp(momentum, c.turn_on, c.full)
+                if u[3, i] >= _ramp(momentum, c.matched_turn_on, c.matched_full):
+                    # scattered away from the extrapolated track: half a metre, at a random side
+                    px += 500.0 if u[4, i] < 0.5 else -500.0
+            elif kind == 211:
+                fires = u[2, i] >= c.pion_quiet  # punch-through, or an accidental near the track
+            if inside and fires:
+                k = counts[2]
+                counts[2] += 1
+                event[2, k] = event_in[n]
+                out[2, 0, k], out[2, 1, k] = _tile(px, c.muv3_tile), _tile(py, c.muv3_tile)
+                out[2, 2, k] = t[n] + c.dz_muv3 / LIGHT + c.muv3_time * g[2, i]
+            if last[n] <= HASC or x[LKR, n] ** 2 + y[LKR, n] ** 2 > 150.0**2:
+                continue
+            px, py = x[HASC, n], y[HASC, n]
+            if c.hasc_x_min < px < c.hasc_x_max and abs(py) < c.hasc_half_y and u[5, i] < c.hasc_efficiency:
+                k = counts[3]
+                counts[3] += 1
+                event[3, k], out[3, 0, k], out[3, 1, k] = event_in[n], px, py
+                out[3, 2, k] = t[n] + c.dz_hasc / LIGHT + c.hasc_time * g[3, i]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from hepunits import ns
 
-from na62sim.detector import calorimeter, cherenkov, counter, tracker, veto
+from na62sim.detector import calorimeter, cherenkov, counter, showers, tracker, veto
 from na62sim.detector.planes import CHOD
 from na62sim.detector.transport import Crossings
 from na62sim.generators.beam import BeamArrays
@@ -93,16 +93,17 @@ def respond(
     uniform = ktag.pop("uniform")
     if beam is None:
         ktag["n_sectors"][:] = 0
-    photons = veto.photon_hits(seed, truth, tracks, r.veto, r.calorimeter, weighted)
-    showers = calorimeter.calorimeter_hits(seed, truth, tracks, r.calorimeter)
-    muv = showers["muv12"]
+    shower = showers.electron_showers(tracks, r.veto.lkr_z, r.calorimeter)
+    photons = veto.photon_hits(seed, truth, tracks, r.veto, r.calorimeter, weighted, shower.photons)
+    deposits = calorimeter.calorimeter_hits(seed, truth, tracks, r.calorimeter, (shower.x, shower.y, shower.p))
+    muv, lkr = deposits["muv12"], _merge(deposits["lkr"], photons["lkr"], {"pion_like": np.uint8(0)})
     hits: Hits = {
         "gtk": tracker.no_gtk_hits() if beam is None else tracker.gtk_hits(seed, truth, beam, r.gtk),
         "chanti": counter.chanti_hits(truth, uniform, r.chanti_quiet, r.chanti_stations),
         "straw": tracker.straw_hits(seed, truth, tracks, r.straw),
         "rich": cherenkov.rich_hits(seed, truth, tracks, r.rich),
         **counter.counter_hits(seed, truth, tracks, r.counter),
-        "lkr": _merge(showers["lkr"], photons["lkr"], {"pion_like": np.uint8(0)}),
+        "lkr": showers.merge_clusters(lkr, n, tracks, r.calorimeter),
         "muv1": {"event": muv["event"], "energy": muv["energy1"]},
         "muv2": {"event": muv["event"], "energy": muv["energy2"]},
         "lav": _lav(truth, tracks, photons["lav"], r),

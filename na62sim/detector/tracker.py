@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from hepunits import GeV, m, micrometer, mm, ns
 
+from na62sim.detector.close_tracks import BUCKETS, MOST, share_straws
 from na62sim.detector.transport import Crossings
 from na62sim.elementary import log, normal_pair
 from na62sim.generators.beam import BeamArrays
@@ -48,6 +49,8 @@ class StrawArrays(NamedTuple):
     time_sigma: float  # ns, of a chamber
     tail_fraction: float
     tail_scale: float
+    spacing: float  # of the straws across a view, all layers together
+    radius: float  # of a straw, inside
 
 
 def straw_arrays(detector: Detector) -> StrawArrays:
@@ -70,6 +73,8 @@ def straw_arrays(detector: Detector) -> StrawArrays:
         time_sigma=_TIME_SPREAD * straw.time_resolution_ns * ns,
         tail_fraction=straw.tail_fraction,
         tail_scale=straw.tail_scale,
+        spacing=straw.layer_stagger_mm * mm,
+        radius=straw.straw_radius_mm * mm,
     )
 
 
@@ -86,16 +91,21 @@ def _normal_matrices(cosine: FloatArray, sine: FloatArray, offset: FloatArray) -
 
 
 def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays) -> dict[str, Any]:
-    """Straw hits of all tracks: offsets per event, chamber, view, position (mm), time (ns)."""
+    """Straw hits of all tracks: offsets per event, chamber, view, position (mm), time (ns).
+
+    Each track makes its hits as if it were alone; where an event has more than one, tracks that cross the same
+    straws then lose hits to each other (`close_tracks`).
+    """
     rows = len(tracks.event)
     number = truth.events[tracks.event]
-    cap = 16 * rows
+    shared = bool(np.any(tracks.event[1:] == tracks.event[:-1]))
+    cap = 32 * rows if shared else 16 * rows
     offsets = np.zeros(len(truth.events) + 1, dtype=np.int64)
     chamber, view = np.empty(cap, dtype=np.uint8), np.empty(cap, dtype=np.uint8)
     position, time = np.empty(cap, dtype=np.float32), np.empty(cap, dtype=np.float32)
     n = _straw(
         np.uint64(seed), number, tracks.slot, tracks.event, tracks.first, tracks.last, tracks.x, tracks.y,
-        tracks.u, tracks.v, tracks.time, straw, offsets, chamber, view, position, time,
+        tracks.u, tracks.v, tracks.time, straw, offsets, chamber, view, position, time, shared,
     )  # fmt: skip
     np.maximum.accumulate(offsets, out=offsets)
     return {"offsets": offsets, "chamber": chamber[:n], "view": view[:n], "position": position[:n], "time": time[:n]}
@@ -104,9 +114,12 @@ def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays) -
 @kernel
 def _straw(
     seed: int, number: Any, slot: Any, event_in: Any, first: Any, last: Any, x: Any, y: Any, u: Any, v: Any, t: Any,
-    straw: StrawArrays, offsets: Any, chamber: Any, view: Any, position: Any, time: Any,
+    straw: StrawArrays, offsets: Any, chamber: Any, view: Any, position: Any, time: Any, shared: bool,
 ) -> int:  # fmt: skip
-    k = 0
+    k, begin, close, event, width = 0, 0, 0, -1, 2.0 * straw.radius
+    rows, true = np.empty((BUCKETS, MOST), dtype=np.int64), np.empty((BUCKETS, MOST))
+    count = np.zeros(BUCKETS, dtype=np.int64)
+    work, straws = np.empty(MOST), np.empty((5, MOST), dtype=np.int64)
     log_efficiency = log(straw.efficiency) if straw.efficiency < 1.0 else -1e-30
     g, raw = np.empty((20, _BLOCK), dtype=np.float32), np.empty((4, _BLOCK), dtype=np.uint64)
     uniform = np.empty((4, _BLOCK))
@@ -121,6 +134,13 @@ def _straw(
             fill_uniforms(seed, STREAM_STRAW_EFFICIENCY, group[n:stop], number[n:stop], raw, uniform)
         if first[n] > 3 or last[n] < 1:
             continue
+        if shared and event_in[n] != event:
+            if close:
+                k = share_straws(begin, k, close, straw.spacing, straw.radius, chamber, view, position, time,
+                                 rows, true, count, work, straws)  # fmt: skip
+                offsets[event + 1] = k
+            begin, close, event = k, 0, event_in[n]
+            count[:] = 0
         a, c, d = uniform[0, g0], uniform[2, g0], uniform[3, g0]
         # the next view without a hit is geometrically distributed: one draw serves many views
         miss = np.int64(log(1.0 - a) / log_efficiency) if a > 0.0 else 0
@@ -140,8 +160,10 @@ def _straw(
                 here = miss == 0
                 miss -= 1
                 if here:
-                    b, _, _, _ = uniforms4(seed, number[n], STREAM_STRAW_EFFICIENCY, 1000 * (4 * ch + w + 1) + group[n])
-                    miss = np.int64(log(1.0 - b) / log_efficiency)
+                    again, _, _, _ = uniforms4(
+                        seed, number[n], STREAM_STRAW_EFFICIENCY, 1000 * (4 * ch + w + 1) + group[n]
+                    )
+                    miss = np.int64(log(1.0 - again) / log_efficiency)
                     continue
                 px, py = x0 + sx * offset[w], y0 + sy * offset[w]
                 q = px * cosine[w] + py * sine[w]
@@ -152,8 +174,20 @@ def _straw(
                 chamber[k], view[k] = ch, w
                 position[k] = q + sigma * g[4 * ch + w, g0]
                 time[k] = when
+                if shared:
+                    b = 4 * ch + w
+                    others = min(count[b], MOST - 1)
+                    near = False
+                    for i in range(others):
+                        near |= abs(true[b, i] - q) < width
+                    close |= near << b
+                    true[b, others], rows[b, others], count[b] = q, k, others + 1
                 k += 1
         offsets[event_in[n] + 1] = k  # rows come in event order; events without rows take the value before
+    if close:
+        k = share_straws(begin, k, close, straw.spacing, straw.radius, chamber, view, position, time,
+                         rows, true, count, work, straws)  # fmt: skip
+        offsets[event + 1] = k
     return k
 
 

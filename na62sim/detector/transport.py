@@ -2,7 +2,8 @@
 
 Two passes: all charged particles are carried to STRAW 1, where most are inside or outside at once; the
 survivors go on plane by plane, scattering in each material, decaying in flight with the kink, and, for
-pions, being lost to a hadronic interaction with a probability per material. The result is a table of
+pions, being lost to a hadronic interaction with a probability per material. Electrons radiate photons in the
+chambers (`radiation`), and photons convert there to pairs that go on (`conversion`). The result is a table of
 crossings: where each track crossed each measuring plane.
 """
 
@@ -14,17 +15,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from na62sim.detector.planes import HASC, LKR, MUV3, N_SLOTS, NORMALS, RICH_FRONT, STRAW4, Flight, Planes
-from na62sim.elementary import log, sincos_turns
+from na62sim.detector.conversion import convert_photons, photon_slots
+from na62sim.detector.decays import LIGHT, STEEPEST, decay_on_the_way, flight_path, mass_of, record
+from na62sim.detector.planes import HASC, LKR, MUV3, N_SLOTS, NORMALS, RICH_FRONT, STRAW4, Flight, Planes, stopped
+from na62sim.detector.radiation import LEAST, onward, photon_share
 from na62sim.field import KICK, FieldMap, Segment, between, integrals_at, propagate, segment
 from na62sim.generators.generate import Truth
-from na62sim.generators.sampling import quantile
-from na62sim.kernel import formula, kernel
-from na62sim.kinematics import boost, two_body_momentum
-from na62sim.rng import STREAM_DECAY, STREAM_FLIGHT, STREAM_SCATTER, fill_normals, fill_uniforms, uniforms4
+from na62sim.kernel import kernel
+from na62sim.rng import STREAM_FLIGHT, STREAM_RADIATION, STREAM_SCATTER, fill_normals, fill_uniforms, uniforms4
 
-LIGHT = 299.792458  # mm/ns
-STABLE = 1e30
 _BLOCK = 512
 _PIPE2 = 150.0**2  # mm^2, of the beam pipe at the LKr with a margin
 FloatArray = npt.NDArray[np.float64]
@@ -47,10 +46,14 @@ class Crossings:
     pdg : (3, n) PDG code at STRAW 1, in the RICH and at the LKr (a decay in flight changes it)
     p : (3, n) momentum there, MeV/c
     ring_u, ring_v : (n,) direction cosines in the RICH
-    time : (n,) ns, at STRAW 1
+    time : (n,) ns, at STRAW 1; of a track that began behind it, less the flight of light from there
     lav_event, lav_station : charged particles absorbed in a lead-glass station
-    secondary : (10, k) decays in flight: event, parent slot, PDG code, px, py, pz, E, x, y, z, and
+    secondary : (10, k) particles born on the way, of decays, radiation and conversions: event, parent slot, PDG code,
+        px, py, pz, E, x, y, z, and
     secondary_time : (k,) ns
+    secondary_name : (k,) the slot by which a charged one goes on (and is the parent of others); -1 and below for
+        radiated photons
+    converted : (photons, n) 1 for generated photons that converted
     """
 
     event: IntArray
@@ -70,29 +73,34 @@ class Crossings:
     lav_station: IntArray
     secondary: FloatArray
     secondary_time: FloatArray
+    secondary_name: IntArray
+    converted: npt.NDArray[np.uint8]
 
 
 def transport_charged(seed: int, truth: Truth, planes: Planes, flight: Flight, field: FieldMap) -> Crossings:
     """Carry all charged particles of a chunk to their last plane."""
     chain, n = truth.chain, len(truth.events)
-    slots = np.array(
-        [k for k, s in enumerate(chain.particles) if s.charge and not chain.decays[k]], dtype=np.int64
-    )
+    slots = np.array([k for k, s in enumerate(chain.particles) if s.charge and not chain.decays[k]], dtype=np.int64)
     pdg = np.array([chain.particles[k].pdg for k in slots], dtype=np.int64)
     mass = np.array([chain.particles[k].mass for k in slots])
     charge = np.array([chain.particles[k].charge for k in slots], dtype=np.int64)
     origin = np.array([chain.vertex[k] for k in slots], dtype=np.int64)
-    cap = max(n * len(slots), 1)
+    cap = max(n * (len(slots) + 2 * len(photon_slots(truth))), 1)
     state = np.empty((8, cap))
     ids = np.empty((5, cap), dtype=np.int64)  # event, slot, pdg, charge, first plane
     lav = np.empty((2, cap), dtype=np.int64)
-    secondary = np.empty((11, 2 * cap))
+    secondary = np.empty((12, 4 * cap + 1024))
     counts = np.zeros(3, dtype=np.int64)  # rows, lav hits, secondaries
     _reach(
         np.uint64(seed), truth.events, truth.p, truth.vertex, slots, pdg, mass, charge, origin, planes, flight, field,
         state, ids, lav, secondary, counts,
     )  # fmt: skip
+    reached = int(counts[0])
+    converted = convert_photons(seed, truth, planes, flight, state, ids, secondary, counts)
     rows = int(counts[0])
+    if rows > reached:  # two lists in event order become one
+        order = np.argsort(ids[0, :rows], kind="stable")
+        ids[:, :rows], state[:, :rows] = ids[:, order], state[:, order]
     number = truth.events[ids[0, :rows]]
     x, y = np.full((N_SLOTS, rows), np.nan), np.full((N_SLOTS, rows), np.nan)
     u, v = np.zeros((4, rows)), np.zeros((4, rows))
@@ -104,122 +112,9 @@ def transport_charged(seed: int, truth: Truth, planes: Planes, flight: Flight, f
     )  # fmt: skip
     hits, born = int(counts[1]), int(counts[2])
     return Crossings(
-        ids[0, :rows], ids[1, :rows], ids[4, :rows], last, x, y, u, v, kind, p, ring[0], ring[1], state[T, :rows],
-        lav[0, :hits], lav[1, :hits], secondary[:10, :born], secondary[10, :born],
+        ids[0, :rows], ids[1, :rows], ids[4, :rows], last, x, y, u, v, kind, p, ring[0], ring[1], state[T, :rows], lav[0, :hits], lav[1, :hits],
+        secondary[:10, :born], secondary[10, :born], secondary[11, :born].astype(np.int64), converted,
     )  # fmt: skip
-
-
-@formula
-def _flight(pdg: int, p: float, a: float, f: Flight) -> float:
-    """Path to the decay in flight (mm) of a pion or muon, from a uniform."""
-    if abs(pdg) == 211:
-        return -log(1.0 - a) * p * f.pion_ctau / f.pion_mass
-    if abs(pdg) == 13:
-        return -log(1.0 - a) * p * f.muon_ctau / f.muon_mass
-    return STABLE
-
-
-@formula
-def _decay(pdg: int, p: float, u: float, v: float, a: float, b: float, c: float, f: Flight) -> Any:
-    """Charged daughter of pi -> mu nu or mu -> e nu nu (unpolarised): pdg, mass, p, u, v.
-
-    The muon is monoenergetic in the pion's frame; the electron follows the Michel spectrum
-    x^2 (3 - 2 x), x = E / E_max (PDG review of muon decay parameters).
-    """
-    sign = 1 if pdg > 0 else -1
-    if abs(pdg) == 211:
-        mother, daughter, new = f.pion_mass, f.muon_mass, -13 * sign
-        q = two_body_momentum(mother, daughter, 0.0)
-    else:
-        mother, daughter, new = f.muon_mass, f.electron_mass, 11 * sign
-        q = max(quantile(f.michel, a) * two_body_momentum(mother, daughter, 0.0), 1e-6)
-        a = c
-    cosine = 1.0 - 2.0 * a
-    t = q * np.sqrt(max(1.0 - cosine * cosine, 0.0))
-    sp, cp = sincos_turns(b)
-    w = np.sqrt(1.0 - u * u - v * v)
-    e = np.sqrt(p * p + mother * mother)
-    x, y, z, _ = boost(t * cp, t * sp, q * cosine, np.sqrt(q * q + daughter * daughter), p * u, p * v, p * w, e, mother)
-    pnew = np.sqrt(x * x + y * y + z * z)
-    return new, daughter, pnew, x / pnew, y / pnew, z > 0.0
-
-
-@formula
-def _record(secondary: Any, counts: Any, event: int, slot: int, pdg: int, p: float, m: float, u: float, v: float,
-            x: float, y: float, z: float, t: float) -> None:  # fmt: skip
-    k = counts[2]
-    counts[2] += 1
-    secondary[0, k], secondary[1, k], secondary[2, k] = event, slot, pdg
-    secondary[3, k], secondary[4, k], secondary[5, k] = p * u, p * v, p * np.sqrt(1.0 - u * u - v * v)
-    secondary[6, k] = np.sqrt(p * p + m * m)
-    secondary[7, k], secondary[8, k], secondary[9, k], secondary[10, k] = x, y, z, t
-
-
-@kernel
-def _decay_on_the_way(
-    ids: Any, s: Segment, z: float, track: Any, flight: Flight, field: FieldMap, secondary: Any, counts: Any
-) -> Any:
-    """Carry a track through a segment in which it decays in flight (and its daughter may decay again).
-
-    Rare, and therefore a function of its own: the loops over planes stay small.
-
-    Parameters
-    ----------
-    ids : seed, event number, event index, slot, charge, stage (unique per plane), PDG code
-    track : x, y, u, v, p, m, t, path to the decay at the start of the segment, which is at z
-
-    Returns
-    -------
-    PDG code, (x, y, u, v, p, m, t, remaining path), whether a charged daughter goes on
-    """
-    seed, number, event, slot, charge, stage, pdg = ids
-    x, y, u, v, p, m, t, fly = track
-    end = z + s.dz
-    for generation in range(3):
-        un, vn, dx, dy, path = propagate(u, v, KICK * charge / p, s)
-        if path < fly:
-            t += path * np.sqrt(p * p + m * m) / (p * LIGHT)
-            return pdg, (x + dx, y + dy, un, vn, p, m, t, fly - path), True
-        s = segment(field, z, z + s.dz * (fly / path))
-        un, vn, dx, dy, path = propagate(u, v, KICK * charge / p, s)
-        x, y, z = x + dx, y + dy, z + s.dz
-        t += path * np.sqrt(p * p + m * m) / (p * LIGHT)
-        a, b, c, d = uniforms4(seed, number, STREAM_DECAY, slot * 64 + stage * 3 + generation)
-        pdg, m, p, u, v, forward = _decay(pdg, p, un, vn, a, b, c, flight)
-        _record(secondary, counts, event, slot, pdg, p, m, u, v, x, y, z, t)
-        if not forward:
-            break
-        fly = _flight(pdg, p, d, flight)
-        s = segment(field, z, end)
-    return pdg, (x, y, u, v, p, m, t, fly), False
-
-
-@formula
-def _stopped(x0: float, y0: float, z0: float, x1: float, y1: float, z1: float, planes: Planes) -> int:
-    """Station 1-8 that absorbs a straight path from z0 to STRAW 1, -1 for the tube's wall, 0 for neither."""
-    if x1 * x1 + y1 * y1 < planes.lav_in[0] ** 2 and x0 * x0 + y0 * y0 < planes.lav_in[0] ** 2:
-        return 0
-    sx, sy = (x1 - x0) / (z1 - z0), (y1 - y0) / (z1 - z0)
-    wall = 0
-    for k in range(planes.lav_z.size):
-        z = planes.lav_z[k]
-        while wall < planes.tube_z.size and planes.tube_z[wall] < z:
-            if planes.tube_z[wall] > z0:
-                x, y = x0 + sx * (planes.tube_z[wall] - z0), y0 + sy * (planes.tube_z[wall] - z0)
-                if x * x + y * y > planes.tube_radius[wall] ** 2:
-                    return -1
-            wall += 1
-        if z > z0:
-            x, y = x0 + sx * (z - z0), y0 + sy * (z - z0)
-            r2 = x * x + y * y
-            if planes.lav_in[k] ** 2 < r2 < planes.lav_out[k] ** 2:
-                return k + 1
-    for j in range(wall, planes.tube_z.size):
-        if planes.tube_z[j] > z0:
-            x, y = x0 + sx * (planes.tube_z[j] - z0), y0 + sy * (planes.tube_z[j] - z0)
-            if x * x + y * y > planes.tube_radius[j] ** 2:
-                return -1
-    return 0
 
 
 @kernel
@@ -247,7 +142,7 @@ def _reach(
             x, y, z, t = vertex[o, 0, i], vertex[o, 1, i], vertex[o, 2, i], vertex[o, 3, i]
             u, v, m, pdg = px / p, py / p, masses[j], pdgs[j]
             a, b = uniform[j, 0, g0], uniform[j, 1, g0]
-            fly = _flight(pdg, p, a, flight)
+            fly = flight_path(pdg, p, a, flight)
             first = 0
             while first < planes.z.size and planes.z[first] <= z:
                 first += 1
@@ -264,13 +159,13 @@ def _reach(
                 t += path * np.sqrt(p * p + m * m) / (p * LIGHT)
             else:
                 who = (seed, events[i], i, k, charges[j], 0, pdg)
-                pdg, track, alive = _decay_on_the_way(
+                pdg, track, alive = decay_on_the_way(
                     who, s, z, (x, y, u, v, p, m, t, fly), flight, field, secondary, counts
                 )
                 if not alive:
                     continue
                 x, y, u, v, p, m, t, fly = track
-            stop = _stopped(x0, y0, z0, x, y, z1, planes) if first == 0 else 0
+            stop = stopped(x0, y0, z0, x, y, z1, planes) if first == 0 else 0
             if stop > 0:
                 lav[0, counts[1]], lav[1, counts[1]] = i, stop
                 counts[1] += 1
@@ -281,6 +176,31 @@ def _reach(
             ids[0, n], ids[1, n], ids[2, n], ids[3, n], ids[4, n] = i, k, pdg, charges[j], first
             state[X, n], state[Y, n], state[U, n], state[V, n] = x, y, u, v
             state[P, n], state[T, n], state[FLY, n], state[LOSS, n] = p, t, fly, b
+
+
+@kernel
+def _radiate(
+    ids: Any, z: float, track: Any, loss: float, planes: Planes, flight: Flight, secondary: Any, counts: Any
+) -> Any:
+    """Photons that an electron radiates at a plane: its momentum behind it, and where the next photon is due.
+
+    Parameters
+    ----------
+    ids : seed, event number, event index, slot, plane, PDG code
+    track : x, y, u, v, p, m, t at the plane, which is at z
+    """
+    seed, number, event, slot, k, pdg = ids
+    x, y, u, v, p, m, t = track
+    turn = (slot * 64 + k) * 8
+    while loss < planes.radiated[k] and p >= LEAST:
+        a, b, _, _ = uniforms4(seed, number, STREAM_RADIATION, turn)
+        energy = photon_share(a, flight.radiation) * p
+        p -= energy
+        record(secondary, counts, event, slot, -1 - turn, 22, energy, 0.0, u, v, x, y, z, t)
+        record(secondary, counts, event, slot, slot, pdg, p, m, u, v, x, y, z, t)
+        loss = onward(loss, b)
+        turn += 1
+    return p, loss
 
 
 @kernel
@@ -302,7 +222,10 @@ def _follow(
         event, slot, pdg, charge, first = ids[0, n], ids[1, n], ids[2, n], ids[3, n], ids[4, n]
         x, y, u, v = state[X, n], state[Y, n], state[U, n], state[V, n]
         p, t, fly, loss = state[P, n], state[T, n], state[FLY, n], state[LOSS, n]
-        m = _mass(pdg, flight)
+        m = mass_of(pdg, flight)
+        if first > 0:  # what it did not cross it cannot be lost in
+            loss = onward((planes.radiated if abs(pdg) == 11 else planes.lost)[first - 1], loss)
+            state[T, n] -= (planes.z[first] - planes.z[0]) / LIGHT  # the detectors count the flight from STRAW 1
         begin = 0  # the first measuring plane from plane `first` on
         for k in range(first):
             begin = max(begin, planes.slot[k] + 1)
@@ -310,7 +233,11 @@ def _follow(
         last[n] = begin
         kind[0, n], p_out[0, n] = pdg, p
         # what depends on the momentum alone changes only when the track decays
-        bend, slowness, scatter = KICK * charge / p, np.sqrt(p * p + m * m) / (p * LIGHT), np.sqrt(p * p + m * m) / (p * p)
+        bend, slowness, scatter = (
+            KICK * charge / p,
+            np.sqrt(p * p + m * m) / (p * LIGHT),
+            np.sqrt(p * p + m * m) / (p * p),
+        )
         for k in range(first, n_planes):
             xb, yb = x, y
             if k > first:
@@ -322,17 +249,21 @@ def _follow(
                     un, vn, dx, dy = u, v, u * path, v * path
                 else:
                     un, vn, dx, dy, path = propagate(u, v, bend, s)
+                    if abs(un) > STEEPEST:
+                        break
                 if path < fly:
                     x, y, u, v, fly = x + dx, y + dy, un, vn, fly - path
                     t += path * slowness
                 else:
                     who = (seed, number[n], event, slot, charge, k, pdg)
-                    pdg, track, alive = _decay_on_the_way(
+                    pdg, track, alive = decay_on_the_way(
                         who, s, planes.z[k - 1], (x, y, u, v, p, m, t, fly), flight, field, secondary, counts
                     )
                     if not alive:
                         break
                     x, y, u, v, p, m, t, fly = track
+                    if abs(pdg) == 11:
+                        loss = onward(planes.radiated[k - 1], loss)
                     bend, scatter = KICK * charge / p, np.sqrt(p * p + m * m) / (p * p)
                     slowness = scatter * p / LIGHT
             r2 = x * x + y * y
@@ -361,18 +292,18 @@ def _follow(
                 elif place == HASC:
                     x_out[place, n] += charge * planes.hasc_kick / p * planes.hasc_lever
                     break
-            if abs(pdg) == 211 and loss < planes.lost[k]:
-                break
+            if abs(pdg) == 211:
+                if loss < planes.lost[k]:
+                    break
+            elif abs(pdg) == 11 and loss < planes.radiated[k]:
+                who = (seed, number[n], event, slot, k, pdg)
+                p, loss = _radiate(who, planes.z[k], (x, y, u, v, p, m, t), loss, planes, flight, secondary, counts)
+                if p < LEAST:
+                    break
+                bend, scatter = KICK * charge / p, np.sqrt(p * p + m * m) / (p * p)
+                slowness = scatter * p / LIGHT
             if planes.scatterer[k] >= 0:
                 g = 2 * planes.scatterer[k]
                 theta = planes.theta0[k] * scatter
                 u += theta * normals[g, g0]
                 v += theta * normals[g + 1, g0]
-
-
-@formula
-def _mass(pdg: int, flight: Flight) -> float:
-    a = abs(pdg)
-    if a == 211:
-        return flight.pion_mass
-    return flight.muon_mass if a == 13 else flight.electron_mass

@@ -15,7 +15,7 @@ from hepunits import GeV, m, mm, mrad
 
 from na62sim.field import KICK
 from na62sim.geometry import Detector
-from na62sim.kernel import kernel
+from na62sim.kernel import formula, kernel
 from na62sim.rng import STREAM_TRIGGER, uniforms4
 
 _L0 = (
@@ -95,6 +95,15 @@ def trigger_bits(seed: int, events: Any, hits: Any, tracks: Any, arrays: Trigger
     return {"l0": l0, "l1": l1, "masks": masks, "taken": taken}
 
 
+@formula
+def _first_in_tile(x: Any, y: Any, begin: int, h: int) -> int:
+    """1 unless a hit from ``begin`` on, before hit h, is in the same tile: tiles are counted, not tracks."""
+    for j in range(begin, h):
+        if x[j] == x[h] and y[j] == y[h]:
+            return 0
+    return 1
+
+
 @kernel
 def _level0(
     rich_o: Any, rich_n: Any, new_o: Any, new_x: Any, new_y: Any, muv_o: Any, muv_x: Any, muv_y: Any, chod_o: Any,
@@ -107,9 +116,10 @@ def _level0(
             light += rich_n[h]
         if light >= t.rich_hits:
             bits |= RICH
-        quadrants, tiles = 0, new_o[i + 1] - new_o[i]
+        quadrants, tiles = 0, 0
         for h in range(new_o[i], new_o[i + 1]):
             quadrants |= 1 << ((1 if new_x[h] > 0 else 0) + (2 if new_y[h] > 0 else 0))
+            tiles += _first_in_tile(new_x, new_y, new_o[i], h)
         number = (quadrants & 1) + (quadrants >> 1 & 1) + (quadrants >> 2 & 1) + (quadrants >> 3 & 1)
         if number >= 1:
             bits |= Q1
@@ -119,13 +129,12 @@ def _level0(
             bits |= QX
         if tiles < t.tiles:
             bits |= UTMC
-        for h in range(new_o[i] + 1, new_o[i + 1]):  # two different tiles
-            if new_x[h] != new_x[new_o[i]] or new_y[h] != new_y[new_o[i]]:
-                bits |= H2
+        if tiles >= 2:
+            bits |= H2
         outer, muon_quadrants = 0, 0
         for h in range(muv_o[i], muv_o[i + 1]):
             if max(abs(muv_x[h]), abs(muv_y[h])) > t.inner:
-                outer += 1
+                outer += _first_in_tile(muv_x, muv_y, muv_o[i], h)
                 muon_quadrants |= 1 << ((1 if muv_x[h] > 0 else 0) + (2 if muv_y[h] > 0 else 0))
         if muv_o[i + 1] > muv_o[i]:
             bits |= MUV3 | M1

@@ -2,7 +2,8 @@
 
 Two ways of use: `dice` makes a hit or none, event by event; `weight` makes no hit and multiplies the event's
 veto weight by the inefficiency, which reaches rejections of 1e-8 with a million events. Charged particles
-that end in a lead-glass station or in the IRC make hits with certainty.
+that end in a lead-glass station or in the IRC make hits with certainty. Photons that converted in a chamber are
+gone. Photons that an electron radiated are part of the electron's response, and are always thrown as dice.
 """
 
 from __future__ import annotations
@@ -14,17 +15,25 @@ import numpy.typing as npt
 from hepunits import GeV, m, mm, ns
 
 from na62sim.detector.calorimeter import CalorimeterArrays, energy_sigma, in_lkr, position_sigma, time_sigma
+from na62sim.detector.conversion import photon_slots
 from na62sim.detector.planes import LKR
 from na62sim.detector.transport import Crossings
 from na62sim.elementary import exp, log
 from na62sim.generators.generate import Truth
 from na62sim.geometry import Detector
 from na62sim.kernel import formula, kernel
-from na62sim.rng import STREAM_PHOTON, STREAM_PHOTON_NOISE, fill_normals, fill_uniforms
+from na62sim.rng import (
+    STREAM_PHOTON,
+    STREAM_PHOTON_NOISE,
+    STREAM_RADIATED_NOISE,
+    STREAM_RADIATED_PHOTON,
+    fill_normals,
+    fill_uniforms,
+)
 
 FloatArray = npt.NDArray[np.float64]
 LIGHT = 299.792458
-NOTHING, AT_LAV, AT_LKR, AT_IRC, AT_SAC, WALL = range(6)
+NOTHING, AT_LAV, AT_LKR, AT_IRC, AT_SAC, WALL, CONVERTED = range(7)
 _BLOCK_ENERGY = 100.0  # MeV of a lead-glass shower per block hit; assumed
 
 
@@ -140,45 +149,83 @@ def photon_target(x: float, y: float, z: float, tx: float, ty: float, v: VetoArr
 
 
 def photon_hits(
-    seed: int, truth: Truth, tracks: Crossings, v: VetoArrays, c: CalorimeterArrays, weighted: bool
+    seed: int, truth: Truth, tracks: Crossings, v: VetoArrays, c: CalorimeterArrays, weighted: bool, radiated: Any = ()
 ) -> dict[str, Any]:
-    """Hits of photons, and of charged particles that end in a veto.
+    """Hits of photons: the generated ones, and those radiated by electrons (rows of `Crossings.secondary`).
 
     Returns
     -------
-    lav (event, station, n_blocks, energy, time), lkr (event, energy, x, y, time), irc and sac (event, energy,
-    time), weight (n,), and target (photons, n): where each photon ended
+    lav (event, station, energy, time), lkr (event, energy, x, y, time), irc and sac (event, energy,
+    time), weight (n,), and target (photons, n): where each generated photon ended
     """
-    chain, n = truth.chain, len(truth.events)
-    slots = np.array([k for k, s in enumerate(chain.particles) if s.pdg == 22], dtype=np.int64)
-    origin = np.array([chain.vertex[k] for k in slots], dtype=np.int64)
-    count = len(slots)
-    if count == 0:
-        none, values = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-        empty = {"event": none, "energy": values, "time": values}
+    slots, n = photon_slots(truth), len(truth.events)
+    count, found = len(slots), []
+    weight, target = np.ones(n), np.empty((count, n), dtype=np.uint8)
+    if count:
+        slot, number = np.tile(slots, n), np.repeat(truth.events, count)
+        u, g = _draws(seed, STREAM_PHOTON, STREAM_PHOTON_NOISE, slot, number)
+        # the first charged track at the LKr: a photon that close to it is not told from its shower
+        pion = np.full((2, n), 1e9)
+        seen = np.flatnonzero(tracks.last > LKR)[::-1]
+        pion[:, tracks.event[seen]] = tracks.x[LKR, seen], tracks.y[LKR, seen]
+        origin = np.array([truth.chain.vertex[k] for k in slots], dtype=np.int64)
+        found.append(
+            _hits(truth.p, truth.vertex, slots, origin, n, v, c, weighted, u, g, pion, tracks.converted, weight, target)
+        )
+    if len(radiated):
+        born, m_ = tracks.secondary[:, radiated], len(radiated)
+        event = born[0].astype(np.int64)
+        u, g = _draws(
+            seed,
+            STREAM_RADIATED_PHOTON,
+            STREAM_RADIATED_NOISE,
+            -1 - tracks.secondary_name[radiated],
+            truth.events[event],
+        )
+        none, one = np.zeros(1, dtype=np.int64), np.empty((1, m_), dtype=np.uint8)
+        vertex = np.concatenate((born[7:10], tracks.secondary_time[None, radiated]))
+        momenta = np.ascontiguousarray(born[None, 3:7])
+        hits = _hits(momenta, vertex[None], none, none, m_, v, c, False, u, g, np.empty((2, 0)), np.zeros_like(one),
+                     np.ones(m_), one)  # fmt: skip
+        found.append({name: columns | {"event": event[columns["event"]]} for name, columns in hits.items()})
+    if not found:
+        no, values = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+        empty = {"event": no, "energy": values, "time": values}
         lav, lkr = empty | {"station": np.empty(0, dtype=np.uint8)}, empty | {"x": values, "y": values}
-        return {"weight": np.ones(n), "target": np.empty((0, n), dtype=np.uint8), "lav": lav, "lkr": lkr,
-                "irc": empty, "sac": dict(empty)}  # fmt: skip
-    rows = count * n
-    slot = np.tile(slots, n)
-    number = np.repeat(truth.events, count)
+        found.append({"lav": lav, "lkr": lkr, "irc": empty, "sac": dict(empty)})
+    return {"weight": weight, "target": target} | {name: _join([f[name] for f in found]) for name in found[0]}
+
+
+def _draws(seed: int, stream: Any, noise: Any, block: Any, number: Any) -> tuple[Any, Any]:
+    """Four uniforms and four normals for each photon."""
+    rows = len(number)
     raw = np.empty((4, rows), dtype=np.uint64)
-    u = np.empty((4, rows))
-    g = np.empty((4, rows), dtype=np.float32)
-    fill_uniforms(np.uint64(seed), STREAM_PHOTON, slot, number, raw, u)
-    fill_normals(np.uint64(seed), STREAM_PHOTON_NOISE, slot, number, raw, g)
-    # the first charged track at the LKr: a photon that close to it is not told from its shower
-    pion = np.full((2, n), 1e9)
-    seen = np.flatnonzero(tracks.last > LKR)[::-1]
-    pion[:, tracks.event[seen]] = tracks.x[LKR, seen], tracks.y[LKR, seen]
+    u, g = np.empty((4, rows)), np.empty((4, rows), dtype=np.float32)
+    fill_uniforms(np.uint64(seed), stream, block, number, raw, u)
+    fill_normals(np.uint64(seed), noise, block, number, raw, g)
+    return u, g
+
+
+def _join(groups: list[dict[str, Any]]) -> dict[str, Any]:
+    """Rows of groups with the same columns, in event order."""
+    if len(groups) == 1:
+        return groups[0]
+    order = np.argsort(np.concatenate([g["event"] for g in groups]), kind="stable")
+    return {name: np.concatenate([g[name] for g in groups])[order] for name in groups[0]}
+
+
+def _hits(
+    p: Any, vertex: Any, slots: Any, origin: Any, n: int, v: VetoArrays, c: CalorimeterArrays, weighted: bool, u: Any, g: Any,
+    pion: Any, gone: Any, weight: Any, target: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """Hits of the photons in some slots of n events, per detector."""
+    rows = len(slots) * n
     event = np.empty((4, rows), dtype=np.int64)
     out = np.empty((4, 4, rows), dtype=np.float32)  # detector; energy, time, x, y
     station = np.empty(rows, dtype=np.uint8)
     counts = np.zeros(5, dtype=np.int64)
-    weight, target = np.ones(n), np.empty((count, n), dtype=np.uint8)
-    _photons(truth.p, truth.vertex, slots, origin, n, v, c, weighted, u, g, pion, event, out, station, counts,
-             weight, target)  # fmt: skip
-    hits: dict[str, Any] = {"weight": weight, "target": target}
+    _photons(p, vertex, slots, origin, n, v, c, weighted, u, g, pion, gone, event, out, station, counts, weight, target)
+    hits: dict[str, Any] = {}
     for k, name in enumerate(("lav", "lkr", "irc", "sac")):
         m_ = int(counts[k])
         hits[name] = {"event": event[k, :m_], "energy": out[k, 0, :m_], "time": out[k, 1, :m_]}
@@ -191,13 +238,16 @@ def photon_hits(
 @kernel
 def _photons(
     p: Any, vertex: Any, slots: Any, origin: Any, n: int, v: VetoArrays, c: CalorimeterArrays, weighted: bool,
-    u: Any, g: Any, pion: Any, event: Any, out: Any, station: Any, counts: Any, weight: Any, target: Any,
+    u: Any, g: Any, pion: Any, gone: Any, event: Any, out: Any, station: Any, counts: Any, weight: Any, target: Any,
 ) -> None:  # fmt: skip
     for i in range(n):
         for j in range(slots.size):
             r, k, o = i * slots.size + j, slots[j], origin[j]
             px, py, pz, e = p[k, 0, i], p[k, 1, i], p[k, 2, i], p[k, 3, i]
             x, y, z, t = vertex[o, 0, i], vertex[o, 1, i], vertex[o, 2, i], vertex[o, 3, i]
+            if gone[j, i]:
+                target[j, i] = CONVERTED
+                continue
             if pz <= 0.0:
                 target[j, i] = WALL
                 continue

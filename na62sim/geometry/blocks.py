@@ -256,6 +256,7 @@ class Straw(Block):
     view_offset_mm: FourIncreasing
     layers_per_view: Count
     pitch_mm: Length
+    layer_stagger_mm: Length
     straw_radius_mm: Length
     view_over_chamber: Positive
     chamber_resolution_um: Positive

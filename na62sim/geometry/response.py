@@ -164,6 +164,7 @@ class Lkr(Block):
     efficiency: Probability
     photon_min_GeV: NonNegative
     photon_separation_mm: Length
+    merge_distance_mm: Length
     track_distance_mm: Length
     mip_energy_GeV: Positive
     mip_width_GeV: Positive

@@ -1,0 +1,100 @@
+"""L0 conditions of events with several tracks, and the masks of the multi-track streams."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from na62sim.detector.trigger import L0_BITS, trigger_arrays, trigger_bits
+
+TILE_X, TILE_Y, MUV3_TILE = 134.0, 108.0, 220.0
+
+
+def bits(
+    bench: Any, newchod: Any = (), lkr: Any = (), muv3: Any = (), rich: int = 12, tracks: Any = (), lav: Any = ()
+) -> Any:
+    """Trigger words of one event: tiles (x, y), LKr energies (MeV), MUV3 tiles, signed curvatures, stations."""
+
+    def group(n: int, **columns: Any) -> dict[str, Any]:
+        return {"offsets": np.array([0, n]), **{name: np.array(values) for name, values in columns.items()}}
+
+    def tiles(points: Any) -> dict[str, Any]:
+        x, y = np.array(points, dtype=np.float32).reshape(-1, 2).T.copy()
+        return group(len(x), x=x, y=y)
+
+    k = np.array(tracks, dtype=float)
+    zeros = np.zeros(len(k))
+    hits = {
+        "rich": group(1, n_hits=np.array([rich], dtype=np.uint8)), "newchod": tiles(newchod), "muv3": tiles(muv3),
+        "chod": group(len(newchod)), "lkr": group(len(lkr), energy=np.array(lkr, dtype=np.float32)),
+        "lav": group(len(lav), station=np.array(lav, dtype=np.uint8), n_blocks=np.full(len(lav), 4, dtype=np.uint8)),
+        "irc": group(0), "sac": group(0), "ktag": {"n_sectors": np.array([8], dtype=np.uint8)},
+    }  # fmt: skip
+    found = {
+        "event": np.zeros(len(k), dtype=np.int64),
+        "x": zeros + 100.0,
+        "y": zeros,
+        "u": zeros + 2e-3,
+        "v": zeros,
+        "k": k,
+    }
+    return trigger_bits(1, np.array([5]), hits, found, trigger_arrays(bench.detector))
+
+
+def names(word: int) -> set[str]:
+    return {name for name, bit in L0_BITS.items() if word & bit}
+
+
+def tile(column: int, row: int) -> tuple[float, float]:
+    return (column + 0.5) * TILE_X, (row + 0.5) * TILE_Y
+
+
+@pytest.mark.parametrize(
+    ("tiles", "expected"),
+    [
+        ([tile(1, 1)], {"Q1", "UTMC"}),
+        ([tile(1, 1), tile(1, 1)], {"Q1", "UTMC"}),  # two tracks in one tile are one hit
+        ([tile(1, 1), tile(2, 1)], {"Q1", "UTMC", "H2"}),
+        ([tile(1, 1), tile(1, -2)], {"Q1", "Q2", "UTMC", "H2"}),
+        ([tile(1, 1), tile(-2, -2)], {"Q1", "Q2", "QX", "UTMC", "H2"}),
+        ([tile(-2, 1), tile(1, -2)], {"Q1", "Q2", "QX", "UTMC", "H2"}),
+        ([tile(k, 1) for k in range(5)], {"Q1", "H2"}),
+        ([tile(min(k, 3), 1) for k in range(6)], {"Q1", "UTMC", "H2"}),  # six tracks, four tiles
+    ],
+)
+def test_tiles_and_quadrants(bench: Any, tiles: Any, expected: set[str]) -> None:
+    word = names(int(bits(bench, newchod=tiles)["l0"][0]))
+    assert word - {"RICH", "CHOD"} == expected
+
+
+def test_energies_of_clusters_add_up(bench: Any) -> None:
+    for energies, expected in (([9e3], set()), ([6e3, 6e3], {"LKr10"}), ([6e3] * 4, {"LKr10", "LKr20"})):
+        word = names(int(bits(bench, lkr=energies)["l0"][0]))
+        assert {name for name in word if name.startswith("LKr")} == expected
+
+
+def test_outer_muon_tiles_are_counted_once(bench: Any) -> None:
+    outer, other = (2.5 * MUV3_TILE, 1.5 * MUV3_TILE), (-2.5 * MUV3_TILE, 1.5 * MUV3_TILE)
+    assert {"MO1", "MUV3"} <= names(int(bits(bench, muv3=[outer, outer])["l0"][0])) - {"MO2"}
+    assert "MO2" not in names(int(bits(bench, muv3=[outer, outer])["l0"][0]))
+    assert "MO2" in names(int(bits(bench, muv3=[outer, other])["l0"][0]))
+
+
+def test_masks_of_the_multi_track_streams(bench: Any) -> None:
+    """RICH QX and a negative track, D = 100; with LKr20 and without LAV, D = 8 (data sheet 5.2)."""
+    masks = bench.detector.trigger.masks
+    assert (masks["multi_track"].downscaling, masks["electron_multi_track"].downscaling) == (100, 8)
+
+    def met(**event: Any) -> set[str]:
+        word = int(bits(bench, newchod=[tile(1, 1), tile(-2, -2)], **event)["masks"][0])
+        return {name for k, name in enumerate(masks) if word >> k & 1} & {"multi_track", "electron_multi_track"}
+
+    negative = [1e-5, -1e-5, 1e-5]
+    assert met(tracks=negative, lkr=[15e3, 8e3]) == {"multi_track", "electron_multi_track"}
+    assert met(tracks=negative, lkr=[15e3]) == {"multi_track"}
+    assert met(tracks=negative, lkr=[25e3], lav=[3]) == {"multi_track"}
+    assert met(tracks=negative, lkr=[25e3], lav=[12]) == {"multi_track", "electron_multi_track"}  # not used at L1
+    assert met(tracks=[1e-5, 1e-5], lkr=[25e3]) == set()
+    assert met(tracks=negative, lkr=[25e3], rich=1) == set()
