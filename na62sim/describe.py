@@ -129,16 +129,17 @@ def _process(name: str) -> dict[str, Any]:
 
 def _selection(name: str) -> dict[str, Any]:
     from na62sim.dump_acceptance import SELECTIONS as DUMP
-    from na62sim.selection.registry import SELECTIONS
+    from na62sim.selection.registry import SELECTIONS, selection_parameters
 
     geometry = "dump-2021" if name in DUMP.values() else "run1-2018-s2"
-
     chosen = SELECTIONS[name](load_detector(geometry))
     return {
         "kind": "selection",
         "name": name,
         "title": _title(SELECTIONS[name]),
         "geometry": geometry,
+        "candidates": chosen.candidates,
+        "masses": selection_parameters(name),  # default: those of the process
         "cuts": [cut.name for cut in chosen.cuts],
         "signal_regions": list(chosen.signal),
         "other_regions": [region for region in chosen.regions if region not in chosen.signal],

@@ -220,7 +220,7 @@ def select(
     *,
     chunk: int = CHUNK,
     detector: str | Detector | None = None,
-    **parameters: float,
+    **parameters: Any,
 ) -> CutFlow:
     """Apply a selection to a reconstructed sample.
 

@@ -90,6 +90,12 @@ def select(
     geometry: Annotated[
         str | None, typer.Option("-g", "--geometry", metavar="G", help="Whose windows to use; those of the sample.")
     ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p", "--parameter", metavar="NAME=VALUE", help="Of the selection: m_a=50MeV; the sample's own masses."
+        ),
+    ] = None,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
@@ -99,12 +105,14 @@ def select(
     from na62sim import simulation
     from na62sim.report import flow_report
     from na62sim.sample import Sample
+    from na62sim.units import parse_parameters
 
+    values: dict[str, Any] = parse_parameters(parameter or [])
     if out is not None:
         refuse_existing(out, force)
     start = time.perf_counter()
     with Sample.open(file) as sample:
-        flow = simulation.select(sample, selection, detector=geometry)
+        flow = simulation.select(sample, selection, detector=geometry, **values)
     flow.info["events_per_second"] = flow.generated.n / (time.perf_counter() - start)
     payload = {**flow.to_dict(), "file": str(file)}
     if out is not None:

@@ -4,8 +4,9 @@ At the plane z0 of the vertex a track's slopes are free, so that only its positi
 
     chi2 = sum_i (x_i + tx_i d - X)^2 / Vx_i + (y_i + ty_i d - Y)^2 / Vy_i,   d = Z - z0.
 
-The residual r_x of a track then corrects what is correlated with its position at the vertex: slope and curvature
-move by -cov(x, .) / Vx times r_x. Two steps: straight lines give the first z0, the field is used from there on.
+The residual r_x of a track corrects what is correlated with its position at the vertex: slope and curvature move by
+-cov(x, .) / Vx times r_x; the fit is repeated with those slopes. Straight lines give the first z0, the field is
+used from there on.
 """
 
 from __future__ import annotations
@@ -55,6 +56,12 @@ def _solve(n: int, w: Any) -> Any:
     return x, y, d, chi2, 1.0 / ax + (bx / ax) ** 2 / zz, 1.0 / ay + (by / ay) ** 2 / zz, 1.0 / zz
 
 
+@formula
+def _residual(i: int, x: float, y: float, d: float, w: Any) -> tuple[float, float]:
+    """Distance of a track from the vertex at its plane, over the variance, in x and in y."""
+    return (w[WX, i] + w[WTX, i] * d - x) / w[WVX, i], (w[WY, i] + w[WTY, i] * d - y) / w[WVY, i]
+
+
 @kernel
 def fit_vertex(index: Any, n: int, t: Any, z_min: float, z1: float, field: FieldMap, at_straw: Any, w: Any) -> Any:
     """Fit the common vertex of the tracks ``index[:n]``.
@@ -87,11 +94,18 @@ def fit_vertex(index: Any, n: int, t: Any, z_min: float, z1: float, field: Field
         w[WVX, i] = t[TXX, k] + 2.0 * dz * t[TXU, k] + dz * dz * t[TVAR_U, k]
         w[WVY, i] = t[TYY, k] + 2.0 * dz * t[TYV, k] + dz * dz * t[TVAR_V, k]
     x, y, d, chi2, xx, yy, zz = _solve(n, w)
+    # measured slopes are correlated with the positions they act on, which pulls Z; the fitted ones are not
     for i in range(n):
         k = index[i]
-        rx, ry = (w[WX, i] + w[WTX, i] * d - x) / w[WVX, i], (w[WY, i] + w[WTY, i] * d - y) / w[WVY, i]
-        u = w[WU, i] - (t[TXU, k] + dz * t[TVAR_U, k]) * rx
-        v = w[WV, i] - (t[TYV, k] + dz * t[TVAR_V, k]) * ry
+        rx, ry = _residual(i, x, y, d, w)
+        u, v = w[WU, i] - (t[TXU, k] + dz * t[TVAR_U, k]) * rx, w[WV, i] - (t[TYV, k] + dz * t[TVAR_V, k]) * ry
+        inverse = 1.0 / np.sqrt(1.0 - u * u - v * v)
+        w[WTX, i], w[WTY, i] = u * inverse, v * inverse
+    x, y, d, chi2, xx, yy, zz = _solve(n, w)
+    for i in range(n):
+        k = index[i]
+        rx, ry = _residual(i, x, y, d, w)
+        u, v = w[WU, i] - (t[TXU, k] + dz * t[TVAR_U, k]) * rx, w[WV, i] - (t[TYV, k] + dz * t[TVAR_V, k]) * ry
         w[WK, i] = t[TK, k] - (t[TXK, k] + dz * t[TUK, k]) * rx
         p = KICK / max(abs(w[WK, i]), 1e-12)
         w[WU, i], w[WV, i], w[WP, i] = u, v, p
