@@ -132,7 +132,6 @@ def _selection(name: str) -> dict[str, Any]:
     from na62sim.selection.registry import SELECTIONS, selection_parameters
 
     geometry = "dump-2021" if name in DUMP.values() else "run1-2018-s2"
-
     chosen = SELECTIONS[name](load_detector(geometry))
     return {
         "kind": "selection",

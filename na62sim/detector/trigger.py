@@ -145,9 +145,8 @@ def _level0(
             bits |= QX
         if tiles < t.tiles:
             bits |= UTMC
-        for h in range(new_o[i] + 1, new_o[i + 1]):  # two different tiles
-            if new_x[h] != new_x[new_o[i]] or new_y[h] != new_y[new_o[i]]:
-                bits |= H2
+        if tiles >= 2:
+            bits |= H2
         outer, muon_quadrants = 0, 0
         for h in range(muv_o[i], muv_o[i + 1]):
             if max(abs(muv_x[h]), abs(muv_y[h])) > t.inner:
