@@ -138,9 +138,7 @@ class DumpSource:
         forward = 1.0 if isinstance(self.maker, BremsArrays) else 1.0 / TRUE_SHARE
         return max(ends) * forward * (_TRANSVERSE_PEAK if a.transverse else 1.0)
 
-    def fill(
-        self, seed: int, events: Any, rest: Any, p: Any, vertex: Any, proton: Any, weight: Any, made: Any
-    ) -> int:
+    def fill(self, seed: int, events: Any, rest: Any, p: Any, vertex: Any, proton: Any, weight: Any, made: Any) -> int:
         """Fill the arrays of a `Truth`; the number of events in which a trial failed (must be zero).
 
         Parameters
