@@ -15,7 +15,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +97,24 @@ def is_warm() -> bool:
 def mark_warm() -> None:
     """Remember that the whole chain has been compiled once."""
     (CACHE / "warm").touch()
+
+
+_listeners: list[Callable[[], None]] = []
+
+
+@contextmanager
+def on_compiling(listener: Callable[[], None]) -> Iterator[None]:
+    """Call the listener when kernels are about to be compiled for the first time."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        if listener in _listeners:
+            _listeners.remove(listener)
+
+
+def announce_compiling() -> None:
+    """Tell the listeners, once each, before the first call of the kernels; nothing if they are compiled."""
+    if not is_warm():
+        while _listeners:
+            _listeners.pop()()

@@ -23,12 +23,13 @@ from na62sim.field import field_map
 from na62sim.generators.generate import Generator, Truth
 from na62sim.generators.process import Process
 from na62sim.geometry import Detector
+from na62sim.kernel import announce_compiling
 from na62sim.reconstruction.candidates import build_candidates, reco_arrays
 from na62sim.reconstruction.fit import fit_arrays
 from na62sim.reconstruction.tracks import find_tracks
 from na62sim.reconstruction.vertices import build_vertices, vertex_arrays
 
-CHUNK = 8000  # events: large against the cost of the calls, small against the cache
+CHUNK = 16000  # events: large against the cost of the calls, small against the memory
 RUN = 1000  # chunks are multiples of the runs of events that the content hash is made of
 T = TypeVar("T")
 
@@ -180,5 +181,6 @@ def in_order(job: Callable[[int, int], T], first: int, events: int, chunk: int, 
 
 def warm_up(simulation: Simulation, table: str = "reco/events") -> None:
     """Compile (or load) every kernel of the chain up to a table on one thread, before threads start."""
+    announce_compiling()
     chunk = simulation.run(0, 10)
     simulation.reconstruction.table(table, 10, chunk.hits, chunk.tracks)

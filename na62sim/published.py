@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Published", "compare", "obtained_numbers", "published_numbers"]
+from na62sim.units import parse_parameter
+
+__all__ = ["Published", "compare", "obtained_numbers", "published_limits", "published_numbers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,12 @@ def published_numbers() -> dict[str, Published]:
     return {row.key: row for row in rows}
 
 
+def published_limits(process: str) -> dict[float, float]:
+    """Published upper limits of a process' branching ratio by mass (MeV); keys ``PROCESS.upper_limit.MASS``."""
+    start = f"{process}.upper_limit."
+    return {float(k.removeprefix(start)): n.value for k, n in published_numbers().items() if k.startswith(start)}
+
+
 def compare(number: Published, obtained: float | None, sigma: float | None = None, note: str = "") -> dict[str, Any]:
     """One row of the comparison: published, obtained, ratio, and whether it is within the stated range."""
     return {
@@ -86,9 +95,37 @@ def obtained_numbers(result: Mapping[str, Any]) -> list[dict[str, Any]]:
             found, key = numbers["ses"]["expected_events"], f"{data['geometry']}.expected_events"
             if key in known:
                 rows.append(compare(known[key], found["value"], found["sigma"], note))
+    rows += [row for scan in result.get("scans", []) for row in _scan_numbers(scan)]
     total = result.get("total") or {}
     key = "+".join(total.get("data_sets", [])) + ".expected_events"
     if "ses" in total and key in known and len(total["data_sets"]) > 1:
         found = total["ses"]["expected_events"]
         rows.append(compare(known[key], found["value"], found["sigma"]))
     return rows
+
+
+_SHAPE_AT = {"kpiaa": 155.0}  # MeV; with nothing observed the shape of a limit is that of 1/A
+
+
+def _scan_numbers(scan: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Compare limits and the shape of the acceptance of a scan in one mass with what is published."""
+    known, process = published_numbers(), scan["process"]
+    if len(scan["axes"]) != 1:
+        return []
+    axis = scan["axes"][0]
+    points = {float(parse_parameter(axis, row["parameters"][axis])[1]): row for row in scan["rows"]}
+    reference = points.get(_SHAPE_AT.get(process, -1.0))
+    found = []
+    for mass, row in points.items():
+        a, key = row["acceptance"], f"{process}.upper_limit.{mass:g}"
+        if key in known and row.get("upper_limit"):
+            relative = math.hypot(a["stat"], a["syst"]) / a["value"]
+            found.append(compare(known[key], row["upper_limit"], relative * row["upper_limit"]))
+        key = f"{process}.shape.{mass:g}"
+        if key in known and reference and reference["acceptance"]["value"] and a["value"]:
+            other = reference["acceptance"]
+            triggers = row.get("trigger_ratio", 1.0) / reference.get("trigger_ratio", 1.0)
+            ratio = triggers * a["value"] / other["value"]
+            relative = math.hypot(a["stat"] / a["value"], other["stat"] / other["value"])  # components are common
+            found.append(compare(known[key], ratio, ratio * relative))
+    return found

@@ -33,7 +33,6 @@ STREAM_STRAW_EFFICIENCY = np.uint64(10)
 STREAM_RICH = np.uint64(11)
 STREAM_COUNTER = np.uint64(12)
 STREAM_CALORIMETER = np.uint64(13)
-STREAM_CALORIMETER_NOISE = np.uint64(14)
 STREAM_PHOTON = np.uint64(15)
 STREAM_PHOTON_NOISE = np.uint64(16)
 STREAM_TRIGGER = np.uint64(17)
@@ -53,6 +52,7 @@ _W1 = np.uint64(0xBB67AE8584CAA73B)
 _ZERO = np.uint64(0)
 _SHIFT53 = np.uint64(11)
 TO_UNIT = 2.0**-53
+_ROWS = 512  # of a block that stays in the cache
 
 if JIT:
 
@@ -124,7 +124,9 @@ def _two_groups(seed: int, stream: int, event_a: int, block_a: int, event_b: int
 
 
 @kernel
-def _fill_words(seed: int, stream: int, block0: Any, shift: int, events: Any, w0: Any, w1: Any, w2: Any, w3: Any) -> None:
+def _fill_words(
+    seed: int, stream: int, block0: Any, shift: int, events: Any, w0: Any, w1: Any, w2: Any, w3: Any
+) -> None:
     """The four words of block ``block0[i] + shift`` of every row i."""
     n = events.size
     for h in range(n // 2):
@@ -185,3 +187,41 @@ def fill_normals(seed: int, stream: int, block0: Any, events: Any, raw: Any, out
         _fill_words(seed, stream, block0, j, events, raw[0], raw[1], raw[2], raw[3])
         for k in range(min(4, pairs - 4 * j)):
             _pairs(raw[k].view(np.uint32), out[8 * j + 2 * k, :n], out[8 * j + 2 * k + 1, :n])
+
+
+@kernel
+def _dice(halves: Any, first: Any, second: Any) -> None:
+    """Two uniforms in [0, 1) with 32 bits from the high and the low half of each word."""
+    for i in range(first.size):
+        first[i] = halves[2 * i + 1] * 2.0**-32
+        second[i] = halves[2 * i] * 2.0**-32
+
+
+@kernel
+def fill_draws(seed: int, stream: int, block0: Any, events: Any, dice: Any, normals: Any) -> None:
+    """Uniforms for decisions and normals for noise of many rows at once, from as few blocks as they need.
+
+    A decision against an efficiency is well served by 32 bits: eight dice or normals to a block.
+
+    Parameters
+    ----------
+    block0, events : as in `fill_uniforms`; a row uses blocks ``block0`` to ``block0 + (d + g - 1) // 4``
+    dice : (2 d, n) float64, uniforms in [0, 1) with 32 bits, from the first d words
+    normals : (2 g, n) float32, from the g words that follow
+    """
+    raw = np.empty((4, _ROWS), dtype=np.uint64)
+    d, g = dice.shape[0] // 2, normals.shape[0] // 2
+    for begin in range(0, events.size, _ROWS):
+        end = min(begin + _ROWS, events.size)
+        m = end - begin
+        for word in range(d + g):
+            k = word % 4
+            if k == 0:
+                _fill_words(
+                    seed, stream, block0[begin:end], word // 4, events[begin:end], raw[0], raw[1], raw[2], raw[3]
+                )
+            halves = raw[k, :m].view(np.uint32)
+            if word < d:
+                _dice(halves, dice[2 * word, begin:end], dice[2 * word + 1, begin:end])
+            else:
+                _pairs(halves, normals[2 * (word - d), begin:end], normals[2 * (word - d) + 1, begin:end])

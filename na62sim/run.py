@@ -39,15 +39,18 @@ class Production:
     seconds: float
 
 
-def run_scenario(scenario: Scenario, folder: Path, *, threads: int | None = None, say: Say = print) -> dict[str, Any]:
+def run_scenario(
+    scenario: Scenario, folder: Path, *, threads: int | None = None, say: Say = print, resume: bool = False
+) -> dict[str, Any]:
     """Run a scenario and write its folder.
 
     Parameters
     ----------
     scenario : what to simulate
-    folder : gets result.json, report.txt, scenario.toml, samples/ and figures/, whole or not at all
+    folder : gets result.json, report.txt, scenario.toml, samples/, figures/ and scans/, whole or not at all
     threads : as in `na62sim.simulate`; no result depends on it
     say : receives messages
+    resume : take over the points of scans that an interrupted run left in FOLDER.points
 
     Returns
     -------
@@ -55,22 +58,49 @@ def run_scenario(scenario: Scenario, folder: Path, *, threads: int | None = None
     """
     start = time.perf_counter()
     scenario.check()
-    if not scenario.sample:
-        raise ScenarioError(f"{scenario.name}: no block [[sample]] to run; an exclusion is made with `na62sim exclusion`")
+    if not scenario.chains:
+        raise ScenarioError(
+            f"{scenario.name}: no block [[sample]] to run; an exclusion is made with `na62sim exclusion`"
+        )
     made = new_folder(folder)
     try:
+        from na62sim.scan import points_file, run_scans
+        from na62sim.sensitivity import expected_yield
+
         productions = [_produce(scenario, block, threads) for block in scenario.sample]
+        points = points_file(folder)
+        normalisation = [
+            p.flow for p in productions if scenario.limits and p.block.label == scenario.limits.normalisation
+        ]
+        scans = run_scans(scenario, points, threads, say, resume, *normalisation)
         result = _result(scenario, productions)
+        result["scans"] = scans
+        result["yields"] = [
+            {"label": p.block.label, **expected_yield(p.flow, scenario.limits.kaons, p.block.branching_ratio)}
+            for p in productions
+            if p.block.branching_ratio and scenario.limits
+        ]
         result["samples"] = _store(scenario, made / "samples", threads, say)
         if scenario.run.figures:
             say("drawing figures …")
-            result["figures"] = [*_draw(made, productions), *_draw_event(made, productions)]
+            result["figures"] = [*_draw(made, productions), *_draw_event(made, productions), *_draw_scans(made, scans)]
         result["timings"]["total_s"] = time.perf_counter() - start
         _write(made, scenario, result)
         move_result(made, folder)
+        points.unlink(missing_ok=True)
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return result
+
+
+def _draw_scans(made: Path, scans: list[dict[str, Any]]) -> list[str]:
+    from na62sim.plots.limits import draw_scan
+    from na62sim.published import published_limits
+
+    folder = made / "figures"
+    folder.mkdir(exist_ok=True)
+    drawn = [path for scan in scans for path in draw_scan(folder, scan, published_limits(scan["process"]))]
+    return [str(path.relative_to(made)) for path in drawn]
 
 
 def _produce(scenario: Scenario, block: SampleBlock, threads: int | None) -> Production:
@@ -239,6 +269,12 @@ def _write(made: Path, scenario: Scenario, result: Mapping[str, Any]) -> None:
     from na62sim.report import as_text
     from na62sim.summary import run_report
 
+    if result["scans"]:
+        from na62sim.scan import scan_csv
+
+        (made / "scans").mkdir()
+        for scan in result["scans"]:
+            (made / "scans" / f"{scan['label']}.csv").write_text(scan_csv(scan["rows"]), encoding="utf-8")
     (made / "scenario.toml").write_text(scenario.text, encoding="utf-8")
     (made / "report.txt").write_text(as_text(run_report(result)), encoding="utf-8")
     (made / "result.json").write_text(to_json(result) + "\n", encoding="utf-8")

@@ -2,8 +2,9 @@
 
 A scenario is a list of ``[[sample]]`` blocks: a process in a geometry, seen through a selection. Its ``role``
 says what the numbers are for: ``signal`` and ``normalisation`` make the single event sensitivity of their
-geometry, ``figure`` is drawn, ``count`` is only counted. Instead of samples, or beside them, a block ``[exclusion]``
-asks for the region of mass and coupling that a beam dump excludes.
+geometry, ``figure`` is drawn, ``count`` is only counted. A ``[[scan]]`` makes a sample per point of a grid of
+parameters, and with ``[limits]`` a limit at each. A block ``[exclusion]`` asks for the region of mass and coupling
+that a beam dump excludes.
 """
 
 from __future__ import annotations
@@ -12,110 +13,69 @@ import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from na62sim.geometry.quantity import quote, short, suggestion
+from na62sim.scenario_blocks import LABEL, Axis, Block, Chain, ExclusionBlock, Limits, Run, SampleBlock, ScanBlock
 from na62sim.units import UnitError, parse_parameters
 
 if TYPE_CHECKING:
     from na62sim.generators.process import Process
 
-__all__ = ["ExclusionBlock", "SampleBlock", "Scenario", "ScenarioError", "available_scenarios", "load_scenario", "process_of"]
-
-_LABEL = r"^[A-Za-z0-9][A-Za-z0-9_+.-]*$"
+__all__ = [
+    "ExclusionBlock",
+    "SampleBlock",
+    "Scenario",
+    "ScenarioError",
+    "available_scenarios",
+    "load_scenario",
+    "process_of",
+]
 
 
 class ScenarioError(ValueError):
     """A scenario that cannot be used; the message is one line naming the file and the key."""
 
 
-class _Block(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Run(_Block):
-    """What holds for the whole run: the branching ratio that yields are expected for."""
-
-    branching_ratio: float = Field(8.4e-11, gt=0.0, lt=1.0)
-    branching_ratio_sigma: float = Field(1.0e-11, ge=0.0, lt=1.0)
-    branching_ratio_source: str = "Buras, Buttazzo, Girrbach-Noe, Knegjens, JHEP 11 (2015) 033"
-    figures: bool = True
-
-
-class SampleBlock(_Block):
-    """One production: a process in a geometry, seen through a selection."""
-
-    label: str = Field(pattern=_LABEL, max_length=60)
-    process: str
-    geometry: str
-    selection: str
-    events: int = Field(ge=1, le=10**12)
-    role: Literal["signal", "normalisation", "figure", "count"] = "count"
-    parameters: dict[str, str] = Field(default_factory=dict)
-    photons: Literal["dice", "weight"] = "dice"
-    decay_volume_m: Annotated[tuple[float, float] | None, Field(strict=False)] = None
-    intensity_MHz: float | None = Field(None, gt=0.0, lt=1e5)
-    stored_events: int = Field(0, ge=0, le=10**9)
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        volume = self.decay_volume_m
-        if volume is not None and not volume[0] < volume[1]:
-            raise ValueError("decay_volume_m must be two increasing numbers")
-        return self
-
-
-class ExclusionBlock(_Block):
-    """The masses and couplings of a dark photon to exclude, from one sample per mass, production and channel."""
-
-    channels: Annotated[tuple[Literal["mumu", "ee"], ...], Field(strict=False, min_length=1)]
-    production: Literal["brems", "meson", "all"] = "brems"
-    geometry: str
-    events: int = Field(ge=1, le=10**9)
-    masses_MeV: Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
-    eps_min: float = Field(gt=0.0, lt=1.0)
-    eps_max: float = Field(gt=0.0, le=1.0)
-    eps_points: int = Field(60, ge=3, le=10_000)
-    protons: float | None = Field(None, gt=0.0, lt=1e25)
-    parameters: dict[str, str] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if not self.eps_min < self.eps_max:
-            raise ValueError(f"eps_min = {self.eps_min:g} must be below eps_max = {self.eps_max:g}")
-        if any(not 0.0 < mass < 1e6 for mass in self.masses_MeV):
-            raise ValueError("masses_MeV must be above 0")
-        return self
-
-
-class Scenario(_Block):
+class Scenario(Block):
     """What to simulate; never changes. Load one with `load_scenario`."""
 
-    name: str = Field(pattern=_LABEL, max_length=60)
+    name: str = Field(pattern=LABEL, max_length=60)
     title: str = ""
     seed: int = Field(1, ge=0, lt=2**64)
     run: Run = Field(default_factory=Run)
+    limits: Limits | None = None
     sample: Annotated[tuple[SampleBlock, ...], Field(strict=False)] = ()
+    scan: Annotated[tuple[ScanBlock, ...], Field(strict=False)] = ()
     exclusion: ExclusionBlock | None = None
 
     _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if not self.sample and self.exclusion is None:
-            raise ValueError("a block [[sample]] or [exclusion] is missing")
-        labels = [block.label for block in self.sample]
-        for block in self.sample:
-            if labels.count(block.label) > 1:
-                raise ValueError(f"two samples have the label {block.label!r}")
+        if not self.chains and self.exclusion is None:
+            raise ValueError("a scenario needs a [[sample]], a [[scan]] or an [exclusion]")
+        if self.limits is None and any(block.branching_ratio for block in self.sample):
+            raise ValueError("a sample with a branching_ratio needs the kaons of [limits]")
+        if self.limits and self.limits.normalisation not in ("", *(block.label for block in self.sample)):
+            raise ValueError(f"limits.normalisation = {self.limits.normalisation!r} is the label of no [[sample]]")
+        labels = [block.label for block in self.chains]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ValueError(f"two samples have the label {label!r}")
         for role in ("signal", "normalisation"):
             used = [block.geometry for block in self.sample if block.role == role]
             for geometry in used:
                 if used.count(geometry) > 1:
                     raise ValueError(f"geometry {geometry!r} has two samples of role {role!r}")
         return self
+
+    @property
+    def chains(self) -> list[Chain]:
+        """Samples and scans."""
+        return [*self.sample, *self.scan]
 
     @property
     def text(self) -> str:
@@ -143,23 +103,28 @@ class Scenario(_Block):
 
     def scaled_to(self, events: int) -> Scenario:
         """The same scenario with ``events`` in its largest sample, the others in proportion."""
-        wanted = [block.events for block in self.sample]
-        most = max(wanted, default=0) or 1
-        blocks = []
-        for block in self.sample:
-            n = max(round(block.events * events / most), 1)
-            blocks.append(block.model_copy(update={"events": n, "stored_events": min(block.stored_events, n)}))
         region = self.exclusion
+        wanted = [block.events for block in (*self.chains, *([region] if region else ()))]
+        scale = events / max(wanted)
+
+        def scaled(block: Chain | ExclusionBlock) -> int:
+            return max(round(block.events * scale), 1)
+
+        samples = [
+            b.model_copy(update={"events": scaled(b), "stored_events": min(b.stored_events, scaled(b))})
+            for b in self.sample
+        ]
+        scans = [b.model_copy(update={"events": scaled(b)}) for b in self.scan]
         if region is not None:
-            region = region.model_copy(update={"events": events if not wanted else max(region.events * events // most, 1)})
-        return self._copy({"sample": tuple(blocks), "exclusion": region})
+            region = region.model_copy(update={"events": scaled(region)})
+        return self._copy({"sample": tuple(samples), "scan": tuple(scans), "exclusion": region})
 
     def _copy(self, update: dict[str, Any]) -> Scenario:
         copy = self.model_copy(update=update)
         copy._folder = self._folder
         return copy
 
-    def geometry_of(self, block: SampleBlock | ExclusionBlock) -> str:
+    def geometry_of(self, block: Chain | ExclusionBlock) -> str:
         """The geometry to load: a shipped name, or a path (relative to the scenario's file)."""
         if block.geometry.endswith(".toml") or "/" in block.geometry:
             return str(self._folder / Path(block.geometry).expanduser())
@@ -181,6 +146,12 @@ class Scenario(_Block):
                 find_selection(block.selection, load_detector(self.geometry_of(block)))
             except ValueError as error:
                 raise ScenarioError(f"{self.name}: sample {block.label}: {error}") from None
+        for scan in self.scan:
+            try:
+                open_points(scan)
+                find_selection(scan.selection, load_detector(self.geometry_of(scan)))
+            except ValueError as error:
+                raise ScenarioError(f"{self.name}: scan {scan.label}: {error}") from None
         if self.exclusion is not None:
             from na62sim.dump_acceptance import windows
 
@@ -189,6 +160,26 @@ class Scenario(_Block):
                     windows(load_detector(self.geometry_of(self.exclusion)), channel)
             except ValueError as error:
                 raise ScenarioError(f"{self.name}: exclusion: {error}") from None
+
+
+def open_points(scan: ScanBlock) -> list[dict[str, str]]:
+    """The points of a scan at which its process is possible, with the fixed parameters.
+
+    Raises
+    ------
+    ValueError : at none of them; the message is that of the first point
+    """
+    found, reason = [], ""
+    for point in scan.points:
+        try:
+            process_of(scan.process, parse_parameters(scan.parameters | point))
+        except ValueError as error:
+            reason = reason or str(error)
+        else:
+            found.append(scan.parameters | point)
+    if not found:
+        raise ScenarioError(reason)
+    return found
 
 
 def scenario_folder() -> Path:
@@ -202,7 +193,7 @@ def available_scenarios() -> list[str]:
     Examples
     --------
     >>> available_scenarios()
-    ['dump-2021-ee', 'dump-2021-mumu', 'pinunu-2017', 'pinunu-2018', 'pinunu-2022']
+    ['dump-2021-ee', 'dump-2021-mumu', 'pi4e-2017-2018', 'pinunu-2017', 'pinunu-2018', 'pinunu-2022']
     """
     return sorted(path.stem for path in scenario_folder().glob("*.toml"))
 
@@ -241,7 +232,7 @@ def read_scenario(content: bytes, path: Path) -> Scenario:
     try:
         data = tomllib.loads(content.decode("utf-8"))
         scenario = Scenario.model_validate(data)
-        for block in scenario.sample:
+        for block in scenario.chains:
             parse_parameters(block.parameters)
     except ValidationError as error:
         raise ScenarioError(f"{path.name}: {_explain(error)}") from None
@@ -307,8 +298,11 @@ def _explain(error: ValidationError) -> str:
 
 def _keys_at(location: tuple[int | str, ...]) -> Iterable[str]:
     """The keys that are known where an unknown one was found."""
-    blocks: dict[str, type[_Block]] = {"sample": SampleBlock, "run": Run, "exclusion": ExclusionBlock}
-    return (blocks.get(str(location[0]), Scenario) if len(location) > 1 else Scenario).model_fields
+    blocks: dict[str, type[Block]] = {
+        "sample": SampleBlock, "run": Run, "limits": Limits, "scan": ScanBlock, "exclusion": ExclusionBlock,
+    }  # fmt: skip
+    known = blocks.get(str(location[0]), Scenario) if len(location) > 1 else Scenario
+    return (Axis if "axes" in location[:-1] else known).model_fields
 
 
 def _printable(key: str) -> str:
@@ -320,15 +314,21 @@ def _line(error: object) -> str:
 
 
 def _to_toml(scenario: Scenario) -> str:
-    """Top keys, [run], [exclusion], then the samples; keys that are None are left out."""
-    data = scenario.model_dump(exclude_none=True)
-    blocks = data.pop("sample")
-    tables = {key: data.pop(key) for key in ("run", "exclusion") if key in data}
+    """Top keys, the blocks, then samples and scans; keys at their default are left out."""
+    data: dict[str, Any] = scenario.model_dump(exclude_none=True)
+    lists = {name: data.pop(name) for name in ("sample", "scan")}
+    tables = {name: data.pop(name) for name in ("run", "limits", "exclusion") if name in data}
     lines = [f"{key} = {_literal(value)}" for key, value in data.items()]
-    for name, table in tables.items():
-        lines += ["", f"[{name}]", *(f"{key} = {_literal(value)}" for key, value in table.items() if value != {})]
-    for block in blocks:
-        lines += ["", "[[sample]]", *(f"{key} = {_literal(value)}" for key, value in block.items() if value != {})]
+    for heading, table in tables.items():
+        lines += [
+            "",
+            f"[{heading}]",
+            *(f"{key} = {_literal(value)}" for key, value in table.items() if value not in ({}, "")),
+        ]
+    for name, blocks in lists.items():
+        for block in blocks:
+            lines += ["", f"[[{name}]]"]
+            lines += [f"{key} = {_literal(value)}" for key, value in block.items() if value not in ({}, "")]
     return "\n".join(lines) + "\n"
 
 

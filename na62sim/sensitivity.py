@@ -7,6 +7,7 @@ N_K = N_ππ · D / (A_ππ · BR(K2π)): then the losses that both decays share
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from na62sim.geometry import Detector
 from na62sim.selection.cutflow import Counter, CutFlow
 from na62sim.statistics import BR_K2PI
 
-__all__ = ["BranchingRatio", "combine", "data_set_result"]
+__all__ = ["BranchingRatio", "combine", "data_set_result", "expected_yield"]
 
 _ALTERNATIVE = {"R2": "R2 alternative p", "normalisation": "normalisation alternative p"}
 
@@ -153,3 +154,25 @@ def combine(data_sets: Sequence[Mapping[str, Any]], branching: BranchingRatio) -
         external = total.value * branching.sigma / branching.value
         out[key] = {**(1.0 / sensitivity).to_dict(), "expected_events": {**total.to_dict(), "external": external}}
     return {"data_sets": [data["geometry"] for data in data_sets], **out} if out else {}
+
+
+def expected_yield(flow: CutFlow, kaons: float, branching: float) -> dict[str, Any]:
+    """Expected events N_K A BR of a process whose branching ratio is known, for example a background.
+
+    Returns
+    -------
+    process, selection, branching_ratio, acceptance and expected events with their standard deviation
+    (statistics and components), and the expected events at the upper end of the 68 % interval
+    """
+    a = flow.acceptance
+    sigma = math.hypot(a.stat, flow.systematic)
+    return {
+        "process": flow.info.get("process", ""),
+        "selection": flow.selection.name,
+        "branching_ratio": branching,
+        "acceptance": a.value,
+        "acceptance_sigma": sigma,
+        "expected_events": kaons * a.value * branching,
+        "expected_sigma": kaons * sigma * branching,
+        "expected_high": kaons * a.high * branching,
+    }

@@ -16,6 +16,7 @@ from na62sim.content_hash import ContentHash
 from na62sim.generators.process import Process, find_process
 from na62sim.geometry import Detector, load_detector
 from na62sim.geometry.detector import detector_from_text
+from na62sim.kernel import announce_compiling
 from na62sim.pipeline import (
     CHUNK,
     Chunk,
@@ -184,6 +185,7 @@ def reconstruct(
     writer = SampleWriter(path, provenance) if path is not None else None
     parts: list[dict[str, Table]] = []
     done = 0
+    announce_compiling()
     try:
         for part in opened.chunks(check_chunk(chunk)):
             n = len(part)

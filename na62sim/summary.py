@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from na62sim.report import bin_table, cutflow_table, fraction, grid, ledger_table, number, pm
+from na62sim.summary_scan import scan_report
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -31,6 +32,7 @@ def run_report(result: Mapping[str, Any]) -> list[RenderableType]:
         parts += _sensitivity_tables(data)
     if result["total"] and len(result["data_sets"]) > 1:
         parts.append(_total_table(result["total"], result["branching_ratio"]))
+    parts += scan_report(result)
     if result["comparison"]:
         parts.append(comparison_table(result["comparison"], "Published and obtained"))
     return [*parts, *_notes(result)]
@@ -197,6 +199,8 @@ def _notes(result: Mapping[str, Any]) -> list[RenderableType]:
     """What the numbers mean, timings, and what was written."""
     events = sum(p["n_generated"] for p in result["productions"])
     seconds = sum(p["n_generated"] / p["events_per_second"] for p in result["productions"])
+    if not events:
+        return []
     lines = [
         "An acceptance is per decay in the data set's decay volume, without trigger and random veto.",
         "± components: efficiencies of the ledger; what signal and normalisation share cancels in the ratio.",

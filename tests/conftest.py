@@ -60,7 +60,7 @@ class Bench:
     seed: int = 1
 
     def off(self, *names: str) -> Bench:
-        """The same with ``decays`` (in flight), ``matter`` (scattering, radiation, conversions) or ``losses`` (hadronic) switched off."""
+        """The same without ``decays`` (in flight), ``matter`` (scattering, radiation, conversions), ``losses`` (hadronic)."""
         on = {name: getattr(self, name) and name not in names for name in ("decays", "matter", "losses")}
         return Bench(self.detector, **on, seed=self.seed)
 

@@ -43,7 +43,7 @@ def field_at(detector: Detector, z: float) -> tuple[float, float]:
     near = center - abs(zm - center)
     if magnet.map_z_min_m <= zm <= magnet.map_z_max_m:
         return 0.0, magnet.integral_Tm * float(norm.pdf(zm, center, magnet.sigma_m))
-    if near >= fringe.z_m[0]:
+    if fringe.z_outer_min_m <= zm <= fringe.z_outer_max_m:  # beyond its mirrored edge the first value holds
         return 0.0, 1e-6 * float(np.interp(near, fringe.z_m, fringe.b_y_uT))
     for (low, high), bx, by in zip(pairwise(tube.z_edges_m), tube.b_x_uT, tube.b_y_uT, strict=True):
         if low <= zm < high:

@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_commands_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from na62sim.cli import app
+    from na62sim.cli.app import app
 
     monkeypatch.chdir(folder)
     commands = [line for body in blocks("sh") for line in body.splitlines() if line.startswith("na62sim ")]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from na62sim import rng
+from na62sim.elementary import normal_pair
 
 MASK = 2**64 - 1
 WORDS = st.integers(0, MASK)
@@ -130,7 +131,7 @@ def test_numpy_philox(seed: int, event: int, stream: int) -> None:
 
 def test_streams_are_distinct() -> None:
     numbers = [int(value) for name, value in vars(rng).items() if name.startswith("STREAM_")]
-    assert len(numbers) == len(set(numbers)) >= 17
+    assert len(numbers) == len(set(numbers)) >= 16
 
 
 # --- independence of batching --------------------------------------------------------------------
@@ -162,6 +163,25 @@ def test_uniforms_keep_53_bits() -> None:
     values = uniforms(4, 1, np.arange(4000)).ravel() * 2.0**53
     assert np.all(values == np.floor(values))
     assert 0.45 < np.mean(values % 2.0) < 0.55  # the last bit is used
+
+
+@pytest.mark.parametrize(("dice", "noise"), [(2, 4), (4, 2), (6, 4), (8, 6), (2, 0)])
+def test_draws_are_halves_of_the_words(dice: int, noise: int) -> None:
+    """Dice from the halves of the first words, then pairs of normals; over the edge of a block of 512 rows."""
+    events = np.arange(5, 1030)
+    block0 = 4 * (events % 3)
+    u, g = np.empty((dice, len(events))), np.empty((noise, len(events)), dtype=np.float32)
+    rng.fill_draws(np.uint64(9), np.uint64(12), block0, events, u, g)
+    for i in (0, 1, 511, 512, 1024):
+        halves = []
+        for j in range(4):
+            for word in rng.words(9, events[i], 12, block0[i] + j):
+                halves += [int(word) >> 32, int(word) & 0xFFFFFFFF]
+        np.testing.assert_array_equal(u[:, i], np.array(halves[:dice]) * 2.0**-32)
+        pairs = [
+            normal_pair(np.uint32(a), np.uint32(b)) for a, b in zip(halves[dice::2], halves[dice + 1 :: 2], strict=True)
+        ]
+        np.testing.assert_array_equal(g[:, i], np.array(pairs, dtype=np.float32).ravel()[:noise])
 
 
 # --- as random numbers: fixed seeds, a chance of 1e-4 or less to fail for an ideal generator ------

@@ -38,6 +38,9 @@ def test_shipped(name: str) -> None:
     if scenario.exclusion is not None:
         assert load_detector(scenario.exclusion.geometry).dump is not None
         return
+    if scenario.scan:
+        assert scenario.limits is not None and scenario.limits.kaons > 1e11
+        return
     roles = [block.role for block in scenario.sample]
     assert roles.count("signal") == roles.count("normalisation") >= 1
     for block in scenario.sample:
@@ -52,6 +55,7 @@ def test_text_gives_the_scenario_again(name: str) -> None:
     assert again.sha256 == scenario.sha256
     assert again.sample == scenario.sample
     assert again.exclusion == scenario.exclusion
+    assert (again.limits, again.scan) == (scenario.limits, scenario.scan)
 
 
 def test_own_file(tmp_path: Path) -> None:

@@ -79,7 +79,6 @@ def test_five_tracks_are_found(event: Any) -> None:
 def test_no_duplicates(event: Any) -> None:
     """No two tracks of an event are the same line."""
     _, _, t, _ = event
-    same = np.diff(t["event"]) == 0
     for step in (1, 2):
         a, b = slice(None, -step), slice(step, None)
         same = t["event"][a] == t["event"][b]

@@ -184,7 +184,7 @@ def test_slots_and_totals(chunk: Any) -> None:
 
 
 def test_pion_is_found(chunk: Any) -> None:
-    """Where the choice is unique and the pion reaches the LKr, slot 1 is the true pi+ in more than 98 % of events."""
+    """Where the choice is unique and the pion reaches the LKr, slot 1 is the true pi+ in more than 95 % of events."""
     _, made, found = chunk
     pion = next(k for k, s in enumerate(made.truth.chain.particles) if s.pdg == 211)
     p = np.sqrt((made.truth.p[pion, :3] ** 2).sum(axis=0))[found["event"]]

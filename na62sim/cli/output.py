@@ -74,9 +74,9 @@ def kernels() -> Iterator[None]:
     """Say so when the kernels have to be compiled first, and remember once they are."""
     from na62sim import kernel
 
-    if not kernel.is_warm():
-        say("compiling the simulation kernels (once per installation, about a minute) …")
-    yield
+    message = "compiling the simulation kernels (once per installation, about a minute) …"
+    with kernel.on_compiling(lambda: say(message)):
+        yield
     if not kernel.is_warm():
         kernel.mark_warm()
 

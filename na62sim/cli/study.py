@@ -24,6 +24,9 @@ def run(
         typer.Option("-n", "--events", metavar="N", help="Events of the largest sample; the others in proportion."),
     ] = None,
     threads: options.Threads = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Take over the scan points that an interrupted run finished.")
+    ] = False,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
@@ -41,12 +44,11 @@ def run(
     folder = out or Path(chosen.name)
     check_folder(folder, chosen.name, force)
     with kernels():
-        result = run_scenario(chosen, folder, threads=threads, say=say)
+        result = run_scenario(chosen, folder, threads=threads, say=say, resume=resume)
     from na62sim.summary import run_report
 
-    say(
-        f"{folder}: result.json, report.txt, {len(result['samples'])} samples, {len(result.get('figures', []))} figures"
-    )
+    parts = [f"{len(result[key])} {key}" for key in ("samples", "scans", "figures") if result.get(key)]
+    say(f"{folder}: {', '.join(['result.json', 'report.txt', *parts])}")
     emit({"folder": str(folder), **result}, as_json, *run_report(result))
 
 

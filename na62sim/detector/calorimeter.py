@@ -21,7 +21,7 @@ from na62sim.generators.generate import Truth
 from na62sim.generators.sampling import BINS, quantile
 from na62sim.geometry import Detector
 from na62sim.kernel import formula, kernel
-from na62sim.rng import STREAM_CALORIMETER, STREAM_CALORIMETER_NOISE, fill_normals, fill_uniforms
+from na62sim.rng import STREAM_CALORIMETER, fill_draws
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -176,13 +176,15 @@ def _lkr(
 ) -> None:  # fmt: skip
     k, j = 0, 0
     u, g = np.empty((8, BLOCK)), np.empty((6, BLOCK), dtype=np.float32)
-    raw, rows = np.empty((4, BLOCK), dtype=np.uint64), np.empty(BLOCK, dtype=np.int64)
-    group, chosen = np.empty(BLOCK, dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
+    rows, group, chosen = (
+        np.empty(BLOCK, dtype=np.int64),
+        np.empty(BLOCK, dtype=np.int64),
+        np.empty(BLOCK, dtype=np.int64),
+    )
     begin = 0
     while begin < event_in.size:
         m, begin = next_tracks(begin, LKR, last, slot, number, rows, group, chosen)
-        fill_uniforms(seed, STREAM_CALORIMETER, group[:m], chosen[:m], raw, u)
-        fill_normals(seed, STREAM_CALORIMETER_NOISE, group[:m], chosen[:m], raw, g)
+        fill_draws(seed, STREAM_CALORIMETER, group[:m], chosen[:m], u[:, :m], g[:, :m])
         for i in range(m):
             n = rows[i]
             px, py, kind, momentum = x[n], y[n], abs(pdg[n]), p[n]

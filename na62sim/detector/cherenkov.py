@@ -17,7 +17,7 @@ from na62sim.generators.generate import Truth
 from na62sim.geometry import Detector
 from na62sim.kernel import kernel
 from na62sim.particles import species
-from na62sim.rng import STREAM_BEAM_DETECTORS, STREAM_RICH, fill_normals, fill_uniforms
+from na62sim.rng import STREAM_BEAM_DETECTORS, STREAM_RICH, fill_draws
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -81,11 +81,9 @@ def ktag_hits(seed: int, truth: Truth, table: FloatArray, time_sigma: float) -> 
     """One row per event: n_sectors and time (ns) of the kaon at KTAG, given at GTK3."""
     n = len(truth.events)
     group = np.zeros(n, dtype=np.int64)
-    raw = np.empty((4, n), dtype=np.uint64)
     u = np.empty((4, n))
     g = np.empty((2, n), dtype=np.float32)
-    fill_uniforms(np.uint64(seed), STREAM_BEAM_DETECTORS, group, truth.events, raw, u)
-    fill_normals(np.uint64(seed), STREAM_BEAM_DETECTORS, group + 1, truth.events, raw, g)
+    fill_draws(np.uint64(seed), STREAM_BEAM_DETECTORS, group, truth.events, u, g)
     sectors = np.searchsorted(table, u[0], side="right").astype(np.uint8)
     return {"n_sectors": sectors, "time": (time_sigma * g[0]).astype(np.float32), "uniform": u}
 
@@ -116,15 +114,16 @@ def _rich(
     inverse = 1.0 / np.arange(0.5, 61.0)  # 1 / count below: a division for every hit costs more than the rest
     for c in range(1, 61):
         inverse[c] = 1.0 / c
-    u, g = np.empty((4, BLOCK)), np.empty((4, BLOCK), dtype=np.float32)
-    raw, rows = np.empty((4, BLOCK), dtype=np.uint64), np.empty(BLOCK, dtype=np.int64)
-    group, chosen = np.empty(BLOCK, dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
+    u, g = np.empty((2, BLOCK)), np.empty((4, BLOCK), dtype=np.float32)
+    rows, group, chosen = (
+        np.empty(BLOCK, dtype=np.int64),
+        np.empty(BLOCK, dtype=np.int64),
+        np.empty(BLOCK, dtype=np.int64),
+    )
     begin = 0
     while begin < event_in.size:
         m, begin = next_tracks(begin, RICH_BACK, last, slot, number, rows, group, chosen)
-        fill_uniforms(seed, STREAM_RICH, group[:m], chosen[:m], raw, u)
-        group[:m] += 1
-        fill_normals(seed, STREAM_RICH, group[:m], chosen[:m], raw, g)
+        fill_draws(seed, STREAM_RICH, group[:m], chosen[:m], u[:, :m], g[:, :m])
         for i in range(m):
             n = rows[i]
             if p[1, n] <= 0.0:
@@ -134,8 +133,8 @@ def _rich(
             if front < rich.radius_min**2 or back < rich.radius_min**2 or back > rich.radius_max**2:
                 continue
             kind = abs(pdg[1, n])
-            m = rich.pion if kind == 211 else (rich.muon if kind == 13 else rich.electron)
-            angle2 = rich.angle2 - (m / p[1, n]) ** 2
+            mass = rich.pion if kind == 211 else (rich.muon if kind == 13 else rich.electron)
+            angle2 = rich.angle2 - (mass / p[1, n]) ** 2
             if angle2 <= 0.0:
                 continue
             radius = rich.focal * np.sqrt(angle2)

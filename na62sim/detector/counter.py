@@ -12,7 +12,7 @@ from na62sim.detector.transport import Crossings
 from na62sim.generators.generate import Truth
 from na62sim.geometry import Detector
 from na62sim.kernel import formula, kernel
-from na62sim.rng import STREAM_COUNTER, fill_normals, fill_uniforms
+from na62sim.rng import STREAM_COUNTER, fill_draws
 
 LIGHT = 299.792458
 NAMES = ("newchod", "chod", "muv3", "hasc")
@@ -129,15 +129,16 @@ def _counters(
     seed: int, number: Any, slot: Any, event_in: Any, last: Any, x: Any, y: Any, pdg: Any, p: Any, t: Any,
     c: CounterArrays, event: Any, out: Any, counts: Any,
 ) -> None:  # fmt: skip
-    u, g = np.empty((8, BLOCK)), np.empty((4, BLOCK), dtype=np.float32)
-    raw, rows = np.empty((4, BLOCK), dtype=np.uint64), np.empty(BLOCK, dtype=np.int64)
-    group, chosen = np.empty(BLOCK, dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
+    u, g = np.empty((6, BLOCK)), np.empty((4, BLOCK), dtype=np.float32)
+    rows, group, chosen = (
+        np.empty(BLOCK, dtype=np.int64),
+        np.empty(BLOCK, dtype=np.int64),
+        np.empty(BLOCK, dtype=np.int64),
+    )
     begin = 0
     while begin < event_in.size:
         m, begin = next_tracks(begin, NEWCHOD, last, slot, number, rows, group, chosen)
-        fill_uniforms(seed, STREAM_COUNTER, group[:m], chosen[:m], raw, u)
-        group[:m] += 2
-        fill_normals(seed, STREAM_COUNTER, group[:m], chosen[:m], raw, g)
+        fill_draws(seed, STREAM_COUNTER, group[:m], chosen[:m], u[:, :m], g[:, :m])
         for i in range(m):
             n = rows[i]
             px, py = x[NEWCHOD, n], y[NEWCHOD, n]

@@ -112,4 +112,7 @@ SCHEMA: dict[str, tuple[Field, ...]] = {
     ),
 }
 
-JAGGED = frozenset(name for name in SCHEMA if name.startswith("hits/") and name != "hits/ktag") | {"truth", "reco/tracks"}
+JAGGED = frozenset(name for name in SCHEMA if name.startswith("hits/") and name != "hits/ktag") | {
+    "truth",
+    "reco/tracks",
+}

@@ -20,6 +20,7 @@ from na62sim.rng import (
     STREAM_GTK,
     STREAM_STRAW_EFFICIENCY,
     STREAM_STRAW_POSITION,
+    fill_draws,
     fill_normals,
     fill_uniforms,
     uniforms4,
@@ -112,6 +113,33 @@ def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays) -
 
 
 @kernel
+def _measure(
+    x: Any, y: Any, u: Any, v: Any, spread: Any, g: Any, straw: StrawArrays, slope: Any, true: Any, measured: Any, seen: Any
+) -> None:  # fmt: skip
+    """What every view makes of the tracks of a block, view by view: LLVM vectorises the loops over the tracks.
+
+    ``true`` and ``measured`` (16, n) receive the coordinates (mm), ``seen`` whether straws are there.
+    """
+    n = spread.size
+    sx, sy = slope[0, :n], slope[1, :n]
+    for ch in range(4):
+        x0, y0, uu, vv = x[ch], y[ch], u[ch], v[ch]
+        for i in range(n):
+            inverse = 1.0 / np.sqrt(1.0 - uu[i] * uu[i] - vv[i] * vv[i])
+            sx[i], sy[i] = uu[i] * inverse, vv[i] * inverse
+        for w in range(VIEWS):
+            offset, cosine, sine, hole = straw.offset[w], straw.cosine[w], straw.sine[w], straw.hole[ch, w]
+            row = 4 * ch + w
+            q, z, active, noise = true[row, :n], measured[row, :n], seen[row, :n], g[row, :n]
+            for i in range(n):
+                px, py = x0[i] + sx[i] * offset, y0[i] + sy[i] * offset
+                a = px * cosine + py * sine
+                b = abs(py * cosine - px * sine)
+                inside = (abs(a) <= straw.half_length) & (b <= straw.half_length) & (abs(a - hole) >= straw.half_gap)
+                q[i], z[i], active[i] = a, a + spread[i] * noise[i], inside
+
+
+@kernel
 def _straw(
     seed: int, number: Any, slot: Any, event_in: Any, first: Any, last: Any, x: Any, y: Any, u: Any, v: Any, t: Any,
     straw: StrawArrays, offsets: Any, chamber: Any, view: Any, position: Any, time: Any, shared: bool,
@@ -122,16 +150,22 @@ def _straw(
     work, straws = np.empty(MOST), np.empty((5, MOST), dtype=np.int64)
     log_efficiency = log(straw.efficiency) if straw.efficiency < 1.0 else -1e-30
     g, raw = np.empty((20, _BLOCK), dtype=np.float32), np.empty((4, _BLOCK), dtype=np.uint64)
-    uniform = np.empty((4, _BLOCK))
+    uniform, slope, spread = np.empty((4, _BLOCK)), np.empty((2, _BLOCK)), np.empty(_BLOCK)
+    exact, measured = np.empty((16, _BLOCK)), np.empty((16, _BLOCK), dtype=np.float32)
+    seen = np.empty((16, _BLOCK), dtype=np.bool_)
     group = slot * 4
-    offset, cosine, sine, hole, gap = straw.offset, straw.cosine, straw.sine, straw.hole, straw.half_gap
-    inner2 = (straw.half_length - 50.0) ** 2
     for n in range(number.size):
         g0 = n % _BLOCK
         if g0 == 0:
             stop = min(n + _BLOCK, number.size)
             fill_normals(seed, STREAM_STRAW_POSITION, group[n:stop], number[n:stop], raw, g)
             fill_uniforms(seed, STREAM_STRAW_EFFICIENCY, group[n:stop], number[n:stop], raw, uniform)
+            for i in range(stop - n):
+                spread[i] = straw.sigma * (straw.tail_scale if uniform[3, i] < straw.tail_fraction else 1.0)
+            _measure(
+                x[:4, n:stop], y[:4, n:stop], u[:, n:stop], v[:, n:stop], spread[: stop - n], g, straw, slope,
+                exact, measured, seen,
+            )  # fmt: skip
         if first[n] > 3 or last[n] < 1:
             continue
         if shared and event_in[n] != event:
@@ -141,48 +175,29 @@ def _straw(
                 offsets[event + 1] = k
             begin, close, event = k, 0, event_in[n]
             count[:] = 0
-        a, c, d = uniform[0, g0], uniform[2, g0], uniform[3, g0]
+        a, c = uniform[0, g0], uniform[2, g0]
         # the next view without a hit is geometrically distributed: one draw serves many views
         miss = np.int64(log(1.0 - a) / log_efficiency) if a > 0.0 else 0
+        miss += 4 * first[n]  # counted from the first view of STRAW 1
         dead = -1
         if c >= straw.quality:
             dead = np.int64(4.0 * (c - straw.quality) / (1.0 - straw.quality))
-        sigma = straw.sigma * (straw.tail_scale if d < straw.tail_fraction else 1.0)
-        stamp = t[n]
         for ch in range(first[n], min(last[n], 4)):
-            uu, vv = u[ch, n], v[ch, n]
-            inverse = 1.0 / np.sqrt(1.0 - uu * uu - vv * vv)
-            sx, sy, x0, y0 = uu * inverse, vv * inverse, x[ch, n], y[ch, n]
-            when = stamp + straw.time_sigma * g[16 + ch, g0]
-            # |q| and the position along the straw are at most the distance from the axis
-            edge = x0 * x0 + y0 * y0 > inner2
+            when = t[n] + straw.time_sigma * g[16 + ch, g0]
             for w in range(VIEWS):
-                here = miss == 0
-                miss -= 1
-                if here:
-                    again, _, _, _ = uniforms4(
-                        seed, number[n], STREAM_STRAW_EFFICIENCY, 1000 * (4 * ch + w + 1) + group[n]
-                    )
-                    miss = np.int64(log(1.0 - again) / log_efficiency)
-                    continue
-                px, py = x0 + sx * offset[w], y0 + sy * offset[w]
-                q = px * cosine[w] + py * sine[w]
-                if ch == dead or abs(q - hole[ch, w]) < gap:
-                    continue
-                if edge and max(abs(q), abs(py * cosine[w] - px * sine[w])) > straw.half_length:
-                    continue
-                chamber[k], view[k] = ch, w
-                position[k] = q + sigma * g[4 * ch + w, g0]
-                time[k] = when
-                if shared:
-                    b = 4 * ch + w
-                    others = min(count[b], MOST - 1)
-                    near = False
-                    for i in range(others):
-                        near |= abs(true[b, i] - q) < width
-                    close |= near << b
-                    true[b, others], rows[b, others], count[b] = q, k, others + 1
-                k += 1
+                row = 4 * ch + w
+                if row == miss:
+                    again, _, _, _ = uniforms4(seed, number[n], STREAM_STRAW_EFFICIENCY, 1000 * (row + 1) + group[n])
+                    miss += 1 + np.int64(log(1.0 - again) / log_efficiency)
+                elif seen[row, g0] and ch != dead:
+                    chamber[k], view[k], position[k], time[k] = ch, w, measured[row, g0], when
+                    if shared:
+                        others, q, near = min(count[row], MOST - 1), exact[row, g0], False
+                        for i in range(others):
+                            near |= abs(true[row, i] - q) < width
+                        close |= near << row
+                        true[row, others], rows[row, others], count[row] = q, k, others + 1
+                    k += 1
         offsets[event_in[n] + 1] = k  # rows come in event order; events without rows take the value before
     if close:
         k = share_straws(begin, k, close, straw.spacing, straw.radius, chamber, view, position, time,
@@ -226,11 +241,9 @@ def gtk_hits(seed: int, truth: Truth, beam: BeamArrays, gtk: GtkArrays) -> dict[
     """The beam track measured at GTK3: p (MeV), dxdz, dydz, x, y (mm), time (ns), associated (0 or 1)."""
     n = len(truth.events)
     group = np.zeros(n, dtype=np.int64)
-    raw = np.empty((4, n), dtype=np.uint64)
     g = np.empty((6, n), dtype=np.float32)
     u = np.empty((4, n))
-    fill_normals(np.uint64(seed), STREAM_GTK, group, truth.events, raw, g)
-    fill_uniforms(np.uint64(seed), STREAM_GTK, group + 1, truth.events, raw, u)
+    fill_draws(np.uint64(seed), STREAM_GTK, group, truth.events, u, g)
     event, flag = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.uint8)
     out = np.empty((6, n), dtype=np.float32)
     k = _gtk(np.uint64(seed), truth.events, truth.gtk, beam, gtk, u, g, event, out, flag)

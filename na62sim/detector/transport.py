@@ -112,7 +112,8 @@ def transport_charged(seed: int, truth: Truth, planes: Planes, flight: Flight, f
     )  # fmt: skip
     hits, born = int(counts[1]), int(counts[2])
     return Crossings(
-        ids[0, :rows], ids[1, :rows], ids[4, :rows], last, x, y, u, v, kind, p, ring[0], ring[1], state[T, :rows], lav[0, :hits], lav[1, :hits],
+        ids[0, :rows], ids[1, :rows], ids[4, :rows], last, x, y, u, v, kind, p, ring[0], ring[1],
+        state[T, :rows], lav[0, :hits], lav[1, :hits],
         secondary[:10, :born], secondary[10, :born], secondary[11, :born].astype(np.int64), converted,
     )  # fmt: skip
 

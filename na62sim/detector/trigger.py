@@ -18,10 +18,26 @@ from na62sim.geometry import Detector
 from na62sim.kernel import formula, kernel
 from na62sim.rng import STREAM_TRIGGER, uniforms4
 
-_L0 = (
-    "RICH Q1 Q2 QX UTMC MUV3 M1 MO1 MO2 MOQX LKr10 LKr20 LKr30 LKr40 LAV12 CHOD H2"  # the order is the file format
-).split()
-_L1 = "KTAG LAV IRCSAC STRAW1T STRAWNEG STRAW3T STRAWDV".split()
+_L0 = [
+    "RICH",
+    "Q1",
+    "Q2",
+    "QX",
+    "UTMC",
+    "MUV3",
+    "M1",
+    "MO1",
+    "MO2",
+    "MOQX",
+    "LKr10",
+    "LKr20",
+    "LKr30",
+    "LKr40",
+    "LAV12",
+    "CHOD",
+    "H2",
+]  # the order is the file format
+_L1 = ["KTAG", "LAV", "IRCSAC", "STRAW1T", "STRAWNEG", "STRAW3T", "STRAWDV"]
 L0_BITS = {name: 1 << k for k, name in enumerate(_L0)}
 L1_BITS = {name: 1 << k for k, name in enumerate(_L1)}
 (RICH, Q1, Q2, QX, UTMC, MUV3, M1, MO1, MO2, MOQX, LKR10, _, _, _, LAV12, CHOD, H2) = L0_BITS.values()

@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from na62sim.generators.amplitudes import find_amplitude
+from na62sim.generators.decay_vertices import VERTICES, find_vertex
 from na62sim.generators.descriptor import Decay
 from na62sim.generators.phase_space import momentum, volume_function
 from na62sim.generators.rest_frame import Vertex
 from na62sim.generators.sampling import BINS, inverse_cdf
 from na62sim.generators.shape import Shape
 from na62sim.generators.steps import FIXED, GIVEN, ISOTROPIC, QUADRATIC, QUANTILES, STEEP, TABLE, TRIAL, ChainArrays
-from na62sim.generators.vertices import VERTICES, find_vertex
 from na62sim.particles import Species, is_hidden
 
 FloatArray = npt.NDArray[np.float64]

@@ -52,7 +52,7 @@ class Process:
     def __post_init__(self) -> None:
         from na62sim.generators.amplitudes import AMPLITUDES
         from na62sim.generators.chain import compile_chain
-        from na62sim.generators.vertices import VERTICES
+        from na62sim.generators.decay_vertices import VERTICES
 
         tree = self.tree
         found = names(tree)

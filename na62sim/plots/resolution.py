@@ -99,7 +99,8 @@ def draw_mass_resolution(folder: Path, histograms: Mapping[str, Histograms], det
         upper.set(ylim=(0.5, 2.0), ylabel=r"$\sigma(m^2_\mathrm{miss})$ [$10^{-3}$ GeV$^2$/$c^4$]", xlim=(5.0, 60.0))
         lower.set(ylim=(-0.3, 0.45), ylabel=r"Mean $-$ expected [$10^{-3}$ GeV$^2$]", xlabel=P_LABEL)
         upper.legend(loc="upper right")
-        lower.legend(loc="upper right", ncols=2)
+        if lower.get_legend_handles_labels()[0]:  # a peak or band with enough events
+            lower.legend(loc="upper right", ncols=2)
         header(upper, detector, f"{detector.name}, Gaussian cores")
         return save(fig, folder / "missing-mass-resolution.png")
 

@@ -197,7 +197,15 @@ def build_candidates(n: int, hits: Any, tracks: dict[str, Any], reco: RecoArrays
         tracks["event"], tracks["n_views"], straw, hits["ktag"]["n_sectors"], hits["ktag"]["time"], hits["gtk"]["offsets"],
         _stack(hits["gtk"], "x", "y", "dxdz", "dydz", "p", "time", "associated"), reco, field, event, out,
     )  # fmt: skip
-    _rings(event, out, rich["offsets"], _stack(rich, "radius", "x", "y", "n_hits", "pion_like"), straw, tracks["event"], reco)
+    _rings(
+        event,
+        out,
+        rich["offsets"],
+        _stack(rich, "radius", "x", "y", "n_hits", "pion_like"),
+        straw,
+        tracks["event"],
+        reco,
+    )
     time = hits["ktag"]["time"]
     _counters(
         event, out, time, hits["newchod"]["offsets"], _stack(hits["newchod"], "x", "y", "time"), hits["chod"]["offsets"],
@@ -246,7 +254,14 @@ def _beam_side(
         p = KICK / max(abs(k), 1e-12)
         c = out[:, row]
         c[N_TRACKS], c[CHARGE_SUM], c[CHARGE], c[P] = t - first, charge_sum, (1.0 if k > 0.0 else -1.0), p
-        c[CHI2], c[N_VIEWS], c[X1], c[Y1], c[X4], c[Y4] = straw[9, first], n_views[first], x, y, straw[7, first], straw[8, first]
+        c[CHI2], c[N_VIEWS], c[X1], c[Y1], c[X4], c[Y4] = (
+            straw[9, first],
+            n_views[first],
+            x,
+            y,
+            straw[7, first],
+            straw[8, first],
+        )
         w = 1.0 / np.sqrt(1.0 - u * u - v * v)
         wa = 1.0 / np.sqrt(1.0 - straw[5, first] ** 2 - straw[6, first] ** 2)
         radius, clearance = 0.0, 1e9
@@ -305,7 +320,10 @@ def _rings(event: Any, out: Any, ring_o: Any, ring: Any, straw: Any, track_event
         kx, ky, kz = c[RICH_X_FRONT], c[RICH_Y_FRONT], c[RICH_X_BACK]
         ua, va = straw[5, t], straw[6, t]
         wa = 1.0 / np.sqrt(1.0 - ua * ua - va * va)
-        c[RICH_X_FRONT], c[RICH_Y_FRONT] = c[X4] + ua * wa * (r.rich_front - r.z4), c[Y4] + va * wa * (r.rich_front - r.z4)
+        c[RICH_X_FRONT], c[RICH_Y_FRONT] = (
+            c[X4] + ua * wa * (r.rich_front - r.z4),
+            c[Y4] + va * wa * (r.rich_front - r.z4),
+        )
         c[RICH_X_BACK], c[RICH_Y_BACK] = c[X4] + ua * wa * (r.rich_back - r.z4), c[Y4] + va * wa * (r.rich_back - r.z4)
         best, distance = -1, 20.0  # mm: centre resolution 2 mm, scattering in the RICH below 1 mm
         for h in range(ring_o[i], ring_o[i + 1]):
@@ -375,7 +393,10 @@ def _calorimeters(
         c = out[:, row]
         # through the RICH front and back points: straight behind the spectrometer
         f = (r.lkr - r.rich_front) / (r.rich_back - r.rich_front)
-        x, y = c[RICH_X_FRONT] + f * (c[RICH_X_BACK] - c[RICH_X_FRONT]), c[RICH_Y_FRONT] + f * (c[RICH_Y_BACK] - c[RICH_Y_FRONT])
+        x, y = (
+            c[RICH_X_FRONT] + f * (c[RICH_X_BACK] - c[RICH_X_FRONT]),
+            c[RICH_Y_FRONT] + f * (c[RICH_Y_BACK] - c[RICH_Y_FRONT]),
+        )
         c[LKR_X], c[LKR_Y] = x, y
         best = -1.0
         for h in range(lkr_o[i], lkr_o[i + 1]):

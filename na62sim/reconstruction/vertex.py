@@ -31,9 +31,7 @@ def closest_approach(
 
 
 @formula
-def back_to(
-    x: float, y: float, u: float, v: float, k: float, s: Segment
-) -> tuple[float, float, float, float]:
+def back_to(x: float, y: float, u: float, v: float, k: float, s: Segment) -> tuple[float, float, float, float]:
     """Carry a track known at the end of a segment back to its start: position and direction cosines there."""
     u0, v0 = u + k * s.f, v - k * s.g
     _, _, dx, dy, _ = propagate(u0, v0, k, s)
@@ -55,9 +53,7 @@ def kaon_vertex(
     z, cda, x, y (mm), and the direction cosines of the kaon and of the track at the vertex
     """
     w = 1.0 / np.sqrt(1.0 - u * u - v * v)
-    along, _, _, _ = closest_approach(
-        gx + gtx * (z1 - z0), gy + gty * (z1 - z0), gtx, gty, x, y, u * w, v * w
-    )
+    along, _, _, _ = closest_approach(gx + gtx * (z1 - z0), gy + gty * (z1 - z0), gtx, gty, x, y, u * w, v * w)
     z = min(max(z1 + along, z0), z1)
     here = integrals_at(field, z)
     px, py, pu, pv = back_to(x, y, u, v, k, between(here, at_straw, z1 - z))

@@ -23,6 +23,7 @@ Mask = npt.NDArray[np.bool_]
 CutFunction = Callable[[Table], Mask]
 TABLES = ("reco/events", "reco/vertices")
 _HIGH, _LOW = 2.0**32, 2.0**40
+_SPARSE = 0.6  # share of survivors below which they are gathered
 
 
 @dataclass(frozen=True)
@@ -191,17 +192,24 @@ class CutFlow:
         """
         self.generated.add(tally(generated, np.zeros(len(generated), dtype=np.int64), 1)[:, 0])
         weight = np.array(weight, dtype=float)
-        rows = np.arange(len(table))
-        depth = np.zeros(len(table), dtype=np.int64)  # cuts passed by each candidate
+        rows = np.arange(len(table))  # what the cuts see
+        alive = np.ones(len(table), dtype=bool)  # and which of it passed so far
+        depth = np.zeros(len(table), dtype=np.int16)  # cuts passed by each candidate
         for k, cut in enumerate(self.selection.cuts):
-            mask = _mask(cut.name, cut.function(Survivors(table, rows)), len(rows))  # type: ignore[arg-type]
-            rows = rows[mask]
+            if np.count_nonzero(alive) < _SPARSE * len(rows):  # gathering costs more than looking at a few too many
+                rows = rows[alive]
+                alive = np.ones(len(rows), dtype=bool)
+            alive &= _mask(cut.name, cut.function(Survivors(table, rows)), len(rows))  # type: ignore[arg-type]
             if cut.factor != 1.0:
                 # counted apart: the cuts before it see the weight without the factor
                 self._count(depth, weight, k)
-                weight[rows] *= cut.factor
+                weight[rows[alive]] *= cut.factor
                 depth[:] = k
-            depth[rows] = k + 1
+            if len(rows) == len(depth):
+                depth += alive.view(np.int8)
+            else:
+                depth[rows] += alive
+        rows = rows[alive]
         self._count(depth, weight, len(self.selection.cuts))
         self.signal_rows = self._regions(Survivors(table, rows), weight[rows])
         self._signal_weight = weight[self.signal_rows]
@@ -218,7 +226,7 @@ class CutFlow:
             fired = (masks >> np.uint32(k) & np.uint32(1)).astype(np.int64)
             self.triggers.setdefault(name, Counter()).add(tally(self._signal_weight, fired, 2)[:, 1])
 
-    def _count(self, depth: npt.NDArray[np.int64], weight: npt.NDArray[np.float64], stop: int) -> None:
+    def _count(self, depth: npt.NDArray[np.int16], weight: npt.NDArray[np.float64], stop: int) -> None:
         """Add the candidates to every cut below ``stop`` that they passed and that is not counted yet."""
         reached = np.cumsum(tally(weight, depth, stop + 1)[:, ::-1], axis=1)[:, ::-1]
         for k in range(self._counted, stop):

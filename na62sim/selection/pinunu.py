@@ -60,8 +60,10 @@ def track_cuts(d: Detector) -> list[Cut]:
         Cut("RICH acceptance", rich),
         Cut(
             "NewCHOD and CHOD acceptance",
-            lambda t: inside(t["newchod_r"], (d.newchod.radius_min_mm, d.newchod.radius_max_mm))
-            & inside(t["chod_r"], (d.chod.radius_min_mm, d.chod.radius_max_mm)),
+            lambda t: (
+                inside(t["newchod_r"], (d.newchod.radius_min_mm, d.newchod.radius_max_mm))
+                & inside(t["chod_r"], (d.chod.radius_min_mm, d.chod.radius_max_mm))
+            ),
         ),
         Cut("LKr acceptance", calorimeter),
         Cut("MUV3 acceptance", muv3),
@@ -124,7 +126,9 @@ def momentum_edges(*ranges: Sequence[float], step: float) -> list[float]:
     return [float((low + k * (high - low) / n) * GeV) for k in range(n + 1)]
 
 
-def _region(p_range: Sequence[float], main: Sequence[float], rich: Sequence[float], beam: Sequence[float]) -> CutFunction:
+def _region(
+    p_range: Sequence[float], main: Sequence[float], rich: Sequence[float], beam: Sequence[float]
+) -> CutFunction:
     return lambda t: np.asarray(
         inside(t["p"], p_range, GeV)
         & inside(t["m2_miss"], main, GeV2)

@@ -245,8 +245,8 @@ def _polarise(begin: int, dump: DumpArrays, made: Any, p: Any, weight: Any, orig
 
 @kernel
 def _decay(
-    seed: int, events: Any, dump: DumpArrays, chain: ChainArrays, draws: int, made: Any, rest: Any, p: Any, vertex: Any,
-    proton: Any, weight: Any, origin: Any,
+    seed: int, events: Any, dump: DumpArrays, chain: ChainArrays, draws: int, made: Any, rest: Any, p: Any,
+    vertex: Any, proton: Any, weight: Any, origin: Any,
 ) -> int:  # fmt: skip
     """Everything after the mother has been made about a proton along z."""
     n = events.size

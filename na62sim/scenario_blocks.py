@@ -1,0 +1,157 @@
+"""The blocks of a scenario file: what holds for the run, samples, limits, scans."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+__all__ = ["LABEL", "Axis", "Block", "Chain", "ExclusionBlock", "Limits", "Run", "SampleBlock", "ScanBlock"]
+
+LABEL = r"^[A-Za-z0-9][A-Za-z0-9_+.-]*$"
+_MOST_POINTS = 100_000
+
+
+class Block(BaseModel):
+    """A table of the file: unknown keys are refused, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Run(Block):
+    """What holds for the whole run: the branching ratio that yields are expected for."""
+
+    branching_ratio: float = Field(8.4e-11, gt=0.0, lt=1.0)
+    branching_ratio_sigma: float = Field(1.0e-11, ge=0.0, lt=1.0)
+    branching_ratio_source: str = "Buras, Buttazzo, Girrbach-Noe, Knegjens, JHEP 11 (2015) 033"
+    figures: bool = True
+
+
+class Chain(Block):
+    """A process in a geometry, seen through a selection."""
+
+    label: str = Field(pattern=LABEL, max_length=60)
+    process: str
+    geometry: str
+    selection: str
+    events: int = Field(ge=1, le=10**12)
+    parameters: dict[str, str] = Field(default_factory=dict)
+    decay_volume_m: Annotated[tuple[float, float] | None, Field(strict=False)] = None
+
+    @field_validator("decay_volume_m")
+    @classmethod
+    def _increasing(cls, volume: tuple[float, float] | None) -> tuple[float, float] | None:
+        if volume is not None and not volume[0] < volume[1]:
+            raise ValueError("must be two increasing numbers")
+        return volume
+
+
+class SampleBlock(Chain):
+    """One production: a process in a geometry, seen through a selection.
+
+    With a ``branching_ratio`` and the kaons of `Limits` the sample has a yield.
+    """
+
+    role: Literal["signal", "normalisation", "figure", "count"] = "count"
+    photons: Literal["dice", "weight"] = "dice"
+    intensity_MHz: float | None = Field(None, gt=0.0, lt=1e5)
+    stored_events: int = Field(0, ge=0, le=10**9)
+    branching_ratio: float | None = Field(None, gt=0.0, le=1.0)
+    branching_ratio_source: str = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.branching_ratio is not None and not self.branching_ratio_source:
+            raise ValueError("a branching_ratio needs a branching_ratio_source")
+        return self
+
+
+class Limits(Block):
+    """A counting experiment: what turns an acceptance into a limit on a branching ratio.
+
+    Where the number of kaons holds the trigger efficiency of a normalisation channel, ``normalisation`` is the
+    label of its sample and ``triggers`` are the masks that took both: the ratio of their rates then enters.
+    """
+
+    kaons: float = Field(gt=0.0)
+    kaons_relative_sigma: float = Field(0.0, ge=0.0, le=0.5)
+    background: float = Field(ge=0.0)
+    background_sigma: float = Field(0.0, ge=0.0)
+    observed: int = Field(ge=0)
+    method: Literal["cls", "fc", "bayes"] = "cls"
+    cl: float = Field(0.9, gt=0.0, lt=1.0)
+    normalisation: str = ""
+    triggers: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    source: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if bool(self.normalisation) != bool(self.triggers):
+            raise ValueError("normalisation and triggers go together")
+        return self
+
+
+class Axis(Block):
+    """Values of a parameter: start, start + step, ... up to and with stop."""
+
+    start: float = Field(ge=0.0)
+    stop: float = Field(ge=0.0)
+    step: float = Field(gt=0.0)
+    unit: Literal["MeV", "GeV", "mm", "m", "ns"] = "MeV"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.stop < self.start:
+            raise ValueError("stop must not be below start")
+        if (self.stop - self.start) / self.step > _MOST_POINTS:
+            raise ValueError(f"an axis may have {_MOST_POINTS} values at most")
+        return self
+
+    @property
+    def values(self) -> list[float]:
+        """The values, in the axis' unit."""
+        n = math.floor((self.stop - self.start) / self.step + 1e-9) + 1
+        return [round(self.start + k * self.step, 9) for k in range(n)]
+
+
+class ScanBlock(Chain):
+    """One sample per point of a grid of parameters; points whose decay is closed are left out."""
+
+    axes: dict[str, Axis] = Field(min_length=1, max_length=2)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if math.prod(len(axis.values) for axis in self.axes.values()) > _MOST_POINTS:
+            raise ValueError(f"a scan may have {_MOST_POINTS} points at most")
+        return self
+
+    @property
+    def points(self) -> list[dict[str, str]]:
+        """All points of the grid, as parameters with their units; the last axis runs fastest."""
+        axes = [[(name, f"{value:g}{axis.unit}") for value in axis.values] for name, axis in self.axes.items()]
+        return [dict(point) for point in product(*axes)]
+
+
+class ExclusionBlock(Block):
+    """The masses and couplings of a dark photon to exclude, from one sample per mass, production and channel."""
+
+    channels: Annotated[tuple[Literal["mumu", "ee"], ...], Field(strict=False, min_length=1)]
+    production: Literal["brems", "meson", "all"] = "brems"
+    geometry: str
+    events: int = Field(ge=1, le=10**9)
+    masses_MeV: Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
+    eps_min: float = Field(gt=0.0, lt=1.0)
+    eps_max: float = Field(gt=0.0, le=1.0)
+    eps_points: int = Field(60, ge=3, le=10_000)
+    protons: float | None = Field(None, gt=0.0, lt=1e25)
+    parameters: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.eps_min < self.eps_max:
+            raise ValueError(f"eps_min = {self.eps_min:g} must be below eps_max = {self.eps_max:g}")
+        if any(not 0.0 < mass < 1e6 for mass in self.masses_MeV):
+            raise ValueError("masses_MeV must be above 0")
+        return self
