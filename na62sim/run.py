@@ -19,13 +19,12 @@ from na62sim.units import parse_parameters
 if TYPE_CHECKING:
     from na62sim.geometry import Detector
     from na62sim.histograms import Histograms
-    from na62sim.sample import Sample
-    from na62sim.selection.cutflow import CutFlow, Selection
+    from na62sim.masses import Masses
+    from na62sim.selection.cutflow import CutFlow
 
 __all__ = ["run_scenario"]
 
 Say = Callable[[str], None]
-_FIRST = {"signal": 0, "normalisation": 1, "figure": 2, "count": 3}  # whose histograms stand for a process
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,8 @@ class Production:
     block: SampleBlock
     detector: Detector
     flow: CutFlow
-    histograms: Histograms | None
+    histograms: Histograms | None  # of candidates with one track
+    masses: Masses | None  # of candidates with several
     seconds: float
 
 
@@ -64,6 +64,7 @@ def run_scenario(
         )
     made = new_folder(folder)
     try:
+        from na62sim.run_figures import draw_run
         from na62sim.scan import points_file, run_scans
         from na62sim.sensitivity import expected_yield
 
@@ -83,7 +84,7 @@ def run_scenario(
         result["samples"] = _store(scenario, made / "samples", threads, say)
         if scenario.run.figures:
             say("drawing figures …")
-            result["figures"] = [*_draw(made, productions), *_draw_event(made, productions), *_draw_scans(made, scans)]
+            result["figures"] = draw_run(made, productions, scans)
         result["timings"]["total_s"] = time.perf_counter() - start
         _write(made, scenario, result)
         move_result(made, folder)
@@ -93,33 +94,30 @@ def run_scenario(
     return result
 
 
-def _draw_scans(made: Path, scans: list[dict[str, Any]]) -> list[str]:
-    from na62sim.plots.limits import draw_scan
-    from na62sim.published import published_limits
-
-    folder = made / "figures"
-    folder.mkdir(exist_ok=True)
-    drawn = [path for scan in scans for path in draw_scan(folder, scan, published_limits(scan["process"]))]
-    return [str(path.relative_to(made)) for path in drawn]
-
-
 def _produce(scenario: Scenario, block: SampleBlock, threads: int | None) -> Production:
     """Simulate, reconstruct and select one sample; fill its histograms."""
     from na62sim.cli.output import Ticker
     from na62sim.geometry import load_detector
+    from na62sim.histograms import Histograms
+    from na62sim.masses import Masses
+    from na62sim.selection.registry import find_selection
     from na62sim.simulation import acceptance
 
     start = time.perf_counter()
     detector = load_detector(scenario.geometry_of(block))
-    histograms = None
-    if scenario.run.figures or block.role in ("signal", "normalisation"):
-        from na62sim.histograms import Histograms
-
+    process = process_of(block.process, parse_parameters(block.parameters))
+    selection = find_selection(block.selection, detector, process.mass)
+    histograms: Histograms | None = None
+    masses: Masses | None = None
+    if selection.candidates != "reco/events":
+        masses = Masses(selection)
+    elif scenario.run.figures or block.role in ("signal", "normalisation"):
         histograms = Histograms(block.process, detector, block.selection)
+    kept = histograms or masses
     with Ticker(f"{block.label}: {block.process} in {detector.name}", block.events) as ticker:
         flow = acceptance(
-            process_of(block.process, parse_parameters(block.parameters)),
-            block.selection,
+            process,
+            selection,
             block.events,
             detector,
             scenario.seed,
@@ -128,9 +126,9 @@ def _produce(scenario: Scenario, block: SampleBlock, threads: int | None) -> Pro
             photons=block.photons,
             threads=threads,
             progress=ticker,
-            keep=histograms.fill if histograms else None,
+            keep=kept.fill if kept else None,
         )
-    return Production(block, detector, flow, histograms, time.perf_counter() - start)
+    return Production(block, detector, flow, histograms, masses, time.perf_counter() - start)
 
 
 def _result(scenario: Scenario, productions: list[Production]) -> dict[str, Any]:
@@ -179,6 +177,8 @@ def _counted(p: Production) -> dict[str, Any]:
     }
     if p.histograms is not None:
         out["resolutions"] = p.histograms.resolutions()
+    if p.masses is not None:
+        out["mass_resolutions"] = p.masses.resolutions()
     return out
 
 
@@ -212,56 +212,6 @@ def _store(scenario: Scenario, folder: Path, threads: int | None, say: Say) -> l
         stored.append({"label": block.label, "file": f"samples/{path.name}", **about})
         say(f"{block.label}: {len(sample)} events stored, {path.stat().st_size / 1e6:.0f} MB")
     return stored
-
-
-def _draw(made: Path, productions: list[Production]) -> list[str]:
-    """All figures, in one folder per data set if there are several."""
-    from na62sim.plots import draw_all
-
-    names = list(dict.fromkeys(p.detector.name for p in productions))
-    paths: list[Path] = []
-    for name in names:
-        here = sorted((p for p in productions if p.detector.name == name), key=lambda p: _FIRST[p.block.role])
-        chosen: dict[str, Production] = {}
-        for p in here:  # one per process: the normalisation stands for K2pi
-            chosen.setdefault(p.block.process, p)
-        histograms = {label: p.histograms for label, p in chosen.items() if p.histograms is not None}
-        folder = made / "figures" / name if len(names) > 1 else made / "figures"
-        folder.mkdir(parents=True)
-        paths += draw_all(folder, histograms, here[0].detector, {label: p.flow for label, p in chosen.items()})
-    return [str(path.relative_to(made)) for path in paths]
-
-
-def _draw_event(made: Path, productions: list[Production]) -> list[str]:
-    """A side view of the first stored event that the selection of the first stored sample accepts."""
-    from na62sim.display import draw_event
-    from na62sim.sample import Sample
-
-    for p in productions:
-        path = made / "samples" / f"{p.block.label}.h5"
-        if not path.exists():
-            continue
-        with Sample.open(path) as sample:
-            index = _first_accepted(sample, p.flow.selection)
-            if index is None:
-                continue
-            picture = made / "figures" / f"event-{p.block.label}-{index}.png"
-            draw_event(sample, index, picture)
-            return [str(picture.relative_to(made))]
-    return []
-
-
-def _first_accepted(sample: Sample, selection: Selection) -> int | None:
-    """Position of the first event that passes all cuts into the last of the signal regions."""
-    import numpy as np
-
-    table = sample["reco/events"]
-    rows = np.arange(len(table))
-    functions = [cut.function for cut in selection.cuts]
-    functions += [selection.regions[name] for name in selection.signal[-1:]]
-    for function in functions:
-        rows = rows[function(table.take(rows))]
-    return int(table.event_of_row()[rows[0]]) if len(rows) else None
 
 
 def _write(made: Path, scenario: Scenario, result: Mapping[str, Any]) -> None:

@@ -17,12 +17,28 @@ Columns = list[str | tuple[str, str]]
 def scan_report(result: Mapping[str, Any]) -> list[RenderableType]:
     """Yields of known processes, then every scan: point by point, or in short where it has many."""
     parts: list[RenderableType] = []
+    several = [p for p in result["productions"] if p.get("mass_resolutions")]
+    if several:
+        parts.append(_resolution_table(several))
     if result.get("yields"):
         parts.append(_yield_table(result["yields"]))
     for scan in result.get("scans", []):
         short = len(scan["axes"]) > 1 or len(scan["rows"]) > _MOST_ROWS
         parts += [_in_short(scan) if short else _scan_table(scan), _speed(scan)]
     return parts
+
+
+def _resolution_table(productions: list[Mapping[str, Any]]) -> RenderableType:
+    """Resolutions of candidates with several tracks."""
+    from na62sim.masses import RESOLUTIONS
+
+    rows = [
+        [p["label"], *(pm(p["mass_resolutions"][n]["value"], p["mass_resolutions"][n]["error"])
+                       if n in p["mass_resolutions"] else "" for n in RESOLUTIONS)]
+        for p in productions
+    ]  # fmt: skip
+    columns: Columns = ["sample", *((f"{text} [{unit}]", "right") for unit, text in RESOLUTIONS.values())]
+    return grid("Resolutions of accepted candidates (Gaussian cores)", columns, rows)
 
 
 def _yield_table(rows: list[Mapping[str, Any]]) -> RenderableType:
