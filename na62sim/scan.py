@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from na62sim.geometry import Detector
     from na62sim.selection.cutflow import CutFlow
 
-__all__ = ["PointStore", "point_limit", "points_file", "run_scan", "run_scans", "scan_csv"]
+__all__ = [
+    "PointStore",
+    "measure_point",
+    "point_limit",
+    "point_limits",
+    "points_file",
+    "run_scan",
+    "run_scans",
+    "scan_csv",
+]
 
 
 class PointStore:
@@ -150,28 +159,38 @@ def run_scan(
     expected limits in branching ratio
     """
     from na62sim.geometry import load_detector
-    from na62sim.simulation import acceptance
 
     detector = load_detector(scenario.geometry_of(block))
     for point in open_points(block):
         key = json.dumps([block.label, point], sort_keys=True)
         if key not in store.points:
-            values = parse_parameters(point)
-            flow = acceptance(
-                process_of(block.process, values), block.selection, block.events, detector, scenario.seed,
-                decay_volume_m=block.decay_volume_m, threads=threads,
-            )  # fmt: skip
-            store.add(key, {"parameters": point, **_counted(flow)})
+            store.add(key, measure_point(block, detector, point, scenario.seed, threads))
         row = store.points[key]
-        if scenario.limits:
-            ratio = 1.0
-            if normalisation is not None and row["n_selected"]:
-                rates = [
-                    trigger_rate(t, scenario.limits, detector) for t in (row["triggers"], _triggers(normalisation))
-                ]
-                ratio = rates[0] / rates[1]
-            row = row | point_limit(row["acceptance"], scenario.limits, ratio)
-        yield row
+        yield row | (point_limits(row, scenario.limits, detector, normalisation) if scenario.limits else {})
+
+
+def measure_point(
+    block: ScanBlock, detector: Detector, point: Mapping[str, str], seed: int, threads: int | None = None
+) -> dict[str, Any]:
+    """What is counted at one point: parameters, acceptance, numbers, efficiency of each trigger mask."""
+    from na62sim.simulation import acceptance
+
+    process = process_of(block.process, parse_parameters(point))
+    flow = acceptance(
+        process, block.selection, block.events, detector, seed, decay_volume_m=block.decay_volume_m, threads=threads
+    )
+    return {"parameters": dict(point), **_counted(flow)}
+
+
+def point_limits(
+    row: Mapping[str, Any], limits: Limits, detector: Detector, normalisation: CutFlow | None = None
+) -> dict[str, Any]:
+    """Sensitivity and limits of a measured point, with the trigger of the normalisation where N_K holds it."""
+    ratio = 1.0
+    if normalisation is not None and row["n_selected"]:
+        rates = [trigger_rate(t, limits, detector) for t in (row["triggers"], _triggers(normalisation))]
+        ratio = rates[0] / rates[1]
+    return point_limit(row["acceptance"], limits, ratio)
 
 
 def _triggers(flow: CutFlow) -> dict[str, float]:

@@ -16,7 +16,9 @@ from na62sim.generators.process import find_process
 from na62sim.geometry import Detector, load_detector
 from na62sim.histograms import Histograms
 from na62sim.pipeline import Simulation
-from na62sim.published import compare, obtained_numbers, published_numbers
+from na62sim.published import compare, obtained_numbers, published_limits, published_numbers
+from na62sim.scan import measure_point, point_limits
+from na62sim.scenario import load_scenario
 from na62sim.selection.cutflow import CutFlow, CutFunction, Selection
 from na62sim.selection.pinunu import beam_cuts, inside, k2pi, momentum_edges, pinunu, track_cuts
 from na62sim.sensitivity import BranchingRatio, combine, data_set_result
@@ -67,6 +69,8 @@ def validation(
             found |= _resolutions(signal, normalisation)
     total = combine([data for data in data_sets if data["geometry"].startswith("run1-2018")], branching)
     rows = obtained_numbers({"data_sets": data_sets, "total": total})
+    say(f"kpiaa at four masses, {events} events each …")
+    rows += obtained_numbers({"data_sets": [], "scans": [_cascades(common)]})
     say("generated truth, bands, photons and tails …")
     d = load_detector(RESOLUTION_DATA_SET)
     found |= _truth(d, seed) | _bands(d, common) | _tails(d, common) | _photons(d, events, seed)
@@ -81,6 +85,25 @@ def validation(
         "program_version": program_version(),
         "seconds": time.perf_counter() - start,
     }
+
+
+def _cascades(common: Mapping[str, Any]) -> dict[str, Any]:
+    """The published masses of K+ -> pi+ aa, with the limits of the shipped scenario."""
+    scenario = load_scenario("pi4e-2017-2018")
+    assert scenario.limits is not None
+    block = next(scan for scan in scenario.scan if scan.process == "kpiaa").model_copy(
+        update={"events": common["events"]}
+    )
+    d = load_detector(block.geometry)
+    name = scenario.limits.normalisation
+    normalisation = acceptance(
+        name, name, detector=d, decay_volume_m=block.decay_volume_m, **{**common, "events": 2 * common["events"]}
+    )
+    rows = []
+    for mass in published_limits(block.process):
+        row = measure_point(block, d, {"m_a": f"{mass:g}MeV"}, common["seed"], common["threads"])
+        rows.append(row | point_limits(row, scenario.limits, d, normalisation))
+    return {"process": block.process, "axes": ["m_a"], "rows": rows}
 
 
 def _pair(measured: Mapping[str, float] | None) -> tuple[float | None, float | None]:

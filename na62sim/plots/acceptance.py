@@ -51,6 +51,9 @@ def acceptance_in_bins(h: Histograms, edges: list[float], region: str | None) ->
     return points
 
 
+_SMALL = 0.05  # efficiency of the first cut below which the axis is logarithmic
+
+
 def draw_acceptance(folder: Path, histograms: Mapping[str, Histograms], detector: Detector) -> Path:
     """Acceptance in momentum bins, all signal regions together and one by one."""
     with talk_style():
@@ -128,13 +131,18 @@ def _cut_flow(ax: Any, flow: CutFlow, colour: str, names: bool) -> None:
     bars = ax.barh(y, values, color=colour, alpha=0.75, height=0.78)
     if flow.selection.signal:
         bars[-1].set(alpha=1.0, edgecolor=BLACK, linewidth=1.2)
+    # bars from 1 down to what is left, where a linear axis would show nothing
+    low = 0.3 * min(v for v in values if v > 0.0) if len(values) > 1 and 0.0 < values[1] < _SMALL else 0.0
     for k, value in enumerate(values):
         before = values[k - 1] if k else 0.0
         step = f"  (× {value / before:.3f})" if value > 1e-3 * before > 0.0 else ""
         number = f"{value:.4f}" if value >= 1e-3 else f"{value:.1e}" if value else "0"
-        ax.text(value + 0.012, k, number + step, va="center", fontsize=11)
-    ax.set(xlim=(0.0, 1.3), xlabel="Efficiency after the cut")
+        ax.text(max(value, low), k, " " + number + step, va="center", fontsize=11)
+    ax.set_xlabel("Efficiency after the cut")
+    if low > 0.0:
+        ax.set(xscale="log", xlim=(low, 60.0))
+    else:
+        ax.set(xlim=(0.0, 1.3), xticks=[0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
     ax.set_yticks(y, labels if names else [""] * len(y), fontsize=12)
     ax.tick_params(axis="y", which="both", length=0, right=False, left=False)
     ax.tick_params(axis="x", which="both", top=False)
-    ax.set_xticks([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])

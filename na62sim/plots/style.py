@@ -25,6 +25,12 @@ _LABELS = {
     "ke3": r"$K^{+}\to\pi^{0}e^{+}\nu$",
     "kmu3": r"$K^{+}\to\pi^{0}\mu^{+}\nu$",
     "ke4": r"$K^{+}\to\pi^{+}\pi^{-}e^{+}\nu$",
+    "k2pi-4e": r"$K^{+}\to\pi^{+}\pi^{0},\ \pi^{0}\to 4e$",
+    "k2pi-dalitz": r"$K^{+}\to\pi^{+}\pi^{0},\ \pi^{0}\to e^{+}e^{-}\gamma$",
+    "k3pi0-dd": r"$K^{+}\to\pi^{+}\pi^{0}\pi^{0},\ \pi^{0}\to e^{+}e^{-}\gamma$",
+    "kpi4e": r"$K^{+}\to\pi^{+}4e$",
+    "kpiaa": r"$K^{+}\to\pi^{+}aa,\ a\to e^{+}e^{-}$",
+    "kpis": r"$K^{+}\to\pi^{+}S,\ S\to A'A',\ A'\to e^{+}e^{-}$",
 }
 MARKERS = "osD^vP"
 M2_LABEL = r"$m^2_\mathrm{miss}$ [GeV$^2$/$c^4$]"
