@@ -207,3 +207,20 @@ def limit_table(limit: Mapping[str, Any]) -> RenderableType:
     ]
     title = f"Limits at {100 * limit['cl']:g} % CL ({limit['method']}), in {limit['unit']}"
     return grid(title, ["", ("limit", "right")], rows)
+
+
+def lifetime_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Acceptance against lifetime."""
+    cells = [
+        [
+            number(row["ctau_mm"], 3),
+            number(row["tau_ns"], 3),
+            "too few events" if row["acceptance"] is None else fraction(row["acceptance"]),
+            "" if row["stat"] is None else fraction(row["stat"]),
+            f"{row['n_effective']:.0f}",
+        ]
+        for row in rows
+    ]
+    columns = [("cτ [mm]", "right"), ("τ [ns]", "right"), ("acceptance", "right"), ("± stat", "right"),
+               ("effective events", "right")]  # fmt: skip
+    return grid("Acceptance against lifetime, one sample reweighted", columns, cells)

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 
-__all__ = ["UnitError", "parse_count", "parse_interval", "parse_parameter", "parse_parameters"]
+__all__ = ["UnitError", "parse_count", "parse_interval", "parse_lifetimes", "parse_parameter", "parse_parameters"]
 
 LIGHT = 299.792458  # mm/ns, exact
 _ENERGIES = {"eV": 1e-6, "keV": 1e-3, "MeV": 1.0, "GeV": 1e3, "TeV": 1e6}
@@ -121,6 +121,36 @@ def parse_parameters(items: Iterable[str] | Mapping[str, object]) -> dict[str, f
             raise UnitError(f"parameter '{name}' is given twice" + (f" ({key})" if key != name else ""))
         found[key] = value
     return found
+
+
+def parse_lifetimes(text: str) -> tuple[str, list[float]]:
+    """Lifetimes (ns) of a particle, equally spaced in their logarithm: ``ctau_a=0.01mm:10m:13``.
+
+    Returns
+    -------
+    the particle's name (``Aprime`` is A') and its lifetimes
+
+    Raises
+    ------
+    UnitError : another form, a lifetime that is not above 0, a number of them that is not 2 to 1000
+
+    Examples
+    --------
+    >>> name, taus = parse_lifetimes("tau_a=1ps:1ns:4")
+    >>> name, [round(tau, 6) for tau in taus]
+    ('a', [0.001, 0.01, 0.1, 1.0])
+    """
+    name, _, values = text.partition("=")
+    words = values.split(":")
+    if len(words) != 3 or not name.startswith(("tau_", "ctau_")):
+        raise UnitError(f"lifetimes '{text}' must have the form NAME=LOW:HIGH:N, for example ctau_a=0.01mm:10m:13")
+    low, high = (float(parse_parameter(name, word)[1]) for word in words[:2])
+    number = parse_count("number of lifetimes", words[2])
+    if not 0.0 < low < high < math.inf or not 2 <= number <= 1000:
+        raise UnitError(f"lifetimes '{text}': two increasing lifetimes above 0, and 2 to 1000 of them")
+    particle = name.partition("_")[2]
+    ratio = math.log(high / low) / (number - 1)
+    return "A'" if particle == "Aprime" else particle, [low * math.exp(k * ratio) for k in range(number)]
 
 
 def parse_count(name: str, value: str | float) -> int:

@@ -135,18 +135,46 @@ def acceptance(
     photons: options.Photons = "dice",
     threads: options.Threads = None,
     chunk: options.Chunk = None,
+    lifetimes: Annotated[
+        str | None,
+        typer.Option(
+            "--lifetimes", metavar="NAME=LOW:HIGH:N", help="Acceptance against lifetime instead: ctau_a=0.01mm:10m:13."
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Simulate, reconstruct and select without writing events; print cut-flow and acceptance."""
     count, arguments = _arguments(
         process, events, geometry, parameter, decay_volume, intensity, photons, threads, chunk
     )
+    if lifetimes is not None:
+        _against_lifetime(lifetimes, process, selection, count, seed, arguments, as_json)
+        return
     from na62sim import simulation
     from na62sim.report import flow_report
 
     with kernels(), Ticker(f"{process} in {arguments['detector'].name}", count) as ticker:
         flow = simulation.acceptance(selection=selection, events=count, seed=seed, progress=ticker, **arguments)
     emit({**flow.to_dict(), "photons": photons}, as_json, *flow_report(flow))
+
+
+def _against_lifetime(
+    lifetimes: str, process: str, selection: str, events: int, seed: int, arguments: dict[str, Any], as_json: bool
+) -> None:
+    """One sample, reweighted to each of the lifetimes."""
+    from na62sim.displaced import lifetime_acceptance
+    from na62sim.report import lifetime_table
+    from na62sim.units import parse_lifetimes
+
+    particle, taus = parse_lifetimes(lifetimes)
+    made, detector = arguments["process"], arguments["detector"]
+    with kernels(), Ticker(f"{process} in {detector.name}", events) as ticker:
+        rows = lifetime_acceptance(
+            made, selection, taus, events, detector, seed, particle=particle, threads=arguments["threads"],
+            decay_volume_m=arguments["decay_volume_m"], progress=ticker,
+        )  # fmt: skip
+    about = {"process": made.short, "selection": selection, "geometry": detector.name, "seed": seed}
+    emit({**about, "n_generated": events, "particle": particle, "lifetimes": rows}, as_json, lifetime_table(rows))
 
 
 def _arguments(

@@ -9,8 +9,9 @@ in its rest frame (`vertices.py`) and only boosted by the chain.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,26 @@ class Chain:
     n_draws: int
     samplers: tuple[Vertex, ...] = ()  # vertices sampled in their rest frame, in the order of the rows of `rest`
     n_rest: int = 0  # rows of `rest`
+
+
+def spread_flights(chain: Chain, name: str, low: float, high: float) -> Chain:
+    """The chain with the proper times of a particle drawn log-uniformly from low to high (ns), for reweighting.
+
+    Raises
+    ------
+    ValueError : no particle of that name flies before it decays
+    """
+    arrays = chain.arrays
+    chosen = np.array([chain.particles[k].name == name for k in arrays.flight_slot], dtype=bool)
+    if not chosen.any():
+        raise ValueError(f"no particle '{name}' with a lifetime flies in this decay")
+    return replace(
+        chain,
+        arrays=arrays._replace(
+            flight_lifetime=np.where(chosen, high, arrays.flight_lifetime),
+            flight_span=np.where(chosen, math.log(high / low), arrays.flight_span),
+        ),
+    )
 
 
 class ThresholdError(ValueError):
@@ -132,6 +153,7 @@ class _Builder:
             mass=mass,
             flight_slot=np.array([f[0] for f in flights], dtype=np.int64),
             flight_lifetime=np.array([f[1] for f in flights], dtype=np.float64),
+            flight_span=np.zeros(len(flights)),
             flight_from=np.array([f[2] for f in flights], dtype=np.int64),
             flight_to=np.array([f[3] for f in flights], dtype=np.int64),
             flight_draw=np.array([f[4] for f in flights], dtype=np.int64),

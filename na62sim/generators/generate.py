@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from na62sim.field import FieldMap, field_map
 from na62sim.generators.beam import DRAWS, NORMALS, BeamArrays, beam_arrays, decay_kaons
-from na62sim.generators.chain import Chain, compile_chain
+from na62sim.generators.chain import Chain, compile_chain, spread_flights
 from na62sim.generators.process import Process
 from na62sim.generators.rest_frame import sample_vertices
 from na62sim.generators.steps import ChainArrays, run_chain
@@ -100,6 +100,10 @@ class Generator:
             self.source = DumpSource(process, detector, volume)
         self.chain = self.source.chain
         self.beam: BeamArrays | None = self.source.beam
+
+    def spread(self, name: str, low: float, high: float) -> None:
+        """Draw the proper times of a particle log-uniformly (ns) from now on, see `chain.spread_flights`."""
+        self.chain = self.source.chain = spread_flights(self.chain, name, low, high)
 
     def generate(self, seed: int, first: int, n: int) -> Truth:
         """Events ``first`` to ``first + n - 1``."""

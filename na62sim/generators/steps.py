@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from na62sim.elementary import log, sincos_turns
+from na62sim.elementary import exp, log, sincos_turns
 from na62sim.generators.sampling import quantile
 from na62sim.kernel import formula, kernel
 from na62sim.kinematics import boost, two_body_momentum
@@ -37,6 +37,7 @@ class ChainArrays(NamedTuple):
     mass: FloatArray  # (slots,) MeV; clusters 0
     flight_slot: npt.NDArray[np.int64]  # slots that fly before they decay
     flight_lifetime: FloatArray  # ns
+    flight_span: FloatArray  # 0, or the proper time is log-uniform from lifetime exp(-span) to lifetime
     flight_from: npt.NDArray[np.int64]  # vertex slots
     flight_to: npt.NDArray[np.int64]
     flight_draw: npt.NDArray[np.int64]
@@ -129,9 +130,10 @@ def run_chain(
             _step_isotropic(begin, end, u, draw, mass, p, parent, first, second)
     for j in range(chain.flight_slot.size):
         slot, a, b = chain.flight_slot[j], chain.flight_from[j], chain.flight_to[j]
-        tau, m, draw = chain.flight_lifetime[j], chain.mass[slot], chain.flight_draw[j]
+        tau, m, draw, span = chain.flight_lifetime[j], chain.mass[slot], chain.flight_draw[j], chain.flight_span[j]
         for i in range(begin, end):
-            t = -tau * log(1.0 - u[draw, i - begin]) / m  # lab time per unit energy
+            w = u[draw, i - begin]
+            t = (tau * exp(-span * w) if span > 0.0 else -tau * log(1.0 - w)) / m  # lab time per unit energy
             for c in range(3):
                 vertex[b, c, i] = vertex[a, c, i] + p[slot, c, i] * t * LIGHT
             vertex[b, 3, i] = vertex[a, 3, i] + p[slot, 3, i] * t
