@@ -20,6 +20,7 @@ _PUBLIC = {
     "acceptance": "na62sim.simulation",
     "available_detectors": "na62sim.geometry",
     "expected_events": "na62sim.statistics",
+    "lifetime_acceptance": "na62sim.displaced",
     "load_detector": "na62sim.geometry",
     "read_sample": "na62sim.sample",
     "reconstruct": "na62sim.simulation",
@@ -32,6 +33,7 @@ _PUBLIC = {
 __all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604
 
 if TYPE_CHECKING:
+    from na62sim.displaced import lifetime_acceptance as lifetime_acceptance
     from na62sim.generators.process import Process as Process
     from na62sim.geometry import Detector as Detector
     from na62sim.geometry import available_detectors as available_detectors
