@@ -127,6 +127,27 @@ class Exclusion:
             highs.append(found[-1].high if found and found[-1].high_end == "limit" else None)
         return lows, highs
 
+    @property
+    def closing(self) -> tuple[float, float] | None:
+        """Mass (MeV) and coupling at which the observed region closes towards heavy masses; None if it does not.
+
+        The largest number of events over its limit, a parabola through three couplings, is interpolated between masses.
+        """
+        tops = [
+            _summit(np.log(self.couplings), row / limit.upper_limit, ~bad)
+            for row, limit, bad in zip(self.events, self.limits, self.refused, strict=True)
+        ]
+        excluded = [k for k, found in enumerate(self.regions["observed"]) if found]
+        if not excluded or excluded[-1] == len(tops) - 1:
+            return None
+        last = excluded[-1]
+        (x0, y0), (x1, y1) = tops[last], tops[last + 1]
+        if not y1 < 0.0 <= y0:
+            return None
+        share = y0 / (y0 - y1)
+        mass = self.masses[last] + share * (self.masses[last + 1] - self.masses[last])
+        return float(mass), math.exp(x0 + share * (x1 - x0))
+
     def to_dict(self) -> dict[str, Any]:
         """The numbers as the JSON output has them."""
         low, high = self.edges()
@@ -141,6 +162,7 @@ class Exclusion:
             },
             "limit_events": [x.upper_limit for x in self.limits],
             "protons": self.protons,
+            "closing": None if self.closing is None else [self.closing[0] / GeV, self.closing[1]],
             "notes": list(self.notes),
         }
 
@@ -191,6 +213,17 @@ def exclusion(
     result = Exclusion(np.array(masses), grid, protons, events, effective, limits, regions)
     result.notes.extend(_notes(result))
     return result
+
+
+def _summit(logs: FloatArray, ratio: FloatArray, good: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """Where ln of a ratio is largest, and its value there: a parabola through the points about the largest one."""
+    y = np.log(np.where(good, np.maximum(ratio, 1e-300), 1e-300))
+    k = int(np.argmax(y))
+    if k in (0, y.size - 1) or not (good[k - 1] and good[k + 1]):
+        return float(logs[k]), float(y[k])
+    a, b, c = np.polyfit(logs[k - 1 : k + 2] - logs[k], y[k - 1 : k + 2], 2)
+    step = -b / (2.0 * a) if a < 0.0 else 0.0
+    return float(logs[k] + step), float(c + b * step + a * step * step)
 
 
 @dataclass(frozen=True)
