@@ -154,8 +154,9 @@ def _summary(run: DumpRun, samples: Samples, grid: FloatArray) -> dict[str, Any]
         "efficiency_error": EFFICIENCY_ERROR,
         "regions": regions,
         "mass_resolution": {
-            channel: [[s.mass, s.resolution] for s in found if s.production == found[0].production]
-            for channel, found in samples.items()
+            channel: [[r.sample.mass, r.resolution] for r in found["aprime-brems"] if r.resolution]
+            for channel, found in run.records.items()
+            if "aprime-brems" in found
         },
         "acceptance": _acceptance(run, grid),
         "reference": {

@@ -103,7 +103,7 @@ class Exclusion:
     limits : per mass the `Limit` on the number of events
     regions : per curve of `CURVES` and per mass the excluded intervals
     bands : the expected curves again, with one or two standard deviations of the protons on top: where the background is
-        far below one event the counts alone do not fluctuate
+        far below one event the counts alone do not fluctuate; tips : where each of them closes
     refused : (masses, couplings) where the sample is too small to draw a conclusion
     """
 
@@ -115,6 +115,7 @@ class Exclusion:
     limits: list[Limit]
     regions: dict[str, list[list[Region]]]
     bands: dict[str, list[list[Region]]] = field(default_factory=dict)
+    tips: dict[str, tuple[float, float] | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -128,7 +129,7 @@ class Exclusion:
 
     def closing_with(self, factor: float) -> tuple[float, float] | None:
         """`closing` if all signals were larger by a factor."""
-        return self._closing(math.log(factor))
+        return self._closing([limit.upper_limit / factor for limit in self.limits])
 
     @property
     def closing(self) -> tuple[float, float] | None:
@@ -136,19 +137,20 @@ class Exclusion:
 
         The largest number of events over its limit, a parabola through three couplings, is interpolated between masses.
         """
-        return self._closing(0.0)
+        return self.closing_with(1.0)
 
-    def _closing(self, more: float) -> tuple[float, float] | None:
+    def _closing(self, levels: Sequence[float]) -> tuple[float, float] | None:
+        """Where the largest number of events falls below a level per mass."""
         tops = [
-            _summit(np.log(self.couplings), row / limit.upper_limit, ~bad)
-            for row, limit, bad in zip(self.events, self.limits, self.refused, strict=True)
+            _summit(np.log(self.couplings), row / level, ~bad)
+            for row, level, bad in zip(self.events, levels, self.refused, strict=True)
         ]
-        excluded = [k for k, top in enumerate(tops) if top[1] + more >= 0.0]
+        excluded = [k for k, top in enumerate(tops) if top[1] >= 0.0]
         if not excluded or excluded[-1] == len(tops) - 1:
             return None
         last = excluded[-1]
         (x0, y0), (x1, y1) = tops[last], tops[last + 1]
-        share = (y0 + more) / (y0 - y1)
+        share = y0 / (y0 - y1)
         mass = self.masses[last] + share * (self.masses[last + 1] - self.masses[last])
         return float(mass), math.exp(x0 + share * (x1 - x0))
 
@@ -209,6 +211,7 @@ def exclusion(
     limits: list[Limit] = []
     regions: dict[str, list[list[Region]]] = {curve: [] for curve in CURVES}
     bands: dict[str, list[list[Region]]] = {curve: [] for curve in CURVES[1:]}
+    levels: dict[str, list[float]] = {curve: [] for curve in CURVES[1:]}
     for row, mass in enumerate(masses):
         samples = [s for channel in channels for s in channel.samples if s.mass == mass]
         signal = _Signal(samples, partial(ctau, mass), protons)
@@ -220,9 +223,11 @@ def exclusion(
         regions["observed"].append(at(limits[-1].upper_limit))
         for curve, sigmas in _SIGMAS.items():
             level = getattr(expected, curve)
+            levels[curve].append(level / max(1.0 - sigmas * protons_error, 0.01))
             regions[curve].append(at(level))
-            bands[curve].append(at(level / max(1.0 - sigmas * protons_error, 0.01)))
+            bands[curve].append(at(levels[curve][-1]))
     result = Exclusion(np.array(masses), grid, protons, events, effective, limits, regions, bands)
+    result.tips.update({curve: result._closing(found) for curve, found in levels.items()})
     result.notes.extend(_notes(result))
     return result
 
