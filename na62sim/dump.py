@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from na62sim.dark_photon import branching_ratio, ctau
+from na62sim.dark_photon import branching_ratio, check_mass, ctau
 from na62sim.dump_acceptance import SELECTIONS, Accepted, Chain, Geometric, dump_of, windows
 from na62sim.generators.process import Process, did_you_mean, find_process
 from na62sim.geometry import Detector
@@ -25,17 +25,25 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PRODUCTIONS",
+    "Samples",
     "alp_limits",
     "alp_samples",
+    "channels_of",
     "counting",
     "dark_photon_samples",
+    "default_masses",
     "exclude",
     "mass_sample",
+    "open_masses",
+    "productions_of",
+    "refuse_empty",
+    "region_samples",
     "run_exclusion",
 ]
 
 FloatArray = npt.NDArray[np.float64]
 MakeChain = Callable[[Process, Detector, int], Chain]
+Samples = dict[str, Sequence[MassSample]]
 PRODUCTIONS = {"brems": ("aprime-brems",), "meson": ("aprime-meson",), "all": ("aprime-brems", "aprime-meson")}
 
 
@@ -226,6 +234,101 @@ def alp_limits(
     return lifetime_limits(channels, lengths, number, protons_error=spread, cl=cl)
 
 
+def channels_of(channel: str) -> list[str]:
+    """The channels that ``mumu``, ``ee`` or ``both`` stands for."""
+    if channel == "both":
+        return list(SELECTIONS)
+    if channel not in SELECTIONS:
+        raise ValueError(f"channel '{channel}' is unknown{did_you_mean(channel, [*SELECTIONS, 'both'])}")
+    return [channel]
+
+
+def productions_of(production: str) -> tuple[str, ...]:
+    """The processes of a production."""
+    if production not in PRODUCTIONS:
+        raise ValueError(f"production '{production}' is unknown{did_you_mean(production, PRODUCTIONS)}")
+    return PRODUCTIONS[production]
+
+
+def default_masses(channel: str) -> list[float]:
+    """Masses (MeV) of the shipped scenario of ``mumu``, ``ee`` or ``both``."""
+    from na62sim.scenario import load_scenario
+
+    block = load_scenario("dump-2021" if channel == "both" else f"dump-2021-{channel}").exclusion
+    assert block is not None
+    return list(block.masses_MeV)
+
+
+def open_masses(masses: Iterable[float], channels: Iterable[str]) -> dict[str, list[float]]:
+    """Per channel the masses (MeV) at which it is open; a channel that is closed at all of them is left out.
+
+    Raises
+    ------
+    ValueError : no channel is open at any mass
+    """
+    found: dict[str, list[float]] = {}
+    refusal: ValueError | None = None
+    wanted = list(masses)
+    for channel in channels:
+        for mass in wanted:
+            try:
+                check_mass(mass, channel)
+            except ValueError as error:
+                refusal = refusal or error
+            else:
+                found.setdefault(channel, []).append(mass)
+    if not found:
+        raise ValueError(f"no mass is left: {refusal}" if refusal else "no masses were given")
+    return found
+
+
+def region_samples(
+    masses: dict[str, list[float]],
+    detector: Detector,
+    production: str = "brems",
+    events: int = 100_000,
+    seed: int = 1,
+    *,
+    chain: MakeChain = Geometric,
+    threads: int | None = None,
+    progress: Callable[[int], None] | None = None,
+    parameters: dict[str, Any] | None = None,
+) -> Samples:
+    """Samples of every channel.
+
+    Parameters
+    ----------
+    masses : per channel, as `open_masses` returns them
+    progress : called with the number of events done so far
+    """
+    each, done = events * len(productions_of(production)), 0
+
+    def tick(_: float) -> None:
+        nonlocal done
+        done += each
+        if progress is not None:
+            progress(done)
+
+    return {
+        channel: dark_photon_samples(
+            wanted, detector, channel, production, events, seed,
+            chain=chain, threads=threads, progress=tick, **(parameters or {}),
+        )
+        for channel, wanted in masses.items()
+    }  # fmt: skip
+
+
+def refuse_empty(region: Exclusion) -> None:
+    """Refuse a grid of couplings that may have missed the region.
+
+    Raises
+    ------
+    ValueError : nothing is excluded, and the largest number of events is at an edge of the grid
+    """
+    if not any(region.regions["observed"]) and any("may miss" in note for note in region.notes):
+        raise ValueError("; ".join(region.notes))
+
+
 def run_exclusion(
     block: ExclusionBlock,
     detector: Detector,
@@ -233,21 +336,18 @@ def run_exclusion(
     *,
     chain: MakeChain = Geometric,
     threads: int | None = None,
-    progress: Callable[[float], None] | None = None,
-) -> tuple[Exclusion, dict[str, Sequence[MassSample]]]:
+    progress: Callable[[int], None] | None = None,
+) -> tuple[Exclusion, Samples]:
     """The region that the block of a scenario asks for, and the samples behind it.
 
     Raises
     ------
     ValueError : a channel of which no mass is left, or a parameter that no production has
     """
-    parameters = parse_parameters(block.parameters)
-    samples: dict[str, Sequence[MassSample]] = {
-        channel: dark_photon_samples(
-            block.masses_MeV, detector, channel, block.production, block.events, seed,
-            chain=chain, threads=threads, progress=progress, **parameters,
-        )
-        for channel in block.channels
-    }  # fmt: skip
-    grid = np.geomspace(block.eps_min, block.eps_max, block.eps_points)
-    return exclude(samples, detector, grid, protons=block.protons), samples
+    samples = region_samples(
+        open_masses(block.masses_MeV, block.channels), detector, block.production, block.events, seed,
+        chain=chain, threads=threads, progress=progress, parameters=parse_parameters(block.parameters),
+    )  # fmt: skip
+    return exclude(
+        samples, detector, np.geomspace(block.eps_min, block.eps_max, block.eps_points), protons=block.protons
+    ), samples

@@ -9,7 +9,7 @@ from pathlib import Path
 
 __all__ = ["check_folder", "move_result", "new_folder", "write_whole"]
 
-_OURS = ("result.json", "report.txt", "scenario.toml", "samples", "scans", "figures")
+_OURS = ("result.json", "report.txt", "scenario.toml", "samples", "scans", "contours", "figures")
 
 
 def check_folder(folder: Path, name: str, force: bool) -> None:

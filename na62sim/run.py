@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from na62sim.result_folder import move_result, new_folder
-from na62sim.scenario import SampleBlock, Scenario, ScenarioError, process_of
+from na62sim.scenario import SampleBlock, Scenario, process_of
 from na62sim.units import parse_parameters
 
 if TYPE_CHECKING:
+    from na62sim.dump_run import DumpRun
     from na62sim.geometry import Detector
     from na62sim.histograms import Histograms
     from na62sim.masses import Masses
@@ -47,7 +48,7 @@ def run_scenario(
     Parameters
     ----------
     scenario : what to simulate
-    folder : gets result.json, report.txt, scenario.toml, samples/, figures/ and scans/, whole or not at all
+    folder : gets result.json, report.txt, scenario.toml, samples/, figures/, scans/ and contours/, whole or not at all
     threads : as in `na62sim.simulate`; no result depends on it
     say : receives messages
     resume : take over the points of scans that an interrupted run left in FOLDER.points
@@ -58,10 +59,6 @@ def run_scenario(
     """
     start = time.perf_counter()
     scenario.check()
-    if not scenario.chains:
-        raise ScenarioError(
-            f"{scenario.name}: no block [[sample]] to run; an exclusion is made with `na62sim exclusion`"
-        )
     made = new_folder(folder)
     try:
         from na62sim.run_figures import draw_run
@@ -76,6 +73,7 @@ def run_scenario(
         scans = run_scans(scenario, points, threads, say, resume, *normalisation)
         result = _result(scenario, productions)
         result["scans"] = scans
+        region = _exclude(scenario, result, threads)
         result["yields"] = [
             {"label": p.block.label, **expected_yield(p.flow, scenario.limits.kaons, p.block.branching_ratio)}
             for p in productions
@@ -85,6 +83,10 @@ def run_scenario(
         if scenario.run.figures:
             say("drawing figures …")
             result["figures"] = draw_run(made, productions, scans)
+            if region is not None:
+                from na62sim.plots.dump import draw_dump
+
+                result["figures"] += [str(path.relative_to(made)) for path in draw_dump(made / "figures", region)]
         result["timings"]["total_s"] = time.perf_counter() - start
         _write(made, scenario, result)
         move_result(made, folder)
@@ -92,6 +94,23 @@ def run_scenario(
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return result
+
+
+def _exclude(scenario: Scenario, result: dict[str, Any], threads: int | None) -> DumpRun | None:
+    """The block [exclusion], if there is one; its numbers go into the result."""
+    if scenario.exclusion is None:
+        return None
+    from na62sim.cli.output import plain
+    from na62sim.dump_run import run_dump
+    from na62sim.geometry import load_detector
+
+    detector = load_detector(scenario.geometry_of(scenario.exclusion))
+    found = run_dump(scenario.exclusion, detector, scenario.seed, threads=threads)
+    about = {"sha256": detector.sha256, "description": detector.description, "numbers": detector.counts()}
+    result["geometries"].setdefault(detector.name, about)
+    result["exclusion"] = plain(found.summary)
+    result["comparison"] += found.summary["comparison"]
+    return found
 
 
 def _produce(scenario: Scenario, block: SampleBlock, threads: int | None) -> Production:
@@ -225,6 +244,15 @@ def _write(made: Path, scenario: Scenario, result: Mapping[str, Any]) -> None:
         (made / "scans").mkdir()
         for scan in result["scans"]:
             (made / "scans" / f"{scan['label']}.csv").write_text(scan_csv(scan["rows"]), encoding="utf-8")
+    if result.get("exclusion"):
+        from na62sim.summary_dump import alp_csv, region_csv
+
+        folder = made / "contours"
+        folder.mkdir()
+        for name, region in result["exclusion"]["regions"].items():
+            (folder / f"{name}.csv").write_text(region_csv(region), encoding="utf-8")
+        for channel, limits in result["exclusion"]["alp"].items():
+            (folder / f"alp-{channel}.csv").write_text(alp_csv(limits), encoding="utf-8")
     (made / "scenario.toml").write_text(scenario.text, encoding="utf-8")
     (made / "report.txt").write_text(as_text(run_report(result)), encoding="utf-8")
     (made / "result.json").write_text(to_json(result) + "\n", encoding="utf-8")

@@ -147,11 +147,12 @@ class ExclusionBlock(Block):
     eps_points: int = Field(60, ge=3, le=10_000)
     protons: float | None = Field(None, gt=0.0, lt=1e25)
     parameters: dict[str, str] = Field(default_factory=dict)
+    alp_masses_MeV: Annotated[tuple[float, ...], Field(strict=False)] = ()  # limits in (c tau, product of BR) for these
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.eps_min < self.eps_max:
             raise ValueError(f"eps_min = {self.eps_min:g} must be below eps_max = {self.eps_max:g}")
-        if any(not 0.0 < mass < 1e6 for mass in self.masses_MeV):
-            raise ValueError("masses_MeV must be above 0")
+        if any(not 0.0 < mass < 1e6 for mass in (*self.masses_MeV, *self.alp_masses_MeV)):
+            raise ValueError("masses_MeV and alp_masses_MeV must be above 0")
         return self

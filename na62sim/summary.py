@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from na62sim.report import bin_table, cutflow_table, fraction, grid, ledger_table, number, pm
+from na62sim.summary_dump import dump_report
 from na62sim.summary_scan import scan_report
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def run_report(result: Mapping[str, Any]) -> list[RenderableType]:
     if result["total"] and len(result["data_sets"]) > 1:
         parts.append(_total_table(result["total"], result["branching_ratio"]))
     parts += scan_report(result)
+    if result.get("exclusion"):
+        parts += dump_report(result["exclusion"])
     if result["comparison"]:
         parts.append(comparison_table(result["comparison"], "Published and obtained"))
     return [*parts, *_notes(result)]

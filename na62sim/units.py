@@ -10,7 +10,9 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 
-__all__ = ["UnitError", "parse_count", "parse_interval", "parse_lifetimes", "parse_parameter", "parse_parameters"]
+__all__ = [
+    "UnitError", "parse_count", "parse_interval", "parse_lifetimes", "parse_masses", "parse_parameter", "parse_parameters",
+]  # fmt: skip
 
 LIGHT = 299.792458  # mm/ns, exact
 _ENERGIES = {"eV": 1e-6, "keV": 1e-3, "MeV": 1.0, "GeV": 1e3, "TeV": 1e6}
@@ -24,6 +26,7 @@ _KINDS = {"m_": "mass", "E_": "energy", "tau_": "lifetime", "ctau_": "decay leng
 _EXAMPLES = {"mass": "17MeV", "energy": "10MeV", "lifetime": "0.1ns", "decay length": "30mm"}
 _NUMBER = re.compile(r"([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf|[+-]?nan)\s*([A-Za-zµμ]*)")
 _MOST = 10**12  # events
+_MOST_MASSES = 1000
 
 
 class UnitError(ValueError):
@@ -194,3 +197,34 @@ def parse_interval(name: str, text: str) -> tuple[float, float]:
     if len(numbers) != 2 or not all(map(math.isfinite, numbers)) or not numbers[0] < numbers[1]:
         raise UnitError(f"{name} = '{text}' must be two increasing numbers in metres, for example 105,170")
     return numbers[0], numbers[1]
+
+
+def parse_masses(name: str, text: str) -> list[float]:
+    """Masses in MeV: ``200,210,220``, or ``LOW:HIGH:STEP`` with both ends.
+
+    Raises
+    ------
+    UnitError : not such a list, a mass that is not above 0, or more than a thousand
+
+    Examples
+    --------
+    >>> parse_masses("masses", "200:240:20")
+    [200.0, 220.0, 240.0]
+    """
+    ranged = ":" in text
+    words = [word.strip() for word in text.split(":" if ranged else ",")]
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(0.0 < x < 1e6 for x in numbers) or (ranged and len(numbers) != 3):
+        raise UnitError(f"{name} = '{text}' must be masses above 0 in MeV: 200,210,220 or LOW:HIGH:STEP")
+    if ranged:
+        low, high, step = numbers
+        count = math.floor((high - low) / step + 1e-9) + 1
+        if count < 1:
+            raise UnitError(f"{name} = '{text}': the first mass must not be above the last")
+        numbers = [round(low + k * step, 9) for k in range(min(count, _MOST_MASSES + 1))]
+    if len(numbers) > _MOST_MASSES:
+        raise UnitError(f"{name} = '{text}': {_MOST_MASSES} masses at most")
+    return sorted(set(numbers))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from na62sim.cli import chain, look, study
+from na62sim.cli import chain, dump, look, study
 
 app = typer.Typer(
     name="na62sim",
@@ -42,6 +42,7 @@ _VERBS: dict[Callable[..., None], str] = {
     chain.select: "Apply a selection to a reconstructed sample",
     chain.acceptance: "Acceptance of a selection, without writing events",
     study.limit: "Upper limit of a counting experiment",
+    dump.exclusion: "Region of mass and coupling that a beam dump excludes",
     study.validate: "Table of published and obtained numbers",
     look.info: "What there is; a geometry's numbers; a file's provenance",
     look.show: "Draw one event",

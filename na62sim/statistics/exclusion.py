@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any
 
@@ -26,6 +26,7 @@ __all__ = ["CURVES", "Channel", "Counting", "Exclusion", "Region", "exclusion", 
 
 FloatArray = npt.NDArray[np.float64]
 CURVES = ("observed", "median", "minus1", "plus1", "minus2", "plus2")
+_SIGMAS = {"median": 0.0, "minus1": -1.0, "plus1": 1.0, "minus2": -2.0, "plus2": 2.0}
 MIN_EFFECTIVE = 25.0  # events: a statistical error of 20 %, 5 % in the coupling at a lower edge
 
 
@@ -101,6 +102,8 @@ class Exclusion:
     events : (masses, couplings) expected; effective : the effective number of simulated events behind them
     limits : per mass the `Limit` on the number of events
     regions : per curve of `CURVES` and per mass the excluded intervals
+    bands : the expected curves again, with one or two standard deviations of the protons on top: where the background is
+        far below one event the counts alone do not fluctuate; tips : where each of them closes
     refused : (masses, couplings) where the sample is too small to draw a conclusion
     """
 
@@ -111,6 +114,8 @@ class Exclusion:
     effective: FloatArray
     limits: list[Limit]
     regions: dict[str, list[list[Region]]]
+    bands: dict[str, list[list[Region]]] = field(default_factory=dict)
+    tips: dict[str, tuple[float, float] | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -120,12 +125,34 @@ class Exclusion:
 
     def edges(self, curve: str = "observed") -> tuple[list[float | None], list[float | None]]:
         """Outermost lower and upper edge per mass; None where nothing is excluded, or the edge cannot be told."""
-        lows: list[float | None] = []
-        highs: list[float | None] = []
-        for found in self.regions[curve]:
-            lows.append(found[0].low if found and found[0].low_end == "limit" else None)
-            highs.append(found[-1].high if found and found[-1].high_end == "limit" else None)
-        return lows, highs
+        return _outermost(self.regions[curve])
+
+    def closing_with(self, factor: float) -> tuple[float, float] | None:
+        """`closing` if all signals were larger by a factor."""
+        return self._closing([limit.upper_limit / factor for limit in self.limits])
+
+    @property
+    def closing(self) -> tuple[float, float] | None:
+        """Mass (MeV) and coupling at which the observed region closes towards heavy masses; None if it does not.
+
+        The largest number of events over its limit, a parabola through three couplings, is interpolated between masses.
+        """
+        return self.closing_with(1.0)
+
+    def _closing(self, levels: Sequence[float]) -> tuple[float, float] | None:
+        """Where the largest number of events falls below a level per mass."""
+        tops = [
+            _summit(np.log(self.couplings), row / level, ~bad)
+            for row, level, bad in zip(self.events, levels, self.refused, strict=True)
+        ]
+        excluded = [k for k, top in enumerate(tops) if top[1] >= 0.0]
+        if not excluded or excluded[-1] == len(tops) - 1:
+            return None
+        last = excluded[-1]
+        (x0, y0), (x1, y1) = tops[last], tops[last + 1]
+        share = y0 / (y0 - y1)
+        mass = self.masses[last] + share * (self.masses[last + 1] - self.masses[last])
+        return float(mass), math.exp(x0 + share * (x1 - x0))
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers as the JSON output has them."""
@@ -139,8 +166,12 @@ class Exclusion:
             "expected": {
                 name: dict(zip(("eps_low", "eps_high"), self.edges(name), strict=True)) for name in CURVES[1:]
             },
+            "bands": {
+                name: dict(zip(("eps_low", "eps_high"), _outermost(r), strict=True)) for name, r in self.bands.items()
+            },
             "limit_events": [x.upper_limit for x in self.limits],
             "protons": self.protons,
+            "closing": None if self.closing is None else [self.closing[0] / GeV, self.closing[1]],
             "notes": list(self.notes),
         }
 
@@ -179,18 +210,44 @@ def exclusion(
     events, effective = np.empty((len(masses), grid.size)), np.empty((len(masses), grid.size))
     limits: list[Limit] = []
     regions: dict[str, list[list[Region]]] = {curve: [] for curve in CURVES}
+    bands: dict[str, list[list[Region]]] = {curve: [] for curve in CURVES[1:]}
+    levels: dict[str, list[float]] = {curve: [] for curve in CURVES[1:]}
     for row, mass in enumerate(masses):
         samples = [s for channel in channels for s in channel.samples if s.mass == mass]
         signal = _Signal(samples, partial(ctau, mass), protons)
         events[row], effective[row] = signal(grid)
         limits.append(_limit(channels, mass, events[row], protons_error, cl))
         expected = limits[-1].expected
-        for curve in CURVES:
-            level = limits[-1].upper_limit if curve == "observed" else getattr(expected, curve)
-            regions[curve].append(_intervals(signal, grid, events[row], effective[row], level))
-    result = Exclusion(np.array(masses), grid, protons, events, effective, limits, regions)
+        at = cache(partial(_intervals, signal, grid, events[row], effective[row]))  # most levels are the same
+
+        regions["observed"].append(at(limits[-1].upper_limit))
+        for curve, sigmas in _SIGMAS.items():
+            level = getattr(expected, curve)
+            levels[curve].append(level / max(1.0 - sigmas * protons_error, 0.01))
+            regions[curve].append(at(level))
+            bands[curve].append(at(levels[curve][-1]))
+    result = Exclusion(np.array(masses), grid, protons, events, effective, limits, regions, bands)
+    result.tips.update({curve: result._closing(found) for curve, found in levels.items()})
     result.notes.extend(_notes(result))
     return result
+
+
+def _outermost(regions: list[list[Region]]) -> tuple[list[float | None], list[float | None]]:
+    """Outermost lower and upper edge per mass, where they are known."""
+    lows = [found[0].low if found and found[0].low_end == "limit" else None for found in regions]
+    highs = [found[-1].high if found and found[-1].high_end == "limit" else None for found in regions]
+    return lows, highs
+
+
+def _summit(logs: FloatArray, ratio: FloatArray, good: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """Where ln of a ratio is largest, and its value there: a parabola through the points about the largest one."""
+    y = np.log(np.where(good, np.maximum(ratio, 1e-300), 1e-300))
+    k = int(np.argmax(y))
+    if k in (0, y.size - 1) or not (good[k - 1] and good[k + 1]):
+        return float(logs[k]), float(y[k])
+    a, b, c = np.polyfit(logs[k - 1 : k + 2] - logs[k], y[k - 1 : k + 2], 2)
+    step = -b / (2.0 * a) if a < 0.0 else 0.0
+    return float(logs[k] + step), float(c + b * step + a * step * step)
 
 
 @dataclass(frozen=True)
