@@ -29,7 +29,7 @@ from na62sim.rng import (
 
 FloatArray = npt.NDArray[np.float64]
 VIEWS = 4  # U, V, X, Y
-_BLOCK = 512
+_BLOCK = 128  # tracks whose random numbers and coordinates stay in the first cache
 _TIME_SPREAD = 2.0  # four chamber times average to the track's time resolution
 
 
