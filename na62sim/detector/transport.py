@@ -118,7 +118,7 @@ def transport_charged(seed: int, truth: Truth, planes: Planes, flight: Flight, f
         order = np.argsort(ids[0, :rows], kind="stable")
         ids[:, :rows], state[:, :rows] = ids[:, order], state[:, order]
     number = truth.events[ids[0, :rows]]
-    x, y = np.empty((N_SLOTS, rows)), np.empty((N_SLOTS, rows))
+    x, y = np.full((N_SLOTS, rows), np.nan), np.full((N_SLOTS, rows), np.nan)
     u, v = np.zeros((4, rows)), np.zeros((4, rows))
     kind, p = np.zeros((3, rows), dtype=np.int64), np.zeros((3, rows))
     ring, last = np.zeros((2, rows)), np.zeros(rows, dtype=np.int64)
@@ -324,7 +324,3 @@ def _follow(
                 theta = planes.theta0[k] * scatter
                 u += theta * normals[g, g0]
                 v += theta * normals[g + 1, g0]
-        for place in range(begin):
-            x_out[place, n], y_out[place, n] = np.nan, np.nan
-        for place in range(last[n], N_SLOTS):
-            x_out[place, n], y_out[place, n] = np.nan, np.nan
