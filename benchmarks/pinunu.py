@@ -29,6 +29,7 @@ from na62sim.detector.trigger import trigger_bits
 from na62sim.generators.process import find_process
 from na62sim.pipeline import CHUNK, Simulation, warm_up
 from na62sim.sample import Provenance, SampleWriter
+from na62sim.selected import run_selected
 from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.registry import find_selection
 
@@ -65,7 +66,12 @@ class Chains:
             self.simulation.generator.generate(1, first, n)
 
     def full(self) -> None:
-        """Generation, transport, response, trigger, reconstruction, selection."""
+        """Generation, transport, response, reconstruction, selection, trigger."""
+        for first, n in self.ranges():
+            run_selected(self.simulation, self.selection, first, n)
+
+    def parts(self) -> None:
+        """The stages one by one, for all events."""
         s = self.simulation
         for first, n in self.ranges():
             truth = self.timed("generate", s.generator.generate, 1, first, n)
@@ -103,6 +109,7 @@ def measure(chains: Chains, repeat: int) -> dict[str, Any]:
     sticks: list[float] = []
     chains.stages.clear()
     for _ in range(repeat):
+        chains.parts()
         for name, job in jobs.items():
             before = yardstick()
             start = time.perf_counter()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from na62sim.assemble import candidate_table
 from na62sim.dump_acceptance import SELECTIONS, Accepted, dump_of
 from na62sim.generators.process import Process
 from na62sim.geometry import Detector
 from na62sim.pipeline import Simulation
+from na62sim.selected import run_selected
 from na62sim.selection.cutflow import CutFlow, Selection
 from na62sim.selection.dilepton import primary_vertex
 from na62sim.selection.registry import find_selection
@@ -56,24 +56,16 @@ class Reconstructed:
 
     def run(self, first: int, n: int) -> Accepted:
         """Events ``first`` to ``first + n - 1``."""
-        part = self.simulation.run(first, n)
-        name = self.selection.candidates
-        found = self.simulation.reconstruction.table(name, n, part.hits, part.tracks)
-        table = candidate_table(n, found, name)
-        flow = CutFlow(self.selection)
-        flow.fill(table, (part.truth.weight * part.veto_weight)[found["event"]], part.truth.weight)
-        kept = flow.signal_rows
-        rows = found["event"][kept]
-        masks = part.trigger["masks"][rows]
-        flow.count_triggers(masks, self.masks)
+        part = run_selected(self.simulation, self.selection, first, n)
+        table, masks, kept = part.table, part.masks, part.flow.signal_rows
         if self.bit >= 0:
             fired = (masks >> np.uint32(self.bit) & np.uint32(1)) > 0
-            kept, rows = kept[fired], rows[fired]
+            kept = kept[fired]
         z, distance = primary_vertex(table, self.dump)
         return Accepted(
             part.truth,
-            rows,
-            part.veto_weight[rows],
+            part.event[kept],
+            part.veto_weight[kept],
             np.asarray(table[_MASS[self.channel]])[kept],
             {
                 "z_tax": z[kept],
@@ -81,7 +73,7 @@ class Reconstructed:
                 "z": np.asarray(table["z"])[kept],
                 "p": np.asarray(table["p"])[kept],
             },
-            flow,
+            part.flow,
         )
 
     def keep(self, part: Accepted) -> None:

@@ -17,6 +17,7 @@ from na62sim.geometry import Detector
 from na62sim.kernel import kernel
 from na62sim.particles import species
 from na62sim.pipeline import Chunk
+from na62sim.selected import Selected
 from na62sim.selection.cutflow import Cut, Selection
 from na62sim.selection.pinunu import GeV2, beam_cuts, track_cuts
 from na62sim.selection.registry import find_selection
@@ -107,12 +108,12 @@ class Histograms:
         self._cda: list[FloatArray] = []
         self._waiting = 0
 
-    def fill(self, chunk: Chunk, candidates: Table, weight: FloatArray) -> None:
+    def fill(self, chunk: Chunk | Selected, candidates: Table, weight: FloatArray) -> None:
         """Add a chunk.
 
         Parameters
         ----------
-        chunk : truth, crossings and hits
+        chunk : truth, crossings and tracks
         candidates : the rows of ``reco/events``
         weight : of each candidate
         """
@@ -141,7 +142,7 @@ class Histograms:
         if self._waiting >= _BUFFER:
             self.flush()
 
-    def _charged(self, chunk: Chunk) -> int:
+    def _charged(self, chunk: Chunk | Selected) -> int:
         """Slot of the first charged particle that does not decay in the chain; also learn what the process is."""
         chain = chunk.truth.chain
         slots = [k for k, s in enumerate(chain.particles) if s.charge and not chain.decays[k]]

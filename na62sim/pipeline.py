@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import numpy as np
 from hepunits import m
 
 from na62sim.detector.planes import build_flight, build_planes
@@ -31,6 +32,7 @@ from na62sim.reconstruction.vertices import build_vertices, vertex_arrays
 
 CHUNK = 16000  # events: large against the cost of the calls, small against the memory
 RUN = 1000  # chunks are multiples of the runs of events that the content hash is made of
+_FREED = 32_000_000  # bytes; the most that glibc heeds is 32 MiB
 T = TypeVar("T")
 
 
@@ -182,5 +184,8 @@ def in_order(job: Callable[[int, int], T], first: int, events: int, chunk: int, 
 def warm_up(simulation: Simulation, table: str = "reco/events") -> None:
     """Compile (or load) every kernel of the chain up to a table on one thread, before threads start."""
     announce_compiling()
+    # The C library gives freed memory back to the system, and takes it anew page by page, unless a block as large
+    # has been freed before: this one keeps what the arrays of a chunk need.
+    np.empty(_FREED, dtype=np.uint8)
     chunk = simulation.run(0, 10)
     simulation.reconstruction.table(table, 10, chunk.hits, chunk.tracks)

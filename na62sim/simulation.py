@@ -11,7 +11,7 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from na62sim.assemble import candidate_table, hits_of, reco_groups, sample_groups
+from na62sim.assemble import hits_of, reco_groups, sample_groups
 from na62sim.content_hash import ContentHash
 from na62sim.generators.process import Process, find_process
 from na62sim.geometry import Detector, load_detector
@@ -19,7 +19,6 @@ from na62sim.geometry.detector import detector_from_text
 from na62sim.kernel import announce_compiling
 from na62sim.pipeline import (
     CHUNK,
-    Chunk,
     Reconstruction,
     Simulation,
     check_chunk,
@@ -30,6 +29,7 @@ from na62sim.pipeline import (
 )
 from na62sim.sample import Provenance, Sample, SampleWriter
 from na62sim.sample_writer import Compression
+from na62sim.selected import Selected, run_selected
 from na62sim.selection.cutflow import CutFlow, Selection
 from na62sim.selection.registry import find_selection
 from na62sim.table import Table
@@ -268,13 +268,14 @@ def acceptance(
     threads: int | None = None,
     chunk: int = CHUNK,
     progress: Progress | None = None,
-    keep: Callable[[Chunk, Table, Any], None] | None = None,
+    keep: Callable[[Selected, Table, Any], None] | None = None,
     selection_parameters: Mapping[str, float] | None = None,
     **parameters: Any,
 ) -> CutFlow:
     """The chain from the generator to the selection, without writing events.
 
-    Parameters are those of `simulate`; ``keep(chunk, candidates, weight)`` sees every chunk in order (figures);
+    Parameters are those of `simulate`; ``keep(part, candidates, weight)`` sees every chunk in order (figures;
+    `na62sim.selected.Selected`: candidates of events that have the number of tracks the selection asks for);
     ``selection_parameters`` are those of the selection (``m_a`` of kpiaa), the process's own masses by default.
 
     Returns
@@ -286,26 +287,18 @@ def acceptance(
     simulation = Simulation(made, d, seed, volume_m=decay_volume_m, intensity=intensity, photons=photons)
     chosen = find_selection(selection, d, made.mass, **(selection_parameters or {}))
     events, chunk = check_events(events), check_chunk(chunk)
-    masks = list(d.trigger.masks)
     info = {"process": made.short, "geometry": d.name, "seed": seed, "decay_volume_m": list(simulation.volume_m)}
     flow = CutFlow(chosen, info)
 
-    def job(first: int, n: int) -> tuple[CutFlow, Chunk, Table, Any, int]:
-        part = simulation.run(first, n)
-        found = simulation.reconstruction.table(chosen.candidates, n, part.hits, part.tracks)
-        table = candidate_table(n, found, chosen.candidates)
-        weight = (part.truth.weight * part.veto_weight)[found["event"]]
-        partial = CutFlow(chosen)
-        partial.fill(table, weight, part.truth.weight)
-        partial.count_triggers(part.trigger["masks"][found["event"][partial.signal_rows]], masks)
-        return partial, part, table, weight, n
+    def job(first: int, n: int) -> tuple[Selected, int]:
+        return run_selected(simulation, chosen, first, n), n
 
     warm_up(simulation, chosen.candidates)
     start, done = time.perf_counter(), 0
-    for partial, part, table, weight, n in in_order(job, 0, events, chunk, threads or default_threads()):
-        flow.merge(partial)
+    for part, n in in_order(job, 0, events, chunk, threads or default_threads()):
+        flow.merge(part.flow)
         if keep is not None:
-            keep(part, table, weight)
+            keep(part, part.table, part.weight)
         done += n
         if progress is not None:
             progress(done)

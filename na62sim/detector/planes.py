@@ -23,7 +23,7 @@ STRAW1, STRAW2, STRAW3, STRAW4, RICH_FRONT, RICH_BACK, NEWCHOD, CHOD, LKR, MUV1,
 N_SLOTS = 13
 NONE = -1
 NORMALS = 20  # two per scatterer, at most ten of them
-BLOCK = 512  # tracks whose random numbers are drawn together, and stay in the cache
+BLOCK = 256  # tracks whose random numbers are drawn together, and stay in the cache
 
 
 class Planes(NamedTuple):

@@ -88,6 +88,15 @@ def respond(
     Without a beam (None: the dump) KTAG and GTK see nothing. Each group holds its columns and, unless it has one
     row per event, ``offsets`` (n + 1).
     """
+    hits, weight = respond_behind(seed, truth, tracks, beam, r, weighted)
+    hits["straw"] = tracker.straw_hits(seed, truth, tracks, r.straw)
+    return hits, weight
+
+
+def respond_behind(
+    seed: int, truth: Truth, tracks: Crossings, beam: BeamArrays | None, r: Response, weighted: bool
+) -> tuple[Hits, Any]:
+    """The same without the STRAW."""
     n = len(truth.events)
     ktag = cherenkov.ktag_hits(seed, truth, r.ktag, r.ktag_time)
     uniform = ktag.pop("uniform")
@@ -100,7 +109,6 @@ def respond(
     hits: Hits = {
         "gtk": tracker.no_gtk_hits() if beam is None else tracker.gtk_hits(seed, truth, beam, r.gtk),
         "chanti": counter.chanti_hits(truth, uniform, r.chanti_quiet, r.chanti_stations),
-        "straw": tracker.straw_hits(seed, truth, tracks, r.straw),
         "rich": cherenkov.rich_hits(seed, truth, tracks, r.rich),
         **counter.counter_hits(seed, truth, tracks, r.counter),
         "lkr": showers.merge_clusters(lkr, n, tracks, r.calorimeter),

@@ -29,7 +29,7 @@ from na62sim.rng import (
 
 FloatArray = npt.NDArray[np.float64]
 VIEWS = 4  # U, V, X, Y
-_BLOCK = 512
+_BLOCK = 128  # tracks whose random numbers and coordinates stay in the first cache
 _TIME_SPREAD = 2.0  # four chamber times average to the track's time resolution
 
 
@@ -114,29 +114,35 @@ def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays) -
 
 @kernel
 def _measure(
-    x: Any, y: Any, u: Any, v: Any, spread: Any, g: Any, straw: StrawArrays, slope: Any, true: Any, measured: Any, seen: Any
+    begin: int, x: Any, y: Any, u: Any, v: Any, spread: Any, g: Any, straw: StrawArrays, slope: Any, true: Any,
+    measured: Any, seen: Any,
 ) -> None:  # fmt: skip
-    """What every view makes of the tracks of a block, view by view: LLVM vectorises the loops over the tracks.
+    """What every view makes of the tracks of a block from row ``begin`` on; LLVM vectorises the loops over the tracks.
 
-    ``true`` and ``measured`` (16, n) receive the coordinates (mm), ``seen`` whether straws are there.
+    ``true`` and ``measured`` (16, n) receive the coordinates (mm), ``seen`` (n,) the sum of 2^row over the views with
+    straws there (a float, of the width of the coordinates).
     """
     n = spread.size
+    end = begin + n
     sx, sy = slope[0, :n], slope[1, :n]
+    bits = seen[:n]
+    bits[:] = 0.0
     for ch in range(4):
-        x0, y0, uu, vv = x[ch], y[ch], u[ch], v[ch]
+        x0, y0, uu, vv = x[ch, begin:end], y[ch, begin:end], u[ch, begin:end], v[ch, begin:end]
         for i in range(n):
             inverse = 1.0 / np.sqrt(1.0 - uu[i] * uu[i] - vv[i] * vv[i])
             sx[i], sy[i] = uu[i] * inverse, vv[i] * inverse
         for w in range(VIEWS):
             offset, cosine, sine, hole = straw.offset[w], straw.cosine[w], straw.sine[w], straw.hole[ch, w]
             row = 4 * ch + w
-            q, z, active, noise = true[row, :n], measured[row, :n], seen[row, :n], g[row, :n]
+            q, z, noise, bit = true[row, :n], measured[row, :n], g[row, :n], float(1 << row)
             for i in range(n):
                 px, py = x0[i] + sx[i] * offset, y0[i] + sy[i] * offset
                 a = px * cosine + py * sine
                 b = abs(py * cosine - px * sine)
                 inside = (abs(a) <= straw.half_length) & (b <= straw.half_length) & (abs(a - hole) >= straw.half_gap)
-                q[i], z[i], active[i] = a, a + spread[i] * noise[i], inside
+                q[i], z[i] = a, a + spread[i] * noise[i]
+                bits[i] += bit if inside else 0.0
 
 
 @kernel
@@ -152,7 +158,7 @@ def _straw(
     g, raw = np.empty((20, _BLOCK), dtype=np.float32), np.empty((4, _BLOCK), dtype=np.uint64)
     uniform, slope, spread = np.empty((4, _BLOCK)), np.empty((2, _BLOCK)), np.empty(_BLOCK)
     exact, measured = np.empty((16, _BLOCK)), np.empty((16, _BLOCK), dtype=np.float32)
-    seen = np.empty((16, _BLOCK), dtype=np.bool_)
+    seen, gap = np.empty(_BLOCK), np.empty(_BLOCK)
     group = slot * 4
     for n in range(number.size):
         g0 = n % _BLOCK
@@ -162,9 +168,10 @@ def _straw(
             fill_uniforms(seed, STREAM_STRAW_EFFICIENCY, group[n:stop], number[n:stop], raw, uniform)
             for i in range(stop - n):
                 spread[i] = straw.sigma * (straw.tail_scale if uniform[3, i] < straw.tail_fraction else 1.0)
+                # the next view without a hit is geometrically distributed: one draw serves many views
+                gap[i] = log(1.0 - uniform[0, i]) / log_efficiency
             _measure(
-                x[:4, n:stop], y[:4, n:stop], u[:, n:stop], v[:, n:stop], spread[: stop - n], g, straw, slope,
-                exact, measured, seen,
+                n, x, y, u, v, spread[: stop - n], g, straw, slope, exact, measured, seen,
             )  # fmt: skip
         if first[n] > 3 or last[n] < 1:
             continue
@@ -175,29 +182,34 @@ def _straw(
                 offsets[event + 1] = k
             begin, close, event = k, 0, event_in[n]
             count[:] = 0
-        a, c = uniform[0, g0], uniform[2, g0]
-        # the next view without a hit is geometrically distributed: one draw serves many views
-        miss = np.int64(log(1.0 - a) / log_efficiency) if a > 0.0 else 0
-        miss += 4 * first[n]  # counted from the first view of STRAW 1
-        dead = -1
-        if c >= straw.quality:
-            dead = np.int64(4.0 * (c - straw.quality) / (1.0 - straw.quality))
-        for ch in range(first[n], min(last[n], 4)):
-            when = t[n] + straw.time_sigma * g[16 + ch, g0]
+        c, miss = uniform[2, g0], 4 * first[n] + np.int64(gap[g0])  # counted from the first view of STRAW 1
+        end = 4 * min(last[n], 4)
+        bits = np.int64(seen[g0]) & ((1 << end) - (1 << 4 * first[n]))
+        while miss < end:
+            bits &= ~(1 << miss)
+            again, _, _, _ = uniforms4(seed, number[n], STREAM_STRAW_EFFICIENCY, 1000 * (miss + 1) + group[n])
+            miss += 1 + np.int64(log(1.0 - again) / log_efficiency)
+        if c >= straw.quality:  # one of the chambers is not usable
+            bits &= ~(15 << 4 * np.int64(4.0 * (c - straw.quality) / (1.0 - straw.quality)))
+        if shared:
+            place = k
+            for row in range(16):
+                if bits >> row & 1:
+                    others, q, near = min(count[row], MOST - 1), exact[row, g0], False
+                    for i in range(others):
+                        near |= abs(true[row, i] - q) < width
+                    close |= near << row
+                    true[row, others], rows[row, others], count[row] = q, place, others + 1
+                    place += 1
+        # written in any case, and left there if it is a hit: quicker than to ask
+        write = np.uint64(k)
+        for ch in range(4):
+            when = np.float32(t[n] + straw.time_sigma * g[16 + ch, g0])
             for w in range(VIEWS):
                 row = 4 * ch + w
-                if row == miss:
-                    again, _, _, _ = uniforms4(seed, number[n], STREAM_STRAW_EFFICIENCY, 1000 * (row + 1) + group[n])
-                    miss += 1 + np.int64(log(1.0 - again) / log_efficiency)
-                elif seen[row, g0] and ch != dead:
-                    chamber[k], view[k], position[k], time[k] = ch, w, measured[row, g0], when
-                    if shared:
-                        others, q, near = min(count[row], MOST - 1), exact[row, g0], False
-                        for i in range(others):
-                            near |= abs(true[row, i] - q) < width
-                        close |= near << row
-                        true[row, others], rows[row, others], count[row] = q, k, others + 1
-                    k += 1
+                chamber[write], view[write], position[write], time[write] = ch, w, measured[row, g0], when
+                write += np.uint64(bits >> row & 1)
+        k = np.int64(write)
         offsets[event_in[n] + 1] = k  # rows come in event order; events without rows take the value before
     if close:
         k = share_straws(begin, k, close, straw.spacing, straw.radius, chamber, view, position, time,

@@ -24,13 +24,15 @@ from na62sim.generators.generate import Truth
 from na62sim.kernel import kernel
 from na62sim.rng import STREAM_FLIGHT, STREAM_RADIATION, STREAM_SCATTER, fill_normals, fill_uniforms, uniforms4
 
-_BLOCK = 512
+_BLOCK = 256
 _PIPE2 = 150.0**2  # mm^2, of the beam pipe at the LKr with a margin
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 # rows of the state of a track at STRAW 1
 X, Y, U, V, P, T, FLY, LOSS = range(8)
+# attributes of `Crossings` with an entry per track
+_ROWS = ("event", "slot", "first", "last", "x", "y", "u", "v", "pdg", "p", "ring_u", "ring_v", "time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,20 @@ class Crossings:
     secondary_name: IntArray
     converted: npt.NDArray[np.uint8]
 
+    def take(self, wanted: npt.NDArray[np.bool_], place: IntArray) -> Crossings:
+        """What belongs to wanted events; ``place`` is the new index of each event."""
+        rows, lav = np.flatnonzero(wanted[self.event]), wanted[self.lav_event]
+        parent = self.secondary[0].astype(np.int64)
+        born = np.flatnonzero(wanted[parent])
+        secondary = self.secondary.take(born, axis=1)
+        secondary[0] = place[parent[born]]
+        part = {name: getattr(self, name).take(rows, axis=-1) for name in _ROWS}
+        return Crossings(
+            **part | {"event": place[part["event"]]}, lav_event=place[self.lav_event[lav]],
+            lav_station=self.lav_station[lav], secondary=secondary, secondary_time=self.secondary_time[born],
+            secondary_name=self.secondary_name[born], converted=self.converted.compress(wanted, axis=1),
+        )  # fmt: skip
+
 
 def transport_charged(seed: int, truth: Truth, planes: Planes, flight: Flight, field: FieldMap) -> Crossings:
     """Carry all charged particles of a chunk to their last plane."""
@@ -114,7 +130,7 @@ def transport_charged(seed: int, truth: Truth, planes: Planes, flight: Flight, f
     return Crossings(
         ids[0, :rows], ids[1, :rows], ids[4, :rows], last, x, y, u, v, kind, p, ring[0], ring[1],
         state[T, :rows], lav[0, :hits], lav[1, :hits],
-        secondary[:10, :born], secondary[10, :born], secondary[11, :born].astype(np.int64), converted,
+        np.ascontiguousarray(secondary[:10, :born]), secondary[10, :born], secondary[11, :born].astype(np.int64), converted,
     )  # fmt: skip
 
 

@@ -95,19 +95,21 @@ def trigger_arrays(detector: Detector) -> TriggerArrays:
     )
 
 
-def trigger_bits(seed: int, events: Any, hits: Any, tracks: Any, arrays: TriggerArrays) -> dict[str, Any]:
-    """Trigger words of every event: l0, l1, masks, taken (uint32)."""
-    n = len(events)
+def trigger_bits(
+    seed: int, events: Any, hits: Any, tracks: Any, arrays: TriggerArrays, rows: Any = None
+) -> dict[str, Any]:
+    """Trigger words of every event, or of some ``rows`` (indices in rising order): l0, l1, masks, taken (uint32)."""
+    rows = np.arange(len(events)) if rows is None else rows
     rich, new, chod, muv3, lkr, lav = (hits[k] for k in ("rich", "newchod", "chod", "muv3", "lkr", "lav"))
     l0 = _level0(
-        rich["offsets"], rich["n_hits"], new["offsets"], new["x"], new["y"], muv3["offsets"], muv3["x"], muv3["y"],
+        rows, rich["offsets"], rich["n_hits"], new["offsets"], new["x"], new["y"], muv3["offsets"], muv3["x"], muv3["y"],
         chod["offsets"], lkr["offsets"], lkr["energy"], lav["offsets"], lav["station"], arrays,
     )  # fmt: skip
     l1 = _level1(
-        n, hits["ktag"]["n_sectors"], lav["offsets"], lav["station"], lav["n_blocks"], hits["irc"]["offsets"],
+        rows, hits["ktag"]["n_sectors"], lav["offsets"], lav["station"], lav["n_blocks"], hits["irc"]["offsets"],
         hits["sac"]["offsets"], tracks["event"], tracks["x"], tracks["y"], tracks["u"], tracks["v"], tracks["k"], arrays,
     )  # fmt: skip
-    masks, taken = _decide(np.uint64(seed), events, l0, l1, arrays)
+    masks, taken = _decide(np.uint64(seed), events[rows], l0, l1, arrays)
     return {"l0": l0, "l1": l1, "masks": masks, "taken": taken}
 
 
@@ -122,11 +124,12 @@ def _first_in_tile(x: Any, y: Any, begin: int, h: int) -> int:
 
 @kernel
 def _level0(
-    rich_o: Any, rich_n: Any, new_o: Any, new_x: Any, new_y: Any, muv_o: Any, muv_x: Any, muv_y: Any, chod_o: Any,
+    rows: Any, rich_o: Any, rich_n: Any, new_o: Any, new_x: Any, new_y: Any, muv_o: Any, muv_x: Any, muv_y: Any, chod_o: Any,
     lkr_o: Any, lkr_e: Any, lav_o: Any, lav_s: Any, t: TriggerArrays,
 ) -> Any:  # fmt: skip
-    out = np.zeros(rich_o.size - 1, dtype=np.uint32)
-    for i in range(out.size):
+    out = np.zeros(rows.size, dtype=np.uint32)
+    for q in range(rows.size):
+        i = rows[q]
         bits, light = 0, 0
         for h in range(rich_o[i], rich_o[i + 1]):
             light += rich_n[h]
@@ -171,18 +174,19 @@ def _level0(
                 bits |= LAV12
         if chod_o[i + 1] > chod_o[i]:
             bits |= CHOD
-        out[i] = bits
+        out[q] = bits
     return out
 
 
 @kernel
 def _level1(
-    n: int, sectors: Any, lav_o: Any, lav_s: Any, lav_n: Any, irc_o: Any, sac_o: Any, event: Any, x: Any, y: Any,
+    rows: Any, sectors: Any, lav_o: Any, lav_s: Any, lav_n: Any, irc_o: Any, sac_o: Any, event: Any, x: Any, y: Any,
     u: Any, v: Any, k: Any, t: TriggerArrays,
 ) -> Any:  # fmt: skip
-    out = np.zeros(n, dtype=np.uint32)
+    out = np.zeros(rows.size, dtype=np.uint32)
     row = 0
-    for i in range(n):
+    for q in range(rows.size):
+        i = rows[q]
         bits, blocks = 0, 0
         if sectors[i] >= t.ktag_sectors:
             bits |= KTAG
@@ -194,6 +198,8 @@ def _level1(
         if irc_o[i + 1] > irc_o[i] or sac_o[i + 1] > sac_o[i]:
             bits |= IRCSAC
         good, count = 0, 0
+        while row < event.size and event[row] < i:
+            row += 1
         while row < event.size and event[row] == i:
             w = 1.0 / np.sqrt(1.0 - u[row] * u[row] - v[row] * v[row])
             sx, sy = u[row] * w - t.slope_x, v[row] * w
@@ -215,7 +221,7 @@ def _level1(
             bits |= STRAW1T
         if count >= 3:
             bits |= STRAW3T
-        out[i] = bits
+        out[q] = bits
     return out
 
 

@@ -53,6 +53,18 @@ class Truth:
         """Number of events of weight 1 with the same relative error: (sum w)^2 / sum w^2."""
         return float(self.weight.sum() ** 2 / (self.weight**2).sum())
 
+    def take(self, rows: npt.NDArray[np.int64]) -> Truth:
+        """Some of the events."""
+        return Truth(
+            chain=self.chain,
+            events=self.events[rows],
+            p=self.p.take(rows, axis=2),
+            vertex=self.vertex.take(rows, axis=2),
+            gtk=self.gtk.take(rows, axis=1),
+            weight=self.weight[rows],
+            made=None if self.made is None else self.made.take(rows, axis=1),
+        )
+
 
 class KaonBeam:
     """The kaons of the beam as a source of mothers."""

@@ -22,6 +22,7 @@ from na62sim.table import Table
 Mask = npt.NDArray[np.bool_]
 CutFunction = Callable[[Table], Mask]
 TABLES = ("reco/events", "reco/vertices")
+ANY = 1 << 30  # number of tracks: no upper end
 _HIGH, _LOW = 2.0**32, 2.0**40
 _SPARSE = 0.6  # share of survivors below which they are gathered
 
@@ -64,6 +65,8 @@ class Selection:
     bin_column, bin_edges : what to bin the signal regions in (in the column's unit)
     ledger : where the losses come from
     candidates : the table whose rows the cuts see, ``reco/events`` or ``reco/vertices``
+    tracks : least and largest number of STRAW tracks of an event that the first cut can pass; events with others
+        need no candidate. By default whatever makes a row of the table.
     """
 
     name: str
@@ -74,12 +77,15 @@ class Selection:
     bin_edges: Sequence[float] = ()
     ledger: Sequence[Loss] = ()
     candidates: str = "reco/events"
+    tracks: tuple[int, int] = (0, ANY)
 
     def __post_init__(self) -> None:
         name = self.candidates if self.candidates.startswith("reco/") else f"reco/{self.candidates}"
         if name not in TABLES:
             raise ValueError(f"candidates = '{self.candidates}': it must be one of {', '.join(TABLES)}")
         object.__setattr__(self, "candidates", name)
+        least, most = self.tracks
+        object.__setattr__(self, "tracks", (max(least, 1 + TABLES.index(name)), most))  # a vertex has two
 
     @property
     def systematic(self) -> float:

@@ -127,6 +127,7 @@ def _dilepton(d: Detector, name: str, w: Dilepton | None) -> Selection:
         signal=("signal",),
         ledger=_ledger(d, w),
         candidates="vertices",
+        tracks=(2, 2),
     )
 
 

@@ -179,6 +179,7 @@ def pinunu(d: Detector) -> Selection:
         bin_column="p",
         bin_edges=momentum_edges(r1, r2, step=s.momentum_bin_GeV),
         ledger=ledger(d, normalisation=False),
+        tracks=(1, 1),
     )
 
 
@@ -202,6 +203,7 @@ def k2pi(d: Detector) -> Selection:
         bin_column="p",
         bin_edges=momentum_edges(p_range, step=s.momentum_bin_GeV),
         ledger=ledger(d, normalisation=True),
+        tracks=(1, 1),
     )
 
 
