@@ -17,7 +17,8 @@ from na62sim.generators.generate import Truth
 from na62sim.generators.process import Process, find_process, registry
 from na62sim.geometry import Detector
 from na62sim.pipeline import CHUNK, Simulation, check_events, default_threads, in_order, warm_up
-from na62sim.selection.cutflow import CutFlow, Selection
+from na62sim.selected import run_selected
+from na62sim.selection.cutflow import Selection
 from na62sim.selection.registry import find_selection
 
 __all__ = ["MIN_EFFECTIVE", "lifetime_acceptance"]
@@ -76,9 +77,10 @@ def lifetime_acceptance(
     chosen = find_selection(selection, d, made.mass)
 
     def job(first: int, n: int) -> tuple[FloatArray, FloatArray, float, int]:
-        part = simulation.run(first, n)
-        table = simulation.reconstruction.table(chosen.candidates, n, part.hits, part.tracks)
-        return (*_accepted(chosen, part, table, n, name), float(part.truth.weight.sum()), n)
+        part = run_selected(simulation, chosen, first, n)
+        rows = part.flow.signal_rows
+        times = proper_times(part.truth, name, part.event[rows])
+        return times, np.asarray(part.weight[rows]), float(part.truth.weight.sum()), n
 
     warm_up(simulation, chosen.candidates)
     times, weights, generated, done = [], [], 0.0, 0
@@ -113,18 +115,6 @@ def _only_hidden(process: Process) -> str:
 
 def _nodes(tree: Any) -> list[Any]:
     return [tree, *(node for daughter in tree.daughters for node in _nodes(daughter))]
-
-
-def _accepted(chosen: Selection, part: Any, found: dict[str, Any], n: int, name: str) -> tuple[FloatArray, FloatArray]:
-    """Proper times (particles, accepted) in ns and weights of the accepted events of a chunk."""
-    from na62sim.assemble import candidate_table
-
-    table = candidate_table(n, found, chosen.candidates)
-    weight = (part.truth.weight * part.veto_weight)[found["event"]]
-    flow = CutFlow(chosen)
-    flow.fill(table, weight, part.truth.weight)
-    rows = flow.signal_rows
-    return proper_times(part.truth, name, found["event"][rows]), np.asarray(weight[rows])
 
 
 def proper_times(truth: Truth, name: str, events: Any) -> FloatArray:

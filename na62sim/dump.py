@@ -5,7 +5,7 @@ A sample is made once per mass, production and channel; it serves every coupling
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -177,7 +177,7 @@ def dark_photon_samples(
 
 
 def exclude(
-    samples: dict[str, Sequence[MassSample]],
+    samples: Mapping[str, Sequence[MassSample]],
     detector: Detector,
     couplings: FloatArray,
     *,

@@ -10,9 +10,8 @@ from hepunits import m
 
 from na62sim.generators.generate import Truth
 from na62sim.particles import species
-from na62sim.pipeline import Chunk
 from na62sim.resolutions import gaussian_core
-from na62sim.selection.cutflow import CutFlow, Selection
+from na62sim.selected import Selected
 from na62sim.table import Table
 
 __all__ = ["RESOLUTIONS", "Masses"]
@@ -34,18 +33,15 @@ class Masses:
     ``fill`` fits `na62sim.simulation.acceptance`'s ``keep``.
     """
 
-    def __init__(self, selection: Selection) -> None:
-        self.selection = selection
+    def __init__(self) -> None:
         self._residuals: dict[str, list[FloatArray]] = {name: [] for name in RESOLUTIONS}
         self._weights: dict[str, list[FloatArray]] = {name: [] for name in RESOLUTIONS}
         self._spectrum: list[FloatArray] = []
         self._spectrum_weight: list[FloatArray] = []
 
-    def fill(self, chunk: Chunk, table: Table, weight: Any) -> None:
+    def fill(self, chunk: Selected, table: Table, weight: Any) -> None:
         """Add the accepted candidates of a chunk."""
-        flow = CutFlow(self.selection)
-        flow.fill(table, weight, chunk.truth.weight)
-        rows = flow.signal_rows
+        rows = chunk.flow.signal_rows
         if not len(rows):
             return
         events, w = table.event_of_row()[rows], np.asarray(weight)[rows]

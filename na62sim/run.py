@@ -129,7 +129,7 @@ def _produce(scenario: Scenario, block: SampleBlock, threads: int | None) -> Pro
     histograms: Histograms | None = None
     masses: Masses | None = None
     if selection.candidates != "reco/events":
-        masses = Masses(selection)
+        masses = Masses()
     elif scenario.run.figures or block.role in ("signal", "normalisation"):
         histograms = Histograms(block.process, detector, block.selection)
     kept = histograms or masses

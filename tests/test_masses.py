@@ -11,7 +11,6 @@ import na62sim as na
 from na62sim.generators.generate import Generator
 from na62sim.generators.process import find_process
 from na62sim.masses import Masses, _mass_of_electrons, _pair_mass
-from na62sim.selection.registry import find_selection
 
 VOLUME = (105e3, 180e3)
 
@@ -40,7 +39,7 @@ def test_generated_masses(detector: na.Detector) -> None:
 
 def test_three_pions(detector: na.Detector) -> None:
     """m(3 pi): the published track resolutions smeared on truth give 0.68 MeV; the fit of hits, better in angle, less."""
-    masses = Masses(find_selection("k3pi", detector))
+    masses = Masses()
     na.acceptance("k3pi", "k3pi", 20_000, detector, seed=4, keep=masses.fill)
     found = masses.resolutions()
     assert 0.55 < found["m_3pi"]["value"] < 0.72
@@ -53,7 +52,7 @@ def test_five_tracks_and_figure(detector: na.Detector, tmp_path: Path) -> None:
     from na62sim.plots.masses import draw_masses
 
     process = find_process("kpiaa", m_a=155.0)
-    masses = Masses(find_selection("kpiaa", detector, process.mass))
+    masses = Masses()
     flow = na.acceptance(process, "kpiaa", 20_000, detector, seed=5, keep=masses.fill)
     assert len(masses.spectrum[0]) == flow.selected.n > 100
     found = masses.resolutions()
@@ -61,4 +60,4 @@ def test_five_tracks_and_figure(detector: na.Detector, tmp_path: Path) -> None:
     assert abs(found["m_ee"]["mean"]) < 0.3
     (path,) = draw_masses(tmp_path, {"kpiaa": masses}, detector)
     assert path.stat().st_size > 10_000
-    assert draw_masses(tmp_path, {"none": Masses(masses.selection)}, detector) == []
+    assert draw_masses(tmp_path, {"none": Masses()}, detector) == []
