@@ -19,12 +19,12 @@ from na62sim.dump import (
     Samples,
     alp_limits,
     alp_samples,
-    dump_of,
     exclude,
     open_masses,
     productions_of,
     region_samples,
 )
+from na62sim.dump_acceptance import dump_of
 from na62sim.dump_benchmark import COUPLING, benchmark, measure, reference_record
 from na62sim.dump_chain import Reconstructed
 from na62sim.dump_record import MOMENTUM_EDGES, Record, Recorder, recording
