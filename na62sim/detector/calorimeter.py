@@ -184,7 +184,7 @@ def _lkr(
     begin = 0
     while begin < event_in.size:
         m, begin = next_tracks(begin, LKR, last, slot, number, rows, group, chosen)
-        fill_draws(seed, STREAM_CALORIMETER, group[:m], chosen[:m], u[:, :m], g[:, :m])
+        fill_draws(seed, STREAM_CALORIMETER, group[:m], chosen[:m], u, g)
         for i in range(m):
             n = rows[i]
             px, py, kind, momentum = x[n], y[n], abs(pdg[n]), p[n]

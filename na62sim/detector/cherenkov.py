@@ -123,7 +123,7 @@ def _rich(
     begin = 0
     while begin < event_in.size:
         m, begin = next_tracks(begin, RICH_BACK, last, slot, number, rows, group, chosen)
-        fill_draws(seed, STREAM_RICH, group[:m], chosen[:m], u[:, :m], g[:, :m])
+        fill_draws(seed, STREAM_RICH, group[:m], chosen[:m], u, g)
         for i in range(m):
             n = rows[i]
             if p[1, n] <= 0.0:

@@ -138,7 +138,7 @@ def _counters(
     begin = 0
     while begin < event_in.size:
         m, begin = next_tracks(begin, NEWCHOD, last, slot, number, rows, group, chosen)
-        fill_draws(seed, STREAM_COUNTER, group[:m], chosen[:m], u[:, :m], g[:, :m])
+        fill_draws(seed, STREAM_COUNTER, group[:m], chosen[:m], u, g)
         for i in range(m):
             n = rows[i]
             px, py = x[NEWCHOD, n], y[NEWCHOD, n]

@@ -231,11 +231,12 @@ def _follow(
     normals, raw = np.empty((NORMALS, _BLOCK), dtype=np.float32), np.empty((4, _BLOCK), dtype=np.uint64)
     group = ids[1] * 4
     near2 = (0.9 * planes.lav_in.max()) ** 2
-    for n in range(number.size):
-        g0 = n % _BLOCK
+    tube2 = planes.tube**2
+    for row in range(number.size):
+        n, g0 = np.uint64(row), np.uint64(row % _BLOCK)  # without a sign nothing is asked about indices
         if g0 == 0:  # the scattering angles of a block of tracks at a time stay in the cache
-            stop = min(n + _BLOCK, number.size)
-            fill_normals(seed, STREAM_SCATTER, group[n:stop], number[n:stop], raw, normals)
+            stop = min(row + _BLOCK, number.size)
+            fill_normals(seed, STREAM_SCATTER, group[row:stop], number[row:stop], raw, normals)
         event, slot, pdg, charge, first = ids[0, n], ids[1, n], ids[2, n], ids[3, n], ids[4, n]
         x, y, u, v = state[X, n], state[Y, n], state[U, n], state[V, n]
         p, t, fly, loss = state[P, n], state[T, n], state[FLY, n], state[LOSS, n]
@@ -255,11 +256,12 @@ def _follow(
             np.sqrt(p * p + m * m) / (p * LIGHT),
             np.sqrt(p * p + m * m) / (p * p),
         )
-        for k in range(first, n_planes):
+        for plane in range(first, n_planes):
+            k = np.uint64(plane)
             xb, yb = x, y
-            if k > first:
-                row = planes.segments[k]
-                s = Segment(row[0], row[1], row[2], row[3], row[4], row[5], row[6])
+            if plane > first:
+                f = planes.segments[k]
+                s = Segment(f[0], f[1], f[2], f[3], f[4], f[5], f[6])
                 if s.f == 0.0 and s.m1 == 0.0:
                     slope2 = u * u + v * v
                     path = s.dz * (1.0 + slope2 * (0.5 + 0.375 * slope2))
@@ -272,33 +274,34 @@ def _follow(
                     x, y, u, v, fly = x + dx, y + dy, un, vn, fly - path
                     t += path * slowness
                 else:
-                    who = (seed, number[n], event, slot, charge, k, pdg)
+                    who = (seed, number[n], event, slot, charge, plane, pdg)
                     pdg, track, alive = decay_on_the_way(
-                        who, s, planes.z[k - 1], (x, y, u, v, p, m, t, fly), flight, field, secondary, counts
+                        who, s, planes.z[plane - 1], (x, y, u, v, p, m, t, fly), flight, field, secondary, counts
                     )
                     if not alive:
                         break
                     x, y, u, v, p, m, t, fly = track
                     if abs(pdg) == 11:
-                        loss = onward(planes.radiated[k - 1], loss)
+                        loss = onward(planes.radiated[plane - 1], loss)
                     bend, scatter = KICK * charge / p, np.sqrt(p * p + m * m) / (p * p)
                     slowness = scatter * p / LIGHT
             r2 = x * x + y * y
             if r2 > near2 and planes.station[k] > 0:
-                w = (planes.station_z[k] - planes.z[k - 1]) / s.dz if k > first else 0.0
+                w = (planes.station_z[k] - planes.z[plane - 1]) / s.dz if plane > first else 0.0
                 xs, ys = xb + w * (x - xb), yb + w * (y - yb)
                 if planes.annulus_in[k] ** 2 < xs * xs + ys * ys < planes.annulus_out[k] ** 2:
                     lav[0, counts[1]], lav[1, counts[1]] = event, planes.station[k]
                     counts[1] += 1
                     break
-            if r2 > planes.tube[k] ** 2:
+            if r2 > tube2[k]:
                 break
             place = planes.slot[k]
             if place >= 0:
-                x_out[place, n], y_out[place, n] = x, y
+                q = np.uint64(place)
+                x_out[q, n], y_out[q, n] = x, y
                 last[n] = place + 1
                 if place <= STRAW4:
-                    u_out[place, n], v_out[place, n] = u, v
+                    u_out[q, n], v_out[q, n] = u, v
                 elif place == RICH_FRONT:
                     kind[1, n], p_out[1, n] = pdg, p
                     ring[0, n], ring[1, n] = u, v
@@ -307,20 +310,20 @@ def _follow(
                 elif place == MUV3 and x_out[LKR, n] ** 2 + y_out[LKR, n] ** 2 > _PIPE2:
                     break  # only what went down the beam pipe can reach the HASC
                 elif place == HASC:
-                    x_out[place, n] += charge * planes.hasc_kick / p * planes.hasc_lever
+                    x_out[q, n] += charge * planes.hasc_kick / p * planes.hasc_lever
                     break
             if abs(pdg) == 211:
                 if loss < planes.lost[k]:
                     break
             elif abs(pdg) == 11 and loss < planes.radiated[k]:
-                who = (seed, number[n], event, slot, k, pdg)
+                who = (seed, number[n], event, slot, plane, pdg)
                 p, loss = _radiate(who, planes.z[k], (x, y, u, v, p, m, t), loss, planes, flight, secondary, counts)
                 if p < LEAST:
                     break
                 bend, scatter = KICK * charge / p, np.sqrt(p * p + m * m) / (p * p)
                 slowness = scatter * p / LIGHT
             if planes.scatterer[k] >= 0:
-                g = 2 * planes.scatterer[k]
+                g = np.uint64(2 * planes.scatterer[k])
                 theta = planes.theta0[k] * scatter
                 u += theta * normals[g, g0]
-                v += theta * normals[g + 1, g0]
+                v += theta * normals[g + np.uint64(1), g0]
