@@ -16,7 +16,7 @@ from na62sim.detector.tracker import StrawArrays
 from na62sim.kernel import formula, kernel
 
 MAX_HITS = 16  # per view of a chamber
-LANES = 8  # hits are compared so many at a time; what is not a hit is NOWHERE
+HIT_LANES = 8  # hits are compared so many at a time; what is not a hit is NOWHERE
 NOWHERE = 1e9  # mm
 MAX_POINTS = 64  # per chamber
 MAX_SEGMENTS = 96  # per half of the spectrometer
@@ -108,17 +108,17 @@ def chamber_points(
                 gc, gd = t8 * sx + t9 * sy, t10 * sx + t11 * sy
                 nc, nd = 0, 0
                 at = qc + gc
-                for h in range(LANES):
+                for h in range(HIT_LANES):
                     nc += abs(hit[c, h] - at) < window
-                for h in range(LANES, count[c]):
+                for h in range(HIT_LANES, count[c]):
                     nc += abs(hit[c, h] - at) < window
                 missing = 1 if nc == 0 and not hole_c else 0
                 if strict and missing > 0:
                     continue
                 at = qd + gd
-                for h in range(LANES):
+                for h in range(HIT_LANES):
                     nd += abs(hit[d, h] - at) < window
-                for h in range(LANES, count[d]):
+                for h in range(HIT_LANES, count[d]):
                     nd += abs(hit[d, h] - at) < window
                 missing += 1 if nd == 0 and not hole_d else 0
                 if strict and (missing > 0 or nc + nd == 0):
