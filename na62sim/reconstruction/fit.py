@@ -20,7 +20,7 @@ from na62sim.kernel import formula, kernel
 from na62sim.particles import species
 
 FloatArray = npt.NDArray[np.float64]
-LANES = 128  # tracks fitted side by side
+LANES = 136  # tracks fitted side by side: 128 or fewer; no power of two, for the cache
 ROWS, RESULTS = 36, 16  # of `fit_tracks`; where the results begin
 PION_MASS = species("pi+").mass  # for the velocity in the scattering angle, whatever the track is
 

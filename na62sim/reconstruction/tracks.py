@@ -17,13 +17,12 @@ from na62sim.field import KICK
 from na62sim.kernel import formula, kernel
 from na62sim.reconstruction.fit import LANES, RESULTS, ROWS, FitArrays, fit_tracks
 from na62sim.reconstruction.pattern import (
-    HIT_LANES,
+    LANE_SIZE,
     MAX_CANDIDATES,
     MAX_HITS,
     MAX_POINTS,
     MAX_SEGMENTS,
     MAX_TRACKS,
-    NOWHERE,
     chamber_points,
     match_segments,
     pair_table,
@@ -84,6 +83,7 @@ class Work(NamedTuple):
     table: Any
     block: Any  # of the fit
     views: Any  # with a hit, per candidate
+    lane: Any
     gx: Any
     gy: Any
     mask: Any
@@ -97,7 +97,7 @@ def _work_space() -> Work:
         np.empty((4, MAX_POINTS, 4)), np.empty((2, MAX_SEGMENTS, 4), dtype=np.int64), np.empty((2, MAX_SEGMENTS, 5)),
         np.empty((MAX_CANDIDATES, 2), dtype=np.int64), np.empty(MAX_CANDIDATES),
         np.zeros((4, 4, MAX_HITS), dtype=np.bool_), np.empty((4, 4), dtype=np.int64), np.empty((6, 16)),
-        np.zeros(ROWS * LANES), np.empty(MAX_CANDIDATES, dtype=np.int64), np.empty(4), np.empty(4), np.empty(4, dtype=np.int64),
+        np.zeros(ROWS * LANES), np.empty(MAX_CANDIDATES, dtype=np.int64), np.zeros(LANE_SIZE), np.empty(4), np.empty(4), np.empty(4, dtype=np.int64),
     )  # fmt: skip
 
 
@@ -182,10 +182,6 @@ def _load(begin: int, end: int, chamber: Any, view: Any, position: Any, time: An
         if q < MAX_HITS:
             w.hit[c, v, q], w.stamp[c, v, q], w.taken[c, v, q] = position[h], time[h], False
             w.count[c, v] += 1
-    for c in range(4):
-        for v in range(4):
-            for h in range(w.count[c, v], HIT_LANES):
-                w.hit[c, v, h] = NOWHERE
 
 
 @kernel
@@ -195,11 +191,11 @@ def _candidates(strict: bool, w: Work, straw: StrawArrays, fit: FitArrays) -> in
     m, n = (0, 0), 0
     for half in range(2):
         c = 2 * half
-        na = chamber_points(c, strict, w.hit[c], w.count[c], straw, w.table, w.which[c], w.point[c], w.kind[c])
+        na = chamber_points(c, strict, w.hit[c], w.count[c], straw, w.table, w.which[c], w.point[c], w.kind[c], w.lane)
         if na == 0:
             return 0
         c += 1
-        nb = chamber_points(c, strict, w.hit[c], w.count[c], straw, w.table, w.which[c], w.point[c], w.kind[c])
+        nb = chamber_points(c, strict, w.hit[c], w.count[c], straw, w.table, w.which[c], w.point[c], w.kind[c], w.lane)
         length, link, line = d[c] - d[c - 1], w.link[half], w.line[half]
         n = segments(half, fit.beam, d[c - 1], length, na, nb, w.which, w.point, w.kind, w.table, link, line)
         if n == 0:
@@ -258,8 +254,6 @@ def _remove_taken(w: Work) -> bool:
                     w.hit[c, v, q], w.stamp[c, v, q] = w.hit[c, v, h], w.stamp[c, v, h]
                     q += 1
                 w.taken[c, v, h] = False
-            for h in range(q, min(w.count[c, v], HIT_LANES)):
-                w.hit[c, v, h] = NOWHERE
             w.count[c, v] = q
             seen += q > 0
         enough = enough and seen > 1
