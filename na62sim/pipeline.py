@@ -46,21 +46,23 @@ class Reconstruction:
         self.reco = reco_arrays(detector)
         self.vertex = vertex_arrays(detector)
 
-    def tracks(self, hits: Hits) -> dict[str, Any]:
-        """STRAW tracks of a chunk."""
-        return find_tracks(hits["straw"]["offsets"], hits["straw"], self.straw, self.fit)
+    def tracks(self, hits: Hits, at_least: int = 0) -> dict[str, Any]:
+        """STRAW tracks of a chunk, of the events with ``at_least`` so many."""
+        return find_tracks(hits["straw"]["offsets"], hits["straw"], self.straw, self.fit, at_least)
 
     def candidates(self, n: int, hits: Hits, tracks: dict[str, Any]) -> dict[str, Any]:
         """One row per event with a track."""
         return build_candidates(n, hits, tracks, self.reco, self.field)
 
-    def vertices(self, n: int, hits: Hits, tracks: dict[str, Any]) -> dict[str, Any]:
-        """One row per event with a vertex of two or more tracks."""
-        return build_vertices(n, hits, tracks, self.vertex, self.field)
+    def vertices(self, n: int, hits: Hits, tracks: dict[str, Any], at_least: int = 0) -> dict[str, Any]:
+        """One row per event with a vertex of two or more tracks, of ``at_least`` so many."""
+        return build_vertices(n, hits, tracks, self.vertex, self.field, at_least)
 
-    def table(self, name: str, n: int, hits: Hits, tracks: dict[str, Any]) -> dict[str, Any]:
+    def table(self, name: str, n: int, hits: Hits, tracks: dict[str, Any], at_least: int = 0) -> dict[str, Any]:
         """The rows that a selection of the table ``name`` (``reco/events`` or ``reco/vertices``) sees."""
-        return self.vertices(n, hits, tracks) if name == "reco/vertices" else self.candidates(n, hits, tracks)
+        if name == "reco/vertices":
+            return self.vertices(n, hits, tracks, at_least)
+        return self.candidates(n, hits, tracks)
 
 
 @dataclass(frozen=True)
@@ -116,12 +118,15 @@ class Simulation:
         self.trigger = trigger_arrays(detector)
         self.reconstruction = Reconstruction(detector)
 
-    def run(self, first: int, n: int) -> Chunk:
-        """Events ``first`` to ``first + n - 1``, from the first random number to the trigger."""
+    def run(self, first: int, n: int, at_least: int = 0) -> Chunk:
+        """Events ``first`` to ``first + n - 1``, from the first random number to the trigger.
+
+        Events with fewer tracks than ``at_least`` have none: right for a selection that asks for so many.
+        """
         truth = self.generator.generate(self.seed, first, n)
         crossings = transport_charged(self.seed, truth, self.planes, self.flight, self.field)
         hits, weight = respond(self.seed, truth, crossings, self.generator.beam, self.response, self.weighted)
-        tracks = self.reconstruction.tracks(hits)
+        tracks = self.reconstruction.tracks(hits, at_least)
         trigger = trigger_bits(self.seed, truth.events, hits, tracks, self.trigger)
         return Chunk(truth, crossings, hits, weight, tracks, trigger)
 

@@ -289,10 +289,11 @@ def acceptance(
     masks = list(d.trigger.masks)
     info = {"process": made.short, "geometry": d.name, "seed": seed, "decay_volume_m": list(simulation.volume_m)}
     flow = CutFlow(chosen, info)
+    at_least = chosen.at_least if keep is None else 0  # figures show all candidates
 
     def job(first: int, n: int) -> tuple[CutFlow, Chunk, Table, Any, int]:
-        part = simulation.run(first, n)
-        found = simulation.reconstruction.table(chosen.candidates, n, part.hits, part.tracks)
+        part = simulation.run(first, n, at_least)
+        found = simulation.reconstruction.table(chosen.candidates, n, part.hits, part.tracks, at_least)
         table = candidate_table(n, found, chosen.candidates)
         weight = (part.truth.weight * part.veto_weight)[found["event"]]
         partial = CutFlow(chosen)

@@ -64,6 +64,7 @@ class Selection:
     bin_column, bin_edges : what to bin the signal regions in (in the column's unit)
     ledger : where the losses come from
     candidates : the table whose rows the cuts see, ``reco/events`` or ``reco/vertices``
+    at_least : tracks of the vertex that the first cut asks for; `na62sim.acceptance` skips events with fewer (0: none)
     """
 
     name: str
@@ -74,6 +75,7 @@ class Selection:
     bin_edges: Sequence[float] = ()
     ledger: Sequence[Loss] = ()
     candidates: str = "reco/events"
+    at_least: int = 0
 
     def __post_init__(self) -> None:
         name = self.candidates if self.candidates.startswith("reco/") else f"reco/{self.candidates}"

@@ -118,8 +118,8 @@ def _common(d: Detector) -> list[Cut]:
     return [*vertex_cuts(d, 5), *beam_cuts(d), *event_cuts(d)]
 
 
-def _selection(name: str, d: Detector, cuts: Sequence[Cut]) -> Selection:
-    return Selection(name, cuts, ledger=multi_track_ledger(d), candidates=TABLE)
+def _selection(name: str, d: Detector, cuts: Sequence[Cut], tracks: int = 5) -> Selection:
+    return Selection(name, cuts, ledger=multi_track_ledger(d), candidates=TABLE, at_least=tracks)
 
 
 def pi4e(d: Detector) -> Selection:
@@ -182,7 +182,7 @@ def k3pi(d: Detector) -> Selection:
     mass = Cut(
         f"|m(3pi) - m_K| < {d.pi4e.mass_window_MeV:g} MeV", lambda t: np.asarray(np.abs(t["m_3pi"] - kaon) < window)
     )
-    return _selection("k3pi", d, [*vertex_cuts(d, 3), *beam_cuts(d), mass])
+    return _selection("k3pi", d, [*vertex_cuts(d, 3), *beam_cuts(d), mass], tracks=3)
 
 
 def _check(name: str, mass: float | None) -> None:
