@@ -16,7 +16,7 @@ import numpy.typing as npt
 from na62sim.detector.planes import highland
 from na62sim.field import KICK, FieldMap, Segment, plane_segments, propagate
 from na62sim.geometry import Detector
-from na62sim.kernel import formula, kernel
+from na62sim.kernel import formula, step
 from na62sim.particles import species
 
 FloatArray = npt.NDArray[np.float64]
@@ -116,7 +116,7 @@ def _between_chambers(fit: FitArrays, j: int) -> Segment:
     return Segment(row[0], row[1], row[2], row[3], row[4], row[5], row[6])
 
 
-@kernel
+@step
 def fit_tracks(n: int, b: Any, fit: FitArrays) -> None:
     """Fit the four chamber points of n tracks side by side.
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from na62sim.detector.tracker import StrawArrays
-from na62sim.kernel import formula, kernel
+from na62sim.kernel import formula, step
 
 MAX_HITS = 16  # per view of a chamber
 PAIR_LANES = MAX_HITS * MAX_HITS + 8  # all pairs of hits of two views side by side; no power of two, for the cache
@@ -42,7 +42,7 @@ _B, _X, _Y, _QC, _QD, _GC, _GD, _AT_C, _AT_D, _NC, _ND, _MISSING, _GOOD, LANE_SI
 )
 
 
-@kernel
+@step
 def pair_table(straw: StrawArrays, table: Any) -> None:
     """Constants of the pairs of views, into ``table`` (6, 16).
 
@@ -65,7 +65,7 @@ def pair_table(straw: StrawArrays, table: Any) -> None:
             t[8 + 2 * j], t[9 + 2 * j] = ce * (oe - t[4]) - se * t[6], se * (oe - t[7]) - ce * t[5]
 
 
-@kernel
+@step
 def _count_hits(pairs: int, hits: Any, n: int, at: int, out: int, window: float, lane: Any) -> None:
     """How many of n hits are within the window of what each pair predicts."""
     pairs = min(pairs, PAIR_LANES)
@@ -77,7 +77,7 @@ def _count_hits(pairs: int, hits: Any, n: int, at: int, out: int, window: float,
             lane[out + j] += 1.0 if abs(q - lane[at + j]) < window else 0.0
 
 
-@kernel
+@step
 def _test_pairs(
     k: int, c: int, d: int, ch: int, strict: bool, pairs: int, hit: Any, count: Any, straw: StrawArrays, t: Any, lane: Any
 ) -> None:
@@ -115,7 +115,7 @@ def _test_pairs(
         lane[_GOOD + j], lane[_MISSING + j] = 1.0 if good else 0.0, missing
 
 
-@kernel
+@step
 def chamber_points(
     ch: int, strict: bool, hit: Any, count: Any, straw: StrawArrays, table: Any, which: Any, point: Any, kind: Any,
     lane: Any,
@@ -168,7 +168,7 @@ def _crosses(near: float, far: float) -> bool:
     return min(near, far) < _BEAM_WINDOW and max(near, far) > -_BEAM_WINDOW
 
 
-@kernel
+@step
 def segments(
     half: int, beam: bool, z: float, dz: float, na: int, nb: int, which: Any, point: Any, kind: Any, table: Any,
     link: Any, line: Any,
@@ -233,7 +233,7 @@ def segments(
     return n
 
 
-@kernel
+@step
 def match_segments(
     nf: int, nb: int, front: Any, back: Any, to_magnet: float, from_magnet: float, pair: Any, score: Any
 ) -> int:

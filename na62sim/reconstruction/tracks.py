@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from na62sim.detector.tracker import StrawArrays
 from na62sim.field import KICK
-from na62sim.kernel import formula, kernel
+from na62sim.kernel import formula, kernel, step
 from na62sim.reconstruction.fit import LANES, RESULTS, ROWS, FitArrays, fit_tracks
 from na62sim.reconstruction.pattern import (
     LANE_SIZE,
@@ -115,8 +115,16 @@ def _find(
     at_least: int, event: Any, views: Any, out: Any,
 ) -> int:  # fmt: skip
     w = _work_space()
-    gx, gy, mask, block, normal, cosine, sine = w.gx, w.gy, w.mask, w.block, straw.normal, straw.cosine, straw.sine
     pair_table(straw, w.table)
+    return _find_events(offsets, chamber, view, position, time, straw, fit, at_least, w, event, views, out)
+
+
+@step
+def _find_events(
+    offsets: Any, chamber: Any, view: Any, position: Any, time: Any, straw: StrawArrays, fit: FitArrays,
+    at_least: int, w: Work, event: Any, views: Any, out: Any,
+) -> int:  # fmt: skip
+    gx, gy, mask, block, normal, cosine, sine = w.gx, w.gy, w.mask, w.block, straw.normal, straw.cosine, straw.sine
     rows, waiting = 0, 0
     fewest = max(_TRACK_HITS, _USUAL_HITS * at_least - _SPARE_HITS)
     for i in range(offsets.size - 1):
@@ -165,13 +173,13 @@ def _find(
     return rows
 
 
-@kernel
+@step
 def _fit(n: int, fit: FitArrays, block: Any) -> None:
     """Fit the first n tracks of the block, in whole vectors: what is in the lanes behind is of no use."""
     fit_tracks((n + 7) // 8 * 8, block, fit)
 
 
-@kernel
+@step
 def _flush(waiting: int, rows: int, fit: FitArrays, block: Any, out: Any) -> int:
     """Fit the tracks that wait in the block, the last of ``rows``; how many wait now: none."""
     if waiting > 0:
@@ -185,7 +193,7 @@ def _flush(waiting: int, rows: int, fit: FitArrays, block: Any, out: Any) -> int
     return 0
 
 
-@kernel
+@step
 def _load(begin: int, end: int, chamber: Any, view: Any, position: Any, time: Any, w: Work) -> None:
     """Sort the hits of an event into chambers and views."""
     w.count[:] = 0
@@ -197,7 +205,7 @@ def _load(begin: int, end: int, chamber: Any, view: Any, position: Any, time: An
             w.count[c, v] += 1
 
 
-@kernel
+@step
 def _candidates(strict: bool, w: Work, straw: StrawArrays, fit: FitArrays) -> int:
     """Fitted candidates of an event, with their scores; their number."""
     d = fit.distance
@@ -228,7 +236,7 @@ def _candidates(strict: bool, w: Work, straw: StrawArrays, fit: FitArrays) -> in
     return candidates
 
 
-@kernel
+@step
 def _accept(
     strict: bool, candidates: int, i: int, first: int, rows: int, w: Work, event: Any, views: Any, out: Any
 ) -> int:
@@ -260,7 +268,7 @@ def _possible(hits: int) -> int:
     return 0 if hits < _TRACK_HITS else 1 + 2 * (hits - _TRACK_HITS) // _TRACK_HITS
 
 
-@kernel
+@step
 def _remove_taken(w: Work) -> int:
     """Forget the hits that are on tracks; the number of the others, or 0 if a chamber has hits in one view only."""
     enough, left = True, 0
@@ -280,7 +288,7 @@ def _remove_taken(w: Work) -> int:
     return left if enough else 0
 
 
-@kernel
+@step
 def _choose(k: int, pair: Any, link: Any, which: Any, chosen: Any) -> None:
     """Hits of a candidate, per chamber and view, or -1."""
     for c in range(4):
@@ -291,7 +299,7 @@ def _choose(k: int, pair: Any, link: Any, which: Any, chosen: Any) -> None:
             chosen[c, v] = -1 if dropped else which[c, link[half, s, j], v]
 
 
-@kernel
+@step
 def _is_new(chosen: Any, taken: Any) -> bool:
     """Whether a track shares few hits with the tracks before it; if so, its hits are taken."""
     shared, total = 0, 0
@@ -309,7 +317,7 @@ def _is_new(chosen: Any, taken: Any) -> bool:
     return True
 
 
-@kernel
+@step
 def _sums(chosen: Any, hit: Any, stamp: Any, straw: StrawArrays, gx: Any, gy: Any, mask: Any) -> Any:
     """Sums over the views of the hits of a track: number of views and mean time."""
     n_views, t = 0, 0.0
@@ -326,7 +334,7 @@ def _sums(chosen: Any, hit: Any, stamp: Any, straw: StrawArrays, gx: Any, gy: An
     return n_views, t / n_views
 
 
-@kernel
+@step
 def _chamber_points(
     lane: int, gx: Any, gy: Any, masks: Any, time: float, straw: StrawArrays, fit: FitArrays, block: Any
 ) -> None:
