@@ -89,6 +89,14 @@ def kernel(function: Callable[..., Any]) -> Any:
     return numba.njit(function, **_OPTIONS)
 
 
+def step(function: Callable[..., Any]) -> Any:
+    """Compile a part of a kernel that is called per event with arrays and allocates none.
+
+    Such a part counts no references: with a dozen arrays the counting would cost more than the work.
+    """
+    return numba.njit(function, **_OPTIONS, _nrt=False)
+
+
 def is_warm() -> bool:
     """Whether the kernels of this version have been compiled before on this machine."""
     return not JIT or (CACHE / "warm").exists()

@@ -48,21 +48,23 @@ class Reconstruction:
         self.reco = reco_arrays(detector)
         self.vertex = vertex_arrays(detector)
 
-    def tracks(self, hits: Hits) -> dict[str, Any]:
-        """STRAW tracks of a chunk."""
-        return find_tracks(hits["straw"]["offsets"], hits["straw"], self.straw, self.fit)
+    def tracks(self, hits: Hits, at_least: int = 0) -> dict[str, Any]:
+        """STRAW tracks of a chunk, of the events with ``at_least`` so many."""
+        return find_tracks(hits["straw"]["offsets"], hits["straw"], self.straw, self.fit, at_least)
 
     def candidates(self, n: int, hits: Hits, tracks: dict[str, Any]) -> dict[str, Any]:
         """One row per event with a track."""
         return build_candidates(n, hits, tracks, self.reco, self.field)
 
-    def vertices(self, n: int, hits: Hits, tracks: dict[str, Any]) -> dict[str, Any]:
-        """One row per event with a vertex of two or more tracks."""
-        return build_vertices(n, hits, tracks, self.vertex, self.field)
+    def vertices(self, n: int, hits: Hits, tracks: dict[str, Any], at_least: int = 0) -> dict[str, Any]:
+        """One row per event with a vertex of two or more tracks, of ``at_least`` so many."""
+        return build_vertices(n, hits, tracks, self.vertex, self.field, at_least)
 
-    def table(self, name: str, n: int, hits: Hits, tracks: dict[str, Any]) -> dict[str, Any]:
+    def table(self, name: str, n: int, hits: Hits, tracks: dict[str, Any], at_least: int = 0) -> dict[str, Any]:
         """The rows that a selection of the table ``name`` (``reco/events`` or ``reco/vertices``) sees."""
-        return self.vertices(n, hits, tracks) if name == "reco/vertices" else self.candidates(n, hits, tracks)
+        if name == "reco/vertices":
+            return self.vertices(n, hits, tracks, at_least)
+        return self.candidates(n, hits, tracks)
 
 
 @dataclass(frozen=True)

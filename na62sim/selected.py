@@ -56,13 +56,13 @@ def run_selected(simulation: Simulation, selection: Selection, first: int, n: in
     s = simulation
     truth = s.generator.generate(s.seed, first, n)
     crossings = transport_charged(s.seed, truth, s.planes, s.flight, s.field)
-    tracks = s.reconstruction.tracks({"straw": straw_hits(s.seed, truth, crossings, s.response.straw)})
     least, most = selection.tracks
+    tracks = s.reconstruction.tracks({"straw": straw_hits(s.seed, truth, crossings, s.response.straw)}, least)
     number = np.bincount(tracks["event"], minlength=n)
     wanted = (number >= least) & (number <= most)
     seen, t, c, picked = _reduce(truth, crossings, tracks, wanted)
     hits, veto = respond_behind(s.seed, t, c, s.generator.beam, s.response, s.weighted)
-    found = s.reconstruction.table(selection.candidates, len(t.events), hits, picked)
+    found = s.reconstruction.table(selection.candidates, len(t.events), hits, picked, least)
     local = found["event"]
     event, veto = seen[local], veto[local]
     table = candidate_table(n, found | {"event": event}, selection.candidates)

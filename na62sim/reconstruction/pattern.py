@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from na62sim.detector.tracker import StrawArrays
-from na62sim.kernel import formula, kernel
+from na62sim.kernel import formula, step
 
 MAX_HITS = 16  # per view of a chamber
-LANES = 8  # hits are compared so many at a time; what is not a hit is NOWHERE
-NOWHERE = 1e9  # mm
+PAIR_LANES = MAX_HITS * MAX_HITS + 8  # all pairs of hits of two views side by side; no power of two, for the cache
 MAX_POINTS = 64  # per chamber
 MAX_SEGMENTS = 96  # per half of the spectrometer
 MAX_CANDIDATES = 128
@@ -35,9 +36,13 @@ _CROWD = 36  # pairs of points: three tracks and more
 _DECAY_REGION, _BEAM_X, _BEAM_WINDOW = 83.5e3, 98.0, 80.0  # mm: before STRAW 1; beam there; its size, and kinks
 _MISSING_COST = 2.0  # of an unexplained view, in units of a window squared
 PAIRS = ((2, 3, 0, 1), (0, 1, 2, 3), (0, 2, 1, 3), (0, 3, 1, 2), (1, 2, 0, 3), (1, 3, 0, 2))  # two views, the others
+# Rows of the lanes. All are parts of one array and a constant apart, so that LLVM vectorises the loops over them.
+_B, _X, _Y, _QC, _QD, _GC, _GD, _AT_C, _AT_D, _NC, _ND, _MISSING, _GOOD, LANE_SIZE = range(
+    PAIR_LANES, 15 * PAIR_LANES, PAIR_LANES
+)
 
 
-@kernel
+@step
 def pair_table(straw: StrawArrays, table: Any) -> None:
     """Constants of the pairs of views, into ``table`` (6, 16).
 
@@ -60,20 +65,71 @@ def pair_table(straw: StrawArrays, table: Any) -> None:
             t[8 + 2 * j], t[9 + 2 * j] = ce * (oe - t[4]) - se * t[6], se * (oe - t[7]) - ce * t[5]
 
 
-@formula
-def _add_point(which: Any, point: Any, kind: Any, n: int, k: int, x: float, y: float, missing: int) -> int:
-    """Store what a point is made of; the hits and residuals are filled by the caller."""
-    point[n, 0], point[n, 1] = x, y
-    kind[n, 0], kind[n, 1] = k, missing
-    for v in range(4):
-        which[n, v] = -1
-    return n + 1
+@step
+def _count_hits(pairs: int, hits: Any, n: int, at: int, out: int, window: float, lane: Any) -> None:
+    """How many of n hits are within the window of what each pair predicts."""
+    pairs = min(pairs, PAIR_LANES)
+    for j in range(pairs):
+        lane[out + j] = 0.0
+    for h in range(n):
+        q = hits[h]
+        for j in range(pairs):
+            lane[out + j] += 1.0 if abs(q - lane[at + j]) < window else 0.0
 
 
-@kernel
+@step
+def _test_pairs(
+    k: int,
+    c: int,
+    d: int,
+    ch: int,
+    strict: bool,
+    pairs: int,
+    hit: Any,
+    count: Any,
+    straw: StrawArrays,
+    t: Any,
+    lane: Any,
+) -> None:
+    """Compare pairs of hits with the hits of the other views c and d, and mark those that may be points."""
+    gap, limit, hole_x = straw.half_gap + 9.0, straw.half_length + 10.0, straw.hole[ch, 2]
+    window = _CHAMBER_WINDOW[0 if ch < 2 else 1]
+    t0, t1, t2, t3, t8, t9, t10, t11 = t[0], t[1], t[2], t[3], t[8], t[9], t[10], t[11]
+    cc, sc, cd, sd = straw.cosine[c], straw.sine[c], straw.cosine[d], straw.sine[d]
+    hc, hd = straw.hole[ch, c], straw.hole[ch, d]
+    pairs = min(pairs, PAIR_LANES)
+    for j in range(pairs):
+        qa, qb = lane[j], lane[_B + j]
+        x = t0 * qa + t1 * qb
+        y = t2 * qa + t3 * qb
+        qc = cc * x + sc * y
+        qd = cd * x + sd * y
+        # what the slopes of a particle from the decay region would make of the residuals
+        sx, sy = (x - hole_x) * _PER_SLOPE_ORIGIN, y * _PER_SLOPE_ORIGIN
+        gc, gd = t8 * sx + t9 * sy, t10 * sx + t11 * sy
+        lane[_X + j], lane[_Y + j], lane[_QC + j], lane[_QD + j] = x, y, qc, qd
+        lane[_GC + j], lane[_GD + j], lane[_AT_C + j], lane[_AT_D + j] = gc, gd, qc + gc, qd + gd
+    _count_hits(pairs, hit[c], count[c], _AT_C, _NC, window, lane)
+    _count_hits(pairs, hit[d], count[d], _AT_D, _ND, window, lane)
+    allowed, least = 0.0 if strict else 1.0, 1.0 if strict else 0.0
+    both, most, hole = 0.0 if k == 1 else 1e3, 0.0 if k > 1 else 1e3, 1.0 if k > 1 else 0.0
+    for j in range(pairs):
+        hole_c = 1.0 if abs(lane[_QC + j] - hc) < gap else 0.0
+        hole_d = 1.0 if abs(lane[_QD + j] - hd) < gap else 0.0
+        number_c, number_d = lane[_NC + j], lane[_ND + j]
+        missing = (1.0 if number_c + hole_c == 0.0 else 0.0) + (1.0 if number_d + hole_d == 0.0 else 0.0)
+        good = (abs(lane[_X + j]) <= limit) & (abs(lane[_Y + j]) <= limit) & (missing <= allowed)
+        # what has three or four views was there before, with the first pairs
+        number = number_c + number_d
+        good &= (number >= least) & (number <= most) & (number_c * number_d <= both) & (hole_c + hole_d >= hole)
+        lane[_GOOD + j], lane[_MISSING + j] = 1.0 if good else 0.0, missing
+
+
+@step
 def chamber_points(
-    ch: int, strict: bool, hit: Any, count: Any, straw: StrawArrays, table: Any, which: Any, point: Any, kind: Any
-) -> int:
+    ch: int, strict: bool, hit: Any, count: Any, straw: StrawArrays, table: Any, which: Any, point: Any, kind: Any,
+    lane: Any,
+) -> int:  # fmt: skip
     """All points of a chamber.
 
     Parameters
@@ -81,66 +137,38 @@ def chamber_points(
     strict : three or four views, and no view missing without reason
     hit, count : (4, n) coordinates per view and their numbers
     which : hit per view or -1; point : x, y, two residuals; kind : pair of views, views missing without reason, others
+    lane : work space, rows of `PAIR_LANES`
     """
     n, window = 0, _CHAMBER_WINDOW[0 if ch < 2 else 1]
-    gap, limit = straw.half_gap + 9.0, straw.half_length + 10.0
-    cosine, sine, hole = straw.cosine, straw.sine, straw.hole[ch]
-    hole_x = hole[2]
     for k in range(2 if strict else 6):
         a, b, c, d = PAIRS[k]
-        t0, t1, t2, t3 = table[k, 0], table[k, 1], table[k, 2], table[k, 3]
-        t8, t9, t10, t11 = table[k, 8], table[k, 9], table[k, 10], table[k, 11]
-        cc, sc, cd, sd, hc, hd = cosine[c], sine[c], cosine[d], sine[d], hole[c], hole[d]
+        nb, nc, nd = count[b], count[c], count[d]
+        pairs = count[a] * nb
         for i in range(count[a]):
-            for j in range(count[b]):
-                x = t0 * hit[a, i] + t1 * hit[b, j]
-                y = t2 * hit[a, i] + t3 * hit[b, j]
-                qc = cc * x + sc * y
-                qd = cd * x + sd * y
-                hole_c = abs(qc - hc) < gap
-                hole_d = abs(qd - hd) < gap
-                if k > 1 and not (hole_c or hole_d):
+            for j in range(nb):
+                lane[i * nb + j], lane[_B + i * nb + j] = hit[a, i], hit[b, j]
+        _test_pairs(k, c, d, ch, strict, (pairs + 7) // 8 * 8, hit, count, straw, table[k], lane)
+        for j in range(pairs):
+            if lane[_GOOD + j] == 0.0:
+                continue
+            qc, qd, gc, gd = lane[_QC + j], lane[_QD + j], lane[_GC + j], lane[_GD + j]
+            for p in range(nc + 1):  # the last turn: no hit
+                if (p < nc and abs(hit[c, p] - qc - gc) >= window) or (p == nc and lane[_NC + j] > 0.0):
                     continue
-                if max(abs(x), abs(y)) > limit:
-                    continue
-                # what the slopes of a particle from the decay region would make of the residuals
-                sx, sy = (x - hole_x) * _PER_SLOPE_ORIGIN, y * _PER_SLOPE_ORIGIN
-                gc, gd = t8 * sx + t9 * sy, t10 * sx + t11 * sy
-                nc, nd = 0, 0
-                at = qc + gc
-                for h in range(LANES):
-                    nc += abs(hit[c, h] - at) < window
-                for h in range(LANES, count[c]):
-                    nc += abs(hit[c, h] - at) < window
-                missing = 1 if nc == 0 and not hole_c else 0
-                if strict and missing > 0:
-                    continue
-                at = qd + gd
-                for h in range(LANES):
-                    nd += abs(hit[d, h] - at) < window
-                for h in range(LANES, count[d]):
-                    nd += abs(hit[d, h] - at) < window
-                missing += 1 if nd == 0 and not hole_d else 0
-                if strict and (missing > 0 or nc + nd == 0):
-                    continue
-                if missing > 1 or (k == 1 and nc > 0 and nd > 0) or (k > 1 and nc + nd > 0):
-                    continue
-                for p in range(count[c] + 1):  # the last turn: no hit
-                    if (p < count[c] and abs(hit[c, p] - qc - gc) >= window) or (p == count[c] and nc > 0):
+                for q in range(nd + 1):
+                    if (q < nd and abs(hit[d, q] - qd - gd) >= window) or (q == nd and lane[_ND + j] > 0.0):
                         continue
-                    for q in range(count[d] + 1):
-                        if (q < count[d] and abs(hit[d, q] - qd - gd) >= window) or (q == count[d] and nd > 0):
-                            continue
-                        if n == MAX_POINTS:
-                            return n
-                        n = _add_point(which, point, kind, n, k, x, y, missing)
-                        which[n - 1, a], which[n - 1, b] = i, j
-                        point[n - 1, 2], point[n - 1, 3] = 0.0, 0.0
-                        if p < count[c]:
-                            which[n - 1, c], point[n - 1, 2] = p, hit[c, p] - qc
-                        if q < count[d]:
-                            which[n - 1, d], point[n - 1, 3] = q, hit[d, q] - qd
-                        kind[n - 1, 2] = (p < count[c]) + (q < count[d])
+                    if n == MAX_POINTS:
+                        return n
+                    which[n, a], which[n, b], which[n, c], which[n, d] = j // nb, j % nb, -1, -1
+                    point[n, 0], point[n, 1], point[n, 2], point[n, 3] = lane[_X + j], lane[_Y + j], 0.0, 0.0
+                    if p < nc:
+                        which[n, c], point[n, 2] = p, hit[c, p] - qc
+                    if q < nd:
+                        which[n, d], point[n, 3] = q, hit[d, q] - qd
+                    kind[n, 0], kind[n, 1] = k, np.int64(lane[_MISSING + j])
+                    kind[n, 2] = (p < nc) + (q < nd)
+                    n += 1
     return n
 
 
@@ -150,7 +178,7 @@ def _crosses(near: float, far: float) -> bool:
     return min(near, far) < _BEAM_WINDOW and max(near, far) > -_BEAM_WINDOW
 
 
-@kernel
+@step
 def segments(
     half: int, beam: bool, z: float, dz: float, na: int, nb: int, which: Any, point: Any, kind: Any, table: Any,
     link: Any, line: Any,
@@ -215,7 +243,7 @@ def segments(
     return n
 
 
-@kernel
+@step
 def match_segments(
     nf: int, nb: int, front: Any, back: Any, to_magnet: float, from_magnet: float, pair: Any, score: Any
 ) -> int:

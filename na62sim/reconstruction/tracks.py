@@ -14,16 +14,15 @@ import numpy.typing as npt
 
 from na62sim.detector.tracker import StrawArrays
 from na62sim.field import KICK
-from na62sim.kernel import kernel
-from na62sim.reconstruction.fit import FitArrays, fit_track
+from na62sim.kernel import formula, kernel, step
+from na62sim.reconstruction.fit import LANES, RESULTS, ROWS, FitArrays, fit_tracks
 from na62sim.reconstruction.pattern import (
-    LANES,
+    LANE_SIZE,
     MAX_CANDIDATES,
     MAX_HITS,
     MAX_POINTS,
     MAX_SEGMENTS,
     MAX_TRACKS,
-    NOWHERE,
     chamber_points,
     match_segments,
     pair_table,
@@ -34,18 +33,27 @@ _MAX_SHARED = 0.5  # of the hits of a track
 _VIEW_VALUE = 1.0  # in chi2: what a view with a hit is worth when candidates compete
 _STRICT_CHI2 = 20.0  # 3 degrees of freedom
 _USED = 1e300
+_TRACK_HITS = 8  # two views in each chamber
+# N tracks of three views in each chamber, of which they share 16 in all, make 12 N - 16 hits: five make 44. Among 3500
+# simulated events with a vertex of five tracks none has fewer than 52, among 29000 with one of three none has fewer than 26
+_USUAL_HITS, _SPARE_HITS = 12, 16
 
 COLUMNS = (
     "x", "y", "u", "v", "k", "u_after", "v_after", "x_after", "y_after", "chi2", "variance_u", "variance_v",
     "variance_k", "time", "variance_x", "covariance_xu", "covariance_xk", "covariance_uk", "variance_y", "covariance_yv",
 )  # fmt: skip
-N_COLUMNS, CHI2 = len(COLUMNS), COLUMNS.index("chi2")
+N_COLUMNS, CHI2_ROW = len(COLUMNS), (RESULTS + COLUMNS.index("chi2")) * LANES
+TIME_ROW = (RESULTS + COLUMNS.index("time")) * LANES
 
 
 def find_tracks(
-    offsets: npt.NDArray[np.int64], hits: dict[str, Any], straw: StrawArrays, fit: FitArrays
+    offsets: npt.NDArray[np.int64], hits: dict[str, Any], straw: StrawArrays, fit: FitArrays, at_least: int = 0
 ) -> dict[str, Any]:
     """Find and fit all tracks of a chunk.
+
+    Parameters
+    ----------
+    at_least : events with fewer tracks are of no interest; they are left out, most of them for their few hits
 
     Returns
     -------
@@ -57,8 +65,8 @@ def find_tracks(
         event, views = np.empty(cap, dtype=np.int64), np.empty(cap, dtype=np.int64)
         out = np.empty((len(COLUMNS), cap))
         rows = _find(
-            offsets, hits["chamber"], hits["view"], hits["position"], hits["time"], straw, fit, event, views, out
-        )
+            offsets, hits["chamber"], hits["view"], hits["position"], hits["time"], straw, fit, at_least, event, views, out
+        )  # fmt: skip
         if rows <= cap:
             break
         cap = rows
@@ -78,11 +86,12 @@ class Work(NamedTuple):
     line: Any
     pair: Any  # candidates
     score: Any
-    fitted: Any
     taken: Any  # (chamber, view, hit) on a track
     chosen: Any  # (chamber, view) hits of a candidate
     table: Any
-    fit: Any
+    block: Any  # of the fit
+    views: Any  # with a hit, per candidate
+    lane: Any
     gx: Any
     gy: Any
     mask: Any
@@ -94,52 +103,97 @@ def _work_space() -> Work:
         np.empty((4, 4, MAX_HITS)), np.empty((4, 4, MAX_HITS)), np.zeros((4, 4), dtype=np.int64),
         np.empty((4, MAX_POINTS, 4), dtype=np.int64), np.empty((4, MAX_POINTS, 3), dtype=np.int64),
         np.empty((4, MAX_POINTS, 4)), np.empty((2, MAX_SEGMENTS, 4), dtype=np.int64), np.empty((2, MAX_SEGMENTS, 5)),
-        np.empty((MAX_CANDIDATES, 2), dtype=np.int64), np.empty(MAX_CANDIDATES), np.empty((MAX_CANDIDATES, N_COLUMNS + 1)),
-        np.zeros((4, 4, MAX_HITS), dtype=np.bool_), np.empty((4, 4), dtype=np.int64), np.empty((6, 16)), np.empty((16, 4)),
-        np.empty(4), np.empty(4), np.empty(4, dtype=np.int64),
+        np.empty((MAX_CANDIDATES, 2), dtype=np.int64), np.empty(MAX_CANDIDATES),
+        np.zeros((4, 4, MAX_HITS), dtype=np.bool_), np.empty((4, 4), dtype=np.int64), np.empty((6, 16)),
+        np.zeros(ROWS * LANES), np.empty(MAX_CANDIDATES, dtype=np.int64), np.zeros(LANE_SIZE), np.empty(4), np.empty(4), np.empty(4, dtype=np.int64),
     )  # fmt: skip
 
 
 @kernel
 def _find(
     offsets: Any, chamber: Any, view: Any, position: Any, time: Any, straw: StrawArrays, fit: FitArrays,
-    event: Any, views: Any, out: Any,
+    at_least: int, event: Any, views: Any, out: Any,
 ) -> int:  # fmt: skip
     w = _work_space()
-    gx, gy, mask, work, normal = w.gx, w.gy, w.mask, w.fit, straw.normal
     pair_table(straw, w.table)
-    rows = 0
+    return _find_events(offsets, chamber, view, position, time, straw, fit, at_least, w, event, views, out)
+
+
+@step
+def _find_events(
+    offsets: Any, chamber: Any, view: Any, position: Any, time: Any, straw: StrawArrays, fit: FitArrays,
+    at_least: int, w: Work, event: Any, views: Any, out: Any,
+) -> int:  # fmt: skip
+    gx, gy, mask, block, normal, cosine, sine = w.gx, w.gy, w.mask, w.block, straw.normal, straw.cosine, straw.sine
+    rows, waiting = 0, 0
+    fewest = max(_TRACK_HITS, _USUAL_HITS * at_least - _SPARE_HITS)
     for i in range(offsets.size - 1):
         begin, end = offsets[i], offsets[i + 1]
-        if end - begin < 8:
+        if end - begin < fewest:
             continue
         # one hit per view at most: sums over the views are all the fit needs
-        gx[:], gy[:], mask[:] = 0.0, 0.0, 0
-        single, t = True, 0.0
-        for h in range(begin, end):
-            c, v, q = chamber[h], view[h], position[h]
-            single = single and not mask[c] >> v & 1
-            mask[c] |= 1 << v
-            gx[c] += straw.cosine[v] * q
-            gy[c] += straw.sine[v] * q
-            t += time[h]
+        seen, single, t = 0, True, 0.0
+        if end - begin <= 16:
+            gx[:], gy[:] = 0.0, 0.0
+            for h in range(begin, end):
+                c, v, q = chamber[h], view[h], position[h]
+                bit = 1 << (4 * c + v)
+                single = single and not seen & bit
+                seen |= bit
+                gx[c] += cosine[v] * q
+                gy[c] += sine[v] * q
+                t += time[h]
+        else:
+            single = False
+            for h in range(begin, end):
+                seen |= 1 << (4 * chamber[h] + view[h])
+        for c in range(4):
+            mask[c] = seen >> 4 * c & 15
         if min(normal[mask[0], 6], normal[mask[1], 6], normal[mask[2], 6], normal[mask[3], 6]) <= 0.0:
             continue
         if single:
+            if at_least > 1:
+                continue
             if rows < event.size:
                 event[rows], views[rows] = i, end - begin
-                _fit_sums(gx, gy, mask, t / (end - begin), straw, fit, work, out[:, rows])
-            rows += 1
+            _chamber_points(waiting, gx, gy, mask, t / (end - begin), straw, fit, block)
+            rows, waiting = rows + 1, waiting + 1
+            if waiting == LANES:
+                waiting = _flush(waiting, rows, fit, block, out)
             continue
+        waiting = _flush(waiting, rows, fit, block, out)
         _load(begin, end, chamber, view, position, time, w)
         first = rows
         rows = _accept(True, _candidates(True, w, straw, fit), i, first, rows, w, event, views, out)
-        if _remove_taken(w):
+        if rows - first + _possible(_remove_taken(w)) >= max(at_least, rows - first + 1):
             rows = _accept(False, _candidates(False, w, straw, fit), i, first, rows, w, event, views, out)
+        if rows - first < at_least:
+            rows = first
+    _flush(waiting, rows, fit, block, out)
     return rows
 
 
-@kernel
+@step
+def _fit(n: int, fit: FitArrays, block: Any) -> None:
+    """Fit the first n tracks of the block, in whole vectors: what is in the lanes behind is of no use."""
+    fit_tracks((n + 7) // 8 * 8, block, fit)
+
+
+@step
+def _flush(waiting: int, rows: int, fit: FitArrays, block: Any, out: Any) -> int:
+    """Fit the tracks that wait in the block, the last of ``rows``; how many wait now: none."""
+    if waiting > 0:
+        _fit(waiting, fit, block)
+        first = rows - waiting
+        n = min(waiting, out.shape[1] - first)
+        for c in range(N_COLUMNS):
+            row = (RESULTS + c) * LANES
+            for k in range(n):
+                out[c, first + k] = block[row + k]
+    return 0
+
+
+@step
 def _load(begin: int, end: int, chamber: Any, view: Any, position: Any, time: Any, w: Work) -> None:
     """Sort the hits of an event into chambers and views."""
     w.count[:] = 0
@@ -149,24 +203,20 @@ def _load(begin: int, end: int, chamber: Any, view: Any, position: Any, time: An
         if q < MAX_HITS:
             w.hit[c, v, q], w.stamp[c, v, q], w.taken[c, v, q] = position[h], time[h], False
             w.count[c, v] += 1
-    for c in range(4):
-        for v in range(4):
-            for h in range(w.count[c, v], LANES):
-                w.hit[c, v, h] = NOWHERE
 
 
-@kernel
+@step
 def _candidates(strict: bool, w: Work, straw: StrawArrays, fit: FitArrays) -> int:
     """Fitted candidates of an event, with their scores; their number."""
     d = fit.distance
     m, n = (0, 0), 0
     for half in range(2):
         c = 2 * half
-        na = chamber_points(c, strict, w.hit[c], w.count[c], straw, w.table, w.which[c], w.point[c], w.kind[c])
+        na = chamber_points(c, strict, w.hit[c], w.count[c], straw, w.table, w.which[c], w.point[c], w.kind[c], w.lane)
         if na == 0:
             return 0
         c += 1
-        nb = chamber_points(c, strict, w.hit[c], w.count[c], straw, w.table, w.which[c], w.point[c], w.kind[c])
+        nb = chamber_points(c, strict, w.hit[c], w.count[c], straw, w.table, w.which[c], w.point[c], w.kind[c], w.lane)
         length, link, line = d[c] - d[c - 1], w.link[half], w.line[half]
         n = segments(half, fit.beam, d[c - 1], length, na, nb, w.which, w.point, w.kind, w.table, link, line)
         if n == 0:
@@ -177,14 +227,16 @@ def _candidates(strict: bool, w: Work, straw: StrawArrays, fit: FitArrays) -> in
     candidates = match_segments(m[1], m[0], w.line[0], w.line[1], middle, d[2] - middle, w.pair, w.score)
     for k in range(candidates):
         _choose(k, w.pair, w.link, w.which, w.chosen)
-        n_views, t = _sums(w.chosen, w.hit, w.stamp, straw, w.gx, w.gy, w.mask)
-        _fit_sums(w.gx, w.gy, w.mask, t, straw, fit, w.fit, w.fitted[k])
-        w.fitted[k, N_COLUMNS] = n_views
-        w.score[k] += w.fitted[k, CHI2] - _VIEW_VALUE * n_views
+        w.views[k], t = _sums(w.chosen, w.hit, w.stamp, straw, w.gx, w.gy, w.mask)
+        _chamber_points(k, w.gx, w.gy, w.mask, t, straw, fit, w.block)
+    if candidates > 0:
+        _fit(candidates, fit, w.block)
+    for k in range(candidates):
+        w.score[k] += w.block[CHI2_ROW + k] - _VIEW_VALUE * w.views[k]
     return candidates
 
 
-@kernel
+@step
 def _accept(
     strict: bool, candidates: int, i: int, first: int, rows: int, w: Work, event: Any, views: Any, out: Any
 ) -> int:
@@ -197,23 +249,29 @@ def _accept(
         if best < 0:
             break
         w.score[best] = _USED
-        if strict and w.fitted[best, CHI2] > _STRICT_CHI2:
+        if strict and w.block[CHI2_ROW + best] > _STRICT_CHI2:
             continue
         _choose(best, w.pair, w.link, w.which, w.chosen)
         if not _is_new(w.chosen, w.taken):
             continue
         if rows < event.size:
-            event[rows], views[rows] = i, int(w.fitted[best, N_COLUMNS])
+            event[rows], views[rows] = i, w.views[best]
             for c in range(N_COLUMNS):
-                out[c, rows] = w.fitted[best, c]
+                out[c, rows] = w.block[(RESULTS + c) * LANES + best]
         rows += 1
     return rows
 
 
-@kernel
-def _remove_taken(w: Work) -> bool:
-    """Forget the hits that are on tracks; whether every chamber still has two views with hits."""
-    enough = True
+@formula
+def _possible(hits: int) -> int:
+    """How many tracks so many hits can make: each has `_TRACK_HITS`, half of them its own."""
+    return 0 if hits < _TRACK_HITS else 1 + 2 * (hits - _TRACK_HITS) // _TRACK_HITS
+
+
+@step
+def _remove_taken(w: Work) -> int:
+    """Forget the hits that are on tracks; the number of the others, or 0 if a chamber has hits in one view only."""
+    enough, left = True, 0
     for c in range(4):
         seen = 0
         for v in range(4):
@@ -223,15 +281,14 @@ def _remove_taken(w: Work) -> bool:
                     w.hit[c, v, q], w.stamp[c, v, q] = w.hit[c, v, h], w.stamp[c, v, h]
                     q += 1
                 w.taken[c, v, h] = False
-            for h in range(q, min(w.count[c, v], LANES)):
-                w.hit[c, v, h] = NOWHERE
             w.count[c, v] = q
             seen += q > 0
+            left += q
         enough = enough and seen > 1
-    return enough
+    return left if enough else 0
 
 
-@kernel
+@step
 def _choose(k: int, pair: Any, link: Any, which: Any, chosen: Any) -> None:
     """Hits of a candidate, per chamber and view, or -1."""
     for c in range(4):
@@ -242,7 +299,7 @@ def _choose(k: int, pair: Any, link: Any, which: Any, chosen: Any) -> None:
             chosen[c, v] = -1 if dropped else which[c, link[half, s, j], v]
 
 
-@kernel
+@step
 def _is_new(chosen: Any, taken: Any) -> bool:
     """Whether a track shares few hits with the tracks before it; if so, its hits are taken."""
     shared, total = 0, 0
@@ -260,7 +317,7 @@ def _is_new(chosen: Any, taken: Any) -> bool:
     return True
 
 
-@kernel
+@step
 def _sums(chosen: Any, hit: Any, stamp: Any, straw: StrawArrays, gx: Any, gy: Any, mask: Any) -> Any:
     """Sums over the views of the hits of a track: number of views and mean time."""
     n_views, t = 0, 0.0
@@ -277,31 +334,32 @@ def _sums(chosen: Any, hit: Any, stamp: Any, straw: StrawArrays, gx: Any, gy: An
     return n_views, t / n_views
 
 
-@kernel
-def _fit_sums(
-    gx: Any, gy: Any, masks: Any, time: float, straw: StrawArrays, fit: FitArrays, work: Any, out: Any
+@step
+def _chamber_points(
+    lane: int, gx: Any, gy: Any, masks: Any, time: float, straw: StrawArrays, fit: FitArrays, block: Any
 ) -> None:
-    """Fit one track from the sums of cosine and sine times coordinate over the views of each chamber."""
-    mx, my, vx, vy = work[2], work[3], work[4], work[5]
-    d, normal = fit.distance, straw.normal
-    for c in range(4):
-        m = normal[masks[c]]
-        mx[c], my[c] = (m[2] * gx[c] - m[1] * gy[c]) * m[6], (m[0] * gy[c] - m[1] * gx[c]) * m[6]
+    """Points of one track for the fit, from sums of cosine and sine times coordinate over the views of each chamber."""
+    d, normal, variance = fit.distance, straw.normal, straw.sigma * straw.sigma
+    a, b = (_raw_point(gx[0], gy[0], masks[0], normal), _raw_point(gx[1], gy[1], masks[1], normal))
+    e, f = (_raw_point(gx[2], gy[2], masks[2], normal), _raw_point(gx[3], gy[3], masks[3], normal))
     # the offsets are the same in all chambers, so the slopes between raw points are right
-    sx1, sy1 = (mx[1] - mx[0]) / d[1], (my[1] - my[0]) / d[1]
-    sx2, sy2 = (mx[3] - mx[2]) / (d[3] - d[2]), (my[3] - my[2]) / (d[3] - d[2])
-    variance = straw.sigma * straw.sigma
+    sx1, sy1 = (b[0] - a[0]) / d[1], (b[1] - a[1]) / d[1]
+    sx2, sy2 = (f[0] - e[0]) / (d[3] - d[2]), (f[1] - e[1]) / (d[3] - d[2])
     for c in range(4):
         m = normal[masks[c]]
         sx, sy = (sx1, sy1) if c < 2 else (sx2, sy2)
         qx, qy = gx[c] - m[3] * sx - m[4] * sy, gy[c] - m[4] * sx - m[5] * sy
-        mx[c], my[c] = (m[2] * qx - m[1] * qy) * m[6], (m[0] * qy - m[1] * qx) * m[6]
-        vx[c], vy[c] = m[2] * variance * m[6], m[0] * variance * m[6]
-    x, y, u, v_, k, ua, va, xa, ya, chi2, cu, cv, ck, xx, xu, xk, uk, yy, yv = fit_track(mx, my, vx, vy, fit, work)
-    out[0], out[1], out[2], out[3], out[4] = x, y, u, v_, k
-    out[5], out[6], out[7], out[8], out[9] = ua, va, xa, ya, chi2
-    out[10], out[11], out[12], out[13] = cu, cv, ck, time
-    out[14], out[15], out[16], out[17], out[18], out[19] = xx, xu, xk, uk, yy, yv
+        row = c * LANES + lane
+        block[row], block[4 * LANES + row] = (m[2] * qx - m[1] * qy) * m[6], (m[0] * qy - m[1] * qx) * m[6]
+        block[8 * LANES + row], block[12 * LANES + row] = m[2] * variance * m[6], m[0] * variance * m[6]
+    block[TIME_ROW + lane] = time
+
+
+@formula
+def _raw_point(gx: float, gy: float, mask: int, normal: Any) -> tuple[float, float]:
+    """Point of a chamber, as if all views were in its plane."""
+    m = normal[mask]
+    return (m[2] * gx - m[1] * gy) * m[6], (m[0] * gy - m[1] * gx) * m[6]
 
 
 def momentum(k: Any) -> Any:

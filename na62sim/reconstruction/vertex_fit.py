@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from na62sim.field import KICK, FieldMap, between, integrals_at
-from na62sim.kernel import formula, kernel
+from na62sim.kernel import formula, step
 from na62sim.reconstruction.vertex import back_to
 
 # rows of a track, as in `tracks.COLUMNS`
@@ -62,7 +62,7 @@ def _residual(i: int, x: float, y: float, d: float, w: Any) -> tuple[float, floa
     return (w[WX, i] + w[WTX, i] * d - x) / w[WVX, i], (w[WY, i] + w[WTY, i] * d - y) / w[WVY, i]
 
 
-@kernel
+@step
 def fit_vertex(index: Any, n: int, t: Any, z_min: float, z1: float, field: FieldMap, at_straw: Any, w: Any) -> Any:
     """Fit the common vertex of the tracks ``index[:n]``.
 

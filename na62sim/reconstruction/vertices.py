@@ -156,24 +156,31 @@ def vertex_arrays(detector: Detector) -> VertexArrays:
     )
 
 
-def build_vertices(n: int, hits: Any, tracks: dict[str, Any], v: VertexArrays, field: FieldMap) -> dict[str, Any]:
+def build_vertices(
+    n: int, hits: Any, tracks: dict[str, Any], v: VertexArrays, field: FieldMap, at_least: int = 0
+) -> dict[str, Any]:
     """Vertices of a chunk of n events.
+
+    Parameters
+    ----------
+    at_least : vertices of fewer tracks are of no interest
 
     Returns
     -------
     event (index in the chunk) and the columns of `COLUMNS` as float64, one row per event with a vertex
     """
-    # events with at least two tracks; the others cost nothing
+    # events with enough tracks; the others cost nothing
+    at_least = max(at_least, 2)
     begin = np.flatnonzero(np.diff(tracks["event"], prepend=-1))
     size = np.diff(begin, append=len(tracks["event"]))
-    begin, size = begin[size > 1], size[size > 1]
+    begin, size = begin[size >= at_least], size[size >= at_least]
     event, out = np.empty(len(begin), dtype=np.int64), np.zeros((len(COLUMNS), len(begin)))
     rows = 0
     if len(begin):
         straw = np.stack([tracks[c] for c in TRACK_COLUMNS])
         rows = _vertices(
             begin, size, tracks["event"], straw, _lists(hits), hits["ktag"]["n_sectors"], hits["ktag"]["time"], v, field,
-            event, out,
+            at_least, event, out,
         )  # fmt: skip
     return {"event": event[:rows], **{name: out[k, :rows] for k, (name, _, _) in enumerate(COLUMNS)}}
 
@@ -216,7 +223,7 @@ def _lists(hits: Any) -> HitLists:
 @kernel
 def _vertices(
     begin: Any, size: Any, track_event: Any, t: Any, lists: HitLists, sectors: Any, ktag_time: Any, v: VertexArrays,
-    field: FieldMap, event: Any, out: Any,
+    field: FieldMap, at_least: int, event: Any, out: Any,
 ) -> int:  # fmt: skip
     rows = 0
     at_straw = integrals_at(field, v.reco.z1)
@@ -229,7 +236,9 @@ def _vertices(
             if t[TCHI2, k] < v.track_chi2:
                 good[n] = k
                 n += 1
-        wanted = _largest(good, n, t, v, field, at_straw, w, trial, best)
+        if n < at_least:
+            continue
+        wanted = _largest(at_least, good, n, t, v, field, at_straw, w, trial, best)
         if wanted == 0:
             continue
         i = track_event[first]
@@ -262,11 +271,20 @@ def _vertices(
 
 @kernel
 def _largest(
-    good: Any, n: int, t: Any, v: VertexArrays, field: FieldMap, at_straw: Any, w: Any, trial: Any, best: Any
+    at_least: int,
+    good: Any,
+    n: int,
+    t: Any,
+    v: VertexArrays,
+    field: FieldMap,
+    at_straw: Any,
+    w: Any,
+    trial: Any,
+    best: Any,
 ) -> int:
     """Tracks of the largest vertex into ``best``; their number, or 0."""
     for wanted in (5, 3, 2):
-        if n < wanted:
+        if n < wanted or wanted < at_least:
             continue
         lowest = 1e300
         for mask in range(1 << n):
