@@ -19,19 +19,19 @@ from na62sim.dump import (
     Samples,
     alp_limits,
     alp_samples,
-    dump_of,
     exclude,
     open_masses,
     productions_of,
     region_samples,
 )
+from na62sim.dump_acceptance import dump_of
 from na62sim.dump_benchmark import COUPLING, benchmark, measure, reference_record
 from na62sim.dump_chain import Reconstructed
 from na62sim.dump_record import MOMENTUM_EDGES, Record, Recorder, recording
 from na62sim.geometry import Detector
 from na62sim.published import compare, published_numbers
 from na62sim.scenario_blocks import ExclusionBlock
-from na62sim.statistics.exclusion import Exclusion
+from na62sim.statistics.exclusion import MIN_EFFECTIVE, Exclusion
 from na62sim.units import parse_parameters
 
 __all__ = ["EFFICIENCY_ERROR", "DumpRun", "dump_comparison", "run_dump"]
@@ -170,7 +170,9 @@ def _varied(run: DumpRun, samples: Samples, key: tuple[str, str], grid: FloatArr
     """Edges at the masses of published numbers, and the closing mass, with the efficiency one error lower and higher."""
     channel, production = key
     wanted = {float(k.rpartition(".")[2]) for k in published_numbers() if ".eps_" in k}
-    part = {name: [s for s in found if s.mass in wanted] for name, found in _part(samples, channel, production).items()}
+    part: Samples = {
+        name: [s for s in found if s.mass in wanted] for name, found in _part(samples, channel, production).items()
+    }
     part = {name: found for name, found in part.items() if found}
     number = run.regions[key].protons
     out: dict[str, Any] = {}
@@ -192,7 +194,7 @@ def _acceptance(run: DumpRun, grid: FloatArray) -> dict[str, Any]:
             ratio = []
             for r in records:
                 p, effective = r.sample.probability(ctau(r.sample.mass, grid))
-                good = (r.decays > 0.0) & (effective >= 25.0)
+                good = (r.decays > 0.0) & (effective >= MIN_EFFECTIVE)
                 ratio.append(np.divide(p, r.decays, out=np.full(grid.size, np.nan), where=good).tolist())
             momentum = [
                 np.divide(
