@@ -38,6 +38,7 @@ __all__ = ["EFFICIENCY_ERROR", "DumpRun", "dump_comparison", "run_dump"]
 
 FloatArray = npt.NDArray[np.float64]
 EFFICIENCY_ERROR = 0.10  # of the product of the modelled components: assumed, for the uncertainty of the edges
+_LEAST = 20_000  # events of a reference sample
 _LENGTHS = np.geomspace(1e-3 * m, 1e5 * m, 81)  # c tau of ALPs
 
 
@@ -90,7 +91,7 @@ def run_dump(
         for sample in found:
             records.setdefault(channel, {}).setdefault(sample.production, []).append(next(rest).record(sample))
     result = DumpRun(detector, block, regions, records, {})
-    names = productions_of(block.production)
+    names, least = productions_of(block.production), max(block.events, _LEAST)
     for channel in samples:
         result.references[channel] = {
             name: reference_record(
@@ -103,7 +104,7 @@ def run_dump(
         row
         for channel in samples
         for row in benchmark(
-            detector, channel, block.production, block.events, seed,
+            detector, channel, block.production, least, seed,
             protons=block.protons, threads=threads, **parameters,
         )
     ]  # fmt: skip
