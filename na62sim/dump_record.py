@@ -31,8 +31,8 @@ class Record:
     Attributes
     ----------
     decays : per coupling the probability to decay in the volume, whether accepted or not
-    in_volume, accepted : sums of weights in bins of the true momentum of A' (`MOMENTUM_EDGES`), at the lifetime of
-        the process
+    in_volume, squares, accepted : sums of weights, of their squares, and of the accepted ones, in bins of the true
+        momentum of A' (`MOMENTUM_EDGES`), at the lifetime of the process
     columns : of the accepted events, in the order of ``sample``: ``p``, ``z``, ``z_tax``, ``cda_tax``, ``mass``,
         ``z_residual``, ``p_true``, ``z_true`` (MeV, mm); empty where they were not kept
     resolution : half of the central 68 % of the reconstructed masses (MeV) at the coupling `NEAR`; None without any
@@ -42,6 +42,7 @@ class Record:
     sample: MassSample
     decays: FloatArray
     in_volume: FloatArray
+    squares: FloatArray
     accepted: FloatArray
     columns: dict[str, FloatArray]
     resolution: float | None = None
@@ -70,7 +71,7 @@ class Recorder:
         self.lengths = np.asarray(ctau(self.mass, couplings))
         self.generated = 0
         self.decays = np.zeros(self.lengths.size)
-        self.in_volume, self.accepted = np.zeros((2, MOMENTUM_EDGES.size - 1))
+        self.in_volume, self.squares, self.accepted = np.zeros((3, MOMENTUM_EDGES.size - 1))
         self.kept: list[dict[str, FloatArray]] = []
         self.masses: list[FloatArray] = []
 
@@ -90,6 +91,7 @@ class Recorder:
         self.decays += momentum.size * whole.probability(self.lengths)[0]
         self.generated += momentum.size
         self.in_volume += np.histogram(momentum / GeV, MOMENTUM_EDGES, weights=truth.weight)[0]
+        self.squares += np.histogram(momentum / GeV, MOMENTUM_EDGES, weights=truth.weight**2)[0]
         weight = truth.weight[rows] * part.weight
         self.accepted += np.histogram(momentum[rows] / GeV, MOMENTUM_EDGES, weights=weight)[0]
         if part.mass is not None:
@@ -106,7 +108,9 @@ class Recorder:
         names = self.kept[0] if self.kept else ()
         columns = {name: np.concatenate([part[name] for part in self.kept]) for name in names}
         flow = getattr(self.chain, "flow", None)
-        found = Record(sample, self.decays / self.generated, self.in_volume, self.accepted, columns, None, flow)
+        found = Record(
+            sample, self.decays / self.generated, self.in_volume, self.squares, self.accepted, columns, None, flow
+        )
         masses = np.concatenate(self.masses) if self.masses else np.empty(0)
         return replace(found, resolution=spread(masses, found.weights(NEAR))) if masses.size > 50 else found
 

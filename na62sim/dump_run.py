@@ -31,13 +31,14 @@ from na62sim.dump_record import MOMENTUM_EDGES, Record, Recorder, recording
 from na62sim.geometry import Detector
 from na62sim.published import compare, published_numbers
 from na62sim.scenario_blocks import ExclusionBlock
-from na62sim.statistics.exclusion import Exclusion
+from na62sim.statistics.exclusion import MIN_EFFECTIVE, Exclusion
 from na62sim.units import parse_parameters
 
 __all__ = ["EFFICIENCY_ERROR", "DumpRun", "dump_comparison", "run_dump"]
 
 FloatArray = npt.NDArray[np.float64]
 EFFICIENCY_ERROR = 0.10  # of the product of the modelled components: assumed, for the uncertainty of the edges
+_LEAST = 20_000  # events of a reference sample
 _LENGTHS = np.geomspace(1e-3 * m, 1e5 * m, 81)  # c tau of ALPs
 
 
@@ -90,7 +91,7 @@ def run_dump(
         for sample in found:
             records.setdefault(channel, {}).setdefault(sample.production, []).append(next(rest).record(sample))
     result = DumpRun(detector, block, regions, records, {})
-    names = productions_of(block.production)
+    names, least = productions_of(block.production), max(block.events, _LEAST)
     for channel in samples:
         result.references[channel] = {
             name: reference_record(
@@ -103,7 +104,7 @@ def run_dump(
         row
         for channel in samples
         for row in benchmark(
-            detector, channel, block.production, block.events, seed,
+            detector, channel, block.production, least, seed,
             protons=block.protons, threads=threads, **parameters,
         )
     ]  # fmt: skip
@@ -170,7 +171,9 @@ def _varied(run: DumpRun, samples: Samples, key: tuple[str, str], grid: FloatArr
     """Edges at the masses of published numbers, and the closing mass, with the efficiency one error lower and higher."""
     channel, production = key
     wanted = {float(k.rpartition(".")[2]) for k in published_numbers() if ".eps_" in k}
-    part = {name: [s for s in found if s.mass in wanted] for name, found in _part(samples, channel, production).items()}
+    part: Samples = {
+        name: [s for s in found if s.mass in wanted] for name, found in _part(samples, channel, production).items()
+    }
     part = {name: found for name, found in part.items() if found}
     number = run.regions[key].protons
     out: dict[str, Any] = {}
@@ -192,7 +195,7 @@ def _acceptance(run: DumpRun, grid: FloatArray) -> dict[str, Any]:
             ratio = []
             for r in records:
                 p, effective = r.sample.probability(ctau(r.sample.mass, grid))
-                good = (r.decays > 0.0) & (effective >= 25.0)
+                good = (r.decays > 0.0) & (effective >= MIN_EFFECTIVE)
                 ratio.append(np.divide(p, r.decays, out=np.full(grid.size, np.nan), where=good).tolist())
             momentum = [
                 np.divide(

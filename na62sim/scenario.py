@@ -193,7 +193,7 @@ def available_scenarios() -> list[str]:
     Examples
     --------
     >>> available_scenarios()
-    ['dump-2021-ee', 'dump-2021-mumu', 'pi4e-2017-2018', 'pinunu-2017', 'pinunu-2018', 'pinunu-2022']
+    ['dump-2021', 'dump-2021-ee', 'dump-2021-mumu', 'pi4e-2017-2018', 'pinunu-2017', 'pinunu-2018', 'pinunu-2022']
     """
     return sorted(path.stem for path in scenario_folder().glob("*.toml"))
 

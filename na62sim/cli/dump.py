@@ -25,8 +25,8 @@ def exclusion(
         typer.Option("--masses", metavar="LIST", help="MeV: 200,210,220 or LOW:HIGH:STEP; by default those of `run`."),
     ] = None,
     eps_min: Annotated[float, typer.Option("--eps-min", metavar="E", help="Smallest coupling of the grid.")] = 1e-8,
-    eps_max: Annotated[float, typer.Option("--eps-max", metavar="E", help="Largest coupling of the grid.")] = 1e-4,
-    eps_points: Annotated[int, typer.Option("--eps-points", min=3, metavar="K", help="Couplings.")] = 60,
+    eps_max: Annotated[float, typer.Option("--eps-max", metavar="E", help="Largest coupling of the grid.")] = 1e-3,
+    eps_points: Annotated[int, typer.Option("--eps-points", min=3, metavar="K", help="Couplings.")] = 76,
     events: Annotated[
         str, typer.Option("-n", "--events", metavar="N", help="Events per mass, production and channel.")
     ] = "100000",

@@ -156,7 +156,7 @@ def draw_primary_vertex(folder: Path, channel: str, record: Record, detector: De
         _region(ax, w.signal_z_m, w.signal_cda_mm, w.signal_shape, VERMILION, f"signal region: {100.0 * share:.1f} %")
         _region(ax, w.control_z_m, w.control_cda_mm, "box", BLACK, "control region")
         assert detector.dump is not None
-        ax.axvline(detector.dump.face_z_m, color=GREY, ls=":", lw=1.4, label="face of the TAX")
+        ax.axvline(detector.dump.face_z_m, 0.0, 0.82, color=GREY, ls=":", lw=1.4, label="face of the TAX")
         ax.set(xlabel=r"$Z_\mathrm{TAX}$ [m]", ylabel=r"CDA$_\mathrm{TAX}$ [mm]", xlim=(-20.0, 66.0), ylim=(0.0, 185.0))
         ax.legend(loc="upper left", ncols=3, columnspacing=1.2)
         bar = fig.colorbar(mesh, ax=ax, pad=0.02)

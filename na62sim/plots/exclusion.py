@@ -28,10 +28,11 @@ _COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GREY, BLACK)
 
 
 def _outline(regions: Sequence[Any], masses: FloatArray, tip: tuple[float, float] | None) -> tuple[FloatArray, ...]:
-    """Masses (GeV) with outermost edges; the region ends in a tip where it closes, NaN where nothing is excluded."""
+    """Masses (GeV) with outermost edges; the region ends in a tip where it closes. NaN where nothing
+    is excluded, or the sample is too small to tell."""
     x = masses / 1e3
-    low = np.array([found[0].low if found else np.nan for found in regions])
-    high = np.array([found[-1].high if found else np.nan for found in regions])
+    low = np.array([found[0].low if found and found[0].low_end != "refused" else np.nan for found in regions])
+    high = np.array([found[-1].high if found and found[-1].high_end != "refused" else np.nan for found in regions])
     if tip is not None and np.isfinite(low).any():
         last = int(np.flatnonzero(np.isfinite(low))[-1])
         place = (last + 1, last + 1, last + 1)
@@ -43,7 +44,7 @@ def _outline(regions: Sequence[Any], masses: FloatArray, tip: tuple[float, float
 
 def _contour(ax: Any, x: FloatArray, low: FloatArray, high: FloatArray, **style: Any) -> None:
     """Lower and upper edge as one closed line per stretch of masses."""
-    good = np.isfinite(low)
+    good = np.isfinite(low) | np.isfinite(high)
     starts = np.flatnonzero(good & ~np.concatenate(([False], good[:-1])))
     label = style.pop("label", None)
     for start in starts:
