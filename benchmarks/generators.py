@@ -27,8 +27,9 @@ SLOW = {"kpi4e": 0.02, "k2pi-4e": 0.05, "ke4": 0.1}  # share of the events: matr
 
 def measure(name: str, events: int, repeat: int) -> dict[str, float]:
     """Median rate of a process, its scaled rate, and the effective number of events of one event."""
-    detector = na.load_detector("run1-2018-s2")
-    generator = Generator(find_process(name), detector, (105e3, 170e3))  # mm
+    process = find_process(name)
+    detector = na.load_detector("run1-2018-s2" if process.production is None else "dump-2021")
+    generator = Generator(process, detector, (105e3, 170e3))  # mm
     chunks = max(1, int(events * SLOW.get(name, 1.0)) // CHUNK)
     effective = generator.generate(1, 0, CHUNK).n_effective / CHUNK
     rates, scaled, sticks = [], [], []
