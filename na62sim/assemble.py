@@ -95,34 +95,35 @@ def truth_columns(truth: Truth, crossings: Crossings) -> dict[str, Any]:
     offsets = np.arange(n + 1, dtype=np.int64) * count
     offsets[1:] += np.cumsum(np.bincount(event, minlength=n))
     rows = int(offsets[-1])
-    ints = np.empty((3, rows), dtype=np.int32)  # pdg, parent, status
-    values = np.empty((8, rows))
-    status = np.array([4, *(2 if d else 1 for d in chain.decays[1:])], dtype=np.int32)
+    code, mother = np.empty(rows, dtype=np.int32), np.empty(rows, dtype=np.int16)
+    state = np.empty(rows, dtype=np.int8)
+    momentum, place = np.empty((4, rows)), np.empty((4, rows), dtype=np.float32)
+    status = np.array([4, *(2 if d else 1 for d in chain.decays[1:])], dtype=np.int8)
     _flatten(
         truth.p, truth.vertex, np.array([s.pdg for s in chain.particles], dtype=np.int32),
-        np.array(chain.parents, dtype=np.int32), status, np.array(chain.vertex, dtype=np.int64), offsets,
+        np.array(chain.parents, dtype=np.int16), status, np.array(chain.vertex, dtype=np.int64), offsets,
         event[order], np.ascontiguousarray(born[:, order]), crossings.secondary_time[order],
-        crossings.secondary_name[order], ints, values,
+        crossings.secondary_name[order], code, mother, state, momentum, place,
     )  # fmt: skip
-    names = ("px", "py", "pz", "energy", "x", "y", "z", "time")
     return {
-        "pdg": ints[0], "parent": ints[1], "status": ints[2].astype(np.int8), "offsets": offsets,
-        **{name: values[k] for k, name in enumerate(names)},
+        "pdg": code, "parent": mother, "status": state, "offsets": offsets,
+        **dict(zip(("px", "py", "pz", "energy"), momentum, strict=True)),
+        **dict(zip(("x", "y", "z", "time"), place, strict=True)),
     }  # fmt: skip
 
 
 @kernel
 def _flatten(
     p: Any, vertex: Any, pdg: Any, parent: Any, status: Any, origin: Any, offsets: Any, event: Any, born: Any, time: Any,
-    name: Any, ints: Any, values: Any,
+    name: Any, code: Any, mothers: Any, state: Any, momentum: Any, place: Any,
 ) -> None:  # fmt: skip
     count, b = pdg.size, 0
     for i in range(offsets.size - 1):
         row = offsets[i]
         for k in range(count):
-            ints[0, row], ints[1, row], ints[2, row] = pdg[k], parent[k], status[k]
+            code[row], mothers[row], state[row] = pdg[k], parent[k], status[k]
             for c in range(4):
-                values[c, row], values[4 + c, row] = p[k, c, i], vertex[origin[k], c, i]
+                momentum[c, row], place[c, row] = p[k, c, i], vertex[origin[k], c, i]
             row += 1
         start, first = row, b
         while b < event.size and event[b] == i:
@@ -132,13 +133,13 @@ def _flatten(
                 if name[r] == born[1, b] and born[2, r] != 22:
                     mother = np.int32(start - offsets[i] + r - first)
             if b > first and born[2, b - 1] == 22:  # a photon and the electron that radiated it have one parent
-                mother = ints[1, row - 1]
-            ints[0, row], ints[1, row], ints[2, row] = np.int32(born[2, b]), mother, 1
-            ints[2, offsets[i] + mother] = 2
+                mother = np.int32(mothers[row - 1])
+            code[row], mothers[row], state[row] = np.int32(born[2, b]), mother, 1
+            state[offsets[i] + mother] = 2
             for c in range(4):
-                values[c, row] = born[3 + c, b]
+                momentum[c, row] = born[3 + c, b]
             for c in range(3):
-                values[4 + c, row] = born[7 + c, b]
-            values[7, row] = time[b]
+                place[c, row] = born[7 + c, b]
+            place[3, row] = time[b]
             row += 1
             b += 1

@@ -27,7 +27,7 @@ def check_events(groups: Mapping[str, Table], n_events: int) -> None:
 class ContentHash:
     """SHA-256 of events, composed from one digest per 1000 events.
 
-    The digest of a run covers the names of groups and columns, the dtypes, the rows per event and
+    The digest of a run covers the names of groups and columns, the dtypes, the rows per event (uint32) and
     the bytes of the columns, little-endian, in sorted order; the hash is the SHA-256 of the
     concatenated digests. Samples of consecutive events are joined by joining their digests.
 
@@ -155,7 +155,7 @@ class _Cutter:
         arrays = [np.ascontiguousarray(table[name], dtype=dtype) for name, dtype in columns]
         offsets = table.offsets
         if offsets is not None:
-            self._groups.append(([np.diff(offsets).astype("<i8", copy=False)], None))
+            self._groups.append(([np.diff(offsets).astype("<u4")], None))
         self._groups.append((arrays, offsets))
 
     def cut(self, i0: int, i1: int) -> list[Array]:

@@ -38,6 +38,16 @@ _FILTERS: dict[str, dict[str, Any]] = {
 }
 
 
+_TEXT = h5py.string_dtype()
+_TEXT_TYPE, _SCALAR = h5py.h5t.py_create(_TEXT, logical=True), h5py.h5s.create(h5py.h5s.SCALAR)
+
+
+def _describe(dataset: Any, unit: str, description: str) -> None:
+    """Add attributes as ``dataset.attrs`` does, but quicker."""
+    for name, text in ((b"unit", unit), (b"description", description)):
+        h5py.h5a.create(dataset.id, name, _TEXT_TYPE, _SCALAR).write(np.array(text, dtype=_TEXT))
+
+
 class _ColumnWriter:
     """One column: a buffer of one chunk, and the dataset once the first chunk is full."""
 
@@ -68,8 +78,7 @@ class _ColumnWriter:
             self._field.name, shape=(shape,), maxshape=(None,), chunks=(chunk,),
             dtype=self._field.dtype, **(self._filters or {"fill_time": "never"}),
         )  # fmt: skip
-        self._dataset.attrs["unit"] = self._field.unit
-        self._dataset.attrs["description"] = self._field.description
+        _describe(self._dataset, self._field.unit, self._field.description)
 
     def _write(self, chunk: Array) -> None:
         start, stop = self._written, self._written + len(chunk)
@@ -211,8 +220,7 @@ class SampleWriter:
                 group.finish()
             rows = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 32)
             stored = self._file.create_dataset("provenance/run_digests", data=rows)
-            stored.attrs["unit"] = ""
-            stored.attrs["description"] = f"SHA-256 of each run of {RUN_EVENTS} events"
+            _describe(stored, "", f"SHA-256 of each run of {RUN_EVENTS} events")
             self._file.attrs["groups"] = json.dumps(list(self._groups))
             attributes = self.provenance.to_attributes()
             for name in ("content_sha256", "complete"):  # last, in this order

@@ -15,6 +15,7 @@ from na62sim.detector.transport import Crossings
 from na62sim.generators.beam import BeamArrays
 from na62sim.generators.generate import Truth
 from na62sim.geometry import Detector
+from na62sim.kernel import kernel
 
 LIGHT = 299.792458  # mm/ns
 _MIP_BLOCKS, _MIP_ENERGY = 4, 500.0  # of a charged particle in the lead glass; assumed
@@ -75,9 +76,18 @@ def build_response(detector: Detector, intensity: float | None = None) -> Respon
 
 def offsets_of(event: Any, n: int) -> Offsets:
     """Row offsets per event from the event index of each row (rows in event order)."""
-    out = np.zeros(n + 1, dtype=np.int64)
-    np.cumsum(np.bincount(event, minlength=n), out=out[1:])
+    out = np.empty(n + 1, dtype=np.int64)
+    _count(event, out)
     return out
+
+
+@kernel
+def _count(event: Any, offsets: Any) -> None:
+    row = 0
+    for i in range(offsets.size):
+        while row < event.size and event[row] < i:
+            row += 1
+        offsets[i] = row
 
 
 def respond(

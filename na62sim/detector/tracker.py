@@ -169,7 +169,7 @@ def _straw(
             for i in range(stop - n):
                 spread[i] = straw.sigma * (straw.tail_scale if uniform[3, i] < straw.tail_fraction else 1.0)
                 # the next view without a hit is geometrically distributed: one draw serves many views
-                gap[i] = log(1.0 - uniform[0, i]) / log_efficiency
+                gap[i] = min(log(1.0 - uniform[0, i]) / log_efficiency, 99.0)
             _measure(
                 n, x, y, u, v, spread[: stop - n], g, straw, slope, exact, measured, seen,
             )  # fmt: skip
@@ -188,7 +188,7 @@ def _straw(
         while miss < end:
             bits &= ~(1 << miss)
             again, _, _, _ = uniforms4(seed, number[n], STREAM_STRAW_EFFICIENCY, 1000 * (miss + 1) + group[n])
-            miss += 1 + np.int64(log(1.0 - again) / log_efficiency)
+            miss += 1 + np.int64(min(log(1.0 - again) / log_efficiency, 99.0))
         if c >= straw.quality:  # one of the chambers is not usable
             bits &= ~(15 << 4 * np.int64(4.0 * (c - straw.quality) / (1.0 - straw.quality)))
         if shared:

@@ -241,6 +241,8 @@ def _beam_side(
     """Track, beam track, vertex and the missing masses that need no RICH."""
     row, t = -1, 0
     at_beam, at_straw = integrals_at(field, r.z_gtk), integrals_at(field, r.z1)
+    beam_energy = np.sqrt(r.beam_p * r.beam_p + r.kaon * r.kaon)
+    nb = r.beam_p / np.sqrt(1.0 + r.beam_slope * r.beam_slope)
     while t < track_event.size:
         i = track_event[t]
         row += 1
@@ -264,24 +266,22 @@ def _beam_side(
         )
         w = 1.0 / np.sqrt(1.0 - u * u - v * v)
         wa = 1.0 / np.sqrt(1.0 - straw[5, first] ** 2 - straw[6, first] ** 2)
-        radius, clearance = 0.0, 1e9
+        r2, clearance = 0.0, 1e9
         for ch in range(4):
             back, z = (True, r.z1) if ch < 2 else (False, r.z4)
             dz = r.chambers[ch] - z
             cx = (x + u * w * dz) if back else (straw[7, first] + straw[5, first] * wa * dz)
             cy = (y + v * w * dz) if back else (straw[8, first] + straw[6, first] * wa * dz)
-            radius = max(radius, np.sqrt(cx * cx + cy * cy))
+            r2 = max(r2, cx * cx + cy * cy)
             clearance = min(clearance, max(abs(cx - r.holes[ch]), abs(cy)))
-        c[R_CHAMBERS], c[HOLE_CLEARANCE], c[KTAG_SECTORS] = radius, clearance, sectors[i]
+        c[R_CHAMBERS], c[HOLE_CLEARANCE], c[KTAG_SECTORS] = np.sqrt(r2), clearance, sectors[i]
         sx, sy = u * w, v * w
         c[COLLIMATOR_X], c[COLLIMATOR_Y] = x + sx * (r.collimator - r.z1), y + sy * (r.collimator - r.z1)
         bx = r.beam_slope * (r.z1 - r.z_gtk)
         along, beam_cda, _, _ = closest_approach(bx, 0.0, r.beam_slope, 0.0, x, y, sx, sy)
         c[BEAM_CDA] = beam_cda
         ep, em = np.sqrt(p * p + r.pion * r.pion), np.sqrt(p * p + r.muon * r.muon)
-        ek = np.sqrt(r.beam_p * r.beam_p + r.kaon * r.kaon)
-        nb = r.beam_p / np.sqrt(1.0 + r.beam_slope * r.beam_slope)
-        c[M2_BEAM] = _mass2(ek - ep, nb * r.beam_slope - p * u, -p * v, nb - p / w)
+        c[M2_BEAM] = _mass2(beam_energy - ep, nb * r.beam_slope - p * u, -p * v, nb - p / w)
         c[N_GTK] = gtk_o[i + 1] - gtk_o[i]
         c[M2_MISS], c[M2_MISS_MUON], c[M2_RICH], c[VERTEX_Z] = NO_MASS, NO_MASS, NO_MASS, r.z1 + along
         c[PX], c[PY], c[PZ] = p * u, p * v, p / w

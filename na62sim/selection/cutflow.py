@@ -105,8 +105,9 @@ class Counter:
 
     def add(self, sums: npt.NDArray[np.int64]) -> None:
         """Add one group of a `tally`: number, and the integer parts of the sums."""
-        self.n += int(sums[0])
-        self.parts = [a + int(b) for a, b in zip(self.parts, sums[1:], strict=True)]
+        n, *parts = sums.tolist()
+        self.n += n
+        self.parts = [a + b for a, b in zip(self.parts, parts, strict=True)]
 
     def merge(self, other: Counter) -> None:
         """Add another counter."""
