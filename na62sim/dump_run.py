@@ -94,9 +94,7 @@ def run_dump(
     names, least = productions_of(block.production), max(block.events, _LEAST)
     for channel in samples:
         result.references[channel] = {
-            name: reference_record(
-                detector, channel, None, block.events, seed, process=name, threads=threads, **parameters
-            )
+            name: reference_record(detector, channel, None, least, seed, process=name, threads=threads, **parameters)
             for name in names
         }
     result.summary.update(_summary(result, samples, grid))

@@ -220,6 +220,9 @@ def draw_alp(folder: Path, channel: str, limits: Mapping[str, Any], protons: flo
             y[~np.isfinite(y) | (y > 1.0)] = np.nan
             ax.plot(length, y, color=colour, label=f"{1e3 * mass:g} MeV")
         ax.set(xscale="log", yscale="log", xlabel=r"$c\tau_a$ [m]")
+        if not any(np.isfinite(line.get_ydata()).any() for line in ax.lines):
+            ax.set(xlim=(length[0], length[-1]), ylim=(1e-9, 1.0))
+            ax.text(0.5, 0.5, "too few effective events", transform=ax.transAxes, ha="center")
         ax.set_ylabel(rf"BR($B\to K^{{(*)}}a$) $\times$ BR($a\to {final}$), 90 % CL")
         ax.legend(loc="upper center", title=r"$m_a$", ncols=2, title_fontsize=14)
         ax.set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
