@@ -9,7 +9,7 @@ import typer
 
 from na62sim.cli import options
 from na62sim.cli.output import Ticker, emit, kernels, refuse_existing
-from na62sim.units import parse_count, parse_interval
+from na62sim.units import parse_count, parse_interval, parse_lifetimes
 
 if TYPE_CHECKING:
     from na62sim.sample import Sample
@@ -144,6 +144,9 @@ def acceptance(
     as_json: options.Json = False,
 ) -> None:
     """Simulate, reconstruct and select without writing events; print cut-flow and acceptance."""
+    if lifetimes is not None:
+        parse_lifetimes(lifetimes)
+        parameter = [*(parameter or []), *_decaying(lifetimes, parameter or [])]
     count, arguments = _arguments(
         process, events, geometry, parameter, decay_volume, intensity, photons, threads, chunk
     )
@@ -158,13 +161,19 @@ def acceptance(
     emit({**flow.to_dict(), "photons": photons}, as_json, *flow_report(flow))
 
 
+def _decaying(lifetimes: str, parameter: list[str]) -> list[str]:
+    """A lifetime for the particle whose lifetime is scanned, where none is given: X of kpix is stable by default."""
+    name = lifetimes.partition("=")[0].partition("_")[2]
+    given = any(word.partition("=")[0].strip() in (f"tau_{name}", f"ctau_{name}") for word in parameter)
+    return [] if given else [f"tau_{name}=1ns"]
+
+
 def _against_lifetime(
     lifetimes: str, process: str, selection: str, events: int, seed: int, arguments: dict[str, Any], as_json: bool
 ) -> None:
     """One sample, reweighted to each of the lifetimes."""
     from na62sim.displaced import lifetime_acceptance
     from na62sim.report import lifetime_table
-    from na62sim.units import parse_lifetimes
 
     particle, taus = parse_lifetimes(lifetimes)
     made, detector = arguments["process"], arguments["detector"]
