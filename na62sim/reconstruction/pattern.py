@@ -79,7 +79,17 @@ def _count_hits(pairs: int, hits: Any, n: int, at: int, out: int, window: float,
 
 @step
 def _test_pairs(
-    k: int, c: int, d: int, ch: int, strict: bool, pairs: int, hit: Any, count: Any, straw: StrawArrays, t: Any, lane: Any
+    k: int,
+    c: int,
+    d: int,
+    ch: int,
+    strict: bool,
+    pairs: int,
+    hit: Any,
+    count: Any,
+    straw: StrawArrays,
+    t: Any,
+    lane: Any,
 ) -> None:
     """Compare pairs of hits with the hits of the other views c and d, and mark those that may be points."""
     gap, limit, hole_x = straw.half_gap + 9.0, straw.half_length + 10.0, straw.hole[ch, 2]

@@ -271,7 +271,16 @@ def _vertices(
 
 @kernel
 def _largest(
-    at_least: int, good: Any, n: int, t: Any, v: VertexArrays, field: FieldMap, at_straw: Any, w: Any, trial: Any, best: Any
+    at_least: int,
+    good: Any,
+    n: int,
+    t: Any,
+    v: VertexArrays,
+    field: FieldMap,
+    at_straw: Any,
+    w: Any,
+    trial: Any,
+    best: Any,
 ) -> int:
     """Tracks of the largest vertex into ``best``; their number, or 0."""
     for wanted in (5, 3, 2):
