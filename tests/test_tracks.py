@@ -133,7 +133,8 @@ def test_one_hit_per_view_is_the_general_case(bench: Any) -> None:
     """Events with one hit per view at most: a second hit far from the track, in one view, changes no number.
 
     The event with the second hit goes through the pattern recognition, the other one does not. The second hit is in
-    view Y of STRAW 1 at the edge of the chamber; events where it makes another track or is on one are left out.
+    view Y of STRAW 1 at the edge of the chamber, of events with a first one. Events where a view is off the track (the
+    tails of the resolution), which only the pattern recognition sees, are left out: fewer than one in twenty.
     """
     b = bench
     truth = b.generate(Process("K+ -> pi+ nu nubar", name="kpinunu"), 3000)
@@ -145,9 +146,12 @@ def test_one_hit_per_view_is_the_general_case(bench: Any) -> None:
     more = {k: np.insert(straw[k], straw["offsets"][1:], np.asarray(v, straw[k].dtype)) for k, v in extra.items()}
     offsets = straw["offsets"] + np.arange(len(straw["offsets"]))
     found = find_tracks(offsets, more, r.straw, r.fit)
-    once = np.bincount(found["event"], minlength=3000) == 1
-    rows, others = once[plain["event"]], np.isin(found["event"], plain["event"][once[plain["event"]]])
-    assert rows.mean() > 0.9
+    first = (straw["chamber"] == 0) & (straw["view"] == 3)
+    event_of_hit = np.repeat(np.arange(3000), np.diff(straw["offsets"]))
+    kept = (np.bincount(event_of_hit[first], minlength=3000) == 1) & (np.bincount(found["event"], minlength=3000) == 1)
+    kept &= np.bincount(plain["event"], minlength=3000) == 1
+    assert kept.sum() > 0.5 * 3000
+    rows, others = kept[plain["event"]], kept[found["event"]]
     same = found["n_views"][others] == plain["n_views"][rows]
     assert same.mean() > 0.95
     for name in COLUMNS:
