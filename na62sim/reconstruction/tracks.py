@@ -105,8 +105,8 @@ def _work_space() -> Work:
         np.empty((4, MAX_POINTS, 4)), np.empty((2, MAX_SEGMENTS, 4), dtype=np.int64), np.empty((2, MAX_SEGMENTS, 5)),
         np.empty((MAX_CANDIDATES, 2), dtype=np.int64), np.empty(MAX_CANDIDATES),
         np.zeros((4, 4, MAX_HITS), dtype=np.bool_), np.empty((4, 4), dtype=np.int64), np.empty((6, 16)),
-        np.zeros(ROWS * LANES), np.empty(MAX_CANDIDATES, dtype=np.int64), np.zeros(LANE_SIZE),
-        np.empty(4), np.empty(4), np.empty(4, dtype=np.int64),
+        np.zeros(ROWS * LANES), np.empty(MAX_CANDIDATES, dtype=np.int64),
+        np.zeros(LANE_SIZE), np.empty(4), np.empty(4), np.empty(4, dtype=np.int64),
     )  # fmt: skip
 
 
