@@ -196,12 +196,10 @@ def _acceptance(run: DumpRun, grid: FloatArray) -> dict[str, Any]:
                 p, effective = r.sample.probability(ctau(r.sample.mass, grid))
                 good = (r.decays > 0.0) & (effective >= MIN_EFFECTIVE)
                 ratio.append(np.divide(p, r.decays, out=np.full(grid.size, np.nan), where=good).tolist())
-            momentum = [
-                np.divide(
-                    r.accepted, r.in_volume, out=np.full(r.accepted.size, np.nan), where=r.in_volume > 0.0
-                ).tolist()
-                for r in records
-            ]
+            momentum = []
+            for r in records:
+                good = r.in_volume**2 > MIN_EFFECTIVE * r.squares
+                momentum.append(np.divide(r.accepted, r.in_volume, out=np.full(good.size, np.nan), where=good).tolist())
             out[f"{channel}-{name}"] = {
                 "mass_GeV": [r.sample.mass / 1e3 for r in records],
                 "eps": grid.tolist(),
