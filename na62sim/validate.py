@@ -11,6 +11,7 @@ from hepunits import GeV
 
 from na62sim.assemble import candidate_table
 from na62sim.detector import veto
+from na62sim.dump_run import published_edges
 from na62sim.generators.generate import Generator
 from na62sim.generators.process import find_process
 from na62sim.geometry import Detector, load_detector
@@ -74,6 +75,8 @@ def validation(
     say("generated truth, bands, photons and tails …")
     d = load_detector(RESOLUTION_DATA_SET)
     found |= _truth(d, seed) | _bands(d, common) | _tails(d, common) | _photons(d, events, seed)
+    say("beam dump, bremsstrahlung, 11 masses …")
+    rows += published_edges(max(events // 4, 10_000), seed, threads)
     compared = {row["key"] for row in rows}
     rows += [compare(n, *found.get(n.key, (None, None))) for n in published_numbers().values() if n.key not in compared]
     return {
