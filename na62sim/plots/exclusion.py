@@ -127,7 +127,7 @@ def _limits(panels: Any, regions: Sequence[Exclusion]) -> None:
     margin = 0.04 * (max(masses) - min(masses)) + 5.0
     for ax in panels:
         ax.set_xlim(max(min(masses) - margin, 0.0) / 1e3, (max(masses) + 2.0 * margin) / 1e3)
-        ax.set_ylim(low / 1.5, high * (high / low) ** 0.65)
+        ax.set_ylim(low / 1.5, high * min((high / low) ** 0.65, 25.0))
 
 
 def _published(ax: Any, channels: Sequence[str]) -> None:
