@@ -15,7 +15,6 @@ from na62sim.field import KICK
 from na62sim.generators.process import Process
 from na62sim.reconstruction.fit import LANES
 from na62sim.reconstruction.tracks import COLUMNS, find_tracks
-from na62sim.simulation import acceptance
 
 FIVE = Process("K+ -> pi+ (a -> e+ e-) (a -> e+ e-)", mass={"a": 100.0}, name="kpiaa")
 OFFSETS = np.array([-173.5, -116.5, 116.5, 173.5])  # mm, views U, V, X, Y
@@ -167,16 +166,3 @@ def test_events_with_few_tracks_are_left_out(event: Any, at_least: int) -> None:
     found = b.reconstruction.tracks(hits, at_least)
     for name, column in whole.items():
         np.testing.assert_array_equal(found[name], column[enough])
-
-
-def test_cut_flow_without_the_events_left_out() -> None:
-    """The cut-flow of five tracks is the same whether events with fewer are reconstructed or not."""
-    kept: list[Any] = []
-    fast = acceptance("kpiaa", "kpiaa", 8000, m_a=100.0, threads=1)
-    full = acceptance(
-        "kpiaa", "kpiaa", 8000, m_a=100.0, threads=1, keep=lambda chunk, table, weight: kept.append(table)
-    )
-    assert fast.cuts[0].n > 100
-    assert sum(len(table) for table in kept) > 20 * fast.cuts[0].n  # figures see all candidates
-    assert fast.rows() == full.rows()
-    assert fast.selected.sumw == full.selected.sumw
