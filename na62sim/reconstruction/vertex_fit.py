@@ -82,7 +82,7 @@ def fit_vertex(index: Any, n: int, t: Any, z_min: float, z1: float, field: Field
         w[WX, i], w[WY, i], w[WTX, i], w[WTY, i] = t[TX, k], t[TY, k], t[TU, k] * inverse, t[TV, k] * inverse
         w[WVX, i], w[WVY, i] = t[TVAR_U, k], t[TVAR_V, k]  # far from the chambers the slopes' errors count
     _, _, d, chi2, _, _, _ = _solve(n, w)
-    z = min(max(z1 + d, z_min), z1)
+    z = min(max(z1 + d, z_min), z1 - 1.0)  # a segment of no length has no mean slope
     here = integrals_at(field, z)
     dz = z - z1
     s = between(here, at_straw, -dz)
