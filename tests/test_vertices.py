@@ -237,6 +237,16 @@ def test_single_tracks_have_no_row(bench: Any) -> None:
     assert len(found["event"]) == 0 and set(found) == {"event", *(name for name, _, _ in v.COLUMNS)}
 
 
+def test_kaon_vertices_are_finite() -> None:
+    """Tracks that come closest to the kaon outside GTK3 to STRAW 1, decays in flight, have finite columns as well."""
+    simulation = Simulation(find_process("k3pi"), load_detector("run1-2018-s2"), 1)
+    chunk = simulation.run(0, 8000)
+    found = simulation.reconstruction.table("reco/events", 8000, chunk.hits, chunk.tracks)
+    for name, column in found.items():
+        assert np.isfinite(column).all(), name
+    assert np.count_nonzero((found["vertex_z"] < 102.4e3) | (found["vertex_z"] > 183.5e3)) > 5
+
+
 def test_tracks_that_meet_in_the_chamber_leave_no_nan() -> None:
     """Close pairs of m_a = 15 MeV give wrong tracks now and then, with a vertex at STRAW 1 or behind it: finite numbers."""
     simulation = Simulation(find_process("kpiaa", m_a=15.0), load_detector("run1-2018-s2"), 1)

@@ -54,7 +54,7 @@ def kaon_vertex(
     """
     w = 1.0 / np.sqrt(1.0 - u * u - v * v)
     along, _, _, _ = closest_approach(gx + gtx * (z1 - z0), gy + gty * (z1 - z0), gtx, gty, x, y, u * w, v * w)
-    z = min(max(z1 + along, z0), z1)
+    z = min(max(z1 + along, z0 + 1.0), z1 - 1.0)  # a segment of no length has no mean slope
     here = integrals_at(field, z)
     px, py, pu, pv = back_to(x, y, u, v, k, between(here, at_straw, z1 - z))
     norm = 1.0 / np.sqrt(1.0 + gtx * gtx + gty * gty)
