@@ -14,7 +14,7 @@ import numpy.typing as npt
 from hepunits import GeV, m, mm, ns
 from scipy.stats import beta
 
-from na62sim.detector.planes import BLOCK, LKR, MUV1, MUV2, next_tracks
+from na62sim.detector.planes import BLOCK, LKR, MUV1, MUV2, next_tracks, track_block
 from na62sim.detector.transport import Crossings
 from na62sim.elementary import log, sincos_turns
 from na62sim.generators.generate import Truth
@@ -176,11 +176,7 @@ def _lkr(
 ) -> None:  # fmt: skip
     k, j = 0, 0
     u, g = np.empty((8, BLOCK)), np.empty((6, BLOCK), dtype=np.float32)
-    rows, group, chosen = (
-        np.empty(BLOCK, dtype=np.int64),
-        np.empty(BLOCK, dtype=np.int64),
-        np.empty(BLOCK, dtype=np.int64),
-    )
+    rows, group, chosen = track_block()
     begin = 0
     while begin < event_in.size:
         m, begin = next_tracks(begin, LKR, last, slot, number, rows, group, chosen)

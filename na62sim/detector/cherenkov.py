@@ -10,7 +10,7 @@ from hepunits import mm, ns
 from scipy.optimize import brentq
 from scipy.stats import binom
 
-from na62sim.detector.planes import BLOCK, RICH_BACK, next_tracks
+from na62sim.detector.planes import BLOCK, RICH_BACK, next_tracks, track_block
 from na62sim.detector.transport import Crossings
 from na62sim.elementary import exp
 from na62sim.generators.generate import Truth
@@ -115,11 +115,7 @@ def _rich(
     for c in range(1, 61):
         inverse[c] = 1.0 / c
     u, g = np.empty((2, BLOCK)), np.empty((4, BLOCK), dtype=np.float32)
-    rows, group, chosen = (
-        np.empty(BLOCK, dtype=np.int64),
-        np.empty(BLOCK, dtype=np.int64),
-        np.empty(BLOCK, dtype=np.int64),
-    )
+    rows, group, chosen = track_block()
     begin = 0
     while begin < event_in.size:
         m, begin = next_tracks(begin, RICH_BACK, last, slot, number, rows, group, chosen)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from hepunits import GeV, m, mm, ns
 
-from na62sim.detector.planes import BLOCK, CHOD, HASC, LKR, MUV3, NEWCHOD, next_tracks
+from na62sim.detector.planes import BLOCK, CHOD, HASC, LKR, MUV3, NEWCHOD, next_tracks, track_block
 from na62sim.detector.transport import Crossings
 from na62sim.generators.generate import Truth
 from na62sim.geometry import Detector
@@ -130,11 +130,7 @@ def _counters(
     c: CounterArrays, event: Any, out: Any, counts: Any,
 ) -> None:  # fmt: skip
     u, g = np.empty((6, BLOCK)), np.empty((4, BLOCK), dtype=np.float32)
-    rows, group, chosen = (
-        np.empty(BLOCK, dtype=np.int64),
-        np.empty(BLOCK, dtype=np.int64),
-        np.empty(BLOCK, dtype=np.int64),
-    )
+    rows, group, chosen = track_block()
     begin = 0
     while begin < event_in.size:
         m, begin = next_tracks(begin, NEWCHOD, last, slot, number, rows, group, chosen)

@@ -94,6 +94,12 @@ def stopped(x0: float, y0: float, z0: float, x1: float, y1: float, z1: float, pl
     return 0
 
 
+@formula
+def track_block() -> Any:
+    """Work space of `next_tracks`: rows, draw groups and event numbers of a block."""
+    return np.empty(BLOCK, dtype=np.int64), np.empty(BLOCK, dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
+
+
 @kernel
 def next_tracks(begin: int, plane: int, last: Any, slot: Any, number: Any, rows: Any, group: Any, event: Any) -> Any:
     """The next tracks, from row ``begin`` on, that crossed a measuring plane: up to `BLOCK` of them.
