@@ -28,20 +28,22 @@ IntArray = npt.NDArray[np.int64]
 
 # rows of the state of a track, at STRAW 1 and on the way; what follows LOSS depends on its momentum and kind alone
 X, Y, U, V, P, T, FLY, LOSS, MASS, BEND, SLOWNESS, SCATTER, PION, ELECTRON = range(14)
-AT_STRAW1 = 8  # of them are given at STRAW 1
+GIVEN = 8  # of them are carried from one range of planes to the next
 
 
 class Flown(NamedTuple):
-    """Where tracks crossed the measuring planes, see `transport.Crossings`; every entry is written."""
+    """Where tracks crossed the measuring planes of `planes.py`."""
 
-    x: FloatArray  # (13, n)
+    x: FloatArray  # (13, n) mm; nan at planes that were not crossed
     y: FloatArray
-    u: FloatArray  # (4, n)
+    u: FloatArray  # (4, n) direction cosines at the STRAW chambers
     v: FloatArray
-    pdg: IntArray  # (3, n)
-    p: FloatArray
-    ring: FloatArray  # (2, n)
-    last: IntArray  # (n,)
+    pdg: IntArray  # (3, n) PDG code at STRAW 1, in the RICH and at the LKr (a decay in flight changes it)
+    p: FloatArray  # (3, n) momentum there, MeV/c
+    ring: FloatArray  # (2, n) direction cosines in the RICH
+    first: IntArray  # (n,) the measuring planes [first, last) were crossed
+    last: IntArray
+    time: FloatArray  # (n,) ns, at STRAW 1; of a track that began behind it, less the flight of light from there
 
 
 def empty_flown(n: int) -> Flown:
@@ -49,16 +51,8 @@ def empty_flown(n: int) -> Flown:
     return Flown(
         np.empty((N_SLOTS, n)), np.empty((N_SLOTS, n)), np.empty((4, n)), np.empty((4, n)),
         np.empty((3, n), dtype=np.int64), np.empty((3, n)), np.empty((2, n)), np.empty(n, dtype=np.int64),
+        np.empty(n, dtype=np.int64), np.empty(n),
     )  # fmt: skip
-
-
-@formula
-def _first_measured(first: int, planes: Planes) -> int:
-    """The first measuring plane from plane ``first`` on."""
-    place = 0
-    for k in range(first):
-        place = max(place, planes.slot[k] + 1)
-    return place
 
 
 @formula
@@ -283,57 +277,87 @@ def _scatter(n: int, theta0: float, lane: Any, ok: Any, a: Any, b: Any) -> None:
 
 
 @step
-def _enter(begin: int, end: int, state: Any, ids: Any, planes: Planes, flight: Flight, out: Flown, lane: Any) -> None:
-    """Tracks of a block at their first plane."""
+def _enter(
+    begin: int,
+    end: int,
+    start: int,
+    stop: int,
+    state: Any,
+    ids: Any,
+    planes: Planes,
+    flight: Flight,
+    out: Flown,
+    lane: Any,
+) -> None:
+    """Tracks of a block, before the planes ``start`` to ``stop``."""
     n = end - begin
-    for c in range(AT_STRAW1):
+    for c in range(GIVEN):
         given, into = state[c, begin:end], lane[c]
         for i in range(n):
             into[i] = given[i]
-    pdg, charge, first, last, p = (
-        ids[2, begin:end],
-        ids[3, begin:end],
-        ids[4, begin:end],
-        out.last[begin:end],
-        lane[P, :n],
-    )
+    pdg, charge, first, p = ids[2, begin:end], ids[3, begin:end], ids[4, begin:end], lane[P, :n]
     mass, bend, slowness, scatter = lane[MASS, :n], lane[BEND, :n], lane[SLOWNESS, :n], lane[SCATTER, :n]
-    pion, electron, kind, momentum = lane[PION, :n], lane[ELECTRON, :n], out.pdg[0, begin:end], out.p[0, begin:end]
+    pion, electron = lane[PION, :n], lane[ELECTRON, :n]
     for i in range(n):
         mass[i] = mass_of(pdg[i], flight)
         pion[i] = 1.0 if abs(pdg[i]) == 211 else 0.0
         electron[i] = 1.0 if abs(pdg[i]) == 11 else 0.0
         bend[i] = KICK * charge[i] / p[i]
-        last[i] = 0
     for i in range(n):
         energy = np.sqrt(p[i] * p[i] + mass[i] * mass[i])
         scatter[i], slowness[i] = energy / (p[i] * p[i]), energy / (p[i] * LIGHT)
-        kind[i], momentum[i] = pdg[i], p[i]
     for i in range(n):
-        if first[i] > 0:  # what it did not cross it cannot be lost in
+        if 0 < first[i] and start <= first[i] < stop:  # what it did not cross it cannot be lost in
             lane[LOSS, i] = onward((planes.radiated if electron[i] > 0.0 else planes.lost)[first[i] - 1], lane[LOSS, i])
-            # the detectors count the flight from STRAW 1
-            state[T, begin + i] -= (planes.z[first[i]] - planes.z[0]) / LIGHT
-            last[i] = _first_measured(first[i], planes)
+
+
+@step
+def _begin(begin: int, end: int, state: Any, ids: Any, planes: Planes, out: Flown) -> None:
+    """What is known of the tracks of a block at their first plane."""
+    kind, momentum, time, last = out.pdg[0, begin:end], out.p[0, begin:end], out.time[begin:end], out.last[begin:end]
+    pdg, first, p, t = ids[2, begin:end], ids[4, begin:end], state[P, begin:end], state[T, begin:end]
+    place = out.first[begin:end]
+    for i in range(end - begin):
+        kind[i], momentum[i], time[i], last[i], place[i] = pdg[i], p[i], t[i], 0, 0
+    for i in range(end - begin):
+        if first[i] > 0:
+            time[i] -= (planes.z[first[i]] - planes.z[0]) / LIGHT  # the detectors count the flight from STRAW 1
+            for k in range(first[i]):  # the first measuring plane from plane `first` on
+                place[i] = max(place[i], planes.slot[k] + 1)
+            last[i] = place[i]
+
+
+@step
+def _leave(begin: int, end: int, lane: Any, alive: Any, state: Any, going: Any) -> None:
+    """Tracks of a block behind the planes."""
+    n = end - begin
+    for c in range(GIVEN):
+        into, given = state[c, begin:end], lane[c]
+        for i in range(n):
+            into[i] = given[i]
+    goes = going[begin:end]
+    for i in range(n):
+        goes[i] = 1 if alive[i] > 0.0 else 0
 
 
 @kernel
 def follow(
-    seed: int, number: Any, planes: Planes, flight: Flight, field: FieldMap, state: Any, ids: Any, out: Flown,
-    lav: Any, secondary: Any, counts: Any,
+    seed: int, number: Any, start: int, stop: int, planes: Planes, flight: Flight, field: FieldMap, state: Any, ids: Any,
+    going: Any, out: Flown, lav: Any, secondary: Any, counts: Any,
 ) -> None:  # fmt: skip
-    """Carry tracks from their first plane to the end of the detector.
+    """Carry tracks across the planes ``start`` to ``stop - 1``.
 
     Parameters
     ----------
     number : (n,) event number of each track
-    state : (8, n) at the first plane, rows X to LOSS; the time of tracks that began behind STRAW 1 is changed
-    ids : (5, n) event, slot, PDG code, charge, first plane, in event order; the last becomes the first measuring plane
+    state : (8, n) rows X to LOSS, at the first plane or behind the planes crossed before; overwritten
+    ids : (5, n) event, slot, PDG code, charge, first plane; in event order
+    going : (n,) uint8, 1 for tracks that go on; overwritten
     lav, secondary, counts : see `transport`
     """
-    n_planes = planes.z.size
-    normals, raw = np.empty((NORMALS, _BLOCK + _MOST), dtype=np.float32), np.empty((4, _BLOCK + _MOST), dtype=np.uint64)
-    lane, alive, ok = np.zeros((14, _BLOCK + _MOST)), np.empty(_BLOCK + _MOST), np.empty(_BLOCK + _MOST)
+    room = _BLOCK + _MOST
+    normals, raw = np.empty((NORMALS, room), dtype=np.float32), np.empty((4, room), dtype=np.uint64)
+    lane, alive, ok = np.zeros((14, room)), np.empty(room), np.empty(room)
     group, events = ids[1] * 4, ids[0]
     begin = 0
     while begin < number.size:
@@ -341,13 +365,21 @@ def follow(
         while end < number.size and events[end] == events[end - 1]:  # an event's tracks stay together
             end += 1
         n = end - begin
-        fill_normals(seed, STREAM_SCATTER, group[begin:end], number[begin:end], raw, normals)
-        _enter(begin, end, state, ids, planes, flight, out, lane)
+        # the first block of eight normals serves the chambers, the others what follows
+        if start == 0:
+            fill_normals(seed, STREAM_SCATTER, group[begin:end], number[begin:end], raw, normals[:8])
+        else:
+            fill_normals(seed, STREAM_SCATTER, group[begin:end] + 1, number[begin:end], raw, normals[8:])
+        if start == 0:
+            _begin(begin, end, state, ids, planes, out)
+        _enter(begin, end, start, stop, state, ids, planes, flight, out, lane)
         left = 0
         for i in range(n):
-            alive[i] = 1.0 if ids[4, begin + i] == 0 else 0.0
-            left += ids[4, begin + i] == 0
-        for k in range(n_planes):
+            first = ids[4, begin + i]
+            together = going[begin + i] > 0 and (first == 0 or first < start)
+            alive[i] = 1.0 if together else 0.0
+            left += together
+        for k in range(start, stop):
             place = planes.slot[k]
             if left < _FEW:
                 ok[:n] = 0.0
@@ -366,8 +398,8 @@ def follow(
                 if alive[i] > ok[i]:
                     row = begin + i
                     if not _cross(
-                        seed, number[row], ids, row, i, k, 0, lane, normals, planes, flight, field, out, lav,
-                        secondary, counts,
+                        seed, number[row], ids, row, i, k, 0, lane, normals, planes, flight, field, out, lav, secondary,
+                        counts,
                     ):  # fmt: skip
                         alive[i] = 0.0
                         left -= 1
@@ -377,13 +409,16 @@ def follow(
                     if alive[i] > 0.0 and out.x[LKR, row] ** 2 + out.y[LKR, row] ** 2 > _PIPE2:
                         alive[i] = 0.0
                         left -= 1
-        for row in range(begin, end):  # what began behind STRAW 1
+        for row in range(begin, end):  # what begins at one of the planes behind STRAW 1
             first, i = ids[4, row], row - begin
-            ids[4, row] = _first_measured(first, planes)
-            for k in range(first, n_planes if first > 0 else 0):
-                if not _cross(
-                    seed, number[row], ids, row, i, k, first, lane, normals, planes, flight, field, out, lav,
-                    secondary, counts,
-                ):  # fmt: skip
-                    break
+            if going[row] > 0 and first > 0 and first >= start:
+                alive[i] = 1.0
+                for k in range(first, stop):
+                    if not _cross(
+                        seed, number[row], ids, row, i, k, first, lane, normals, planes, flight, field, out, lav, secondary,
+                        counts,
+                    ):  # fmt: skip
+                        alive[i] = 0.0
+                        break
+        _leave(begin, end, lane, alive, state, going)
         begin = end

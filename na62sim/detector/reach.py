@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from na62sim.detector.decays import LIGHT, STABLE, decay_on_the_way, flight_path
-from na62sim.detector.follow import AT_STRAW1, FLY, LOSS, P, T, U, V, X, Y
+from na62sim.detector.follow import FLY, GIVEN, LOSS, P, T, U, V, X, Y
 from na62sim.detector.planes import Flight, Planes, stopped
 from na62sim.elementary import log
 from na62sim.field import KICK, FieldMap, between, in_cell, integrals_at, propagate, segment
@@ -142,7 +142,7 @@ def reach(
     """
     n_slots = charged.slot.size
     uniform, raw = np.empty((n_slots, 4, _BLOCK)), np.empty((4, _BLOCK), dtype=np.uint64)
-    out, ok = np.empty((n_slots, AT_STRAW1, _BLOCK)), np.empty((n_slots, _BLOCK))
+    out, ok = np.empty((n_slots, GIVEN, _BLOCK)), np.empty((n_slots, _BLOCK))
     pdg, first = np.empty((n_slots, _BLOCK), dtype=np.int64), np.empty((n_slots, _BLOCK), dtype=np.int64)
     group, work = np.empty(_BLOCK, dtype=np.int64), np.empty((8, _BLOCK))
     for begin in range(0, events.size, _BLOCK):

@@ -10,13 +10,14 @@ crossings: where each track crossed each measuring plane.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from na62sim.detector.conversion import convert_photons, photon_slots
-from na62sim.detector.follow import AT_STRAW1, T, empty_flown, follow
-from na62sim.detector.planes import Flight, Planes
+from na62sim.detector.follow import GIVEN, Flown, empty_flown, follow
+from na62sim.detector.planes import STRAW4, Flight, Planes
 from na62sim.detector.reach import Charged, reach
 from na62sim.field import FieldMap
 from na62sim.generators.chain import Chain
@@ -25,8 +26,13 @@ from na62sim.generators.generate import Truth
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-# attributes of `Crossings` with an entry per track
-_ROWS = ("event", "slot", "first", "last", "x", "y", "u", "v", "pdg", "p", "ring_u", "ring_v", "time")
+
+class Rest(NamedTuple):
+    """Tracks between two ranges of planes, see `follow`."""
+
+    state: FloatArray
+    ids: IntArray
+    going: npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +42,7 @@ class Crossings:
     Attributes
     ----------
     event : (n,) index of the event in the chunk; slot : (n,) particle index in the event
-    first, last : (n,) the measuring planes [first, last) were crossed
-    x, y : (13, n) mm, at the planes of `planes.py`
-    u, v : (4, n) direction cosines at the STRAW chambers
-    pdg : (3, n) PDG code at STRAW 1, in the RICH and at the LKr (a decay in flight changes it)
-    p : (3, n) momentum there, MeV/c
-    ring_u, ring_v : (n,) direction cosines in the RICH
-    time : (n,) ns, at STRAW 1; of a track that began behind it, less the flight of light from there
+    flown : where they crossed, `follow.Flown`; first, last, x, y, u, v, pdg, p, ring_u, ring_v and time are taken from it
     lav_event, lav_station : charged particles absorbed in a lead-glass station
     secondary : (10, k) particles born on the way, of decays, radiation and conversions: event, parent slot, PDG code,
         px, py, pz, E, x, y, z, and
@@ -50,27 +50,31 @@ class Crossings:
     secondary_name : (k,) the slot by which a charged one goes on (and is the parent of others); -1 and below for
         radiated photons
     converted : (photons, n) 1 for generated photons that converted
+    rest : how tracks go on that have crossed the spectrometer only
     """
 
     event: IntArray
     slot: IntArray
-    first: IntArray
-    last: IntArray
-    x: FloatArray
-    y: FloatArray
-    u: FloatArray
-    v: FloatArray
-    pdg: IntArray
-    p: FloatArray
-    ring_u: FloatArray
-    ring_v: FloatArray
-    time: FloatArray
+    flown: Flown
     lav_event: IntArray
     lav_station: IntArray
     secondary: FloatArray
     secondary_time: FloatArray
     secondary_name: IntArray
     converted: npt.NDArray[np.uint8]
+    rest: Rest | None = None
+
+    first = property(lambda self: self.flown.first)
+    last = property(lambda self: self.flown.last)
+    x = property(lambda self: self.flown.x)
+    y = property(lambda self: self.flown.y)
+    u = property(lambda self: self.flown.u)
+    v = property(lambda self: self.flown.v)
+    pdg = property(lambda self: self.flown.pdg)
+    p = property(lambda self: self.flown.p)
+    ring_u = property(lambda self: self.flown.ring[0])
+    ring_v = property(lambda self: self.flown.ring[1])
+    time = property(lambda self: self.flown.time)
 
     def take(self, wanted: npt.NDArray[np.bool_], place: IntArray) -> Crossings:
         """What belongs to wanted events; ``place`` is the new index of each event."""
@@ -79,24 +83,39 @@ class Crossings:
         born = np.flatnonzero(wanted[parent])
         secondary = self.secondary.take(born, axis=1)
         secondary[0] = place[parent[born]]
-        part = {name: getattr(self, name).take(rows, axis=-1) for name in _ROWS}
+        event, rest = place[self.event[rows]], None
+        if self.rest is None:
+            flown = Flown._make(column.take(rows, axis=-1) for column in self.flown)
+        else:  # only the chambers are filled yet
+            flown = empty_flown(len(rows))
+            for name in ("x", "y"):
+                getattr(flown, name)[: STRAW4 + 1] = getattr(self.flown, name)[: STRAW4 + 1].take(rows, axis=1)
+            for name in ("u", "v", "pdg", "p", "first", "last", "time"):
+                getattr(flown, name)[:] = getattr(self.flown, name).take(rows, axis=-1)
+            ids = self.rest.ids.take(rows, axis=1)
+            ids[0] = event
+            rest = Rest(self.rest.state.take(rows, axis=1), ids, self.rest.going[rows])
         return Crossings(
-            **part | {"event": place[part["event"]]}, lav_event=place[self.lav_event[lav]],
-            lav_station=self.lav_station[lav], secondary=secondary, secondary_time=self.secondary_time[born],
-            secondary_name=self.secondary_name[born], converted=self.converted.compress(wanted, axis=1),
+            event, self.slot[rows], flown, place[self.lav_event[lav]], self.lav_station[lav], secondary,
+            self.secondary_time[born], self.secondary_name[born], self.converted.compress(wanted, axis=1), rest,
         )  # fmt: skip
 
 
 def transport_charged(seed: int, truth: Truth, planes: Planes, flight: Flight, field: FieldMap) -> Crossings:
     """Carry all charged particles of a chunk to their last plane."""
+    return carry_on(seed, truth, to_straw4(seed, truth, planes, flight, field), planes, flight, field)
+
+
+def to_straw4(seed: int, truth: Truth, planes: Planes, flight: Flight, field: FieldMap, at_least: int = 0) -> Crossings:
+    """Carry all charged particles of a chunk through the spectrometer; of them `carry_on` knows how to go on.
+
+    Events in which fewer than ``at_least`` particles come to a STRAW chamber have no crossings.
+    """
     chain, n = truth.chain, len(truth.events)
     charged = _charged(chain, flight)
     cap = max(n * (len(charged.slot) + 2 * len(photon_slots(truth))), 1)
-    state = np.empty((AT_STRAW1, cap))
-    ids = np.empty((5, cap), dtype=np.int64)  # event, slot, pdg, charge, first plane
-    lav = np.empty((2, cap), dtype=np.int64)
-    secondary = np.empty((12, 4 * cap + 1024))
-    counts = np.zeros(3, dtype=np.int64)  # rows, lav hits, secondaries
+    state, ids = np.empty((GIVEN, cap)), np.empty((5, cap), dtype=np.int64)
+    lav, secondary, counts = _notes(cap)
     reach(
         np.uint64(seed), truth.events, truth.p, truth.vertex, charged, planes, flight, field, state, ids, lav, secondary,
         counts,
@@ -104,17 +123,65 @@ def transport_charged(seed: int, truth: Truth, planes: Planes, flight: Flight, f
     reached = int(counts[0])
     converted = convert_photons(seed, truth, planes, flight, state, ids, secondary, counts)
     rows = int(counts[0])
+    ids, state = ids[:, :rows], state[:, :rows]
     if rows > reached:  # two lists in event order become one
-        order = np.argsort(ids[0, :rows], kind="stable")
-        ids[:, :rows], state[:, :rows] = ids[:, order], state[:, order]
-    out = empty_flown(rows)
-    follow(np.uint64(seed), truth.events[ids[0, :rows]], planes, flight, field, state, ids, out, lav, secondary, counts)
-    hits, born = int(counts[1]), int(counts[2])
-    return Crossings(
-        ids[0, :rows], ids[1, :rows], ids[4, :rows], out.last, out.x, out.y, out.u, out.v, out.pdg, out.p, out.ring[0],
-        out.ring[1], state[T, :rows], lav[0, :hits], lav[1, :hits],
-        np.ascontiguousarray(secondary[:10, :born]), secondary[10, :born], secondary[11, :born].astype(np.int64), converted,
+        order = np.argsort(ids[0], kind="stable")
+        ids, state = ids[:, order], state[:, order]
+    if at_least > 1:
+        enough = np.flatnonzero(np.bincount(ids[0], minlength=n)[ids[0]] >= at_least)
+        ids, state = ids.take(enough, axis=1), state.take(enough, axis=1)
+    rest = Rest(state, ids, np.ones(ids.shape[1], dtype=np.uint8))
+    flown = empty_flown(ids.shape[1])
+    follow(
+        np.uint64(seed), truth.events[ids[0]], 0, _behind_straw4(planes), planes, flight, field, *rest, flown, lav, secondary,
+        counts,
     )  # fmt: skip
+    return _crossings(ids[0], ids[1], flown, lav[:, : counts[1]], secondary[:, : counts[2]], converted, rest)
+
+
+def carry_on(seed: int, truth: Truth, tracks: Crossings, planes: Planes, flight: Flight, field: FieldMap) -> Crossings:
+    """Carry tracks from the spectrometer, where `to_straw4` left them, to their last plane."""
+    rest = tracks.rest
+    if rest is None:
+        return tracks
+    lav, secondary, counts = _notes(len(tracks.event))
+    follow(
+        np.uint64(seed), truth.events[tracks.event], _behind_straw4(planes), planes.z.size, planes, flight, field, *rest,
+        tracks.flown, lav, secondary, counts,
+    )  # fmt: skip
+    born = np.concatenate((tracks.secondary, [tracks.secondary_time, tracks.secondary_name]))
+    return _crossings(
+        tracks.event, tracks.slot, tracks.flown,
+        np.concatenate(((tracks.lav_event, tracks.lav_station), lav[:, : counts[1]]), axis=1),
+        np.concatenate((born, secondary[:, : counts[2]]), axis=1), tracks.converted, None,
+    )  # fmt: skip
+
+
+def _crossings(
+    event: IntArray,
+    slot: IntArray,
+    flown: Flown,
+    lav: IntArray,
+    secondary: FloatArray,
+    converted: Any,
+    rest: Rest | None,
+) -> Crossings:
+    """Crossings, with what was written down on the way in event order."""
+    order = np.argsort(secondary[0], kind="stable")
+    born = secondary.take(order, axis=1)
+    return Crossings(
+        event, slot, flown, lav[0], lav[1], born[:10], born[10], born[11].astype(np.int64), converted, rest
+    )
+
+
+def _behind_straw4(planes: Planes) -> int:
+    """The first plane behind the spectrometer."""
+    return int(np.flatnonzero(planes.slot == STRAW4)[0]) + 1
+
+
+def _notes(tracks: int) -> tuple[IntArray, FloatArray, IntArray]:
+    """Room for lead-glass hits (event, station) and particles born on the way; counts of tracks and of the two."""
+    return np.empty((2, tracks), dtype=np.int64), np.empty((12, 4 * tracks + 1024)), np.zeros(3, dtype=np.int64)
 
 
 def _charged(chain: Chain, flight: Flight) -> Charged:
