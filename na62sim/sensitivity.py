@@ -14,7 +14,8 @@ from typing import Any
 
 from na62sim.estimate import Estimate, component_parts
 from na62sim.geometry import Detector
-from na62sim.selection.cutflow import Counter, CutFlow
+from na62sim.selection.cutflow import CutFlow
+from na62sim.selection.tally import Counter
 from na62sim.statistics import BR_K2PI
 
 __all__ = ["BranchingRatio", "combine", "data_set_result", "expected_yield"]
