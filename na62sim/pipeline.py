@@ -52,7 +52,7 @@ class Reconstruction:
         """STRAW tracks of a chunk, of the events with ``at_least`` so many."""
         return find_tracks(hits["straw"]["offsets"], hits["straw"], self.straw, self.fit, at_least)
 
-    def track_columns(self, tracks: dict[str, Any]) -> tuple[Any, Any]:
+    def track_columns(self, tracks: dict[str, Any]) -> dict[str, Any]:
         """What the tracks alone say of the candidates, see `candidates.track_columns`."""
         return track_columns(tracks, self.reco)
 

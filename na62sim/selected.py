@@ -21,12 +21,12 @@ from na62sim.detector.transport import Crossings, carry_on, to_straw4
 from na62sim.detector.trigger import trigger_bits
 from na62sim.generators.generate import Truth
 from na62sim.pipeline import Simulation
-from na62sim.reconstruction.candidates import COLUMNS, OF_TRACKS
-from na62sim.selection.cutflow import CutFlow, Selection
+from na62sim.reconstruction.candidates import COLUMNS
+from na62sim.selection.cutflow import CutFlow, NotMadeError, Selection
 from na62sim.table import Table
 
 IntArray = npt.NDArray[np.int64]
-_ROW = {name: k for k, (name, _, _) in enumerate(COLUMNS)}
+_NAMES = frozenset(name for name, _, _ in COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ def run_selected(simulation: Simulation, selection: Selection, first: int, n: in
 class OnDemand:
     """Candidates of the events with the number of tracks that a selection asks for.
 
-    Columns that the tracks determine are there (`OF_TRACKS`); the others are made for the rows that are left when one of
-    them is first asked for. The rows of ``reco/vertices`` are not known before: they are made at once (`make`).
+    Columns that the tracks determine are there (`candidates.OF_TRACKS`); the others are made for the rows that are left
+    when one of them is first asked for. The rows of ``reco/vertices`` are not known before: they are made at once (`make`).
     """
 
     def __init__(
@@ -101,8 +101,10 @@ class OnDemand:
             rows = np.flatnonzero(wanted[tracks["event"]])
             self._tracks = {name: column.take(rows, axis=0) for name, column in tracks.items()}
         self.event: IntArray = np.flatnonzero(wanted)
+        self._of_tracks: dict[str, Any] = {}
         if selection.candidates == "reco/events":
-            self.event, self._of_tracks = simulation.reconstruction.track_columns(self._tracks)
+            self._of_tracks = simulation.reconstruction.track_columns(self._tracks)
+            self.event = self._of_tracks["event"]
         self.veto: npt.NDArray[np.float64] = np.ones(len(self.event))
         self._made: dict[str, Any] = {}
         self._place: IntArray = np.empty(0, dtype=np.int64)  # of each row in what is made
@@ -112,22 +114,27 @@ class OnDemand:
         return len(self.event)
 
     def __contains__(self, name: object) -> bool:
-        return name in _ROW
+        return name in _NAMES
 
     def column(self, name: str, rows: IntArray) -> npt.NDArray[Any]:
         """A column of some rows: the same as before, or some of them."""
-        if name in OF_TRACKS:
-            column = self._of_tracks[_ROW[name]]
+        if name in self._of_tracks:
+            column = self._of_tracks[name]
             return column if len(rows) == len(column) else column.take(rows)
-        if not self._made:
-            self.make(rows)
-        if name not in self._made:
+        if name not in _NAMES:
             raise KeyError(f"no column '{name}'")
+        if not self._made:
+            raise NotMadeError(name)
         column = self._made[name]
         return column if len(rows) == len(column) else column.take(self._place[rows])
 
     def make(self, rows: IntArray) -> None:
-        """Carry the particles of the events of some rows on, and see what the detectors and the reconstruction say."""
+        """Carry the particles of the events of some rows on, and see what the detectors and the reconstruction say.
+
+        Nothing if that is done.
+        """
+        if self._made and (self.complete or np.all(self._place[rows] >= 0)):
+            return
         s, least = self._simulation, self._selection.tracks[0]
         event = self.event[rows]
         wanted = np.zeros(len(self._truth.events), dtype=bool)

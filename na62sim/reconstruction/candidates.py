@@ -21,7 +21,7 @@ from na62sim.reconstruction.vertex import closest_approach, kaon_vertex
 LIGHT = 299.792458
 NO_MASS = -1e9  # MeV^2: a missing mass that could not be formed
 
-COLUMNS: tuple[tuple[str, str, str], ...] = (
+OF_TRACKS: tuple[tuple[str, str, str], ...] = (
     ("n_tracks", "", "STRAW tracks"),
     ("charge_sum", "", "sum of their charges"),
     ("charge", "", "charge of the candidate track, the first of the event"),
@@ -34,6 +34,24 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("y4", "mm", "position at STRAW 4"),
     ("r_chambers", "mm", "largest distance from x = y = 0 in the chambers"),
     ("hole_clearance", "mm", "smallest over the chambers of the distance from the hole, the larger of |x'| and |y|"),
+    ("m2_beam", "MeV^2", "missing mass squared, nominal beam and STRAW"),
+    ("collimator_x", "mm", "track extrapolated to the collimator plane"),
+    ("collimator_y", "mm", "track extrapolated to the collimator plane"),
+    ("beam_cda", "mm", "closest distance to the nominal beam"),
+    ("rich_x_front", "mm", "track at the RICH front"),
+    ("rich_y_front", "mm", "track at the RICH front"),
+    ("rich_x_back", "mm", "track at the RICH back"),
+    ("rich_y_back", "mm", "track at the RICH back"),
+    ("newchod_r", "mm", "distance of the track from the axis at NewCHOD"),
+    ("chod_r", "mm", "distance from the axis at CHOD"),
+    ("lkr_x", "mm", "track at LKr"),
+    ("lkr_y", "mm", "track at LKr"),
+    ("muv3_x", "mm", "track at MUV3"),
+    ("muv3_y", "mm", "track at MUV3"),
+)
+"""Columns that the STRAW tracks alone determine: name, unit, description."""
+
+OF_EVENTS: tuple[tuple[str, str, str], ...] = (
     ("ktag_sectors", "", "KTAG sectors of the kaon"),
     ("n_gtk", "", "beam tracks at GTK3"),
     ("gtk_p", "MeV", "momentum of the beam track"),
@@ -48,63 +66,46 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("pz", "MeV", "track momentum at the vertex"),
     ("m2_miss", "MeV^2", "missing mass squared, GTK and STRAW, pion mass"),
     ("m2_miss_muon", "MeV^2", "missing mass squared, GTK and STRAW, muon mass"),
-    ("m2_beam", "MeV^2", "missing mass squared, nominal beam and STRAW"),
     ("m2_rich", "MeV^2", "missing mass squared, GTK and RICH momentum"),
-    ("collimator_x", "mm", "track extrapolated to the collimator plane"),
-    ("collimator_y", "mm", "track extrapolated to the collimator plane"),
-    ("beam_cda", "mm", "closest distance to the nominal beam"),
-    ("rich_x_front", "mm", "track at the RICH front"),
-    ("rich_y_front", "mm", "track at the RICH front"),
-    ("rich_x_back", "mm", "track at the RICH back"),
-    ("rich_y_back", "mm", "track at the RICH back"),
     ("n_rings", "", "rings matched to the track"),
     ("ring_hits", "", "hits on the matched ring"),
     ("rich_mass", "MeV", "mass from ring radius and momentum; 0 if the ring is too large"),
     ("rich_pion_like", "", "1 if the likelihood prefers a pion"),
-    ("newchod_r", "mm", "distance of the track from the axis at NewCHOD"),
     ("newchod_matched", "", "NewCHOD hits at the track in time"),
     ("newchod_extra", "", "other NewCHOD hits in time"),
-    ("chod_r", "mm", "distance from the axis at CHOD"),
     ("chod_matched", "", "CHOD hits at the track in time"),
-    ("lkr_x", "mm", "track at LKr"),
-    ("lkr_y", "mm", "track at LKr"),
     ("lkr_matched", "", "clusters at the track"),
     ("eop", "", "matched cluster energy over momentum"),
     ("lkr_pion_like", "", "1 if the calorimeters identify a pion"),
     ("lkr_extra", "", "clusters away from the track, in the veto window"),
     ("lkr_extra_energy", "MeV", "their energy"),
     ("muv_energy", "MeV", "energy in MUV1 and MUV2"),
-    ("muv3_x", "mm", "track at MUV3"),
-    ("muv3_y", "mm", "track at MUV3"),
     ("muv3_matched", "", "MUV3 hits near the track in time"),
     ("n_lav", "", "LAV hits in time"),
     ("n_irc_sac", "", "IRC and SAC hits in time"),
     ("n_hasc", "", "HASC hits in time"),
     ("n_chanti", "", "CHANTI hits in time"),
 )
+"""Columns that need the other detectors."""
 
+COLUMNS = OF_TRACKS + OF_EVENTS
+
+# rows of the array that the kernels fill: columns, each part with its work space behind it
 (
-    N_TRACKS, CHARGE_SUM, CHARGE, P, CHI2, N_VIEWS, X1, Y1,
-    X4, Y4, R_CHAMBERS, HOLE_CLEARANCE, KTAG_SECTORS, N_GTK, GTK_P, GTK_ASSOCIATED,
-    GTK_DT, CDA, VERTEX_X, VERTEX_Y, VERTEX_Z, PX, PY, PZ,
-    M2_MISS, M2_MISS_MUON, M2_BEAM, M2_RICH, COLLIMATOR_X, COLLIMATOR_Y, BEAM_CDA, RICH_X_FRONT,
-    RICH_Y_FRONT, RICH_X_BACK, RICH_Y_BACK, N_RINGS, RING_HITS, RICH_MASS, RICH_PION_LIKE, NEWCHOD_R,
-    NEWCHOD_MATCHED, NEWCHOD_EXTRA, CHOD_R, CHOD_MATCHED, LKR_X, LKR_Y, LKR_MATCHED, EOP,
-    LKR_PION_LIKE, LKR_EXTRA, LKR_EXTRA_ENERGY, MUV_ENERGY, MUV3_X, MUV3_Y, MUV3_MATCHED, N_LAV,
+    N_TRACKS, CHARGE_SUM, CHARGE, P, CHI2, N_VIEWS, X1, Y1, X4, Y4, R_CHAMBERS, HOLE_CLEARANCE, M2_BEAM, COLLIMATOR_X,
+    COLLIMATOR_Y, BEAM_CDA, RICH_X_FRONT, RICH_Y_FRONT, RICH_X_BACK, RICH_Y_BACK, NEWCHOD_R, CHOD_R, LKR_X, LKR_Y,
+    MUV3_X, MUV3_Y,
+    NEWCHOD_X, NEWCHOD_Y, CHOD_X, CHOD_Y, BEAM_Z,  # the track at the counters and next to the nominal beam (mm)
+) = range(len(OF_TRACKS) + 5)  # fmt: skip
+(
+    KTAG_SECTORS, N_GTK, GTK_P, GTK_ASSOCIATED, GTK_DT, CDA, VERTEX_X, VERTEX_Y, VERTEX_Z, PX, PY, PZ, M2_MISS,
+    M2_MISS_MUON, M2_RICH, N_RINGS, RING_HITS, RICH_MASS, RICH_PION_LIKE, NEWCHOD_MATCHED, NEWCHOD_EXTRA,
+    CHOD_MATCHED, LKR_MATCHED, EOP, LKR_PION_LIKE, LKR_EXTRA, LKR_EXTRA_ENERGY, MUV_ENERGY, MUV3_MATCHED, N_LAV,
     N_IRC_SAC, N_HASC, N_CHANTI,
-) = range(len(COLUMNS))  # fmt: skip
-# rows behind the columns: the kaon's momentum at the vertex (MeV), the track at the counters (mm)
-_WORK = 7
-KAON_X, KAON_Y, KAON_Z, NEWCHOD_X, NEWCHOD_Y, CHOD_X, CHOD_Y = range(len(COLUMNS), len(COLUMNS) + _WORK)
-OF_TRACKS = frozenset(
-    COLUMNS[k][0]
-    for k in (
-        N_TRACKS, CHARGE_SUM, CHARGE, P, CHI2, N_VIEWS, X1, Y1, X4, Y4, R_CHAMBERS, HOLE_CLEARANCE, M2_BEAM,
-        COLLIMATOR_X, COLLIMATOR_Y, BEAM_CDA, RICH_X_FRONT, RICH_Y_FRONT, RICH_X_BACK, RICH_Y_BACK, NEWCHOD_R, CHOD_R,
-        LKR_X, LKR_Y, MUV3_X, MUV3_Y,
-    )
-)  # fmt: skip
-"""Columns that the STRAW tracks alone determine."""
+    KAON_X, KAON_Y, KAON_Z,  # momentum at the vertex (MeV)
+) = range(len(OF_TRACKS) + 5, len(COLUMNS) + 8)  # fmt: skip
+_ROWS_OF_TRACKS, _ROWS = len(OF_TRACKS) + 5, len(COLUMNS) + 8
+_ROW = [*range(len(OF_TRACKS)), *range(_ROWS_OF_TRACKS, _ROWS - 3)]  # of each of the columns
 
 
 class RecoArrays(NamedTuple):
@@ -193,17 +194,12 @@ def reco_arrays(detector: Detector) -> RecoArrays:
     )
 
 
-def track_columns(tracks: dict[str, Any], reco: RecoArrays) -> tuple[Any, Any]:
-    """What the tracks alone say of the candidates: columns `OF_TRACKS`, filled in an array for all columns.
-
-    Returns
-    -------
-    event (index in the chunk) of each row, and (columns and work space, rows)
-    """
-    rows = int(np.count_nonzero(np.diff(tracks["event"], prepend=-1)))
-    event, out = np.empty(rows, dtype=np.int64), np.zeros((len(COLUMNS) + _WORK, rows))
-    _track_side(tracks["event"], tracks["n_views"], _straw(tracks), reco, event, out)
-    return event, out
+def track_columns(tracks: dict[str, Any], reco: RecoArrays) -> dict[str, Any]:
+    """What the tracks alone say of the candidates: event (index in the chunk) and the columns `OF_TRACKS`."""
+    event = _candidate_events(tracks)
+    out = np.empty((_ROWS_OF_TRACKS, len(event)))
+    _track_side(tracks["event"], tracks["n_views"], _straw(tracks), reco, out)
+    return {"event": event, **{name: out[k] for k, (name, _, _) in enumerate(OF_TRACKS)}}
 
 
 def build_candidates(n: int, hits: Any, tracks: dict[str, Any], reco: RecoArrays, field: FieldMap) -> dict[str, Any]:
@@ -213,7 +209,9 @@ def build_candidates(n: int, hits: Any, tracks: dict[str, Any], reco: RecoArrays
     -------
     event (index in the chunk) and the columns of `COLUMNS` as float64, one row per event with a track
     """
-    event, out = track_columns(tracks, reco)
+    event = _candidate_events(tracks)
+    out = np.zeros((_ROWS, len(event)))
+    _track_side(tracks["event"], tracks["n_views"], _straw(tracks), reco, out)
     straw, time = _straw(tracks), hits["ktag"]["time"]
     rich, lkr, lav = hits["rich"], hits["lkr"], hits["lav"]
     _beam_side(
@@ -239,7 +237,13 @@ def build_candidates(n: int, hits: Any, tracks: dict[str, Any], reco: RecoArrays
         hits["muv1"]["energy"], hits["muv2"]["energy"], lav["offsets"], lav["station"], lav["time"],
         hits["irc"]["offsets"], hits["irc"]["time"], hits["sac"]["offsets"], hits["sac"]["time"], reco,
     )  # fmt: skip
-    return {"event": event, **{name: out[k] for k, (name, _, _) in enumerate(COLUMNS)}}
+    return {"event": event, **{name: out[k] for k, (name, _, _) in zip(_ROW, COLUMNS, strict=True)}}
+
+
+def _candidate_events(tracks: dict[str, Any]) -> npt.NDArray[np.int64]:
+    """Events with a track."""
+    event = tracks["event"]
+    return np.asarray(event[np.diff(event, prepend=-1) != 0])
 
 
 def _straw(tracks: dict[str, Any]) -> npt.NDArray[np.float64]:
@@ -260,7 +264,7 @@ def _mass2(e: float, px: float, py: float, pz: float) -> float:
 
 
 @kernel
-def _track_side(track_event: Any, n_views: Any, straw: Any, r: RecoArrays, event: Any, out: Any) -> None:
+def _track_side(track_event: Any, n_views: Any, straw: Any, r: RecoArrays, out: Any) -> None:
     """The first track of every event with one, and where it goes."""
     row, t = -1, 0
     beam_energy = np.sqrt(r.beam_p * r.beam_p + r.kaon * r.kaon)
@@ -268,7 +272,6 @@ def _track_side(track_event: Any, n_views: Any, straw: Any, r: RecoArrays, event
     while t < track_event.size:
         i = track_event[t]
         row += 1
-        event[row] = i
         first = t
         charge_sum = 0.0
         while t < track_event.size and track_event[t] == i:
@@ -295,7 +298,7 @@ def _track_side(track_event: Any, n_views: Any, straw: Any, r: RecoArrays, event
         c[BEAM_CDA] = beam_cda
         ep = np.sqrt(p * p + r.pion * r.pion)
         c[M2_BEAM] = _mass2(beam_energy - ep, nb * r.beam_slope - p * u, -p * v, nb - p / w)
-        c[VERTEX_Z] = r.z1 + along  # unless there is a beam track
+        c[BEAM_Z] = r.z1 + along
         front, back = r.rich_front - r.z4, r.rich_back - r.z4
         c[RICH_X_FRONT], c[RICH_Y_FRONT] = x4 + ax * front, y4 + ay * front
         c[RICH_X_BACK], c[RICH_Y_BACK] = x4 + ax * back, y4 + ay * back
@@ -329,7 +332,7 @@ def _beam_side(
         c[KTAG_SECTORS], c[N_GTK] = sectors[i], gtk_o[i + 1] - gtk_o[i]
         c[M2_MISS], c[M2_MISS_MUON], c[M2_RICH] = NO_MASS, NO_MASS, NO_MASS
         c[PX], c[PY], c[PZ] = p * u, p * v, p * np.sqrt(1.0 - u * u - v * v)
-        c[CDA] = 1e9
+        c[CDA], c[VERTEX_Z] = 1e9, c[BEAM_Z]  # unless there is a beam track
         if gtk_o[i + 1] == gtk_o[i]:
             continue
         g = gtk_o[i]

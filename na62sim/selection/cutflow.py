@@ -14,12 +14,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from na62sim.selection.tally import Counter, Counters, keep_rows, tally, tally_all, tally_bits, tally_regions
+from na62sim.selection.tally import Counter, Counters, deepen, tally, tally_all, tally_bits, tally_regions
 from na62sim.statistics import Interval, clopper_pearson, weighted_efficiency
 from na62sim.table import Table
 
 Mask = npt.NDArray[np.bool_]
 CutFunction = Callable[[Table], Mask]
+_SPARSE = 0.6  # share of survivors below which they are gathered
 TABLES = ("reco/events", "reco/vertices")
 ANY = 1 << 30  # number of tracks: no upper end
 
@@ -91,8 +92,12 @@ class Selection:
         return math.sqrt(sum((x.sigma / x.value) ** 2 for x in inside if x.value))
 
 
+class NotMadeError(Exception):
+    """A column is asked for that is not made yet."""
+
+
 class Candidates(Protocol):
-    """Rows of which a column is made when a cut asks for it, for the rows that are left then."""
+    """Rows whose columns are made when a cut asks for one of them, for the rows that are left then."""
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -101,7 +106,10 @@ class Candidates(Protocol):
         """Whether there is such a column."""
 
     def column(self, name: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-        """A column of some rows; never again of others than these."""
+        """A column of some rows; `NotMadeError` unless `make` was called with these and perhaps more."""
+
+    def make(self, rows: npt.NDArray[np.int64]) -> None:
+        """Make all columns of some rows, unless they are there."""
 
 
 class Survivors:
@@ -194,16 +202,28 @@ class CutFlow:
         """
         self._counters.add(tally_all(generated))
         weight, counted = np.array(weight, dtype=float), 0
-        rows: npt.NDArray[np.int64] = np.arange(len(table))  # what is left
+        rows: npt.NDArray[np.int64] = np.arange(len(table))  # what the cuts see
+        alive = np.ones(len(table), dtype=np.bool_)  # and which of it passed so far
         depth = np.zeros(len(table), dtype=np.int64)  # cuts passed by each candidate
         for k, cut in enumerate(self.selection.cuts):
-            mask = _mask(cut.name, cut.function(Survivors(table, rows)), len(rows))  # type: ignore[arg-type]
+            if np.count_nonzero(alive) < _SPARSE * len(rows):  # gathering costs more than looking at a few too many
+                rows, alive = rows[alive], np.ones(np.count_nonzero(alive), dtype=np.bool_)
+            try:
+                mask = cut.function(Survivors(table, rows))  # type: ignore[arg-type]
+            except NotMadeError:
+                rows, alive = rows[alive], np.ones(np.count_nonzero(alive), dtype=np.bool_)
+                table.make(rows)  # type: ignore[union-attr]
+                mask = cut.function(Survivors(table, rows))  # type: ignore[arg-type]
+            alive &= _mask(cut.name, mask, len(rows))
             if cut.factor != 1.0:
                 # counted apart: the cuts before it see the weight without the factor
                 self._count(depth, weight, counted, k)
-                weight[rows[mask]] *= cut.factor
+                weight[rows[alive]] *= cut.factor
                 counted, depth[:] = k, k
-            rows = keep_rows(mask, rows, depth)
+            deepen(alive, rows, depth)
+        rows = rows[alive]
+        if not isinstance(table, Table) and self.selection.regions:
+            table.make(rows)
         self._count(depth, weight, counted, len(self.selection.cuts))
         self.signal_rows = self._regions(Survivors(table, rows), weight[rows])
         self._signal_weight = weight[self.signal_rows]

@@ -141,12 +141,7 @@ def tally_bits(weight: Any, masks: Any, n_bits: int) -> Any:
 
 
 @kernel
-def keep_rows(mask: Any, rows: Any, depth: Any) -> Any:
-    """Rows that pass a cut; each of them is one cut deeper."""
-    kept, n = np.empty(rows.size, dtype=np.int64), 0
+def deepen(passed: Any, rows: Any, depth: Any) -> None:
+    """Rows that passed a cut are one cut deeper."""
     for i in range(rows.size):
-        row = rows[i]
-        kept[n] = row
-        depth[row] += mask[i]
-        n += mask[i]
-    return kept[:n]
+        depth[rows[i]] += passed[i]
