@@ -65,7 +65,7 @@ def matches(crossings: Any, tracks: Any) -> Any:
 def test_five_tracks_are_found(event: Any) -> None:
     """More than 94 % of findable tracks above 5 GeV/c that do not decay; fewer than one fake in a hundred events.
 
-    Where every straw is read for every track it is more than 98 %: what is missing are hits that close tracks share.
+    Close tracks of these events leave some views without two straws of their own (`close_tracks`).
     """
     crossings, _, tracks, _ = event
     findable = (views_seen(crossings).min(axis=0) >= 2) & (crossings.first == 0) & (crossings.last > 3)
