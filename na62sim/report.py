@@ -185,12 +185,13 @@ def flow_report(flow: CutFlow) -> list[RenderableType]:
 
 
 def ledger_table(rows: Sequence[Mapping[str, Any]], title: str = "Ledger: every loss once") -> RenderableType:
-    """Where signal is lost: how each loss enters, its value, uncertainty and source."""
+    """Where signal is lost: how each loss enters, its value, uncertainty, how many tracks have it, and source."""
     cells = []
     for row in rows:
         value = "" if row["value"] is None else f"{row['value']:.3f}"
         sigma = f" ± {row['sigma']:.3f}" if row["sigma"] else ""
-        cells.append([row["loss"], row["how"], value + sigma, row["tag"], row["source"]])
+        times = "" if row["tracks"] == 1.0 else f", {row['tracks']:g} tracks"
+        cells.append([row["loss"], row["how"], value + sigma + times, row["tag"], row["source"]])
     return grid(title, ["loss", "enters as", ("value ± σ", "right"), "number is", "source"], cells)
 
 

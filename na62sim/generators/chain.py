@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from na62sim.generators.amplitudes import find_amplitude
+from na62sim.generators.bias import SoftPhoton
 from na62sim.generators.decay_vertices import VERTICES, find_vertex
 from na62sim.generators.descriptor import Decay
 from na62sim.generators.phase_space import momentum, volume_function
 from na62sim.generators.rest_frame import Vertex
 from na62sim.generators.sampling import BINS, inverse_cdf
-from na62sim.generators.shape import Shape
+from na62sim.generators.shape import Density, Shape
 from na62sim.generators.steps import FIXED, GIVEN, ISOTROPIC, QUADRATIC, QUANTILES, STEEP, TABLE, TRIAL, ChainArrays
 from na62sim.particles import Species, is_hidden
 
@@ -44,6 +45,7 @@ class Chain:
     n_draws: int
     samplers: tuple[Vertex, ...] = ()  # vertices sampled in their rest frame, in the order of the rows of `rest`
     n_rest: int = 0  # rows of `rest`
+    biases: tuple[tuple[int, SoftPhoton], ...] = ()  # clusters whose mass is not drawn as it is distributed
 
 
 def spread_flights(chain: Chain, name: str, low: float, high: float) -> Chain:
@@ -104,6 +106,7 @@ class _Builder:
         self.flights: list[tuple[int, float, int, int, int]] = []
         self.n_vertices = 1
         self.samplers: list[Vertex] = []
+        self.biases: list[tuple[int, SoftPhoton]] = []
         self.n_rest = 0
         self.done: set[int] = set()  # particles decayed together with their mother
 
@@ -169,6 +172,7 @@ class _Builder:
             self.draw,
             tuple(self.samplers),
             self.n_rest,
+            tuple(self.biases),
         )
 
     def _daughters(self, index: int) -> list[int]:
@@ -225,8 +229,9 @@ class _Builder:
             if not last and k == 0:
                 kind, table = STEEP if shape.steep else TABLE, len(self.tables)
                 low, high = sum(masses[1:]) ** 2, (mother.mass - masses[0]) ** 2
-                assert shape.mass2 is not None
-                self.tables.append(inverse_cdf(shape.mass2, low, high, shape.steep))
+                self.tables.append(inverse_cdf(_density(shape), low, high, shape.steep))
+                if shape.bias is not None:
+                    self.biases.append((second, shape.bias))
                 self.draw += 1
             elif not last:
                 kind, table = TRIAL, len(self.volumes)
@@ -244,6 +249,13 @@ class _Builder:
     def _cluster(self) -> int:
         self.n_slots += 1
         return self.n_slots - 1
+
+
+def _density(shape: Shape) -> Density:
+    """The density from which q^2 is drawn."""
+    density, bias = shape.mass2, shape.bias
+    assert density is not None
+    return density if bias is None else lambda q2: np.asarray(density(q2) * bias(q2))
 
 
 def _trial_table(highest: float, masses: list[float]) -> FloatArray:

@@ -38,7 +38,8 @@ class Cut:
 class Loss:
     """One line of the ledger: where signal is lost, how it enters, with value, uncertainty and source.
 
-    ``how`` is ``simulated``, ``dice``, ``weight`` or ``factor`` (outside the acceptance).
+    ``how`` is ``simulated``, ``dice``, ``weight`` or ``factor`` (outside the acceptance). ``tracks`` says how many times
+    the efficiency enters: the same number of a detector for every track, so that its error adds linearly.
     """
 
     name: str
@@ -47,6 +48,12 @@ class Loss:
     sigma: float
     tag: str
     source: str
+    tracks: float = 1.0
+
+    @property
+    def relative(self) -> float:
+        """Relative standard deviation of an acceptance from this loss; 0 for a factor outside and without a number."""
+        return self.tracks * self.sigma / self.value if self.value and self.how != "factor" else 0.0
 
 
 @dataclass(frozen=True)
@@ -88,8 +95,7 @@ class Selection:
     @property
     def systematic(self) -> float:
         """Relative standard deviation of the acceptance from the component efficiencies, uncorrelated."""
-        inside = [x for x in self.ledger if x.how != "factor" and x.value]
-        return math.sqrt(sum((x.sigma / x.value) ** 2 for x in inside if x.value))
+        return math.sqrt(sum(x.relative**2 for x in self.ledger))
 
 
 class NotMadeError(Exception):
