@@ -1,0 +1,39 @@
+"""bench: events per second on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from na62sim.cli import options
+from na62sim.cli.output import emit, kernels, say
+from na62sim.units import parse_count
+
+
+def bench(
+    events: Annotated[
+        str, typer.Option("-n", "--events", metavar="N", help="Events of a repetition of the πνν chain.")
+    ] = "200000",
+    repeat: Annotated[int, typer.Option("--repeat", min=1, max=1000, metavar="R", help="Repetitions.")] = 5,
+    chain: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--chain", metavar="NAME", help="One chain, kpinunu-full for example; all by default. Repeatable."
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", metavar="DIR", help="Where to write, to measure its disk; a temporary place."),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Events per second of each stage and end to end, on one thread, with what the machine allows beside it."""
+    count = parse_count("events", events)
+    from na62sim.benchmark import measure
+    from na62sim.summary_bench import bench_report
+
+    with kernels():
+        result = measure(count, repeat, chain or (), folder, say)
+    emit(result, as_json, *bench_report(result))
