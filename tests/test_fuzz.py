@@ -28,7 +28,9 @@ from na62sim.cli import main
 from na62sim.generators.process import find_process
 from na62sim.geometry import GeometryError, load_detector
 from na62sim.geometry.files import shipped_folder
+from na62sim.pipeline import Simulation
 from na62sim.scenario import ScenarioError, load_scenario, scenario_folder
+from na62sim.selection.registry import SELECTIONS, find_selection
 
 EXAMPLES = int(os.environ.get("NA62SIM_FUZZ", "300"))
 DEEP = EXAMPLES > 300  # simulate some events as well
@@ -231,9 +233,6 @@ def geometry_is_taken_or_refused(path: Path, *files: str) -> None:
 
 def set_up(path: Path) -> None:
     """Everything of a simulation but the events."""
-    from na62sim.pipeline import Simulation
-    from na62sim.selection.registry import SELECTIONS, find_selection
-
     detector = load_detector(path)
     process = "kpinunu" if detector.dump is None else "aprime-brems"
     try:
@@ -245,6 +244,14 @@ def set_up(path: Path) -> None:
     except ValueError as error:
         message = str(error)
         assert message.isprintable() and message.strip(), repr(message)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kernels() -> None:
+    """What is compiled is compiled before an example is timed."""
+    for process, name in (("kpinunu", "run1-2018-s2"), ("aprime-brems", "dump-2021")):
+        if DEEP:
+            Simulation(find_process(process), load_detector(name)).run(0, 200)
 
 
 @MANY
