@@ -106,4 +106,5 @@ def _in_short(scan: Mapping[str, Any]) -> RenderableType:
 
 def _speed(scan: Mapping[str, Any]) -> str:
     events = sum(row["n_generated"] for row in scan["rows"])
-    return f"{len(scan['rows'])} points of up to {scan['events']} events in {scan['seconds']:.0f} s, {events / 1e6:.1f}M events.\n"
+    points, most = len(scan["rows"]), scan["events"]
+    return f"{points} points of up to {most} events, {events / 1e6:.1f}M in all in {scan['seconds']:.0f} s.\n"
