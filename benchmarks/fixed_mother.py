@@ -12,7 +12,7 @@ from na62sim.generators.steps import ChainArrays, run_chain
 from na62sim.kernel import kernel
 from na62sim.rng import STREAM_CHAIN, fill_uniforms
 
-LANES = 128
+LANES = 512
 
 
 class FixedMother:
