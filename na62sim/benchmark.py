@@ -9,11 +9,12 @@ takes: a stage is what the chain calls for a range of events.
 from __future__ import annotations
 
 import cProfile
+import json
 import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,7 +22,7 @@ from typing import Any
 from na62sim.benchmark_chains import CHAINS, SELECTED, TimedChain, build_chain, sub_times
 from na62sim.machine import REFERENCE, copied_bytes, disk_bytes, own_random_numbers, yardstick
 
-__all__ = ["measure"]
+__all__ = ["SLOWER", "WORSE", "measure", "ratios", "read_result"]
 
 _LABELS = {
     "transport_charged": "transport", "straw_hits": "straw", "_reduce": "gather", "respond_behind": "response",
@@ -29,6 +30,7 @@ _LABELS = {
     "trigger_bits": "trigger", "count_triggers": "trigger", "sample_groups": "columns", "hash_of": "hash",
     "append": "write", "_sync_time": "close and sync", "__init__": "rest",
 }  # fmt: skip
+SLOWER, WORSE = 0.9, 0.75  # of an earlier rate: worth a warning, and a failure
 _MAIN = "kpinunu-full"
 _SMALLEST = 1000  # events of a repetition
 _SHOWN = 0.002  # share of a chain below which a stage says nothing
@@ -83,6 +85,29 @@ def measure(
         result["threads"] = _two_threads(events)
     result["peak_memory_MB"] = _peak_memory() / 1e6
     return result
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """What an earlier `measure` found, from the JSON of the command line.
+
+    Raises
+    ------
+    ValueError : a file that is not such JSON
+    OSError : a file that cannot be read
+    """
+    try:
+        found = json.loads(path.read_bytes())
+        if all(chain["scaled_events_per_second"] > 0.0 for chain in found["chains"].values()):
+            return dict(found)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass
+    raise ValueError(f"{path}: is not what `na62sim bench --json` prints")
+
+
+def ratios(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, float]:
+    """Scaled rates of the chains over those of an earlier result, for the chains that both have."""
+    key, before = "scaled_events_per_second", earlier["chains"]
+    return {name: chain[key] / before[name][key] for name, chain in result["chains"].items() if name in before}
 
 
 def _checked(events: int, repeat: int, chains: Iterable[str]) -> list[str]:

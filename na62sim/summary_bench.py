@@ -81,5 +81,7 @@ def _machine_table(result: Mapping[str, Any]) -> RenderableType:
         threads = result["threads"]
         free = f"{number(threads['ratio'], 3)} times ({number(threads['cpu_ratio'], 3)} by CPU time)"
         rows.append(["two threads against one, kpinunu-full", free])
+    for name, ratio in result.get("against", {}).items():
+        rows.append([f"{name} against the earlier run, scaled", f"{number(ratio, 3)} times"])
     rows.append(["peak memory", f"{result['peak_memory_MB']:.0f} MB"])
     return grid("The machine", ["", ""], rows)

@@ -104,3 +104,22 @@ def test_one_chain(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
     found = json.loads(capsys.readouterr().out)
     assert list(found["chains"]) == ["kpis-generate"]
     assert "threads" not in found
+
+
+def test_against_an_earlier_run(
+    result: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chain that had ten times its rate fails, one that had a tenth does not; what is no result is refused."""
+    monkeypatch.setattr(machine, "_WRITTEN", 1 << 23)
+    path, words = tmp_path / "before.json", ["bench", "-n", "1000", "--repeat", "1", "--chain", "kpis-generate"]
+    for factor, code in ((10.0, 1), (0.1, 0)):
+        rate = factor * result["chains"]["kpis-generate"]["scaled_events_per_second"]
+        path.write_text(json.dumps({"chains": {"kpis-generate": {"scaled_events_per_second": rate}}}))
+        assert main([*words, "--against", str(path)]) == code
+        out, err = capsys.readouterr()
+        assert "kpis-generate against the earlier run" in out
+        assert ("of its rate in" in err) == bool(code)
+    for text in ("{", "[]", '{"chains": 3}', '{"chains": {"x": {}}}'):
+        path.write_text(text)
+        assert main([*words, "--against", str(path)]) == 2
+        assert "is not what `na62sim bench --json` prints" in capsys.readouterr().err
