@@ -299,7 +299,7 @@ def acceptance(
     flow = CutFlow(chosen, info)
 
     def job(first: int, n: int) -> tuple[Selected, int]:
-        return run_selected(simulation, chosen, first, n), n
+        return run_selected(simulation, chosen, first, n, whole=keep is not None), n
 
     warm_up(simulation, chosen.candidates)
     start, done = time.perf_counter(), 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -143,12 +143,25 @@ def tally(weight: Any, group: Any, n_groups: int) -> Any:
     return out
 
 
+class Candidates(Protocol):
+    """Rows of which a column is made when a cut asks for it, for the rows that are left then."""
+
+    def __len__(self) -> int:
+        """Number of rows."""
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is such a column."""
+
+    def column(self, name: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """A column of some rows; never again of others than these."""
+
+
 class Survivors:
     """A Table seen through the rows that are left; a column is gathered when a cut asks for it."""
 
     __slots__ = ("rows", "table")
 
-    def __init__(self, table: Table, rows: npt.NDArray[np.int64]) -> None:
+    def __init__(self, table: Table | Candidates, rows: npt.NDArray[np.int64]) -> None:
         self.table, self.rows = table, rows
 
     def __len__(self) -> int:
@@ -158,8 +171,10 @@ class Survivors:
         return name in self.table
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
-        column = self.table[name]
-        return column if len(self.rows) == len(column) else column.take(self.rows)
+        if isinstance(self.table, Table):
+            column = self.table[name]
+            return column if len(self.rows) == len(column) else column.take(self.rows)
+        return self.table.column(name, self.rows)
 
 
 class CutFlow:
@@ -184,7 +199,9 @@ class CutFlow:
         bins = max(len(selection.bin_edges) - 1, 0)
         self.binned = {name: [Counter() for _ in range(bins)] for name in selection.regions}
 
-    def fill(self, table: Table, weight: npt.NDArray[np.float64], generated: npt.NDArray[np.float64]) -> Table:
+    def fill(
+        self, table: Table | Candidates, weight: npt.NDArray[np.float64], generated: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.int64]:
         """Count a chunk.
 
         Parameters
@@ -195,15 +212,17 @@ class CutFlow:
 
         Returns
         -------
-        the candidates that pass all cuts
+        rows of the candidates that pass all cuts
         """
         self.generated.add(tally(generated, np.zeros(len(generated), dtype=np.int64), 1)[:, 0])
         weight = np.array(weight, dtype=float)
         rows = np.arange(len(table))  # what the cuts see
         alive = np.ones(len(table), dtype=bool)  # and which of it passed so far
         depth = np.zeros(len(table), dtype=np.int16)  # cuts passed by each candidate
+        # gathering costs more than looking at a few too many, but less than making them
+        sparse = _SPARSE if isinstance(table, Table) else 1.0
         for k, cut in enumerate(self.selection.cuts):
-            if np.count_nonzero(alive) < _SPARSE * len(rows):  # gathering costs more than looking at a few too many
+            if np.count_nonzero(alive) < sparse * len(rows):
                 rows = rows[alive]
                 alive = np.ones(len(rows), dtype=bool)
             alive &= _mask(cut.name, cut.function(Survivors(table, rows)), len(rows))  # type: ignore[arg-type]
@@ -220,7 +239,7 @@ class CutFlow:
         self._count(depth, weight, len(self.selection.cuts))
         self.signal_rows = self._regions(Survivors(table, rows), weight[rows])
         self._signal_weight = weight[self.signal_rows]
-        return table.take(rows)
+        return rows
 
     def count_triggers(self, masks: npt.NDArray[np.uint32], names: Sequence[str]) -> None:
         """Count which trigger masks hold for the accepted candidates of the chunk filled last.
