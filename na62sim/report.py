@@ -161,6 +161,11 @@ def acceptance_line(flow: Mapping[str, Any]) -> str:
     a, volume = flow["acceptance"], flow.get("decay_volume_m") or [math.nan, math.nan]
     rate = flow.get("events_per_second")
     speed = f", {rate / 1e3:.0f}k events/s" if rate else ""
+    precision = flow.get("precision")
+    if precision:
+        from na62sim.precision import precision_line
+
+        speed += f"\n{precision_line(precision, flow['n_generated'])}"
     return (
         f"[bold]acceptance {fraction(a['value'])} ± {fraction(a['stat'])} (stat) ± {fraction(a['syst'])} (components)[/bold]\n"
         f"{flow['process']} in {flow['geometry']}, selection {flow['selection']}: per decay in "

@@ -106,5 +106,6 @@ def _in_short(scan: Mapping[str, Any]) -> RenderableType:
 
 
 def _speed(scan: Mapping[str, Any]) -> str:
-    events = scan["events"] * len(scan["rows"])
-    return f"{len(scan['rows'])} points of {scan['events']} events in {scan['seconds']:.0f} s, {events / 1e6:.1f}M events.\n"
+    events = sum(row["n_generated"] for row in scan["rows"])
+    points, most = len(scan["rows"]), scan["events"]
+    return f"{points} points of up to {most} events, {events / 1e6:.1f}M in all in {scan['seconds']:.0f} s.\n"

@@ -347,12 +347,13 @@ class CutFlow:
 
     def to_dict(self) -> dict[str, Any]:
         """The result as the command line's JSON."""
-        a = self.acceptance
+        a, selected = self.acceptance, self.selected
+        effective = selected.sumw**2 / selected.sumw2 if selected.sumw2 else 0.0
         return {
             **self.info,
             "selection": self.selection.name,
             "n_generated": self.generated.n,
-            "acceptance": {**_triple(a), "stat": a.stat, "syst": self.systematic},
+            "acceptance": {**_triple(a), "stat": a.stat, "syst": self.systematic, "n_effective": effective},
             "cutflow": self.rows(),
             "regions": {name: _triple(interval) for name, interval in self.regions.items()},
             "bins": self.bins(),
