@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from na62sim.elementary import exp, log, sincos_turns
 from na62sim.generators.sampling import quantile
-from na62sim.kernel import formula, kernel
+from na62sim.kernel import formula, kernel, step
 from na62sim.kinematics import boost, two_body_momentum
 from na62sim.rng import STREAM_TRIAL, fill_uniforms, uniforms4
 
@@ -206,14 +206,14 @@ def run_chain(
     return failed
 
 
-@kernel
+@step
 def _cosines(n: int, u: Any, table: Any) -> None:
     """Uniforms to cosines; the table's gather stands alone, so that the arithmetic of the step is vectorised."""
     for i in range(n):
         u[i] = quantile(table, u[i])
 
 
-@kernel
+@step
 def _quadratic_cosines(n: int, u: Any, draw: int, mass_draw: int, tables: Any, row: int) -> None:
     """Cosines from a density that is quadratic, with coefficients that depend on the cluster mass.
 
@@ -232,7 +232,7 @@ def _quadratic_cosines(n: int, u: Any, draw: int, mass_draw: int, tables: Any, r
         us[i] = 2.0 * x - 1.0
 
 
-@kernel
+@step
 def _step_given(begin: int, end: int, q: Any, mass: Any, p: Any, parent: int, slot: int) -> None:
     """Boost a particle whose four-momentum in the rest frame of its parent is known."""
     n = end - begin
@@ -244,7 +244,7 @@ def _step_given(begin: int, end: int, q: Any, mass: Any, p: Any, parent: int, sl
         ax[i], ay[i], az[i], ae[i] = boost(qx[i], qy[i], qz[i], qe[i], px[i], py[i], pz[i], pe[i], big[i])
 
 
-@kernel
+@step
 def _step_isotropic(
     begin: int, end: int, u: Any, draw: int, mass: Any, p: Any, parent: int, first: int, second: int
 ) -> None:
@@ -266,7 +266,7 @@ def _step_isotropic(
         ax[i], ay[i], az[i], ae[i] = x, y, z, w
 
 
-@kernel
+@step
 def _step_shaped(
     begin: int, end: int, u: Any, draw: int, mass: Any, p: Any, parent: int, first: int, second: int
 ) -> None:
