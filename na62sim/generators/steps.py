@@ -286,11 +286,13 @@ def _step_shaped(
     for i in range(n):
         dx, dy, dz, _ = boost(sx[i], sy[i], sz[i], se[i], -px[i], -py[i], -pz[i], pe[i], big[i])
         norm = 1.0 / np.sqrt(dx * dx + dy * dy + dz * dz)
+        bx[i], by[i], bz[i] = dx * norm, dy * norm, dz * norm  # kept there until its own momentum is known
+    for i in range(n):  # a loop of both would not be vectorised
         c = uc[i]
         sine, cosine = sincos_turns(up[i])
         q = two_body_momentum(big[i], m1[i], m2[i])
         t = q * np.sqrt(max(1.0 - c * c, 0.0))
-        qx, qy, qz = _to_axis(t * cosine, t * sine, q * c, dx * norm, dy * norm, dz * norm)
+        qx, qy, qz = _to_axis(t * cosine, t * sine, q * c, bx[i], by[i], bz[i])
         e1 = np.sqrt(q * q + m1[i] * m1[i])
         x, y, z, w = boost(qx, qy, qz, e1, px[i], py[i], pz[i], pe[i], big[i])
         bx[i], by[i], bz[i], be[i] = px[i] - x, py[i] - y, pz[i] - z, pe[i] - w
