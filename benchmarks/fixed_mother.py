@@ -10,7 +10,7 @@ from na62sim.generators.chain import compile_chain
 from na62sim.generators.process import Process
 from na62sim.generators.steps import ChainArrays, run_chain
 from na62sim.kernel import kernel
-from na62sim.rng import STREAM_CHAIN, fill_uniforms
+from na62sim.rng import STREAM_CHAIN, fill_decays
 
 LANES = 512
 
@@ -21,23 +21,25 @@ class FixedMother:
     def __init__(self, decay: str, momentum: tuple[float, float, float, float], n: int) -> None:
         process = Process(decay)
         self.chain = compile_chain(process.tree, process.species, process.amplitude)
-        self.draws = 4 * ((self.chain.n_draws + 3) // 4)
         self.momentum, self.n = np.array(momentum), n
         self.vertex = np.zeros((self.chain.n_vertices, 4, n))
 
     def generate(self, seed: int, first: int) -> Any:
         """Four-momenta (slots, 4, n) of the events from ``first`` on."""
         events, p = np.arange(first, first + self.n), np.empty((self.chain.n_slots, 4, self.n))
-        failed = _decay(np.uint64(seed), events, self.chain.arrays, self.draws, self.momentum, p, self.vertex)
+        chain, rows = self.chain.arrays, (self.chain.n_turns, self.chain.n_draws)
+        failed = _decay(np.uint64(seed), events, chain, *rows, self.momentum, p, self.vertex)
         if failed:
             raise RuntimeError(f"{failed} events exceeded the bound of the trials")
         return p
 
 
 @kernel
-def _decay(seed: int, events: Any, chain: ChainArrays, draws: int, momentum: Any, p: Any, vertex: Any) -> int:
+def _decay(
+    seed: int, events: Any, chain: ChainArrays, turns: int, draws: int, momentum: Any, p: Any, vertex: Any
+) -> int:
     n = events.size
-    u = np.empty((draws, LANES))
+    u = np.empty((turns + draws, LANES))
     raw = np.empty((4, LANES), dtype=np.uint64)
     group = np.zeros(LANES, dtype=np.int64)
     mass = np.empty((chain.mass.size, n))
@@ -45,7 +47,7 @@ def _decay(seed: int, events: Any, chain: ChainArrays, draws: int, momentum: Any
     failed = 0
     for begin in range(0, n, LANES):
         end = min(begin + LANES, n)
-        fill_uniforms(seed, STREAM_CHAIN, group, events[begin:end], raw, u)
+        fill_decays(seed, STREAM_CHAIN, group, events[begin:end], raw, u, turns)
         for c in range(4):
             for i in range(begin, end):
                 p[0, c, i] = momentum[c]

@@ -74,13 +74,14 @@ def _simulation(process: str, **parameters: float) -> Any:
 
 def _generated_limits(generator: Any) -> Callable[[Mapping[str, Any]], dict[str, float]]:
     """What random numbers and memory allow: draws of an event, and bytes of its truth."""
-    from na62sim.generators.beam import NORMALS
+    from na62sim.generators.beam import DICE, NORMALS
 
     size = _bytes(generator.generate(1, 0, 1000)) / 1000
 
     def limits(machine: Mapping[str, Any]) -> dict[str, float]:
         own = machine["random_numbers_per_second"]
-        seconds = generator.chain.n_draws / own["uniforms"] + NORMALS / own["normals"]
+        uniforms = generator.chain.n_draws + 0.5 * (generator.chain.n_turns + DICE)  # those with 32 bits cost half
+        seconds = uniforms / own["uniforms"] + NORMALS / own["normals"]
         return {"random_numbers": 1.0 / seconds, "memory": machine["copied_bytes_per_second"] / size}
 
     return limits

@@ -173,6 +173,26 @@ def _dice(halves: Any, first: Any, second: Any) -> None:
         second[i] = halves[2 * i] * 2.0**-32
 
 
+@step
+def fill_decays(seed: int, stream: int, block0: Any, events: Any, raw: Any, out: Any, n_turns: int) -> None:
+    """Uniforms of decays of many rows at once: azimuths are well served by 32 bits, two to a word.
+
+    Parameters
+    ----------
+    block0, events, raw : as in `fill_uniforms`
+    out : (n_turns + k, >= n) float64; the first ``n_turns`` rows, an even number, with 32 bits, the others with 53
+    """
+    n, pairs = events.size, n_turns // 2
+    for word in range(pairs + out.shape[0] - n_turns):
+        k = word % 4
+        if k == 0:
+            _fill_words(seed, stream, block0, word // 4, events, raw[0], raw[1], raw[2], raw[3])
+        if word < pairs:
+            _dice(raw[k, :n].view(np.uint32), out[2 * word, :n], out[2 * word + 1, :n])
+        else:
+            _uniforms(raw[k, :n], out[pairs + word, :n])
+
+
 @kernel
 def fill_draws(seed: int, stream: int, block0: Any, events: Any, dice: Any, normals: Any) -> None:
     """Uniforms for decisions and normals for noise of many rows at once, from as few blocks as they need.

@@ -105,7 +105,7 @@ def same_events(a: Truth, b: Truth, rows: slice = slice(None)) -> None:
 def test_slots_and_vertices() -> None:
     """Mother first, then level by level; only particles that fly open a vertex of their own."""
     process = PROCESSES["kpis"]
-    chain = compile_chain(process.tree, process.species, process.amplitude, draw0=3)
+    chain = compile_chain(process.tree, process.species, process.amplitude)
     assert [p.name for p in chain.particles] == ["K+", "pi+", "S", "A'", "A'", "e+", "e-", "e+", "e-"]
     assert chain.parents == (-1, 0, 0, 2, 2, 3, 3, 4, 4)
     assert chain.decays == (True, False, True, True, True, False, False, False, False)
@@ -116,17 +116,19 @@ def test_slots_and_vertices() -> None:
 
 
 def test_no_uniform_is_used_twice() -> None:
-    """The beam's draws, then two for each step, one for each tabulated mass, three for a quadratic, one for each flight."""
+    """Azimuths, then one for each step, one for each tabulated mass, three for a quadratic, one for each flight."""
     for process in PROCESSES.values():
-        chain = compile_chain(process.tree, process.species, process.amplitude, draw0=3)
-        arrays, used = chain.arrays, [0, 1, 2]
-        for draw, kind, angle in zip(arrays.draw, arrays.mass_kind, arrays.angle_kind, strict=True):
+        chain = compile_chain(process.tree, process.species, process.amplitude)
+        arrays, used, turns = chain.arrays, [], []
+        for draw, turn, kind, angle in zip(arrays.draw, arrays.turn, arrays.mass_kind, arrays.angle_kind, strict=True):
             if kind == GIVEN:
                 continue
-            used += [draw, draw + 1, *([draw + 2] if kind in (TABLE, STEEP) else [])]
-            used += [draw + 2, draw + 3, draw + 4] if angle == QUADRATIC else []
+            turns.append(turn)
+            used += [draw, *([draw + 1] if kind in (TABLE, STEEP) else [])]
+            used += [draw + 1, draw + 2, draw + 3] if angle == QUADRATIC else []
         used += list(arrays.flight_draw)
-        assert sorted(used) == list(range(chain.n_draws)), process.short
+        assert sorted(used) == list(range(chain.n_turns, chain.n_turns + chain.n_draws)), process.short
+        assert turns == list(range(len(turns))) and 0 <= chain.n_turns - len(turns) < 2, process.short
 
 
 # --- kinematics of each event --------------------------------------------------------------------

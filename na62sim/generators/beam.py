@@ -22,8 +22,8 @@ from na62sim.kernel import formula, step
 from na62sim.particles import Species
 
 LIGHT = 299.792458  # mm/ns
-DRAWS = 3  # uniforms: x, y, decay position
-NORMALS = 3  # momentum, two slopes
+DICE = 4  # uniforms with 32 bits: x, y, decay position, and one to spare
+NORMALS = 4  # momentum, two slopes, and one to spare
 
 
 class BeamArrays(NamedTuple):

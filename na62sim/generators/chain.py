@@ -53,7 +53,8 @@ class Chain:
     vertex: tuple[int, ...]  # production vertex slot of each particle
     n_slots: int
     n_vertices: int
-    n_draws: int
+    n_turns: int  # rows of uniforms with 32 bits, for azimuths
+    n_draws: int  # rows of uniforms with 53 bits behind them
     samplers: tuple[Vertex, ...] = ()  # vertices sampled in their rest frame, in the order of the rows of `rest`
     n_rest: int = 0  # rows of `rest`
     biases: tuple[tuple[int, SoftPhoton], ...] = ()  # clusters whose mass is not drawn as it is distributed
@@ -83,7 +84,7 @@ class ThresholdError(ValueError):
     """Daughters heavier than their mother."""
 
 
-def compile_chain(decay: Decay, known: Mapping[str, Species], amplitudes: Mapping[str, str], draw0: int = 0) -> Chain:
+def compile_chain(decay: Decay, known: Mapping[str, Species], amplitudes: Mapping[str, str]) -> Chain:
     """Turn a parsed descriptor into the arrays of the kernel.
 
     Parameters
@@ -91,13 +92,12 @@ def compile_chain(decay: Decay, known: Mapping[str, Species], amplitudes: Mappin
     decay : the tree
     known : a Species for every name in it
     amplitudes : amplitude name per decaying particle's name; phase space where none is given
-    draw0 : number of uniforms that the source (the beam) takes before the chain
 
     Raises
     ------
     ThresholdError : if a decay is closed
     """
-    build = _Builder(known, amplitudes, draw0)
+    build = _Builder(known, amplitudes)
     build.collect(decay)
     return build.finish()
 
@@ -105,13 +105,13 @@ def compile_chain(decay: Decay, known: Mapping[str, Species], amplitudes: Mappin
 class _Builder:
     """Collects slots breadth first, then lays out the steps."""
 
-    def __init__(self, known: Mapping[str, Species], amplitudes: Mapping[str, str], draw0: int) -> None:
-        self.known, self.amplitudes, self.draw = known, amplitudes, draw0
+    def __init__(self, known: Mapping[str, Species], amplitudes: Mapping[str, str]) -> None:
+        self.known, self.amplitudes, self.draw, self.turn = known, amplitudes, 0, 0
         self.particles: list[Species] = []
         self.parents: list[int] = []
         self.vertex: list[int] = []
         self.nodes: list[Decay] = []
-        self.steps: list[tuple[int, int, int, int, int, int, int, int]] = []
+        self.steps: list[tuple[int, int, int, int, int, int, int, int, int]] = []
         self.tables: list[FloatArray] = []
         self.volumes: list[FloatArray] = []
         self.bodies: list[int] = []
@@ -152,9 +152,10 @@ class _Builder:
                 self._vertex(index, self._daughters(index))
         mass = np.zeros(self.n_slots)
         mass[: len(self.particles)] = [p.mass for p in self.particles]
-        steps = np.array(self.steps, dtype=np.int64).reshape(-1, 8)
+        steps = np.array(self.steps, dtype=np.int64).reshape(-1, 9)
         columns = np.ascontiguousarray(steps.T)
         flights = self.flights
+        turns = self.turn + self.turn % 2  # rows of azimuths, two to a word, come before the others
         arrays = ChainArrays(
             parent=columns[0],
             first=columns[1],
@@ -163,7 +164,8 @@ class _Builder:
             mass_table=columns[4],
             angle_kind=columns[5],
             angle_table=columns[6],
-            draw=columns[7],
+            draw=columns[7] + turns,
+            turn=columns[8],
             tables=np.array(self.tables) if self.tables else np.zeros((1, BINS + 1)),
             volumes=np.array(self.volumes) if self.volumes else np.zeros((1, 3, _TRIAL_NODES)),
             bodies=np.array(self.bodies or [0], dtype=np.int64),
@@ -174,7 +176,7 @@ class _Builder:
             flight_span=np.zeros(len(flights)),
             flight_from=np.array([f[2] for f in flights], dtype=np.int64),
             flight_to=np.array([f[3] for f in flights], dtype=np.int64),
-            flight_draw=np.array([f[4] for f in flights], dtype=np.int64),
+            flight_draw=np.array([f[4] + turns for f in flights], dtype=np.int64),
         )
         return Chain(
             arrays,
@@ -184,6 +186,7 @@ class _Builder:
             tuple(self.vertex),
             self.n_slots,
             self.n_vertices,
+            turns,
             self.draw,
             tuple(self.samplers),
             self.n_rest,
@@ -228,7 +231,7 @@ class _Builder:
             self.done.update(slots)
             outputs += [k for j in slots for k in self._daughters(j)]
         for slot in outputs:
-            self.steps.append((index, slot, self.n_rest, GIVEN, -1, ISOTROPIC, -1, 0))
+            self.steps.append((index, slot, self.n_rest, GIVEN, -1, ISOTROPIC, -1, 0, 0))
             self.n_rest += 1
         self.samplers.append(vertex)
 
@@ -239,8 +242,8 @@ class _Builder:
             last = k == len(slots) - 2
             second = slots[-1] if last else self._cluster()
             kind, table, angle_kind, angle = FIXED, -1, ISOTROPIC, -1
-            draw = self.draw
-            self.draw += 2
+            draw, turn = self.draw, self.turn
+            self.draw, self.turn = self.draw + 1, self.turn + 1
             if not last and k == 0:
                 kind, table = STEEP if shape.steep else TABLE, len(self.tables)
                 low, high = sum(masses[1:]) ** 2, (mother.mass - masses[0]) ** 2
@@ -261,7 +264,7 @@ class _Builder:
                 angle_kind, angle = QUADRATIC, len(self.tables)
                 self.tables += shape.shares(self.tables[-1])
                 self.draw += 3
-            self.steps.append((parent, slots[k], second, kind, table, angle_kind, angle, draw))
+            self.steps.append((parent, slots[k], second, kind, table, angle_kind, angle, draw, turn))
             parent = second
 
     def _cluster(self) -> int:

@@ -31,7 +31,8 @@ class ChainArrays(NamedTuple):
     mass_table: npt.NDArray[np.int64]  # row of `tables` (TABLE, STEEP) or of `volumes` (TRIAL)
     angle_kind: npt.NDArray[np.int64]  # ISOTROPIC, QUANTILES or QUADRATIC
     angle_table: npt.NDArray[np.int64]  # first row of `tables`
-    draw: npt.NDArray[np.int64]  # first uniform of the step
+    draw: npt.NDArray[np.int64]  # row of the first uniform of the step: its cosine, then the mass, then other shapes
+    turn: npt.NDArray[np.int64]  # row of the azimuth
     tables: FloatArray  # (rows, 4097) quantiles
     volumes: FloatArray  # (rows, 3, nodes): cluster mass, its R_k, and w_max against the parent's mass
     bodies: npt.NDArray[np.int64]  # (rows,) of the cluster of a row of `volumes`
@@ -152,7 +153,7 @@ def run_chain(
     Parameters
     ----------
     events : (n,) int64 event numbers
-    u : (draws, >= end - begin) uniforms of this block, lane 0 is `begin`
+    u : (turns + draws, >= end - begin) uniforms of this block, lane 0 is `begin`; overwritten
     rest : (rows, 4, n) four-momenta of the GIVEN steps in the rest frame of their parent
     mass : (slots, n) work space, MeV
     p : (slots, 4, n) four-momenta (px, py, pz, E) in MeV; slot 0 is input, the rest output
@@ -168,13 +169,13 @@ def run_chain(
             mass[k, i] = chain.mass[k]
     for s in range(chain.parent.size):
         parent, first, second = chain.parent[s], chain.first[s], chain.second[s]
-        draw = chain.draw[s]
+        draw, turn = chain.draw[s], chain.turn[s]
         if chain.mass_kind[s] == GIVEN:
             _step_given(begin, end, rest[second], mass, p, parent, first)
             continue
         if chain.mass_kind[s] == TABLE or chain.mass_kind[s] == STEEP:
             table = chain.tables[chain.mass_table[s]]
-            masses, uniform = mass[second, begin:end], u[draw + 2]
+            masses, uniform = mass[second, begin:end], u[draw + 1]
             if chain.mass_kind[s] == STEEP:
                 for i in range(end - begin):
                     uniform[i] = 1.0 - np.sqrt(1.0 - uniform[i])
@@ -189,11 +190,11 @@ def run_chain(
         if chain.angle_kind[s] == QUANTILES:
             _cosines(end - begin, u[draw], chain.tables[chain.angle_table[s]])
         elif chain.angle_kind[s] == QUADRATIC:
-            _quadratic_cosines(end - begin, u, draw, chain.draw[s - 1] + 2, chain.tables, chain.angle_table[s])
+            _quadratic_cosines(end - begin, u, draw, chain.draw[s - 1] + 1, chain.tables, chain.angle_table[s])
         if chain.angle_kind[s] != ISOTROPIC:
-            _step_shaped(begin, end, u, draw, mass, p, parent, first, second)
+            _step_shaped(begin, end, u[draw], u[turn], mass, p, parent, first, second)
         else:
-            _step_isotropic(begin, end, u, draw, mass, p, parent, first, second)
+            _step_isotropic(begin, end, u[draw], u[turn], mass, p, parent, first, second)
     for j in range(chain.flight_slot.size):
         slot, a, b = chain.flight_slot[j], chain.flight_from[j], chain.flight_to[j]
         tau, m, draw, span = chain.flight_lifetime[j], chain.mass[slot], chain.flight_draw[j], chain.flight_span[j]
@@ -222,7 +223,7 @@ def _quadratic_cosines(n: int, u: Any, draw: int, mass_draw: int, tables: Any, r
     the uniform that made the mass.
     """
     low_share, mid_share, um, us = tables[row], tables[row + 1], u[mass_draw], u[draw]
-    ua, ub, uc = u[draw + 2], u[draw + 3], u[draw + 4]
+    ua, ub, uc = u[draw + 1], u[draw + 2], u[draw + 3]
     for i in range(n):
         a, b, c = ua[i], ub[i], uc[i]
         low, high = min(min(a, b), c), max(max(a, b), c)
@@ -246,7 +247,7 @@ def _step_given(begin: int, end: int, q: Any, mass: Any, p: Any, parent: int, sl
 
 @step
 def _step_isotropic(
-    begin: int, end: int, u: Any, draw: int, mass: Any, p: Any, parent: int, first: int, second: int
+    begin: int, end: int, uc: Any, up: Any, mass: Any, p: Any, parent: int, first: int, second: int
 ) -> None:
     """One isotropic two-body step; the second slot takes the rest, so four-momentum closes exactly."""
     n = end - begin
@@ -254,7 +255,6 @@ def _step_isotropic(
     ax, ay, az, ae = p[first, 0, begin:end], p[first, 1, begin:end], p[first, 2, begin:end], p[first, 3, begin:end]
     bx, by, bz, be = p[second, 0, begin:end], p[second, 1, begin:end], p[second, 2, begin:end], p[second, 3, begin:end]
     big, m1, m2 = mass[parent, begin:end], mass[first, begin:end], mass[second, begin:end]
-    uc, up = u[draw], u[draw + 1]
     for i in range(n):
         c = 1.0 - 2.0 * uc[i]
         sine, cosine = sincos_turns(up[i])
@@ -268,9 +268,9 @@ def _step_isotropic(
 
 @step
 def _step_shaped(
-    begin: int, end: int, u: Any, draw: int, mass: Any, p: Any, parent: int, first: int, second: int
+    begin: int, end: int, uc: Any, up: Any, mass: Any, p: Any, parent: int, first: int, second: int
 ) -> None:
-    """A two-body step of a cluster whose first daughter has the cosines ``u[draw]`` to the cluster's sister.
+    """A two-body step of a cluster whose first daughter has the cosines ``uc`` to the cluster's sister.
 
     In the cluster's rest frame its parent and its sister (the particle split off in the step before) move
     along one line, to the same side. The sister, boosted into that frame, gives the axis in any frame.
@@ -282,7 +282,6 @@ def _step_shaped(
     ax, ay, az, ae = p[first, 0, begin:end], p[first, 1, begin:end], p[first, 2, begin:end], p[first, 3, begin:end]
     bx, by, bz, be = p[second, 0, begin:end], p[second, 1, begin:end], p[second, 2, begin:end], p[second, 3, begin:end]
     big, m1, m2 = mass[parent, begin:end], mass[first, begin:end], mass[second, begin:end]
-    uc, up = u[draw], u[draw + 1]
     for i in range(n):
         dx, dy, dz, _ = boost(sx[i], sy[i], sz[i], se[i], -px[i], -py[i], -pz[i], pe[i], big[i])
         norm = 1.0 / np.sqrt(dx * dx + dy * dy + dz * dz)
