@@ -3,7 +3,7 @@
 A chain is timed whole, in CPU time of its thread, with the yardstick measured next to every repetition; the median of
 the repetitions counts, and the first call of every kernel does not. Where a file is written the clock on the wall
 counts, since a disk is waited for. A pass under Python's profiler, apart, says which share of a chain each stage
-takes: a stage is what the chain calls for a range of events.
+takes: a stage is what the functions of some files of the package take.
 """
 
 from __future__ import annotations
@@ -19,19 +19,30 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from na62sim.benchmark_chains import CHAINS, SELECTED, TimedChain, build_chain, sub_times
+from na62sim.benchmark_chains import CHAINS, SELECTED, TimedChain, build_chain
 from na62sim.machine import REFERENCE, copied_bytes, disk_bytes, own_random_numbers, yardstick
 
-__all__ = ["SLOWER", "WORSE", "measure", "ratios", "read_result"]
+__all__ = ["SLOWER", "WORSE", "measure", "ratios", "read_result", "stage_of", "stage_times"]
 
-_LABELS = {
-    "transport_charged": "transport", "straw_hits": "straw", "_reduce": "gather", "respond_behind": "response",
-    "respond": "response", "table": "candidates", "candidate_table": "table", "fill": "select",
-    "trigger_bits": "trigger", "count_triggers": "trigger", "sample_groups": "columns", "hash_of": "hash",
-    "append": "write", "_sync_time": "close and sync", "__init__": "rest",
-}  # fmt: skip
+_STAGES = {
+    "generate": "generators/",
+    "transport": "detector/transport detector/follow detector/reach detector/planes detector/decays detector/radiation "
+    "detector/conversion",
+    "straw": "detector/tracker detector/close_tracks",
+    "trigger": "detector/trigger",
+    "response": "detector/",
+    "tracks": "reconstruction/tracks reconstruction/pattern reconstruction/fit",
+    "vertices": "reconstruction/vert",
+    "candidates": "reconstruction/",
+    "select": "selection/ statistics/",
+    "columns": "selected pipeline table assemble",
+    "hash": "content_hash",
+    "write": "sample_writer compression provenance",
+}
+"""Which files belong to a stage: the beginnings of their names; the first that fits."""
 SLOWER, WORSE = 0.9, 0.75  # of an earlier rate: worth a warning, and a failure
 _MAIN = "kpinunu-full"
+_PACKAGE = Path(__file__).resolve().parent
 _SMALLEST = 1000  # events of a repetition
 _SHOWN = 0.002  # share of a chain below which a stage says nothing
 
@@ -154,17 +165,42 @@ def _time(chain: TimedChain, events: int, repeat: int, sticks: list[float], mach
     return result
 
 
+def stage_times(profile: cProfile.Profile) -> dict[str, float]:
+    """Seconds of each stage: what the functions of its files take themselves, compiled code and numpy included."""
+    found: dict[str, float] = {}
+    for entry in profile.getstats():
+        name = stage_of(getattr(entry.code, "co_filename", ""))
+        found[name] = found.get(name, 0.0) + entry.inlinetime
+    return found
+
+
+def stage_of(filename: str) -> str:
+    """The stage that a source file belongs to.
+
+    Examples
+    --------
+    >>> stage_of(str(_PACKAGE / "reconstruction" / "fit.py")), stage_of("elsewhere.py")
+    ('tracks', 'rest')
+    """
+    path = Path(filename)
+    if "h5py" in path.parts:
+        return "write"
+    if not path.is_relative_to(_PACKAGE):
+        return "rest"
+    name = path.relative_to(_PACKAGE).as_posix()
+    return next((stage for stage, files in _STAGES.items() if name.startswith(tuple(files.split()))), "rest")
+
+
 def _stages(chain: TimedChain, n: int, rate: float) -> dict[str, dict[str, float]]:
     """Nanoseconds per event of each stage: its share of the profiled time, of the time measured without profile."""
     profile = cProfile.Profile(builtins=False)
-    profile.runcall(chain.run, n)
-    total, found = sub_times(profile, chain.parents)
-    shares: dict[str, float] = {}
-    for name, seconds in found.items():
-        label = _LABELS.get(name, name)
-        shares[label] = shares.get(label, 0.0) + seconds / total
-    shares = {name: shares[name] for name in sorted(shares, key=lambda name: -shares[name]) if name != "rest"}
-    shares["rest"] = 1.0 - sum(shares.values())
+    counted = profile.runcall(chain.run, n)
+    found = stage_times(profile)
+    if chain.on_disk:
+        found["sync"] = counted["sync"]
+        found["write"] -= counted["sync"]
+    total = sum(found.values())
+    shares = {name: found[name] / total for name in sorted(found, key=lambda name: -found[name])}
     return {
         name: {"events_per_second": rate / share, "ns_per_event": 1e9 * share / rate}
         for name, share in shares.items()

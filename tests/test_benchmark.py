@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+import na62sim
 from na62sim import machine
-from na62sim.benchmark import measure
-from na62sim.benchmark_chains import CHAINS, sub_times
+from na62sim.benchmark import _STAGES, measure, stage_of, stage_times
+from na62sim.benchmark_chains import CHAINS
 from na62sim.cli import main
 from na62sim.report import as_text
 from na62sim.summary_bench import bench_report
+
+PACKAGE = Path(na62sim.__file__).resolve().parent
 
 
 @pytest.fixture(scope="module")
@@ -64,24 +67,30 @@ def test_printed(result: dict[str, Any]) -> None:
         assert word in text
 
 
-def test_sub_times() -> None:
-    """Two functions under a parent, one of them called by the other as well: only the parent's calls count."""
+def test_stage_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a function calls in another file is that file's time, not its own; a clock of the test's own."""
     clock = [0]
-
-    def inner() -> None:
-        clock[0] += 3
-
-    def outer() -> None:
-        inner()
-
-    def parent() -> None:
-        inner()
-        outer()
-        outer()
-
+    code = "def {}(*calls):\n    clock[0] += {}\n    [call() for call in calls]"
+    made: dict[str, Any] = {"clock": clock}
+    for name, file, took in (
+        ("cut", "selection/cutflow.py", 3),
+        ("hits", "detector/lav.py", 5),
+        ("cross", "detector/reach.py", 7),
+    ):
+        exec(compile(code.format(name, took), str(PACKAGE / file), "exec"), made)
     profile = cProfile.Profile(lambda: clock[0], 1.0, builtins=False)
-    profile.runcall(parent)
-    assert sub_times(profile, (parent,)) == (9.0, {"inner": 3.0, "outer": 6.0})
+    profile.runcall(made["cut"], made["hits"], made["cross"], made["hits"])
+    assert {k: v for k, v in stage_times(profile).items() if v} == {"select": 3.0, "response": 10.0, "transport": 7.0}
+
+
+def test_every_stage_has_its_files() -> None:
+    """No name of a stage's files has gone, and nothing that an event passes is left over."""
+    names = [path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")]
+    for words in _STAGES.values():
+        for word in words.split():
+            assert any(name.startswith(word) for name in names), word
+    for folder in ("generators", "detector", "reconstruction", "selection"):
+        assert all(stage_of(str(path)) != "rest" for path in (PACKAGE / folder).rglob("*.py"))
 
 
 def test_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
