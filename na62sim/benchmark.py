@@ -37,7 +37,7 @@ _STAGES = {
     "select": "selection/ statistics/",
     "columns": "selected pipeline table assemble",
     "hash": "content_hash",
-    "write": "sample_writer compression provenance",
+    "write": "sample_writer provenance",
 }
 """Which files belong to a stage: the beginnings of their names; the first that fits."""
 SLOWER, WORSE = 0.9, 0.75  # of an earlier rate: worth a warning, and a failure
