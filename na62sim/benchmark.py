@@ -43,6 +43,7 @@ _STAGES = {
 SLOWER, WORSE = 0.9, 0.75  # of an earlier rate: worth a warning, and a failure
 _MAIN = "kpinunu-full"
 _PACKAGE = Path(__file__).resolve().parent
+_DEEP = 8  # functions of other packages that call each other
 _SMALLEST = 1000  # events of a repetition
 _SHOWN = 0.002  # share of a chain below which a stage says nothing
 
@@ -166,12 +167,30 @@ def _time(chain: TimedChain, events: int, repeat: int, sticks: list[float], mach
 
 
 def stage_times(profile: cProfile.Profile) -> dict[str, float]:
-    """Seconds of each stage: what the functions of its files take themselves, compiled code and numpy included."""
+    """Seconds of each stage: what the functions of its files take, with what they call of other packages."""
     found: dict[str, float] = {}
+    foreign: dict[Any, list[tuple[Any, float]]] = {}  # a function of another package: callers, and seconds for each
     for entry in profile.getstats():
-        name = stage_of(getattr(entry.code, "co_filename", ""))
-        found[name] = found.get(name, 0.0) + entry.inlinetime
+        if (stage := _stage_of_code(entry.code)) is not None:
+            found[stage] = found.get(stage, 0.0) + entry.inlinetime
+        for called in entry.calls or ():
+            if _stage_of_code(called.code) is None:
+                foreign.setdefault(called.code, []).append((entry.code, called.inlinetime))
+    for callers in foreign.values():
+        for caller, seconds in callers:
+            stage = _stage_of_code(caller)
+            for _ in range(_DEEP):  # up, along the callers that it works most for
+                if stage is None and caller in foreign:
+                    caller = max(foreign[caller], key=lambda item: item[1])[0]
+                    stage = _stage_of_code(caller)
+            found[stage or "rest"] = found.get(stage or "rest", 0.0) + seconds
     return found
+
+
+def _stage_of_code(code: Any) -> str | None:
+    """The stage of a function; None for one of another package."""
+    name = getattr(code, "co_filename", "")
+    return stage_of(name) if "h5py" in name or Path(name).is_relative_to(_PACKAGE) else None
 
 
 def stage_of(filename: str) -> str:
