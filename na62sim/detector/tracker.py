@@ -15,7 +15,7 @@ from na62sim.generators.beam import BeamArrays
 from na62sim.generators.generate import Truth
 from na62sim.generators.sampling import quantile
 from na62sim.geometry import Detector
-from na62sim.kernel import kernel
+from na62sim.kernel import formula, kernel
 from na62sim.rng import (
     STREAM_GTK,
     STREAM_STRAW_EFFICIENCY,
@@ -112,6 +112,12 @@ def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays) -
     return {"offsets": offsets, "chamber": chamber[:n], "view": view[:n], "position": position[:n], "time": time[:n]}
 
 
+@formula
+def on_straws(a: float, b: float, hole: float, half_gap: float, half_length: float) -> bool:
+    """Whether a view has straws at coordinate a, and b along them (mm); its gap is about ``hole``."""
+    return (abs(a) <= half_length) & (b <= half_length) & (abs(a - hole) >= half_gap)
+
+
 @kernel
 def _measure(
     begin: int, x: Any, y: Any, u: Any, v: Any, spread: Any, g: Any, straw: StrawArrays, slope: Any, true: Any,
@@ -140,7 +146,7 @@ def _measure(
                 px, py = x0[i] + sx[i] * offset, y0[i] + sy[i] * offset
                 a = px * cosine + py * sine
                 b = abs(py * cosine - px * sine)
-                inside = (abs(a) <= straw.half_length) & (b <= straw.half_length) & (abs(a - hole) >= straw.half_gap)
+                inside = on_straws(a, b, hole, straw.half_gap, straw.half_length)
                 q[i], z[i] = a, a + spread[i] * noise[i]
                 bits[i] += bit if inside else 0.0
 
