@@ -1,7 +1,7 @@
 """A chunk as far as a selection looks at it: only what can be accepted is made.
 
 An event without the number of tracks that a selection asks for cannot be selected. Where too few particles cross the
-STRAW, no hits are made (`traceable`); where too few tracks are found, neither is the response of the detectors behind
+STRAW, no hits are made (`traceable`); where too few tracks are found, neither is the response of the detectors behind,
 nor are the candidates; trigger words are made of accepted events alone. A response is a pure function of the seed, the
 event and the particle, so that the counts are those of the full chain.
 """
@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from na62sim.assemble import candidate_table
 from na62sim.detector.respond import respond_behind
-from na62sim.detector.traceable import enough_traceable
 from na62sim.detector.tracker import straw_hits
 from na62sim.detector.transport import Crossings, transport_charged
 from na62sim.detector.trigger import trigger_bits
@@ -36,7 +35,7 @@ class Selected:
     Attributes
     ----------
     truth, crossings : of all events
-    tracks : of the events that have as many as the selection asks for, or more
+    tracks : of the events with as many as the selection asks for
     table : candidates of the events with the number of tracks that the selection asks for
     event, weight, veto_weight : of each candidate; index of its event in the range
     flow : the cut-flow
@@ -60,14 +59,11 @@ def run_selected(simulation: Simulation, selection: Selection, first: int, n: in
     truth = s.generator.generate(s.seed, first, n)
     crossings = transport_charged(s.seed, truth, s.planes, s.flight, s.field)
     least, most = selection.tracks
-    possible = enough_traceable(crossings, n, least, s.response.straw)
-    seen, t, c = _reduce(truth, crossings, possible)
-    tracks = s.reconstruction.tracks({"straw": straw_hits(s.seed, t, c, s.response.straw)}, least)
-    number = np.bincount(tracks["event"], minlength=len(seen))
+    hit = straw_hits(s.seed, truth, crossings, s.response.straw, least)
+    tracks = s.reconstruction.tracks({"straw": hit}, least)
+    number = np.bincount(tracks["event"], minlength=n)
     wanted = (number >= least) & (number <= most)
-    again, t, c = _reduce(t, c, wanted)
-    picked = _pick(tracks, wanted, again)
-    tracks["event"], seen = seen[tracks["event"]], seen[again]
+    seen, t, c, picked = _reduce(truth, crossings, tracks, wanted)
     hits, veto = respond_behind(s.seed, t, c, s.generator.beam, s.response, s.weighted)
     found = s.reconstruction.table(selection.candidates, len(t.events), hits, picked, least)
     local = found["event"]
@@ -82,23 +78,25 @@ def run_selected(simulation: Simulation, selection: Selection, first: int, n: in
     return Selected(truth, crossings, tracks, table, event, weight, veto, flow, masks)
 
 
-def _reduce(truth: Truth, crossings: Crossings, wanted: npt.NDArray[np.bool_]) -> tuple[IntArray, Truth, Crossings]:
-    """Wanted events, their truth and their crossings.
+def _reduce(
+    truth: Truth, crossings: Crossings, tracks: dict[str, Any], wanted: npt.NDArray[np.bool_]
+) -> tuple[IntArray, Truth, Crossings, dict[str, Any]]:
+    """Events, crossings and tracks of the wanted events, and which events they are.
 
-    Where most are wanted, all events stay; crossings of the others then end before STRAW 1.
+    Where most are wanted, all events stay; crossings of the others then end before STRAW 1, and their tracks go.
     """
-    n, seen = len(wanted), np.flatnonzero(wanted)
-    if len(seen) >= _COPIED * n:
-        if len(seen) < n:
-            crossings = replace(crossings, last=np.where(wanted[crossings.event], crossings.last, 0))
-        return np.arange(n), truth, crossings
-    place = np.cumsum(wanted) - 1
-    return seen, truth.take(seen), crossings.take(wanted, place)
-
-
-def _pick(tracks: dict[str, Any], wanted: npt.NDArray[np.bool_], seen: IntArray) -> dict[str, Any]:
-    """Tracks of wanted events; the index of an event is that among those ``seen``."""
+    n = len(wanted)
     if not wanted[tracks["event"]].all():
         rows = np.flatnonzero(wanted[tracks["event"]])
         tracks = {name: column[rows] for name, column in tracks.items()}
-    return tracks | {"event": np.searchsorted(seen, tracks["event"])}
+    seen = np.flatnonzero(wanted)
+    if len(seen) >= _COPIED * n:
+        last = np.where(wanted[crossings.event], crossings.last, 0)
+        return np.arange(n), truth, replace(crossings, last=last), tracks
+    place = np.cumsum(wanted) - 1
+    return (
+        seen,
+        truth.take(seen),
+        crossings.take(wanted, place),
+        tracks | {"event": place[tracks["event"]]},
+    )

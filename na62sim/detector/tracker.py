@@ -9,13 +9,14 @@ import numpy.typing as npt
 from hepunits import GeV, m, micrometer, mm, ns
 
 from na62sim.detector.close_tracks import BUCKETS, MOST, share_straws
+from na62sim.detector.traceable import on_straws, rows_of_enough
 from na62sim.detector.transport import Crossings
 from na62sim.elementary import log, normal_pair
 from na62sim.generators.beam import BeamArrays
 from na62sim.generators.generate import Truth
 from na62sim.generators.sampling import quantile
 from na62sim.geometry import Detector
-from na62sim.kernel import formula, kernel
+from na62sim.kernel import kernel
 from na62sim.rng import (
     STREAM_GTK,
     STREAM_STRAW_EFFICIENCY,
@@ -91,31 +92,34 @@ def _normal_matrices(cosine: FloatArray, sine: FloatArray, offset: FloatArray) -
     return table
 
 
-def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays) -> dict[str, Any]:
+def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays, at_least: int = 0) -> dict[str, Any]:
     """Straw hits of all tracks: offsets per event, chamber, view, position (mm), time (ns).
 
     Each track makes its hits as if it were alone; where an event has more than one, tracks that cross the same
     straws then lose hits to each other (`close_tracks`).
+
+    Parameters
+    ----------
+    at_least : events that cannot have so many tracks (`traceable`) are of no interest: they have no hits
     """
-    rows = len(tracks.event)
-    number = truth.events[tracks.event]
-    shared = bool(np.any(tracks.event[1:] == tracks.event[:-1]))
+    columns = tracks.event, tracks.slot, tracks.first, tracks.last, tracks.x, tracks.y, tracks.u, tracks.v, tracks.time
+    if at_least > 1:  # for one track it would cost what it saves
+        kept = rows_of_enough(tracks, at_least, straw)
+        columns = tuple(a[:4].take(kept, axis=1) if a.ndim > 1 else a.take(kept) for a in columns)
+    event, slot, first, last, x, y, u, v, time = columns
+    rows = len(event)
+    number = truth.events[event]
+    shared = bool(np.any(event[1:] == event[:-1]))
     cap = 32 * rows if shared else 16 * rows
     offsets = np.zeros(len(truth.events) + 1, dtype=np.int64)
     chamber, view = np.empty(cap, dtype=np.uint8), np.empty(cap, dtype=np.uint8)
-    position, time = np.empty(cap, dtype=np.float32), np.empty(cap, dtype=np.float32)
+    position, when = np.empty(cap, dtype=np.float32), np.empty(cap, dtype=np.float32)
     n = _straw(
-        np.uint64(seed), number, tracks.slot, tracks.event, tracks.first, tracks.last, tracks.x, tracks.y,
-        tracks.u, tracks.v, tracks.time, straw, offsets, chamber, view, position, time, shared,
+        np.uint64(seed), number, slot, event, first, last, x, y, u, v, time, straw,
+        offsets, chamber, view, position, when, shared,
     )  # fmt: skip
     np.maximum.accumulate(offsets, out=offsets)
-    return {"offsets": offsets, "chamber": chamber[:n], "view": view[:n], "position": position[:n], "time": time[:n]}
-
-
-@formula
-def on_straws(a: float, b: float, hole: float, half_gap: float, half_length: float) -> bool:
-    """Whether a view has straws at coordinate a, and b along them (mm); its gap is about ``hole``."""
-    return (abs(a) <= half_length) & (b <= half_length) & (abs(a - hole) >= half_gap)
+    return {"offsets": offsets, "chamber": chamber[:n], "view": view[:n], "position": position[:n], "time": when[:n]}
 
 
 @kernel
