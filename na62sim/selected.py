@@ -1,9 +1,9 @@
 """A chunk as far as a selection looks at it: only what can be accepted is made.
 
 An event without the number of tracks that a selection asks for cannot be selected. Where too few particles cross the
-STRAW, no hits are made (`traceable`); where too few tracks are found, neither is the response of the detectors behind,
-nor are the candidates; trigger words are made of accepted events alone. A response is a pure function of the seed, the
-event and the particle, so that the counts are those of the full chain.
+STRAW, they are carried no further, and no hits are made (`traceable`). Where too few tracks are found, neither is the
+response of the detectors behind, nor are the candidates. Trigger words are made of accepted events alone. A response is
+a pure function of the seed, the event and the particle, so that the counts are those of the full chain.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class Selected:
 
     Attributes
     ----------
-    truth, crossings : of all events
+    truth : of all events
+    crossings : of all events as far as they can have the tracks that the selection asks for
     tracks : of the events with as many as the selection asks for
     table : candidates of the events with the number of tracks that the selection asks for
     event, weight, veto_weight : of each candidate; index of its event in the range
@@ -57,8 +58,8 @@ def run_selected(simulation: Simulation, selection: Selection, first: int, n: in
     """Events ``first`` to ``first + n - 1``, from the first random number to the cut-flow."""
     s = simulation
     truth = s.generator.generate(s.seed, first, n)
-    crossings = transport_charged(s.seed, truth, s.planes, s.flight, s.field)
     least, most = selection.tracks
+    crossings = transport_charged(s.seed, truth, s.planes, s.flight, s.field, least)
     hit = straw_hits(s.seed, truth, crossings, s.response.straw, least)
     tracks = s.reconstruction.tracks({"straw": hit}, least)
     number = np.bincount(tracks["event"], minlength=n)

@@ -93,8 +93,16 @@ class Crossings:
         )  # fmt: skip
 
 
-def transport_charged(seed: int, truth: Truth, planes: Planes, flight: Flight, field: FieldMap) -> Crossings:
-    """Carry all charged particles of a chunk to their last plane."""
+def transport_charged(
+    seed: int, truth: Truth, planes: Planes, flight: Flight, field: FieldMap, at_least: int = 0
+) -> Crossings:
+    """Carry all charged particles of a chunk to their last plane.
+
+    Parameters
+    ----------
+    at_least : events of fewer particles that cross all STRAW chambers are of no interest; what is in them is left
+        where that is known
+    """
     chain, n = truth.chain, len(truth.events)
     slots = np.array([k for k, s in enumerate(chain.particles) if s.charge and not chain.decays[k]], dtype=np.int64)
     pdg = np.array([chain.particles[k].pdg for k in slots], dtype=np.int64)
@@ -109,7 +117,7 @@ def transport_charged(seed: int, truth: Truth, planes: Planes, flight: Flight, f
     counts = np.zeros(3, dtype=np.int64)  # rows, lav hits, secondaries
     _reach(
         np.uint64(seed), truth.events, truth.p, truth.vertex, slots, pdg, mass, charge, origin, planes, flight, field,
-        state, ids, lav, secondary, counts,
+        at_least - 2 * len(photon_slots(truth)), state, ids, lav, secondary, counts,
     )  # fmt: skip
     reached = int(counts[0])
     converted = convert_photons(seed, truth, planes, flight, state, ids, secondary, counts)
@@ -123,7 +131,7 @@ def transport_charged(seed: int, truth: Truth, planes: Planes, flight: Flight, f
     kind, p = np.zeros((3, rows), dtype=np.int64), np.zeros((3, rows))
     ring, last = np.zeros((2, rows)), np.zeros(rows, dtype=np.int64)
     _follow(
-        np.uint64(seed), number, planes, flight, field, state, ids, x, y, u, v, kind, p, ring, last,
+        np.uint64(seed), number, planes, flight, field, at_least, state, ids, x, y, u, v, kind, p, ring, last,
         lav, secondary, counts,
     )  # fmt: skip
     hits, born = int(counts[1]), int(counts[2])
@@ -137,9 +145,12 @@ def transport_charged(seed: int, truth: Truth, planes: Planes, flight: Flight, f
 @kernel
 def _reach(
     seed: int, events: Any, p4: Any, vertex: Any, slots: Any, pdgs: Any, masses: Any, charges: Any, origin: Any,
-    planes: Planes, flight: Flight, field: FieldMap, state: Any, ids: Any, lav: Any, secondary: Any, counts: Any,
+    planes: Planes, flight: Flight, field: FieldMap, need: int, state: Any, ids: Any, lav: Any, secondary: Any, counts: Any,
 ) -> None:  # fmt: skip
-    """First pass: every charged particle to STRAW 1, or to the first plane after its vertex."""
+    """First pass: every charged particle to STRAW 1, or to the first plane after its vertex.
+
+    An event in which fewer than ``need`` arrive is left out.
+    """
     z1 = planes.z[0]
     at_straw1 = integrals_at(field, z1)
     uniform, raw = np.empty((slots.size, 4, _BLOCK)), np.empty((4, _BLOCK), dtype=np.uint64)
@@ -150,7 +161,10 @@ def _reach(
             for j in range(slots.size):
                 group = np.full(stop_at - i, slots[j])
                 fill_uniforms(seed, STREAM_FLIGHT, group, events[i:stop_at], raw, uniform[j])
+        begin = counts[0]
         for j in range(slots.size):
+            if counts[0] - begin + slots.size - j < need:
+                break
             k, o = slots[j], origin[j]
             px, py, pz = p4[k, 0, i], p4[k, 1, i], p4[k, 2, i]
             if pz <= 0.0:
@@ -193,6 +207,8 @@ def _reach(
             ids[0, n], ids[1, n], ids[2, n], ids[3, n], ids[4, n] = i, k, pdg, charges[j], first
             state[X, n], state[Y, n], state[U, n], state[V, n] = x, y, u, v
             state[P, n], state[T, n], state[FLY, n], state[LOSS, n] = p, t, fly, b
+        if counts[0] - begin < need:
+            counts[0] = begin
 
 
 @kernel
@@ -222,12 +238,15 @@ def _radiate(
 
 @kernel
 def _follow(
-    seed: int, number: Any, planes: Planes, flight: Flight, field: FieldMap, state: Any, ids: Any,
+    seed: int, number: Any, planes: Planes, flight: Flight, field: FieldMap, at_least: int, state: Any, ids: Any,
     x_out: Any, y_out: Any, u_out: Any, v_out: Any, kind: Any, p_out: Any, ring: Any, last: Any,
     lav: Any, secondary: Any, counts: Any,
 ) -> None:  # fmt: skip
-    """Second pass: plane by plane from STRAW 1 to the end of the detector."""
-    n_planes = planes.z.size
+    """Second pass: plane by plane from STRAW 1 to the end of the detector.
+
+    What follows in an event is left where ``at_least`` so many particles can no longer cross all chambers.
+    """
+    n_planes, current, through = planes.z.size, -1, 0
     normals, raw = np.empty((NORMALS, _BLOCK), dtype=np.float32), np.empty((4, _BLOCK), dtype=np.uint64)
     group = ids[1] * 4
     near2 = (0.9 * planes.lav_in.max()) ** 2
@@ -238,6 +257,14 @@ def _follow(
             stop = min(row + _BLOCK, number.size)
             fill_normals(seed, STREAM_SCATTER, group[row:stop], number[row:stop], raw, normals)
         event, slot, pdg, charge, first = ids[0, n], ids[1, n], ids[2, n], ids[3, n], ids[4, n]
+        if event != current:
+            current, through, other = event, 0, row
+            while other < number.size and ids[0, other] == event:
+                through += ids[4, other] == 0
+                other += 1
+        if through < at_least:
+            ids[4, n], last[n] = 0, 0
+            continue
         x, y, u, v = state[X, n], state[Y, n], state[U, n], state[V, n]
         p, t, fly, loss = state[P, n], state[T, n], state[FLY, n], state[LOSS, n]
         m = mass_of(pdg, flight)
@@ -327,3 +354,4 @@ def _follow(
                 theta = planes.theta0[k] * scatter
                 u += theta * normals[g, g0]
                 v += theta * normals[g + np.uint64(1), g0]
+        through -= (first == 0) & (last[n] <= STRAW4)
