@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from na62sim.kernel import formula, kernel
+from na62sim.kernel import formula, step
 
 MOST = 32  # hits of one view that are looked at
 BUCKETS = 16  # four chambers times four views
@@ -48,7 +48,7 @@ def last_straw(q: float, spacing: float, radius: float) -> int:
     return int(np.ceil((q + radius) / spacing)) - 1
 
 
-@kernel
+@step
 def _groups(
     m: int, row: Any, true: Any, position: Any, spacing: float, radius: float, q: Any, low: Any, high: Any
 ) -> int:
@@ -85,7 +85,7 @@ def _groups(
     return groups
 
 
-@formula
+@step
 def _held(g: int, groups: int, q: Any, low: Any, high: Any, spacing: float) -> Any:
     """Number of straws in which a group is the nearest, and the last of them."""
     held, straw = 0, 0
@@ -105,7 +105,7 @@ def _held(g: int, groups: int, q: Any, low: Any, high: Any, spacing: float) -> A
     return held, straw
 
 
-@kernel
+@step
 def _drop(groups: int, q: Any, low: Any, high: Any, spacing: float, held: Any, state: Any, straw: Any) -> None:
     """Which groups are told apart: straws in which each is the nearest, its state, and that straw if it is one only.
 
@@ -136,7 +136,7 @@ def _drop(groups: int, q: Any, low: Any, high: Any, spacing: float, held: Any, s
         state[worst] = LOST
 
 
-@kernel
+@step
 def _resolve(
     m: int, row: Any, true: Any, extra: int, spacing: float, radius: float, chamber: Any, view: Any, position: Any,
     time: Any, work: Any, straws: Any,
@@ -167,7 +167,7 @@ def _resolve(
     return extra, m - kept
 
 
-@kernel
+@step
 def share_straws(
     begin: int, end: int, close: int, spacing: float, radius: float, chamber: Any, view: Any, position: Any, time: Any,
     rows: Any, true: Any, count: Any, work: Any, straws: Any,

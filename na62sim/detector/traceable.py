@@ -49,7 +49,9 @@ def _is_traceable(row: int, x: Any, y: Any, u: Any, v: Any, straw: StrawArrays) 
         for w in range(straw.offset.size):
             px, py = x0 + sx * straw.offset[w], y0 + sy * straw.offset[w]
             a, b = px * straw.cosine[w] + py * straw.sine[w], abs(py * straw.cosine[w] - px * straw.sine[w])
-            seen |= on_straws(a, b, straw.hole[ch, w], straw.half_gap, straw.half_length)
+            if on_straws(a, b, straw.hole[ch, w], straw.half_gap, straw.half_length):
+                seen = True
+                break
         if not seen:
             return False
     return True
