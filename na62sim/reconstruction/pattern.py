@@ -11,11 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from na62sim.kernel import formula, step
-from na62sim.reconstruction.points import (
-    BITS,
-    INDEX_SIZE,
-    KIND,
+from na62sim.kernel import step
+from na62sim.reconstruction.points import (  # fmt: skip
     MAX_HITS,
     PAIRS,
     POINT_LANES,
@@ -28,14 +25,14 @@ from na62sim.reconstruction.points import (
     WEAK,
     X,
     Y,
-)  # fmt: skip
+)
 
 MAX_SEGMENTS = 96  # per half of the spectrometer
 MAX_CANDIDATES = 128
 MAX_TRACKS = 8
 # Windows (mm, rad). In a segment: 5 standard deviations of a coordinate predicted by two others. At the magnet:
 # 4 to 5 standard deviations of the extrapolation, a constant and a part that scattering makes proportional to 1/p.
-_VIEW_WINDOW = 0.8
+_PER_WINDOW = 1.0 / 0.8
 _MEET, _MEET_SCATTER = 2.0, 0.20e3  # mm, mm per radian of bending
 _BEND, _BEND_SCATTER = 0.4e-3, 0.025  # slope in y, and per radian of bending
 _MAX_MISSING = 2  # unexplained views of a segment; not more than views that agree
@@ -51,6 +48,7 @@ _AT_X, _AT_Y, _TO_X, _TO_Y, _COST, _BAD_A, _BAD_B, _GOOD, SPOT_SIZE = range(
 )
 # Rows of the segments of one half: x, y, slopes at the first chamber, cost; and, with one segment of the other half, score
 SEGMENT_LANES = MAX_SEGMENTS + 8
+SECOND = MAX_SEGMENTS + 2  # of the two points of a segment
 LINE_X, LINE_Y, SLOPE_X, SLOPE_Y, LINE_COST, _SCORE, _MEETS, LINE_SIZE = range(0, 8 * SEGMENT_LANES, SEGMENT_LANES)
 
 
@@ -84,10 +82,10 @@ def _join(a: int, nb: int, z: float, dz: float, window_x: float, window_y: float
         sx, sy = (xb - x) * inverse, (yb - y) * inverse
         # the other views of both points must agree with the slopes
         rb_c, rb_d = s[R_C + b], s[R_D + b]
-        r0 = (r_c - c0 * sx - c1 * sy) / _VIEW_WINDOW
-        r1 = (r_d - d0 * sx - d1 * sy) / _VIEW_WINDOW
-        r2 = (rb_c - s[SLOPE + b] * sx - s[SLOPE + POINT_LANES + b] * sy) / _VIEW_WINDOW
-        r3 = (rb_d - s[SLOPE + 2 * POINT_LANES + b] * sx - s[SLOPE + 3 * POINT_LANES + b] * sy) / _VIEW_WINDOW
+        r0 = (r_c - c0 * sx - c1 * sy) * _PER_WINDOW
+        r1 = (r_d - d0 * sx - d1 * sy) * _PER_WINDOW
+        r2 = (rb_c - s[SLOPE + b] * sx - s[SLOPE + POINT_LANES + b] * sy) * _PER_WINDOW
+        r3 = (rb_d - s[SLOPE + 2 * POINT_LANES + b] * sx - s[SLOPE + 3 * POINT_LANES + b] * sy) * _PER_WINDOW
         r0, r1, r2, r3 = r0 * r0, r1 * r1, r2 * r2, r3 * r3
         cost = (r0 if r0 < 1.0 else 0.0) + (r1 if r1 < 1.0 else 0.0)
         cost = cost + (r2 if r2 < 1.0 else 0.0) + (r3 if r3 < 1.0 else 0.0)
@@ -102,19 +100,20 @@ def _join(a: int, nb: int, z: float, dz: float, window_x: float, window_y: float
         s[_BAD_A + b], s[_BAD_B + b], s[_GOOD + b] = bad_a, bad_b, 1.0 if good else 0.0
 
 
-@formula
-def _without(bits: int, kind: int, bad: float) -> int:
-    """Hits of a point without those of the other views that do not agree (1, 2 or both)."""
-    drop = np.int64(bad)
-    _, _, c, d = PAIRS[kind]
-    keep = ~((0xFFFF << MAX_HITS * c if drop & 1 else 0) | (0xFFFF << MAX_HITS * d if drop & 2 else 0))
-    return bits & keep
+@step
+def agreeing(keep: Any) -> None:
+    """Bits of the hits that stay with a point of a pair of views when other views (1, 2 or both) do not agree."""
+    for k in range(len(PAIRS)):
+        for drop in range(4):
+            _, _, c, d = PAIRS[k]
+            gone = (0xFFFF << MAX_HITS * c if drop & 1 else 0) | (0xFFFF << MAX_HITS * d if drop & 2 else 0)
+            keep[4 * k + drop] = ~gone
 
 
 @step
 def segments(
-    crowd: bool, half: int, z: float, dz: float, na: int, nb: int, first: Any, second: Any, index_a: Any, index_b: Any,
-    link: Any, line: Any,
+    crowd: bool, half: int, z: float, dz: float, na: int, nb: int, first: Any, second: Any, bits: Any, kind: Any,
+    keep: Any, link: Any, line: Any,
 ) -> int:  # fmt: skip
     """Segments of two chambers.
 
@@ -124,31 +123,26 @@ def segments(
     ----------
     half : 0 before, 1 behind the magnet
     z, dz : position of the first chamber behind STRAW 1 and distance of the second (mm)
-    first, second, index_a, index_b : points of the chambers, see `chamber_points`
-    link : four numbers per segment: its two points, the hits (bits) of each that agree
-    line : rows of `SEGMENT_LANES`
+    first, second, bits, kind : points of the two, and of all chambers, see `chamber_points`; keep : see `agreeing`
+    link : the hits (bits) of both points that agree, rows of `MAX_SEGMENTS` and two more; line : rows of `SEGMENT_LANES`
     """
-    n = 0
+    n, ca, cb = 0, 2 * half, 2 * half + 1
     window_x, window_y = _BEAM_WINDOW if crowd and half == 0 else _ANYWHERE, _BEAM_WINDOW if crowd else _ANYWHERE
     for a in range(na):
         _join(a, nb, z, dz, window_x, window_y, first, second)
-        i = INDEX_SIZE * a
-        for b in range(nb):
-            if second[_GOOD + b] == 0.0:
-                continue
-            if n == MAX_SEGMENTS:
-                return n
-            j = INDEX_SIZE * b
-            link[4 * n], link[4 * n + 1] = a, b
-            link[4 * n + 2] = _without(index_a[i + BITS], index_a[i + KIND], second[_BAD_A + b])
-            link[4 * n + 3] = _without(index_b[j + BITS], index_b[j + KIND], second[_BAD_B + b])
+        bits_a, kind_a = bits[ca, a], 4 * kind[ca, a]
+        for b in range(nb):  # written in any case, and left there if it is good: quicker than to ask
+            link[n] = bits_a & keep[kind_a + np.int64(second[_BAD_A + b])]
+            link[SECOND + n] = bits[cb, b] & keep[4 * kind[cb, b] + np.int64(second[_BAD_B + b])]
             line[LINE_X + n], line[LINE_Y + n] = second[_AT_X + b], second[_AT_Y + b]
             line[SLOPE_X + n], line[SLOPE_Y + n], line[LINE_COST + n] = (
                 second[_TO_X + b],
                 second[_TO_Y + b],
                 second[_COST + b],
             )
-            n += 1
+            n += np.int64(second[_GOOD + b])
+            if n >= MAX_SEGMENTS:
+                return MAX_SEGMENTS
     return n
 
 
@@ -163,16 +157,16 @@ def match_segments(
         x, y = front[LINE_X + f] + slope_x * to_magnet, front[LINE_Y + f] + slope_y * to_magnet
         for b in range(min((nb + 7) // 8 * 8, SEGMENT_LANES)):
             bend = abs(back[SLOPE_X + b] - slope_x)
-            w = _MEET + _MEET_SCATTER * bend
-            ry = (back[LINE_Y + b] - back[SLOPE_Y + b] * from_magnet - y) / w
-            rx = (back[LINE_X + b] - back[SLOPE_X + b] * from_magnet - x) / w
+            w = 1.0 / (_MEET + _MEET_SCATTER * bend)
+            ry = (back[LINE_Y + b] - back[SLOPE_Y + b] * from_magnet - y) * w
+            rx = (back[LINE_X + b] - back[SLOPE_X + b] * from_magnet - x) * w
             rs = (back[SLOPE_Y + b] - slope_y) / (_BEND + _BEND_SCATTER * bend)
             meets = (abs(rx) <= 1.0) & (abs(ry) <= 1.0) & (abs(rs) <= 1.0)
             back[_MEETS + b] = 1.0 if meets else 0.0
             back[_SCORE + b] = 4.0 * (rx * rx + ry * ry + rs * rs) + cost + back[LINE_COST + b]
         for b in range(nb):
-            if back[_MEETS + b] == 0.0 or n == MAX_CANDIDATES:
-                continue
             pair[2 * n], pair[2 * n + 1], score[n] = f, b, back[_SCORE + b]
-            n += 1
+            n += np.int64(back[_MEETS + b])
+            if n >= MAX_CANDIDATES:
+                return MAX_CANDIDATES
     return n

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from na62sim.detector.tracker import StrawArrays
-from na62sim.kernel import step
+from na62sim.kernel import formula, step
 
 MAX_HITS = 16  # per view of a chamber
 AT_ONCE = 8  # hits that are compared with a pair side by side
@@ -33,22 +33,9 @@ POINT_LANES = MAX_POINTS + 8
 X, Y, R_C, R_D, WEAK, SUPPORT, SHIFT, _S1, _S2, _S3, SLOPE, _L1, _L2, _L3, POINT_SIZE = range(
     0, 15 * POINT_LANES, POINT_LANES
 )
-# Whole numbers of a point: place of the hit of each view or -1, bits of these places, pair of views
-BITS, KIND, INDEX_SIZE = 4, 5, 6
 # Constants of a pair of views in a chamber: x and y from its coordinates, shift of these with the slopes, that of the
 # residuals of the other views, cosines and sines of those and the middle of their gaps
-_INVERSE, _SHIFT, _SLOPE, _VIEWS, _GAPS, _HOLE_X, _GAP, _LIMIT, _WINDOW, TABLE_SIZE = (
-    0,
-    4,
-    8,
-    12,
-    16,
-    18,
-    19,
-    20,
-    21,
-    22,
-)
+_SHIFT, _SLOPE, _VIEWS, _GAPS, _HOLE_X, _GAP, _LIMIT, _WINDOW, TABLE_SIZE = 4, 8, 12, 16, 18, 19, 20, 21, 22
 
 
 @step
@@ -131,66 +118,82 @@ def _test_pairs(k: int, strict: bool, pairs: int, hit: Any, count: Any, table: A
         lane[_GOOD + j], lane[_MISSING + j] = 1.0 if good else 0.0, missing
 
 
+@formula
+def number_of(bits: int) -> int:
+    """How many bits are set: sums of two, four, eight of them side by side, then of all."""
+    bits = bits - (bits >> 1 & 0x5555555555555555)
+    bits = (bits & 0x3333333333333333) + (bits >> 2 & 0x3333333333333333)
+    bits = bits + (bits >> 4) & 0x0F0F0F0F0F0F0F0F
+    return bits * 0x0101010101010101 >> 56 & 0xFF
+
+
+@formula
+def place_of(bits: int) -> int:
+    """Place of the lowest bit, 0 if there is none; never negative, so that nothing is asked about it as an index."""
+    return number_of((bits & -bits) - 1) & 63
+
+
 @step
 def _add_points(
-    n: int, j: int, k: int, at_a: int, at_b: int, hit: Any, table: Any, index: Any, spot: Any, lane: Any
+    n: int, j: int, k: int, pair: int, c: int, d: int, hit: Any, bits: Any, kind: Any, spot: Any, lane: Any
 ) -> int:
-    """Points of pair j with each hit of the other views that agrees, or without; the number of points then."""
-    a, b, c, d = PAIRS[k]
-    in_c, in_d, t = np.int64(lane[_IN_C + j]), np.int64(lane[_IN_D + j]), k * TABLE_SIZE
-    p = 0
-    while n < MAX_POINTS:
-        while in_c >> p > 0 and not in_c >> p & 1:
-            p += 1
-        q = 0
-        while n < MAX_POINTS:
-            while in_d >> q > 0 and not in_d >> q & 1:
-                q += 1
-            at_c, at_d = MAX_HITS * c + p if in_c else -1, MAX_HITS * d + q if in_d else -1
-            i = INDEX_SIZE * n
-            index[i + a], index[i + b], index[i + c], index[i + d] = at_a, at_b, at_c, at_d
-            bits = 1 << at_a | 1 << at_b
-            bits |= 1 << at_c if in_c else 0
-            bits |= 1 << at_d if in_d else 0
-            index[i + BITS], index[i + KIND] = bits, k
-            spot[X + n], spot[Y + n] = lane[_X + j], lane[_Y + j]
-            spot[R_C + n] = hit[at_c] - lane[_QC + j] if in_c else NO_HIT
-            spot[R_D + n] = hit[at_d] - lane[_QD + j] if in_d else NO_HIT
-            spot[WEAK + n], spot[SUPPORT + n] = lane[_MISSING + j], float((in_c > 0) + (in_d > 0))
-            for e in range(4):
-                spot[SHIFT + e * POINT_LANES + n] = table[t + _SHIFT + e]
-                spot[SLOPE + e * POINT_LANES + n] = table[t + _SLOPE + e]
+    """Points of pair j with each hit of the other views c and d that agrees, or without; the number of points then."""
+    in_c, in_d = np.int64(lane[_IN_C + j]) << MAX_HITS * c, np.int64(lane[_IN_D + j]) << MAX_HITS * d
+    x, y, qc, qd, missing = lane[_X + j], lane[_Y + j], lane[_QC + j], lane[_QD + j], lane[_MISSING + j]
+    others, left_c = (1.0 if in_c else 0.0) + (1.0 if in_d else 0.0), in_c
+    while True:
+        bit_c, left_d = left_c & -left_c, in_d
+        r_c = hit[place_of(bit_c)] - qc if bit_c else NO_HIT
+        while True:
+            if n >= MAX_POINTS:
+                return n
+            bit_d = left_d & -left_d
+            bits[n], kind[n] = pair | bit_c | bit_d, k
+            spot[X + n], spot[Y + n], spot[R_C + n] = x, y, r_c
+            spot[R_D + n] = hit[place_of(bit_d)] - qd if bit_d else NO_HIT
+            spot[WEAK + n], spot[SUPPORT + n] = missing, others
             n += 1
-            q += 1
-            if in_d >> q == 0:
+            left_d ^= bit_d
+            if not left_d:
                 break
-        p += 1
-        if in_c >> p == 0:
-            break
-    return n
+        left_c ^= bit_c
+        if not left_c:
+            return n
 
 
 @step
-def chamber_points(strict: bool, hit: Any, count: Any, table: Any, index: Any, spot: Any, lane: Any) -> int:
+def chamber_points(
+    strict: bool, hit: Any, count: Any, table: Any, bits: Any, kind: Any, spot: Any, lane: Any, chosen: Any
+) -> int:
     """All points of a chamber.
 
     Parameters
     ----------
     strict : three or four views, and no view missing without reason
     hit, count : coordinates, `MAX_HITS` places per view with `NO_HIT` behind the hits, and how many each view has
-    table : constants of the chamber; index, spot : whole numbers of the points, `INDEX_SIZE` each, and their rows
-    lane : work space, rows of `PAIR_LANES`
+    table : constants of the chamber
+    bits, kind, spot : places of the hits of each point (bits), its pair of views, and rows of `POINT_LANES`
+    lane, chosen : work space, rows of `PAIR_LANES`, and twice `PAIR_LANES`
     """
     n = 0
     for k in range(2 if strict else 6):
-        a, b, _, _ = PAIRS[k]
-        nb = count[b]
-        pairs = count[a] * nb
-        for i in range(count[a]):
+        a, b, c, d = PAIRS[k]
+        na, nb = count[a], count[b]
+        for i in range(na):
             for j in range(nb):
                 lane[i * nb + j], lane[_B + i * nb + j] = hit[MAX_HITS * a + i], hit[MAX_HITS * b + j]
-        _test_pairs(k, strict, (pairs + 7) // 8 * 8, hit, count, table, lane)
-        for j in range(pairs):
-            if lane[_GOOD + j] > 0.0:
-                n = _add_points(n, j, k, MAX_HITS * a + j // nb, MAX_HITS * b + j % nb, hit, table, index, spot, lane)
+        _test_pairs(k, strict, (na * nb + 7) // 8 * 8, hit, count, table, lane)
+        found, j = 0, 0
+        for p in range(na):  # written in any case, and left there if it is good: quicker than to ask
+            for q in range(nb):
+                chosen[found], chosen[PAIR_LANES + found] = j, 1 << MAX_HITS * a + p | 1 << MAX_HITS * b + q
+                found += np.int64(lane[_GOOD + j])
+                j += 1
+        begin = n
+        for f in range(found):
+            n = _add_points(n, chosen[f], k, chosen[PAIR_LANES + f], c, d, hit, bits, kind, spot, lane)
+        for e in range(4):
+            shift, slope = table[k * TABLE_SIZE + _SHIFT + e], table[k * TABLE_SIZE + _SLOPE + e]
+            for i in range(begin, n):
+                spot[SHIFT + e * POINT_LANES + i], spot[SLOPE + e * POINT_LANES + i] = shift, slope
     return n

@@ -20,21 +20,24 @@ from na62sim.reconstruction.pattern import (
     CROWD,
     LINE_SIZE,
     MAX_CANDIDATES,
-    MAX_SEGMENTS,
     MAX_TRACKS,
+    SECOND,
     SPOT_SIZE,
+    agreeing,
     match_segments,
     segments,
 )
 from na62sim.reconstruction.points import (
-    INDEX_SIZE,
     LANE_SIZE,
     MAX_HITS,
     MAX_POINTS,
     NO_HIT,
+    PAIR_LANES,
     TABLE_SIZE,
     chamber_points,
+    number_of,
     pair_table,
+    place_of,
 )
 
 _MAX_SHARED = 0.5  # of the hits of a track
@@ -87,9 +90,11 @@ class Work(NamedTuple):
     hit: Any  # coordinates, `MAX_HITS` places per view
     stamp: Any  # and times
     count: Any  # numbers of hits per view
-    index: Any  # points, see `points.py`
+    bits: Any  # points, see `points.py`
+    kind: Any
     spot: Any
-    link: Any  # segments, see `pattern.py`
+    keep: Any  # segments, see `pattern.py`
+    link: Any
     line: Any
     pair: Any  # candidates: two segments
     score: Any
@@ -98,6 +103,7 @@ class Work(NamedTuple):
     table: Any
     block: Any  # of the fit
     lane: Any
+    chosen: Any
     gx: Any
     gy: Any
     mask: Any
@@ -107,10 +113,11 @@ class Work(NamedTuple):
 def _work_space() -> Work:
     return Work(
         np.empty((4, 4 * MAX_HITS)), np.empty((4, 4 * MAX_HITS)), np.zeros((4, 4), dtype=np.int64),
-        np.empty((4, INDEX_SIZE * MAX_POINTS), dtype=np.int64), np.zeros((4, SPOT_SIZE)),
-        np.empty((2, 4 * MAX_SEGMENTS), dtype=np.int64), np.zeros((2, LINE_SIZE)),
-        np.empty(2 * MAX_CANDIDATES, dtype=np.int64), np.empty(MAX_CANDIDATES), np.empty(MAX_CANDIDATES, dtype=np.int64),
-        np.zeros(4, dtype=np.int64), np.empty((4, 6 * TABLE_SIZE)), np.zeros(ROWS * LANES), np.zeros(LANE_SIZE),
+        np.empty((4, MAX_POINTS), dtype=np.int64), np.empty((4, MAX_POINTS), dtype=np.int64), np.zeros((4, SPOT_SIZE)),
+        np.empty(24, dtype=np.int64), np.empty((2, 2 * SECOND), dtype=np.int64), np.zeros((2, LINE_SIZE)),
+        np.empty(2 * MAX_CANDIDATES + 2, dtype=np.int64), np.empty(MAX_CANDIDATES + 1),
+        np.empty(MAX_CANDIDATES, dtype=np.int64), np.zeros(4, dtype=np.int64),
+        np.empty((4, 6 * TABLE_SIZE)), np.zeros(ROWS * LANES), np.zeros(LANE_SIZE), np.empty(2 * PAIR_LANES, dtype=np.int64),
         np.empty(4), np.empty(4), np.empty(4, dtype=np.int64),
     )  # fmt: skip
 
@@ -122,6 +129,7 @@ def _find(
 ) -> int:  # fmt: skip
     w = _work_space()
     pair_table(straw, w.table)
+    agreeing(w.keep)
     return _find_events(offsets, chamber, view, position, time, straw, fit, at_least, w, event, views, out)
 
 
@@ -234,12 +242,12 @@ def _candidates(strict: bool, need: int, w: Work, straw: StrawArrays, fit: FitAr
     m, n = (0, 0), 0
     for half in range(2):
         a, b = 2 * half, 2 * half + 1
-        na = chamber_points(strict, w.hit[a], w.count[a], w.table[a], w.index[a], w.spot[a], w.lane)
+        na = chamber_points(strict, w.hit[a], w.count[a], w.table[a], w.bits[a], w.kind[a], w.spot[a], w.lane, w.chosen)
         if na == 0:
             return 0
-        nb = chamber_points(strict, w.hit[b], w.count[b], w.table[b], w.index[b], w.spot[b], w.lane)
+        nb = chamber_points(strict, w.hit[b], w.count[b], w.table[b], w.bits[b], w.kind[b], w.spot[b], w.lane, w.chosen)
         n = segments(
-            fit.beam and na * nb > CROWD, half, d[a], d[b] - d[a], na, nb, w.spot[a], w.spot[b], w.index[a], w.index[b],
+            fit.beam and na * nb > CROWD, half, d[a], d[b] - d[a], na, nb, w.spot[a], w.spot[b], w.bits, w.kind, w.keep,
             w.link[half], w.line[half],
         )  # fmt: skip
         if n == 0:
@@ -251,7 +259,7 @@ def _candidates(strict: bool, need: int, w: Work, straw: StrawArrays, fit: FitAr
     if candidates < need:
         return 0
     for k in range(candidates):
-        w.views[k], t = _sums(k, w.pair, w.link, w.index, w.hit, w.stamp, straw.cosine, straw.sine, w.gx, w.gy, w.mask)
+        w.views[k], t = _sums(k, w.pair, w.link, w.hit, w.stamp, straw.cosine, straw.sine, w.gx, w.gy, w.mask)
         _chamber_points(k, w.gx, w.gy, w.mask, t, straw.normal, fit.distance, straw.sigma, w.block)
     _fit(candidates, fit, w.block)
     for k in range(candidates):
@@ -313,21 +321,11 @@ def _remove_taken(hit: Any, stamp: Any, count: Any, taken: Any) -> int:
     return left if enough else 0
 
 
-@formula
-def _number(bits: int) -> int:
-    """How many bits are set: sums of two, four, eight of them side by side, then of all."""
-    bits = bits - (bits >> 1 & 0x5555555555555555)
-    bits = (bits & 0x3333333333333333) + (bits >> 2 & 0x3333333333333333)
-    bits = bits + (bits >> 4) & 0x0F0F0F0F0F0F0F0F
-    return bits * 0x0101010101010101 >> 56
-
-
 @step
 def _is_new(front: int, back: int, total: int, link: Any, taken: Any) -> bool:
     """Whether a track of so many hits shares few with the tracks before it; if so, its hits are taken."""
-    a, b = link[0, 4 * front + 2], link[0, 4 * front + 3]
-    c, d = link[1, 4 * back + 2], link[1, 4 * back + 3]
-    shared = _number(a & taken[0]) + _number(b & taken[1]) + _number(c & taken[2]) + _number(d & taken[3])
+    a, b, c, d = link[0, front], link[0, SECOND + front], link[1, back], link[1, SECOND + back]
+    shared = number_of(a & taken[0]) + number_of(b & taken[1]) + number_of(c & taken[2]) + number_of(d & taken[3])
     if shared > _MAX_SHARED * total:
         return False
     taken[0], taken[1], taken[2], taken[3] = taken[0] | a, taken[1] | b, taken[2] | c, taken[3] | d
@@ -336,25 +334,23 @@ def _is_new(front: int, back: int, total: int, link: Any, taken: Any) -> bool:
 
 @step
 def _sums(
-    k: int, pair: Any, link: Any, index: Any, hit: Any, stamp: Any, cosine: Any, sine: Any, gx: Any, gy: Any, mask: Any
+    k: int, pair: Any, link: Any, hit: Any, stamp: Any, cosine: Any, sine: Any, gx: Any, gy: Any, mask: Any
 ) -> Any:
     """Sums over the views of the hits of a candidate: number of views and mean time."""
     n_views, t = 0, 0.0
     for c in range(4):
-        half, j = c // 2, c % 2
-        s = 4 * pair[2 * k + half]
-        bits, point = link[half, s + 2 + j], INDEX_SIZE * link[half, s + j]
+        bits = link[c // 2, pair[2 * k + c // 2] + SECOND * (c % 2)]
         x, y, views = 0.0, 0.0, 0
         for v in range(4):
-            at = max(index[c, point + v], 0)
-            on = bits >> MAX_HITS * v & 0xFFFF != 0
+            mine = bits & 0xFFFF << MAX_HITS * v
+            at, on = place_of(mine), mine != 0
             q, when = hit[c, at] if on else 0.0, stamp[c, at] if on else 0.0
             x += cosine[v] * q
             y += sine[v] * q
             t += when
             views |= on << v
         gx[c], gy[c], mask[c] = x, y, views
-        n_views += _number(bits)
+        n_views += number_of(bits)
     return n_views, t / n_views
 
 
