@@ -168,6 +168,26 @@ def _resolve(
 
 
 @step
+def list_hits(tracks: int, coordinates: Any, bits: Any, begin: Any, rows: Any, true: Any, count: Any) -> None:
+    """Hits of each view, from those of each track of an event, for `share_straws`.
+
+    Parameters
+    ----------
+    coordinates, bits, begin : of each track, its coordinates before measurement in all views, bit 4 chamber + view for
+        those with a hit, and the row of the first of these; the others follow in this order
+    rows, true, count : see `share_straws`
+    """
+    count[:] = 0
+    for k in range(tracks):
+        row = begin[k]
+        for b in range(BUCKETS):
+            if bits[k] >> b & 1:
+                rows[b, count[b]], true[b, count[b]] = row, coordinates[k, b]
+                count[b] += 1
+                row += 1
+
+
+@step
 def share_straws(
     begin: int, end: int, close: int, spacing: float, radius: float, chamber: Any, view: Any, position: Any, time: Any,
     rows: Any, true: Any, count: Any, work: Any, straws: Any,

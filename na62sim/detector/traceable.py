@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from na62sim.detector.transport import Crossings
 
 CHAMBERS = 4
+_STEEPEST = 0.2  # slope of a particle that crosses all chambers: they are 2.1 m wide and 35 m apart
 
 
 def rows_of_enough(tracks: Crossings, at_least: int, straw: StrawArrays) -> npt.NDArray[np.int64]:
@@ -42,16 +43,21 @@ def on_straws(a: float, b: float, hole: float, half_gap: float, half_length: flo
 @step
 def _is_traceable(row: int, x: Any, y: Any, u: Any, v: Any, straw: StrawArrays) -> bool:
     """Whether the particle of a row, which crosses all chambers, crosses straws in each."""
+    margin = _STEEPEST * straw.offset[-1]
+    near, edge = straw.half_gap + margin, straw.half_length - margin
     for ch in range(CHAMBERS):
-        x0, y0, uu, vv = x[ch, row], y[ch, row], u[ch, row], v[ch, row]
+        x0, y0 = x[ch, row], y[ch, row]
+        # far from the gaps of x or y: no need to look at each view
+        far = (abs(x0 - straw.hole[ch, 2]) > near) | (abs(y0 - straw.hole[ch, 3]) > near)
+        if far & (abs(x0) < edge) & (abs(y0) < edge):
+            continue
+        uu, vv = u[ch, row], v[ch, row]
         inverse = 1.0 / np.sqrt(1.0 - uu * uu - vv * vv)
         sx, sy, seen = uu * inverse, vv * inverse, False
         for w in range(straw.offset.size):
             px, py = x0 + sx * straw.offset[w], y0 + sy * straw.offset[w]
             a, b = px * straw.cosine[w] + py * straw.sine[w], abs(py * straw.cosine[w] - px * straw.sine[w])
-            if on_straws(a, b, straw.hole[ch, w], straw.half_gap, straw.half_length):
-                seen = True
-                break
+            seen |= on_straws(a, b, straw.hole[ch, w], straw.half_gap, straw.half_length)
         if not seen:
             return False
     return True

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from hepunits import GeV, m, micrometer, mm, ns
 
-from na62sim.detector.close_tracks import BUCKETS, MOST, share_straws
+from na62sim.detector.close_tracks import BUCKETS, MOST, list_hits, share_straws
 from na62sim.detector.traceable import on_straws, rows_of_enough
 from na62sim.detector.transport import Crossings
 from na62sim.elementary import log, normal_pair
@@ -160,7 +160,8 @@ def _straw(
     seed: int, number: Any, slot: Any, event_in: Any, first: Any, last: Any, x: Any, y: Any, u: Any, v: Any, t: Any,
     straw: StrawArrays, offsets: Any, chamber: Any, view: Any, position: Any, time: Any, shared: bool,
 ) -> int:  # fmt: skip
-    k, begin, close, event, width = 0, 0, 0, -1, 2.0 * straw.radius
+    k, begin, close, event, members, width = 0, 0, 0, -1, 0, 2.0 * straw.radius
+    kept, mine, place = np.empty((MOST, BUCKETS)), np.empty(MOST, dtype=np.int64), np.empty(MOST, dtype=np.int64)
     rows, true = np.empty((BUCKETS, MOST), dtype=np.int64), np.empty((BUCKETS, MOST))
     count = np.zeros(BUCKETS, dtype=np.int64)
     work, straws = np.empty(MOST), np.empty((5, MOST), dtype=np.int64)
@@ -187,11 +188,11 @@ def _straw(
             continue
         if shared and event_in[n] != event:
             if close:
+                list_hits(members, kept, mine, place, rows, true, count)
                 k = share_straws(begin, k, close, straw.spacing, straw.radius, chamber, view, position, time,
                                  rows, true, count, work, straws)  # fmt: skip
                 offsets[event + 1] = k
-            begin, close, event = k, 0, event_in[n]
-            count[:] = 0
+            begin, close, event, members = k, 0, event_in[n], 0
         c, miss = uniform[2, g0], 4 * first[n] + np.int64(gap[g0])  # counted from the first view of STRAW 1
         end = 4 * min(last[n], 4)
         bits = np.int64(seen[g0]) & ((1 << end) - (1 << 4 * first[n]))
@@ -202,15 +203,14 @@ def _straw(
         if c >= straw.quality:  # one of the chambers is not usable
             bits &= ~(15 << 4 * np.int64(4.0 * (c - straw.quality) / (1.0 - straw.quality)))
         if shared:
-            place = k
-            for row in range(16):
-                if bits >> row & 1:
-                    others, q, near = min(count[row], MOST - 1), exact[row, g0], False
-                    for i in range(others):
-                        near |= abs(true[row, i] - q) < width
-                    close |= near << row
-                    true[row, others], rows[row, others], count[row] = q, place, others + 1
-                    place += 1
+            m = min(members, MOST - 1)
+            mine[m], place[m] = bits, k
+            for row in range(BUCKETS):
+                kept[m, row] = exact[row, g0] if bits >> row & 1 else np.nan
+            for i in range(m):
+                for row in range(BUCKETS):
+                    close |= np.int64(abs(kept[i, row] - kept[m, row]) < width) << row
+            members = m + 1
         # written in any case, and left there if it is a hit: quicker than to ask
         write = np.uint64(k)
         for ch in range(4):
@@ -222,6 +222,7 @@ def _straw(
         k = np.int64(write)
         offsets[event_in[n] + 1] = k  # rows come in event order; events without rows take the value before
     if close:
+        list_hits(members, kept, mine, place, rows, true, count)
         k = share_straws(begin, k, close, straw.spacing, straw.radius, chamber, view, position, time,
                          rows, true, count, work, straws)  # fmt: skip
         offsets[event + 1] = k
