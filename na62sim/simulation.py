@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import sys
@@ -27,6 +28,7 @@ from na62sim.pipeline import (
     in_order,
     warm_up,
 )
+from na62sim.precision import Precision, relative_error
 from na62sim.sample import Provenance, Sample, SampleWriter
 from na62sim.sample_writer import Compression
 from na62sim.selected import Selected, run_selected
@@ -258,10 +260,11 @@ def select(
 def acceptance(
     process: str | Process,
     selection: str | Selection,
-    events: int,
+    events: int | None = None,
     detector: str | Detector | None = None,
     seed: int = 1,
     *,
+    precision: str | float | None = None,
     decay_volume_m: tuple[float, float] | None = None,
     intensity: float | None = None,
     photons: str = "dice",
@@ -274,7 +277,9 @@ def acceptance(
 ) -> CutFlow:
     """The chain from the generator to the selection, without writing events.
 
-    Parameters are those of `simulate`; ``keep(part, candidates, weight)`` sees every chunk in order (figures;
+    Parameters are those of `simulate`. Instead of a number of events a ``precision`` may be asked for, the relative
+    statistical error of the acceptance (``"0.5%"`` or 0.005); ``events`` is then the most to make
+    (`na62sim.precision`). ``keep(part, candidates, weight)`` sees every chunk in order (figures;
     `na62sim.selected.Selected`: candidates of events that have the number of tracks the selection asks for);
     ``selection_parameters`` are those of the selection (``m_a`` of kpiaa), the process's own masses by default.
 
@@ -286,21 +291,30 @@ def acceptance(
     d = as_detector(detector)
     simulation = Simulation(made, d, seed, volume_m=decay_volume_m, intensity=intensity, photons=photons)
     chosen = find_selection(selection, d, made.mass, **(selection_parameters or {}))
-    events, chunk = check_events(events), check_chunk(chunk)
+    if events is None and precision is None:
+        raise ValueError("an acceptance needs a number of events or a precision")
+    most, chunk = None if events is None else check_events(events), check_chunk(chunk)
+    wanted = None if precision is None else Precision.asked(precision, most)
     info = {"process": made.short, "geometry": d.name, "seed": seed, "decay_volume_m": list(simulation.volume_m)}
     flow = CutFlow(chosen, info)
 
     def job(first: int, n: int) -> tuple[Selected, int]:
-        return run_selected(simulation, chosen, first, n), n
+        return run_selected(simulation, chosen, first, n, whole=keep is not None), n
 
     warm_up(simulation, chosen.candidates)
     start, done = time.perf_counter(), 0
-    for part, n in in_order(job, 0, events, chunk, threads or default_threads()):
-        flow.merge(part.flow)
-        if keep is not None:
-            keep(part, part.table, part.weight)
-        done += n
-        if progress is not None:
-            progress(done)
-    flow.info["events_per_second"] = events / (time.perf_counter() - start)
+    total = most or 0 if wanted is None else wanted.total(0, math.inf)
+    while done < total:
+        for part, n in in_order(job, done, total - done, chunk, threads or default_threads()):
+            flow.merge(part.flow)
+            if keep is not None:
+                keep(part, part.table, part.weight)
+            done += n
+            if progress is not None:
+                progress(done)
+        if wanted is not None:
+            total = wanted.total(done, relative_error(flow))
+    flow.info["events_per_second"] = done / (time.perf_counter() - start)
+    if wanted is not None:
+        flow.info["precision"] = wanted.outcome(flow)
     return flow

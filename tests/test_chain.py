@@ -11,11 +11,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.stats import kstest
 
-from na62sim.generators.chain import compile_chain
+from na62sim.generators.chain import cluster_density, compile_chain
 from na62sim.generators.generate import Generator, Truth
 from na62sim.generators.process import Process, find_process
-from na62sim.generators.steps import GIVEN, QUADRATIC, STEEP, TABLE
+from na62sim.generators.steps import (
+    GIVEN,
+    QUADRATIC,
+    STEEP,
+    TABLE,
+    TRIAL,
+    _cluster_trial,
+    _proposal,
+    _trial_limit,
+)
 from na62sim.geometry import Detector, load_detector
 from na62sim.particles import species
 
@@ -247,7 +257,16 @@ import sys
 import numpy as np
 from na62sim.generators.generate import Generator
 from na62sim.generators.process import Process, find_process
-from na62sim.generators.steps import GIVEN, QUADRATIC, STEEP, TABLE
+from na62sim.generators.steps import (
+    GIVEN,
+    QUADRATIC,
+    STEEP,
+    TABLE,
+    TRIAL,
+    _cluster_trial,
+    _proposal,
+    _trial_limit,
+)
 from na62sim.geometry import load_detector
 from na62sim.kernel import JIT
 
@@ -272,3 +291,48 @@ def test_plain_python_agrees(truths: dict[str, Truth], tmp_path: Path) -> None:
                 jitted = getattr(truths[name], column)[..., :200]
                 scale = np.abs(jitted).max() if column == "weight" else np.abs(jitted).max(axis=-2, keepdims=True)
                 assert np.max(np.abs(plain[column] - jitted) / scale) <= 1e-12, (name, column)
+
+
+# --- clusters inside clusters ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flat", [0.1, 0.6, 1.0])
+@pytest.mark.parametrize("bodies", [2, 3])
+def test_trials_are_drawn_as_they_are_weighted(bodies: int, flat: float) -> None:
+    """20 000 proposals: Kolmogorov-Smirnov of the integral of the density that the weight divides by, p > 1e-4."""
+    u = np.random.default_rng(3).random((20_000, 3))
+    found = np.array([_proposal(bodies, flat, *row) for row in u])
+    np.testing.assert_allclose(found[:, 1], cluster_density(bodies, flat, found[:, 0]), rtol=1e-12)
+
+    def integral(v: FloatArray) -> FloatArray:
+        massless = 2.0 * v - v**2 if bodies == 2 else 3.0 * v**2 - 2.0 * v**3
+        return flat * v + (1.0 - flat) * massless
+
+    assert kstest(found[:, 0], integral).pvalue > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("decay", "masses"),
+    [
+        ("K+ -> pi+ e+ e- e+ e-", {}),
+        ("K+ -> mu+ nu gamma gamma", {}),
+        ("K+ -> pi+ pi+ pi- X", {"X": 74.9}),  # 0.07 MeV above threshold
+        ("K+ -> X e+ e- mu+ nu", {"X": 386.9}),
+        ("K+ -> e+ e- e+ e- e+ nu gamma", {}),
+    ],
+)
+def test_weights_stay_below_their_bound(decay: str, masses: dict[str, float]) -> None:
+    """Anywhere, and near threshold as well; of trials with a parent drawn evenly four in ten are kept."""
+    process = Process(decay, masses)
+    arrays = compile_chain(process.tree, process.species, process.amplitude).arrays
+    rng = np.random.default_rng(4)
+    for step in np.flatnonzero(arrays.mass_kind == TRIAL):
+        row, m1 = arrays.mass_table[step], arrays.mass[arrays.first[step]]
+        volume, bodies, flat = arrays.volumes[row], arrays.bodies[row], arrays.flat[row]
+        for power in (1.0, 6.0):  # of the distance to threshold
+            x = (volume[0, -1] - volume[0, 0]) * rng.random(4000) ** power
+            parents = volume[0, 0] + m1 + x
+            weights = [_cluster_trial(volume, bodies, flat, m, m1, *rng.random(3))[1] for m in parents]
+            limits = np.array([_trial_limit(volume, m, m1) for m in parents])
+            assert np.all(weights <= limits)
+            assert power > 1.0 or np.mean(weights / limits) > 0.4

@@ -9,7 +9,6 @@ import numpy.typing as npt
 import pytest
 
 from na62sim.detector.tracker import straw_arrays, straw_hits
-from na62sim.detector.transport import transport_charged
 from na62sim.generators.process import Process
 
 FIVE = Process("K+ -> pi+ (a -> e+ e-) (a -> e+ e-)", mass={"a": 100.0}, name="kpiaa")
@@ -66,24 +65,3 @@ def test_what_is_lost_has_tracks_of_two_particles(bench: Any, event: Any) -> Non
     found = [np.unique(bench.reconstruction.tracks({"straw": h}, 5)["event"]) for h in (whole, kept)]
     assert len(found[0]) > 50 and np.isin(found[1], found[0]).all()
     assert len(found[0]) - len(found[1]) <= 2  # 0.8 expected of 80 if it were one in a hundred: p = 0.05
-
-
-@pytest.mark.parametrize("at_least", [4, 5])
-def test_particles_are_followed_where_enough_of_them_can_cross(bench: Any, event: Any, at_least: int) -> None:
-    """Events with so many through all chambers are as ever, bit by bit; most of the others are left on the way."""
-    truth, whole, *_ = event
-    field, planes, flight = bench._setup
-    some = transport_charged(bench.seed, truth, planes, flight, field, at_least)
-
-    def through(c: Any) -> Any:
-        return np.bincount(c.event[(c.first == 0) & (c.last > 3)], minlength=N) >= at_least
-
-    wanted = through(whole)
-    np.testing.assert_array_equal(through(some), wanted)
-    assert 0.1 * N < wanted.sum() < 0.95 * N
-    for name in ("event", "slot", "first", "last", "x", "y", "u", "v", "pdg", "p", "ring_u", "ring_v", "time"):
-        a, b = (getattr(c, name)[..., wanted[c.event]] for c in (whole, some))
-        np.testing.assert_array_equal(a, b)
-    born = [c.secondary[:, wanted[c.secondary[0].astype(int)]] for c in (whole, some)]
-    np.testing.assert_array_equal(*born)
-    assert (some.last > 3).sum() < (0.5 if at_least == 5 else 1.0) * (whole.last > 3).sum()

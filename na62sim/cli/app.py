@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from na62sim.cli import chain, dump, look, study
+from na62sim.cli import bench, chain, dump, look, study
 
 app = typer.Typer(
     name="na62sim",
@@ -46,6 +46,7 @@ _VERBS: dict[Callable[..., None], str] = {
     study.validate: "Table of published and obtained numbers",
     look.info: "What there is; a geometry's numbers; a file's provenance",
     look.show: "Draw one event",
+    bench.bench: "Events per second of each stage and end to end, on this machine",
 }
 for verb, help_line in _VERBS.items():
     app.command(short_help=help_line)(verb)

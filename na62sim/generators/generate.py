@@ -36,7 +36,7 @@ class Truth:
     p : (slots, 4, n) px, py, pz, E in MeV; the first ``len(chain.particles)`` slots are real particles
     vertex : (vertices, 4, n) x, y, z in mm, t in ns; vertex 0 is the mother's decay
     gtk : (5, n) the beam particle: x, y (mm), dx/dz, dy/dz, p (MeV); the kaon at GTK3, or the proton at the dump
-    weight : (n,) probability of the forced decay, times the weight of a vertex that is not unweighted
+    weight : (n,) probability of the forced decay, times the weight of vertices that are not unweighted
     made : (4, n) from the dump only: where the mother was made, x, y, z (mm), and ``base`` (mm), see `dump.source`
     """
 
@@ -131,6 +131,9 @@ class Generator:
         failed = self.source.fill(seed, events, rest, p, vertex, gtk, weight, made)
         if failed:
             raise RuntimeError(f"{failed} events exceeded the bound of the trials")
+        for cluster, bias in chain.biases:
+            vertex_weight = np.ones(n) if vertex_weight is None else vertex_weight
+            bias.weigh(p[cluster], vertex_weight)
         if vertex_weight is not None:
             weight *= vertex_weight
             if made is not None:
