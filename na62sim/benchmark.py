@@ -3,7 +3,7 @@
 A chain is timed whole, in CPU time of its thread, with the yardstick measured next to every repetition; the median of
 the repetitions counts, and the first call of every kernel does not. Where a file is written the clock on the wall
 counts, since a disk is waited for. A pass under Python's profiler, apart, says which share of a chain each stage
-takes: a stage is what the chain calls for a range of events.
+takes: a stage is what the functions of some files of the package take.
 """
 
 from __future__ import annotations
@@ -19,19 +19,31 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from na62sim.benchmark_chains import CHAINS, SELECTED, TimedChain, build_chain, sub_times
+from na62sim.benchmark_chains import CHAINS, SELECTED, TimedChain, build_chain
 from na62sim.machine import REFERENCE, copied_bytes, disk_bytes, own_random_numbers, yardstick
 
-__all__ = ["SLOWER", "WORSE", "measure", "ratios", "read_result"]
+__all__ = ["SLOWER", "WORSE", "measure", "ratios", "read_result", "stage_of", "stage_times"]
 
-_LABELS = {
-    "transport_charged": "transport", "straw_hits": "straw", "_reduce": "gather", "respond_behind": "response",
-    "respond": "response", "table": "candidates", "candidate_table": "table", "fill": "select",
-    "trigger_bits": "trigger", "count_triggers": "trigger", "sample_groups": "columns", "hash_of": "hash",
-    "append": "write", "_sync_time": "close and sync", "__init__": "rest",
-}  # fmt: skip
+_STAGES = {
+    "generate": "generators/",
+    "transport": "detector/transport detector/follow detector/reach detector/planes detector/decays detector/radiation "
+    "detector/conversion",
+    "straw": "detector/tracker detector/close_tracks",
+    "trigger": "detector/trigger",
+    "response": "detector/",
+    "tracks": "reconstruction/tracks reconstruction/pattern reconstruction/fit",
+    "vertices": "reconstruction/vert",
+    "candidates": "reconstruction/",
+    "select": "selection/ statistics/",
+    "columns": "selected pipeline table assemble",
+    "hash": "content_hash",
+    "write": "sample_writer provenance",
+}
+"""Which files belong to a stage: the beginnings of their names; the first that fits."""
 SLOWER, WORSE = 0.9, 0.75  # of an earlier rate: worth a warning, and a failure
 _MAIN = "kpinunu-full"
+_PACKAGE = Path(__file__).resolve().parent
+_DEEP = 8  # functions of other packages that call each other
 _SMALLEST = 1000  # events of a repetition
 _SHOWN = 0.002  # share of a chain below which a stage says nothing
 
@@ -154,17 +166,60 @@ def _time(chain: TimedChain, events: int, repeat: int, sticks: list[float], mach
     return result
 
 
+def stage_times(profile: cProfile.Profile) -> dict[str, float]:
+    """Seconds of each stage: what the functions of its files take, with what they call of other packages."""
+    found: dict[str, float] = {}
+    foreign: dict[Any, list[tuple[Any, float]]] = {}  # a function of another package: callers, and seconds for each
+    for entry in profile.getstats():
+        if (stage := _stage_of_code(entry.code)) is not None:
+            found[stage] = found.get(stage, 0.0) + entry.inlinetime
+        for called in entry.calls or ():
+            if _stage_of_code(called.code) is None:
+                foreign.setdefault(called.code, []).append((entry.code, called.inlinetime))
+    for callers in foreign.values():
+        for caller, seconds in callers:
+            stage = _stage_of_code(caller)
+            for _ in range(_DEEP):  # up, along the callers that it works most for
+                if stage is None and caller in foreign:
+                    caller = max(foreign[caller], key=lambda item: item[1])[0]
+                    stage = _stage_of_code(caller)
+            found[stage or "rest"] = found.get(stage or "rest", 0.0) + seconds
+    return found
+
+
+def _stage_of_code(code: Any) -> str | None:
+    """The stage of a function; None for one of another package."""
+    name = getattr(code, "co_filename", "")
+    return stage_of(name) if "h5py" in name or Path(name).is_relative_to(_PACKAGE) else None
+
+
+def stage_of(filename: str) -> str:
+    """The stage that a source file belongs to.
+
+    Examples
+    --------
+    >>> stage_of(str(_PACKAGE / "reconstruction" / "fit.py")), stage_of("elsewhere.py")
+    ('tracks', 'rest')
+    """
+    path = Path(filename)
+    if "h5py" in path.parts:
+        return "write"
+    if not path.is_relative_to(_PACKAGE):
+        return "rest"
+    name = path.relative_to(_PACKAGE).as_posix()
+    return next((stage for stage, files in _STAGES.items() if name.startswith(tuple(files.split()))), "rest")
+
+
 def _stages(chain: TimedChain, n: int, rate: float) -> dict[str, dict[str, float]]:
     """Nanoseconds per event of each stage: its share of the profiled time, of the time measured without profile."""
     profile = cProfile.Profile(builtins=False)
-    profile.runcall(chain.run, n)
-    total, found = sub_times(profile, chain.parents)
-    shares: dict[str, float] = {}
-    for name, seconds in found.items():
-        label = _LABELS.get(name, name)
-        shares[label] = shares.get(label, 0.0) + seconds / total
-    shares = {name: shares[name] for name in sorted(shares, key=lambda name: -shares[name]) if name != "rest"}
-    shares["rest"] = 1.0 - sum(shares.values())
+    counted = profile.runcall(chain.run, n)
+    found = stage_times(profile)
+    if chain.on_disk:
+        found["sync"] = counted["sync"]
+        found["write"] -= counted["sync"]
+    total = sum(found.values())
+    shares = {name: found[name] / total for name in sorted(found, key=lambda name: -found[name])}
     return {
         name: {"events_per_second": rate / share, "ns_per_event": 1e9 * share / rate}
         for name, share in shares.items()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import cProfile
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["CHAINS", "TimedChain", "build_chain", "sub_times"]
+__all__ = ["CHAINS", "SELECTED", "TimedChain", "build_chain"]
 
 SELECTED = {"kpinunu": "pinunu", "kpiaa": "kpiaa"}  # process and selection of the full chains
 CASCADE = {"m_S": 200.0, "m_Aprime": 50.0}  # MeV
@@ -25,14 +26,12 @@ class TimedChain:
     Attributes
     ----------
     run : makes so many events; returns what it counted apart: seconds of hash and sync, bytes of the file
-    parents : the functions whose callees are the stages
     share : events of this chain for each one asked for, so that all chains take about as long
     limits : events per second that the machine allows, by what limits them
     on_disk : whether it waits for a disk
     """
 
     run: Callable[[int], dict[str, float]]
-    parents: tuple[Callable[..., Any], ...]
     share: float
     limits: Callable[[Mapping[str, Any]], dict[str, float]]
     on_disk: bool = False
@@ -41,21 +40,6 @@ class TimedChain:
 def build_chain(name: str, folder: Path) -> TimedChain:
     """One of `CHAINS`, its kernels compiled; files go to the folder."""
     return CHAINS[name](folder)
-
-
-def sub_times(profile: cProfile.Profile, parents: tuple[Callable[..., Any], ...]) -> tuple[float, dict[str, float]]:
-    """Seconds of the first of the parents, and of what the parents call, by the name of the function called."""
-    codes = [parent.__code__ for parent in parents]
-    total, found = 0.0, dict[str, float]()
-    for entry in profile.getstats():
-        if entry.code not in codes:
-            continue
-        total += entry.totaltime if entry.code is codes[0] else 0.0
-        for callee in entry.calls or ():
-            if callee.code not in codes:
-                name = getattr(callee.code, "co_name", str(callee.code))
-                found[name] = found.get(name, 0.0) + callee.totaltime
-    return total, found
 
 
 def _ranges(events: int) -> Iterator[tuple[int, int]]:
@@ -102,7 +86,7 @@ def _generation(process: str, **parameters: float) -> TimedChain:
             generator.generate(1, first, n)
         return {}
 
-    return TimedChain(run, (run,), 8.0, _generated_limits(generator))
+    return TimedChain(run, 8.0, _generated_limits(generator))
 
 
 def _full(process: str, share: float, **parameters: float) -> TimedChain:
@@ -126,7 +110,7 @@ def _full(process: str, share: float, **parameters: float) -> TimedChain:
     def limits(machine: Mapping[str, Any]) -> dict[str, float]:
         return {"memory": machine["copied_bytes_per_second"] / size}
 
-    return TimedChain(run, (run, run_selected), share, limits)
+    return TimedChain(run, share, limits)
 
 
 def _written(folder: Path) -> TimedChain:
@@ -162,25 +146,36 @@ def _written(folder: Path) -> TimedChain:
     def run(events: int) -> dict[str, float]:
         nonlocal seconds_of_hash
         seconds_of_hash = 0.0
-        with SampleWriter(path, Provenance(process="kpinunu")) as writer:
+        with _timed_sync() as waits, SampleWriter(path, Provenance(process="kpinunu")) as writer:
             for first, n in _ranges(events):
                 chunk_of(writer, first, n)
-            waited = _sync_time(writer.close)
-        return {"hash": seconds_of_hash, "sync": waited, "bytes": float(path.stat().st_size)}
+            writer.close()
+        return {"hash": seconds_of_hash, "sync": sum(waits), "bytes": float(path.stat().st_size)}
 
     size = run(8000)["bytes"] / 8000
 
     def limits(machine: Mapping[str, Any]) -> dict[str, float]:
         return {"disk": machine["disk_bytes_per_second"]["write_and_sync"] / size}
 
-    return TimedChain(run, (run, chunk_of, type(s).run), 1.0, limits, on_disk=True)
+    return TimedChain(run, 1.0, limits, on_disk=True)
 
 
-def _sync_time(close: Callable[[], None]) -> float:
-    """Close a file; seconds of it that the disk was waited for."""
-    profile = cProfile.Profile()
-    profile.runcall(close)
-    return sum(e.totaltime for e in profile.getstats() if isinstance(e.code, str) and "fsync" in e.code)
+@contextmanager
+def _timed_sync() -> Iterator[list[float]]:
+    """Seconds that the disk is waited for inside: those of every call of `os.fsync`."""
+    spent: list[float] = []
+    sync = os.fsync
+
+    def timed(fd: Any) -> None:
+        start = time.perf_counter()
+        sync(fd)
+        spent.append(time.perf_counter() - start)
+
+    os.fsync = timed
+    try:
+        yield spent
+    finally:
+        os.fsync = sync
 
 
 CHAINS: dict[str, Callable[[Path], TimedChain]] = {

@@ -1,9 +1,9 @@
 """A chunk as far as a selection looks at it: only what can be accepted is made.
 
-Particles are carried through the STRAW spectrometer and tracks are found. What lies behind is made for the events that
-are left when a cut first asks for it: the way through the rest of the detector, the responses, the candidates. Trigger
-words are made of accepted events alone. A response is a pure function of the seed, the event and the particle, so that
-the counts are those of the full chain.
+Particles are carried through the STRAW spectrometer, and tracks are found in events that can have as many as the
+selection asks for (`traceable`). What lies behind is made for the events that are left when a cut first asks for it: the
+way through the rest of the detector, the responses, the candidates. Trigger words are made of accepted events alone. A
+response is a pure function of the seed, the event and the particle, so that the counts are those of the full chain.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def run_selected(simulation: Simulation, selection: Selection, first: int, n: in
     truth = s.generator.generate(s.seed, first, n)
     least, _ = selection.tracks
     crossings = to_straw4(s.seed, truth, s.planes, s.flight, s.field, least)
-    tracks = s.reconstruction.tracks({"straw": straw_hits(s.seed, truth, crossings, s.response.straw)}, least)
+    tracks = s.reconstruction.tracks({"straw": straw_hits(s.seed, truth, crossings, s.response.straw, least)}, least)
     made = OnDemand(s, selection, truth, crossings, tracks)
     if whole or s.weighted or selection.candidates != "reco/events":
         made.make(np.arange(len(made)))

@@ -41,6 +41,10 @@ def _chain_table(chains: Mapping[str, Mapping[str, Any]], repeat: int) -> Render
         rate, scaled = (chain[f"{prefix}events_per_second"] for prefix in ("", "scaled_"))
         rows.append([name, _millions(rate), _millions(scaled), number(1e9 / rate, 4), *limits])
         if "without_hash_and_sync" in chain:
+            free = chain["events_per_cpu_second"]
+            rows.append(
+                ["  by CPU time", _millions(free), _millions(free * scaled / rate), number(1e9 / free, 4), "", "", ""]
+            )
             rate, scaled = (chain[f"{prefix}without_hash_and_sync"] for prefix in ("", "scaled_"))
             rows.append(
                 ["  without hash and sync", _millions(rate), _millions(scaled), number(1e9 / rate, 4), "", "", ""]

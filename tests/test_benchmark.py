@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+import na62sim
 from na62sim import machine
-from na62sim.benchmark import measure
-from na62sim.benchmark_chains import CHAINS, sub_times
+from na62sim.benchmark import _STAGES, measure, stage_of, stage_times
+from na62sim.benchmark_chains import CHAINS
 from na62sim.cli import main
 from na62sim.report import as_text
 from na62sim.summary_bench import bench_report
+
+PACKAGE = Path(na62sim.__file__).resolve().parent
 
 
 @pytest.fixture(scope="module")
@@ -64,24 +67,34 @@ def test_printed(result: dict[str, Any]) -> None:
         assert word in text
 
 
-def test_sub_times() -> None:
-    """Two functions under a parent, one of them called by the other as well: only the parent's calls count."""
+def test_stage_times() -> None:
+    """What a function calls in another file is that file's time; what it calls elsewhere its own. A clock of the test's."""
     clock = [0]
-
-    def inner() -> None:
-        clock[0] += 3
-
-    def outer() -> None:
-        inner()
-
-    def parent() -> None:
-        inner()
-        outer()
-        outer()
-
+    made: dict[str, Any] = {"clock": clock}
+    for name, file, took in (
+        ("cut", PACKAGE / "selection/cutflow.py", 3),
+        ("hits", PACKAGE / "detector/lav.py", 5),
+        ("cross", PACKAGE / "detector/reach.py", 7),
+        ("take", Path("numpy.py"), 11),
+        ("wrap", Path("numpy.py"), 13),
+    ):
+        text = f"def {name}(*calls):\n    clock[0] += {took}\n    for call, *below in calls: call(*below)"
+        exec(compile(text, str(file), "exec"), made)
+    cut, hits, cross, take, wrap = (made[name] for name in ("cut", "hits", "cross", "take", "wrap"))
     profile = cProfile.Profile(lambda: clock[0], 1.0, builtins=False)
-    profile.runcall(parent)
-    assert sub_times(profile, (parent,)) == (9.0, {"inner": 3.0, "outer": 6.0})
+    profile.runcall(cut, (hits,), (cross, (take,)), (hits, (wrap, (wrap,))))
+    found = {name: seconds for name, seconds in stage_times(profile).items() if seconds}
+    assert found == {"select": 3.0, "response": 10.0 + 26.0, "transport": 7.0 + 11.0}
+
+
+def test_every_stage_has_its_files() -> None:
+    """No name of a stage's files has gone, and nothing that an event passes is left over."""
+    names = [path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")]
+    for words in _STAGES.values():
+        for word in words.split():
+            assert any(name.startswith(word) for name in names), word
+    for folder in ("generators", "detector", "reconstruction", "selection"):
+        assert all(stage_of(str(path)) != "rest" for path in (PACKAGE / folder).rglob("*.py"))
 
 
 def test_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from na62sim.kernel import formula, kernel
+from na62sim.kernel import formula, step
 
 MOST = 32  # hits of one view that are looked at
 BUCKETS = 16  # four chambers times four views
@@ -50,7 +50,7 @@ def last_straw(q: float, spacing: float, radius: float) -> int:
     return int(np.ceil((q + radius) / spacing)) - 1
 
 
-@kernel
+@step
 def _groups(
     m: int, row: Any, true: Any, position: Any, spacing: float, radius: float, q: Any, low: Any, high: Any
 ) -> int:
@@ -87,7 +87,7 @@ def _groups(
     return groups
 
 
-@formula
+@step
 def _held(g: int, groups: int, q: Any, low: Any, high: Any, spacing: float) -> Any:
     """Number of straws in which a group is the nearest, and the last of them."""
     held, straw = 0, 0
@@ -107,7 +107,7 @@ def _held(g: int, groups: int, q: Any, low: Any, high: Any, spacing: float) -> A
     return held, straw
 
 
-@kernel
+@step
 def _drop(groups: int, q: Any, low: Any, high: Any, spacing: float, held: Any, state: Any, straw: Any) -> None:
     """Which groups are told apart: straws in which each is the nearest, its state, and that straw if it is one only.
 
@@ -138,7 +138,7 @@ def _drop(groups: int, q: Any, low: Any, high: Any, spacing: float, held: Any, s
         state[worst] = LOST
 
 
-@kernel
+@step
 def _resolve(
     m: int, row: Any, true: Any, extra: int, spacing: float, radius: float, least: int, chamber: Any, view: Any,
     position: Any, time: Any, work: Any, straws: Any,
@@ -169,7 +169,27 @@ def _resolve(
     return extra, m - kept
 
 
-@kernel
+@step
+def list_hits(tracks: int, coordinates: Any, bits: Any, begin: Any, rows: Any, true: Any, count: Any) -> None:
+    """Hits of each view, from those of each track of an event, for `share_straws`.
+
+    Parameters
+    ----------
+    coordinates, bits, begin : of each track, its coordinates before measurement in all views, bit 4 chamber + view for
+        those with a hit, and the row of the first of these; the others follow in this order
+    rows, true, count : see `share_straws`
+    """
+    count[:] = 0
+    for k in range(tracks):
+        row = begin[k]
+        for b in range(BUCKETS):
+            if bits[k] >> b & 1:
+                rows[b, count[b]], true[b, count[b]] = row, coordinates[k, b]
+                count[b] += 1
+                row += 1
+
+
+@step
 def share_straws(
     begin: int, end: int, close: int, spacing: float, radius: float, least: int, chamber: Any, view: Any, position: Any,
     time: Any, rows: Any, true: Any, count: Any, work: Any, straws: Any,

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from hepunits import GeV, m, micrometer, mm, ns
 
-from na62sim.detector.close_tracks import BUCKETS, MOST, share_straws
+from na62sim.detector.close_tracks import BUCKETS, MOST, list_hits, share_straws
+from na62sim.detector.traceable import on_straws, rows_of_enough
 from na62sim.detector.transport import Crossings
 from na62sim.elementary import log, normal_pair
 from na62sim.generators.beam import BeamArrays
@@ -93,25 +94,34 @@ def _normal_matrices(cosine: FloatArray, sine: FloatArray, offset: FloatArray) -
     return table
 
 
-def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays) -> dict[str, Any]:
+def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays, at_least: int = 0) -> dict[str, Any]:
     """Straw hits of all tracks: offsets per event, chamber, view, position (mm), time (ns).
 
     Each track makes its hits as if it were alone; where an event has more than one, tracks that cross the same
     straws then lose hits to each other (`close_tracks`).
+
+    Parameters
+    ----------
+    at_least : events that cannot have so many tracks (`traceable`) are of no interest: they have no hits
     """
-    rows = len(tracks.event)
-    number = truth.events[tracks.event]
-    shared = bool(np.any(tracks.event[1:] == tracks.event[:-1]))
+    columns = tracks.event, tracks.slot, tracks.first, tracks.last, tracks.x, tracks.y, tracks.u, tracks.v, tracks.time
+    if at_least > 1:  # for one track it would cost what it saves
+        kept = rows_of_enough(tracks, at_least, straw)
+        columns = tuple(a[:4].take(kept, axis=1) if a.ndim > 1 else a.take(kept) for a in columns)
+    event, slot, first, last, x, y, u, v, time = columns
+    rows = len(event)
+    number = truth.events[event]
+    shared = bool(np.any(event[1:] == event[:-1]))
     cap = 32 * rows if shared else 16 * rows
     offsets = np.zeros(len(truth.events) + 1, dtype=np.int64)
     chamber, view = np.empty(cap, dtype=np.uint8), np.empty(cap, dtype=np.uint8)
-    position, time = np.empty(cap, dtype=np.float32), np.empty(cap, dtype=np.float32)
+    position, when = np.empty(cap, dtype=np.float32), np.empty(cap, dtype=np.float32)
     n = _straw(
-        np.uint64(seed), number, tracks.slot, tracks.event, tracks.first, tracks.last, tracks.x, tracks.y,
-        tracks.u, tracks.v, tracks.time, straw, offsets, chamber, view, position, time, shared,
+        np.uint64(seed), number, slot, event, first, last, x, y, u, v, time, straw,
+        offsets, chamber, view, position, when, shared,
     )  # fmt: skip
     np.maximum.accumulate(offsets, out=offsets)
-    return {"offsets": offsets, "chamber": chamber[:n], "view": view[:n], "position": position[:n], "time": time[:n]}
+    return {"offsets": offsets, "chamber": chamber[:n], "view": view[:n], "position": position[:n], "time": when[:n]}
 
 
 @kernel
@@ -142,7 +152,7 @@ def _measure(
                 px, py = x0[i] + sx[i] * offset, y0[i] + sy[i] * offset
                 a = px * cosine + py * sine
                 b = abs(py * cosine - px * sine)
-                inside = (abs(a) <= straw.half_length) & (b <= straw.half_length) & (abs(a - hole) >= straw.half_gap)
+                inside = on_straws(a, b, hole, straw.half_gap, straw.half_length)
                 q[i], z[i] = a, a + spread[i] * noise[i]
                 bits[i] += bit if inside else 0.0
 
@@ -152,7 +162,8 @@ def _straw(
     seed: int, number: Any, slot: Any, event_in: Any, first: Any, last: Any, x: Any, y: Any, u: Any, v: Any, t: Any,
     straw: StrawArrays, offsets: Any, chamber: Any, view: Any, position: Any, time: Any, shared: bool,
 ) -> int:  # fmt: skip
-    k, begin, close, event, width = 0, 0, 0, -1, 2.0 * straw.radius
+    k, begin, close, event, members, width = 0, 0, 0, -1, 0, 2.0 * straw.radius
+    kept, mine, place = np.empty((MOST, BUCKETS)), np.empty(MOST, dtype=np.int64), np.empty(MOST, dtype=np.int64)
     rows, true = np.empty((BUCKETS, MOST), dtype=np.int64), np.empty((BUCKETS, MOST))
     count = np.zeros(BUCKETS, dtype=np.int64)
     work, straws = np.empty(MOST), np.empty((5, MOST), dtype=np.int64)
@@ -179,11 +190,11 @@ def _straw(
             continue
         if shared and event_in[n] != event:
             if close:
+                list_hits(members, kept, mine, place, rows, true, count)
                 k = share_straws(begin, k, close, straw.spacing, straw.radius, straw.least, chamber, view, position, time,
                                  rows, true, count, work, straws)  # fmt: skip
                 offsets[event + 1] = k
-            begin, close, event = k, 0, event_in[n]
-            count[:] = 0
+            begin, close, event, members = k, 0, event_in[n], 0
         c, miss = uniform[2, g0], 4 * first[n] + np.int64(gap[g0])  # counted from the first view of STRAW 1
         end = 4 * min(last[n], 4)
         bits = np.int64(seen[g0]) & ((1 << end) - (1 << 4 * first[n]))
@@ -194,15 +205,14 @@ def _straw(
         if c >= straw.quality:  # one of the chambers is not usable
             bits &= ~(15 << 4 * np.int64(4.0 * (c - straw.quality) / (1.0 - straw.quality)))
         if shared:
-            place = k
-            for row in range(16):
-                if bits >> row & 1:
-                    others, q, near = min(count[row], MOST - 1), exact[row, g0], False
-                    for i in range(others):
-                        near |= abs(true[row, i] - q) < width
-                    close |= near << row
-                    true[row, others], rows[row, others], count[row] = q, place, others + 1
-                    place += 1
+            m = min(members, MOST - 1)
+            mine[m], place[m] = bits, k
+            for row in range(BUCKETS):
+                kept[m, row] = exact[row, g0] if bits >> row & 1 else np.nan
+            for i in range(m):
+                for row in range(BUCKETS):
+                    close |= np.int64(abs(kept[i, row] - kept[m, row]) < width) << row
+            members = m + 1
         # written in any case, and left there if it is a hit: quicker than to ask
         write = np.uint64(k)
         for ch in range(4):
@@ -214,6 +224,7 @@ def _straw(
         k = np.int64(write)
         offsets[event_in[n] + 1] = k  # rows come in event order; events without rows take the value before
     if close:
+        list_hits(members, kept, mine, place, rows, true, count)
         k = share_straws(begin, k, close, straw.spacing, straw.radius, straw.least, chamber, view, position, time,
                          rows, true, count, work, straws)  # fmt: skip
         offsets[event + 1] = k

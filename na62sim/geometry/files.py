@@ -28,6 +28,7 @@ __all__ = ["Files", "available_detectors", "read_files"]
 _BLOCK_WORDS = ("source", "tag")
 _NUMBER_WORDS = ("value", "half_range", "sigma", "tag", "tags", "source")
 _TOP_WORDS = ("name", "description", "extends")
+_LONGEST_NAME = 100  # it becomes part of file names
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -112,7 +113,12 @@ def read_files(name: str | Path) -> Files:
         chain.append((path, table))
         following = _word(table, "extends", path.name) if "extends" in table else None
     first, table = chain[0]
-    files = Files(name=_word(table, "name", first.name) if "name" in table else first.stem, file=first.name)
+    called = _word(table, "name", first.name) if "name" in table else first.stem
+    if not called.strip() or not called.isprintable() or len(called) > _LONGEST_NAME or set(called) & {"/", "\\"}:
+        raise GeometryError(
+            f"{first.name}: name = {short(called)} must have 1 to {_LONGEST_NAME} printable characters, none of them a slash"
+        )
+    files = Files(name=called, file=first.name)
     for path, content in reversed(chain):
         _add_file(files, content, path.name)
     return files

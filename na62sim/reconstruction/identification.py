@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from na62sim.detector.calorimeter import in_lkr
-from na62sim.kernel import formula, kernel
+from na62sim.kernel import formula, step
 from na62sim.reconstruction.vertex_fit import (
     TK,
     TU,
@@ -52,7 +52,7 @@ def _within(x: float, y: float, low: float, high: float) -> float:
     return 1.0 if low * low < r2 < high * high else 0.0
 
 
-@kernel
+@step
 def associate(i: int, first: int, n: int, t: Any, h: Any, v: Any, about: Any) -> None:
     """Detectors that the tracks ``first`` to ``first + n - 1`` of event i reach, with clusters, rings and MUV3 hits."""
     r = v.reco
@@ -98,7 +98,7 @@ def associate(i: int, first: int, n: int, t: Any, h: Any, v: Any, about: Any) ->
                     about[EOP, k] = -1.0
 
 
-@formula
+@step
 def _nearest(x: float, y: float, column: int, n: int, limit: float, about: Any) -> Any:
     """The track whose point (rows ``column``, ``column + 1``) is nearest, or -1; and the squared distance."""
     best, low = -1, limit * limit
@@ -109,7 +109,7 @@ def _nearest(x: float, y: float, column: int, n: int, limit: float, about: Any) 
     return best, low
 
 
-@kernel
+@step
 def _ring(i: int, x: float, y: float, ratio: float, h: Any, v: Any, a: Any) -> None:
     """Nearest ring of a track; ``ratio`` is the pion mass over its momentum."""
     best, low = -1, _RING_MATCH**2
@@ -123,7 +123,7 @@ def _ring(i: int, x: float, y: float, ratio: float, h: Any, v: Any, a: Any) -> N
         a[RING_E], a[RING_PI] = (h.ring_radius[best] - v.electron_radius) / sigma, (h.ring_radius[best] - pion) / sigma
 
 
-@formula
+@step
 def _evidence(about: Any, k: int, eop_min: float) -> float:
     """Evidence for a pion (positive) or an electron (negative)."""
     score = 0.0
@@ -134,7 +134,7 @@ def _evidence(about: Any, k: int, eop_min: float) -> float:
     return score
 
 
-@kernel
+@step
 def choose_pion(index: Any, n: int, first: int, about: Any, w: Any, v: Any, order: Any) -> Any:
     """Put the pion first in ``order``; the number of equally good choices, and their score.
 
@@ -170,7 +170,7 @@ def choose_pion(index: Any, n: int, first: int, about: Any, w: Any, v: Any, orde
     return equal, high
 
 
-@kernel
+@step
 def count_vetoes(i: int, first: int, n: int, t: Any, h: Any, v: Any, about: Any, reference: float) -> Any:
     """Activity in time with ``reference`` (ns, at GTK3) that belongs to no track.
 
@@ -213,7 +213,7 @@ def count_vetoes(i: int, first: int, n: int, t: Any, h: Any, v: Any, about: Any,
     return extra, energy, radiated, lav, small
 
 
-@formula
+@step
 def _hits_lav(z: float, radius: float, first: int, n: int, t: Any, v: Any) -> bool:
     """Whether a track goes into the lead glass of a station at z."""
     hit = False
@@ -226,7 +226,7 @@ def _hits_lav(z: float, radius: float, first: int, n: int, t: Any, v: Any) -> bo
     return hit
 
 
-@formula
+@step
 def _hits_irc(first: int, n: int, t: Any, v: Any) -> bool:
     """Whether a track goes into the IRC."""
     hit = False

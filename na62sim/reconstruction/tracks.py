@@ -17,16 +17,27 @@ from na62sim.field import KICK
 from na62sim.kernel import formula, kernel, step
 from na62sim.reconstruction.fit import LANES, RESULTS, ROWS, FitArrays, fit_tracks
 from na62sim.reconstruction.pattern import (
-    LANE_SIZE,
+    CROWD,
+    LINE_SIZE,
     MAX_CANDIDATES,
+    MAX_TRACKS,
+    SECOND,
+    SPOT_SIZE,
+    agreeing,
+    match_segments,
+    segments,
+)
+from na62sim.reconstruction.points import (
+    LANE_SIZE,
     MAX_HITS,
     MAX_POINTS,
-    MAX_SEGMENTS,
-    MAX_TRACKS,
+    NO_HIT,
+    PAIR_LANES,
+    TABLE_SIZE,
     chamber_points,
-    match_segments,
+    number_of,
     pair_table,
-    segments,
+    place_of,
 )
 
 _MAX_SHARED = 0.5  # of the hits of a track
@@ -74,24 +85,25 @@ def find_tracks(
 
 
 class Work(NamedTuple):
-    """Work space of one event."""
+    """Work space of one event; the first index is that of the chamber, or of the half of the spectrometer."""
 
-    hit: Any  # (chamber, view, hit) coordinates
+    hit: Any  # coordinates, `MAX_HITS` places per view
     stamp: Any  # and times
-    count: Any  # (chamber, view) numbers of hits
-    which: Any  # points, see `pattern.py`
+    count: Any  # numbers of hits per view
+    bits: Any  # points, see `points.py`
     kind: Any
-    point: Any
-    link: Any  # segments
+    spot: Any
+    keep: Any  # segments, see `pattern.py`
+    link: Any
     line: Any
-    pair: Any  # candidates
+    pair: Any  # candidates: two segments
     score: Any
-    taken: Any  # (chamber, view, hit) on a track
-    chosen: Any  # (chamber, view) hits of a candidate
+    views: Any  # with a hit
+    taken: Any  # hits on a track (bits)
     table: Any
     block: Any  # of the fit
-    views: Any  # with a hit, per candidate
     lane: Any
+    chosen: Any
     gx: Any
     gy: Any
     mask: Any
@@ -100,13 +112,13 @@ class Work(NamedTuple):
 @kernel
 def _work_space() -> Work:
     return Work(
-        np.empty((4, 4, MAX_HITS)), np.empty((4, 4, MAX_HITS)), np.zeros((4, 4), dtype=np.int64),
-        np.empty((4, MAX_POINTS, 4), dtype=np.int64), np.empty((4, MAX_POINTS, 3), dtype=np.int64),
-        np.empty((4, MAX_POINTS, 4)), np.empty((2, MAX_SEGMENTS, 4), dtype=np.int64), np.empty((2, MAX_SEGMENTS, 5)),
-        np.empty((MAX_CANDIDATES, 2), dtype=np.int64), np.empty(MAX_CANDIDATES),
-        np.zeros((4, 4, MAX_HITS), dtype=np.bool_), np.empty((4, 4), dtype=np.int64), np.empty((6, 16)),
-        np.zeros(ROWS * LANES), np.empty(MAX_CANDIDATES, dtype=np.int64),
-        np.zeros(LANE_SIZE), np.empty(4), np.empty(4), np.empty(4, dtype=np.int64),
+        np.empty((4, 4 * MAX_HITS)), np.empty((4, 4 * MAX_HITS)), np.zeros((4, 4), dtype=np.int64),
+        np.empty((4, MAX_POINTS), dtype=np.int64), np.empty((4, MAX_POINTS), dtype=np.int64), np.zeros((4, SPOT_SIZE)),
+        np.empty(24, dtype=np.int64), np.empty((2, 2 * SECOND), dtype=np.int64), np.zeros((2, LINE_SIZE)),
+        np.empty(2 * MAX_CANDIDATES + 2, dtype=np.int64), np.empty(MAX_CANDIDATES + 1),
+        np.empty(MAX_CANDIDATES, dtype=np.int64), np.zeros(4, dtype=np.int64),
+        np.empty((4, 6 * TABLE_SIZE)), np.zeros(ROWS * LANES), np.zeros(LANE_SIZE), np.empty(2 * PAIR_LANES, dtype=np.int64),
+        np.empty(4), np.empty(4), np.empty(4, dtype=np.int64),
     )  # fmt: skip
 
 
@@ -117,6 +129,7 @@ def _find(
 ) -> int:  # fmt: skip
     w = _work_space()
     pair_table(straw, w.table)
+    agreeing(w.keep)
     return _find_events(offsets, chamber, view, position, time, straw, fit, at_least, w, event, views, out)
 
 
@@ -157,17 +170,22 @@ def _find_events(
                 continue
             if rows < event.size:
                 event[rows], views[rows] = i, end - begin
-            _chamber_points(waiting, gx, gy, mask, t / (end - begin), straw, fit, block)
+            _chamber_points(waiting, gx, gy, mask, t / (end - begin), normal, fit.distance, straw.sigma, block)
             rows, waiting = rows + 1, waiting + 1
             if waiting == LANES:
                 waiting = _flush(waiting, rows, fit, block, out)
             continue
         waiting = _flush(waiting, rows, fit, block, out)
-        _load(begin, end, chamber, view, position, time, w)
+        _load(begin, end, chamber, view, position, time, w.hit, w.stamp, w.count, w.taken)
         first = rows
-        rows = _accept(True, _candidates(True, w, straw, fit), i, first, rows, w, event, views, out)
-        if rows - first + _possible(_remove_taken(w)) >= max(at_least, rows - first + 1):
-            rows = _accept(False, _candidates(False, w, straw, fit), i, first, rows, w, event, views, out)
+        rows = _accept(True, _candidates(True, 1, w, straw, fit), i, first, rows, w.score, w.views, w.pair, w.link, w.taken,
+                       block, event, views, out)  # fmt: skip
+        missing = max(at_least - (rows - first), 1)
+        if _possible(_remove_taken(w.hit, w.stamp, w.count, w.taken)) >= missing:
+            n = _candidates(False, missing, w, straw, fit)
+            rows = _accept(
+                False, n, i, first, rows, w.score, w.views, w.pair, w.link, w.taken, block, event, views, out
+            )
         if rows - first < at_least:
             rows = first
     _flush(waiting, rows, fit, block, out)
@@ -195,43 +213,55 @@ def _flush(waiting: int, rows: int, fit: FitArrays, block: Any, out: Any) -> int
 
 
 @step
-def _load(begin: int, end: int, chamber: Any, view: Any, position: Any, time: Any, w: Work) -> None:
+def _load(
+    begin: int,
+    end: int,
+    chamber: Any,
+    view: Any,
+    position: Any,
+    time: Any,
+    hit: Any,
+    stamp: Any,
+    count: Any,
+    taken: Any,
+) -> None:
     """Sort the hits of an event into chambers and views."""
-    w.count[:] = 0
+    count[:], taken[:], hit[:] = 0, 0, NO_HIT
     for h in range(begin, end):
         c, v = chamber[h], view[h]
-        q = w.count[c, v]
+        q = count[c, v]
         if q < MAX_HITS:
-            w.hit[c, v, q], w.stamp[c, v, q], w.taken[c, v, q] = position[h], time[h], False
-            w.count[c, v] += 1
+            hit[c, MAX_HITS * v + q], stamp[c, MAX_HITS * v + q] = position[h], time[h]
+            count[c, v] = q + 1
 
 
 @step
-def _candidates(strict: bool, w: Work, straw: StrawArrays, fit: FitArrays) -> int:
-    """Fitted candidates of an event, with their scores; their number."""
+def _candidates(strict: bool, need: int, w: Work, straw: StrawArrays, fit: FitArrays) -> int:
+    """Fitted candidates of an event, with their scores; their number, or 0 if it is less than ``need``."""
     d = fit.distance
     m, n = (0, 0), 0
     for half in range(2):
-        c = 2 * half
-        na = chamber_points(c, strict, w.hit[c], w.count[c], straw, w.table, w.which[c], w.point[c], w.kind[c], w.lane)
+        a, b = 2 * half, 2 * half + 1
+        na = chamber_points(strict, w.hit[a], w.count[a], w.table[a], w.bits[a], w.kind[a], w.spot[a], w.lane, w.chosen)
         if na == 0:
             return 0
-        c += 1
-        nb = chamber_points(c, strict, w.hit[c], w.count[c], straw, w.table, w.which[c], w.point[c], w.kind[c], w.lane)
-        length, link, line = d[c] - d[c - 1], w.link[half], w.line[half]
-        n = segments(half, fit.beam, d[c - 1], length, na, nb, w.which, w.point, w.kind, w.table, link, line)
+        nb = chamber_points(strict, w.hit[b], w.count[b], w.table[b], w.bits[b], w.kind[b], w.spot[b], w.lane, w.chosen)
+        n = segments(
+            fit.beam and na * nb > CROWD, half, d[a], d[b] - d[a], na, nb, w.spot[a], w.spot[b], w.bits, w.kind, w.keep,
+            w.link[half], w.line[half],
+        )  # fmt: skip
         if n == 0:
             return 0
         m = (n, m[0])
     # where straight lines before and after the magnet meet
     middle = d[3] - fit.bend[3] / (fit.segments[0, 1] + fit.segments[1, 1] + fit.segments[2, 1])
     candidates = match_segments(m[1], m[0], w.line[0], w.line[1], middle, d[2] - middle, w.pair, w.score)
+    if candidates < need:
+        return 0
     for k in range(candidates):
-        _choose(k, w.pair, w.link, w.which, w.chosen)
-        w.views[k], t = _sums(w.chosen, w.hit, w.stamp, straw, w.gx, w.gy, w.mask)
-        _chamber_points(k, w.gx, w.gy, w.mask, t, straw, fit, w.block)
-    if candidates > 0:
-        _fit(candidates, fit, w.block)
+        w.views[k], t = _sums(k, w.pair, w.link, w.hit, w.stamp, straw.cosine, straw.sine, w.gx, w.gy, w.mask)
+        _chamber_points(k, w.gx, w.gy, w.mask, t, straw.normal, fit.distance, straw.sigma, w.block)
+    _fit(candidates, fit, w.block)
     for k in range(candidates):
         w.score[k] += w.block[CHI2_ROW + k] - _VIEW_VALUE * w.views[k]
     return candidates
@@ -239,26 +269,26 @@ def _candidates(strict: bool, w: Work, straw: StrawArrays, fit: FitArrays) -> in
 
 @step
 def _accept(
-    strict: bool, candidates: int, i: int, first: int, rows: int, w: Work, event: Any, views: Any, out: Any
-) -> int:
+    strict: bool, candidates: int, i: int, first: int, rows: int, score: Any, n_views: Any, pair: Any, link: Any, taken: Any,
+    block: Any, event: Any, views: Any, out: Any,
+) -> int:  # fmt: skip
     """Take candidates best first, if they share few hits with the tracks before them."""
     while rows - first < MAX_TRACKS:
         best = -1
         for k in range(candidates):
-            if w.score[k] < _USED and (best < 0 or w.score[k] < w.score[best]):
+            if score[k] < _USED and (best < 0 or score[k] < score[best]):
                 best = k
         if best < 0:
             break
-        w.score[best] = _USED
-        if strict and w.block[CHI2_ROW + best] > _STRICT_CHI2:
+        score[best] = _USED
+        if strict and block[CHI2_ROW + best] > _STRICT_CHI2:
             continue
-        _choose(best, w.pair, w.link, w.which, w.chosen)
-        if not _is_new(w.chosen, w.taken):
+        if not _is_new(pair[2 * best], pair[2 * best + 1], n_views[best], link, taken):
             continue
         if rows < event.size:
-            event[rows], views[rows] = i, w.views[best]
+            event[rows], views[rows] = i, n_views[best]
             for c in range(N_COLUMNS):
-                out[c, rows] = w.block[(RESULTS + c) * LANES + best]
+                out[c, rows] = block[(RESULTS + c) * LANES + best]
         rows += 1
     return rows
 
@@ -270,77 +300,66 @@ def _possible(hits: int) -> int:
 
 
 @step
-def _remove_taken(w: Work) -> int:
+def _remove_taken(hit: Any, stamp: Any, count: Any, taken: Any) -> int:
     """Forget the hits that are on tracks; the number of the others, or 0 if a chamber has hits in one view only."""
     enough, left = True, 0
     for c in range(4):
         seen = 0
         for v in range(4):
-            q = 0
-            for h in range(w.count[c, v]):
-                if not w.taken[c, v, h]:
-                    w.hit[c, v, q], w.stamp[c, v, q] = w.hit[c, v, h], w.stamp[c, v, h]
+            begin = MAX_HITS * v
+            q, end = begin, begin + count[c, v]
+            for h in range(begin, end):
+                if not taken[c] >> h & 1:
+                    hit[c, q], stamp[c, q] = hit[c, h], stamp[c, h]
                     q += 1
-                w.taken[c, v, h] = False
-            w.count[c, v] = q
-            seen += q > 0
-            left += q
+            hit[c, q:end] = NO_HIT
+            count[c, v] = q - begin
+            seen += q > begin
+            left += q - begin
         enough = enough and seen > 1
+    taken[:] = 0
     return left if enough else 0
 
 
 @step
-def _choose(k: int, pair: Any, link: Any, which: Any, chosen: Any) -> None:
-    """Hits of a candidate, per chamber and view, or -1."""
-    for c in range(4):
-        half, j = c // 2, c % 2
-        s = pair[k, half]
-        for v in range(4):
-            dropped = link[half, s, 2 + j] >> v & 1
-            chosen[c, v] = -1 if dropped else which[c, link[half, s, j], v]
-
-
-@step
-def _is_new(chosen: Any, taken: Any) -> bool:
-    """Whether a track shares few hits with the tracks before it; if so, its hits are taken."""
-    shared, total = 0, 0
-    for c in range(4):
-        for v in range(4):
-            if chosen[c, v] >= 0:
-                total += 1
-                shared += taken[c, v, chosen[c, v]]
+def _is_new(front: int, back: int, total: int, link: Any, taken: Any) -> bool:
+    """Whether a track of so many hits shares few with the tracks before it; if so, its hits are taken."""
+    a, b, c, d = link[0, front], link[0, SECOND + front], link[1, back], link[1, SECOND + back]
+    shared = number_of(a & taken[0]) + number_of(b & taken[1]) + number_of(c & taken[2]) + number_of(d & taken[3])
     if shared > _MAX_SHARED * total:
         return False
-    for c in range(4):
-        for v in range(4):
-            if chosen[c, v] >= 0:
-                taken[c, v, chosen[c, v]] = True
+    taken[0], taken[1], taken[2], taken[3] = taken[0] | a, taken[1] | b, taken[2] | c, taken[3] | d
     return True
 
 
 @step
-def _sums(chosen: Any, hit: Any, stamp: Any, straw: StrawArrays, gx: Any, gy: Any, mask: Any) -> Any:
-    """Sums over the views of the hits of a track: number of views and mean time."""
+def _sums(
+    k: int, pair: Any, link: Any, hit: Any, stamp: Any, cosine: Any, sine: Any, gx: Any, gy: Any, mask: Any
+) -> Any:
+    """Sums over the views of the hits of a candidate: number of views and mean time."""
     n_views, t = 0, 0.0
-    gx[:], gy[:], mask[:] = 0.0, 0.0, 0
     for c in range(4):
+        bits = link[c // 2, pair[2 * k + c // 2] + SECOND * (c % 2)]
+        x, y, views = 0.0, 0.0, 0
         for v in range(4):
-            h = chosen[c, v]
-            if h >= 0:
-                gx[c] += straw.cosine[v] * hit[c, v, h]
-                gy[c] += straw.sine[v] * hit[c, v, h]
-                mask[c] |= 1 << v
-                t += stamp[c, v, h]
-                n_views += 1
+            mine = bits & 0xFFFF << MAX_HITS * v
+            at, on = place_of(mine), mine != 0
+            q, when = hit[c, at] if on else 0.0, stamp[c, at] if on else 0.0
+            x += cosine[v] * q
+            y += sine[v] * q
+            t += when
+            views |= on << v
+        gx[c], gy[c], mask[c] = x, y, views
+        n_views += number_of(bits)
     return n_views, t / n_views
 
 
 @step
 def _chamber_points(
-    lane: int, gx: Any, gy: Any, masks: Any, time: float, straw: StrawArrays, fit: FitArrays, block: Any
+    lane: int, gx: Any, gy: Any, masks: Any, time: float, normal: Any, d: Any, sigma: float, block: Any
 ) -> None:
     """Points of one track for the fit, from sums of cosine and sine times coordinate over the views of each chamber."""
-    d, normal, variance = fit.distance, straw.normal, straw.sigma * straw.sigma
+    variance = sigma * sigma
     a, b = (_raw_point(gx[0], gy[0], masks[0], normal), _raw_point(gx[1], gy[1], masks[1], normal))
     e, f = (_raw_point(gx[2], gy[2], masks[2], normal), _raw_point(gx[3], gy[3], masks[3], normal))
     # the offsets are the same in all chambers, so the slopes between raw points are right

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from na62sim.field import KICK, FieldMap, between, integrals_at
-from na62sim.kernel import formula, step
+from na62sim.kernel import step
 from na62sim.reconstruction.vertex import back_to
 
 # rows of a track, as in `tracks.COLUMNS`
@@ -30,7 +30,7 @@ WX, WY, WTX, WTY, WVX, WVY, WU, WV, WK, WPX, WPY, WPZ, WP = range(13)
 _NOT_FOUND = 1e30
 
 
-@formula
+@step
 def _solve(n: int, w: Any) -> Any:
     """Vertex from positions, slopes and variances at one plane: X, Y, dz, chi2, and the variances of X, Y, Z."""
     ax, ay, bx, by, cz, gx, gy, gz, chi2 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
@@ -56,7 +56,7 @@ def _solve(n: int, w: Any) -> Any:
     return x, y, d, chi2, 1.0 / ax + (bx / ax) ** 2 / zz, 1.0 / ay + (by / ay) ** 2 / zz, 1.0 / zz
 
 
-@formula
+@step
 def _residual(i: int, x: float, y: float, d: float, w: Any) -> tuple[float, float]:
     """Distance of a track from the vertex at its plane, over the variance, in x and in y."""
     return (w[WX, i] + w[WTX, i] * d - x) / w[WVX, i], (w[WY, i] + w[WTY, i] * d - y) / w[WVY, i]

@@ -16,7 +16,7 @@ from hepunits import GeV, m, mm
 from na62sim.detector.calorimeter import CalorimeterArrays, calorimeter_arrays
 from na62sim.field import FieldMap, integrals_at
 from na62sim.geometry import Detector
-from na62sim.kernel import kernel
+from na62sim.kernel import kernel, step
 from na62sim.particles import species
 from na62sim.reconstruction.candidates import RecoArrays, reco_arrays
 from na62sim.reconstruction.identification import ASSOCIATION, associate, choose_pion, count_vetoes
@@ -269,7 +269,7 @@ def _vertices(
     return rows
 
 
-@kernel
+@step
 def _largest(
     at_least: int,
     good: Any,
@@ -312,7 +312,7 @@ def _largest(
     return 0
 
 
-@kernel
+@step
 def _order(index: Any, n: int, t: Any) -> None:
     """Positive tracks first, each charge by falling momentum."""
     for a in range(n):
@@ -326,7 +326,7 @@ def _order(index: Any, n: int, t: Any) -> None:
                 index[a], index[b] = index[b], index[a]
 
 
-@kernel
+@step
 def _totals(c: Any, index: Any, n: int, t: Any, w: Any, v: VertexArrays) -> None:
     """Total momentum against the beam, and what the tracks look like in the chambers."""
     r = v.reco
@@ -355,7 +355,7 @@ def _totals(c: Any, index: Any, n: int, t: Any, w: Any, v: VertexArrays) -> None
     c[TIME] -= (r.z1 - r.z_gtk) / LIGHT
 
 
-@kernel
+@step
 def mass_of(w: Any, order: Any, first: int, last: int, m1: float, m2: float) -> float:
     """Mass of the tracks ``order[first:last]``; the first of them has mass m1, the others m2 (MeV)."""
     e, px, py, pz = 0.0, 0.0, 0.0, 0.0
@@ -368,7 +368,7 @@ def mass_of(w: Any, order: Any, first: int, last: int, m1: float, m2: float) -> 
     return np.sqrt(max(e * e - px * px - py * py - pz * pz, 0.0))
 
 
-@kernel
+@step
 def _pair_mass(w: Any, a: int, b: int, mass: float) -> float:
     """Mass of two light particles without the cancellation of E^2 - p^2."""
     pa, pb = w[WP, a], w[WP, b]
@@ -379,7 +379,7 @@ def _pair_mass(w: Any, a: int, b: int, mass: float) -> float:
     return np.sqrt(2.0 * m2 + 2.0 * gap + pa * pb * (x * x + y * y + z * z))
 
 
-@kernel
+@step
 def _masses(c: Any, n: int, w: Any, order: Any, v: VertexArrays) -> None:
     pion, electron = v.reco.pion, v.electron
     if n == 2:
