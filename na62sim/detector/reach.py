@@ -127,6 +127,26 @@ def _alone(
     return stop == 0, pdg, first
 
 
+@step
+def _append(
+    row: int, n: int, begin: int, which: Any, lane: Any, charged: Charged, out: Any, uniform: Any, pdg: Any, first: Any,
+    state: Any, ids: Any,
+) -> None:  # fmt: skip
+    """Add the particles of a block that arrived, column by column."""
+    for c in range(FLY + 1):
+        column = state[c, row : row + n]
+        for q in range(n):
+            column[q] = out[which[q], c, lane[q]]
+    loss, event, slot = state[LOSS, row : row + n], ids[0, row : row + n], ids[1, row : row + n]
+    kind, charge, plane = ids[2, row : row + n], ids[3, row : row + n], ids[4, row : row + n]
+    for q in range(n):
+        loss[q], event[q] = uniform[which[q], 1, lane[q]], begin + lane[q]
+    for q in range(n):
+        slot[q], charge[q] = charged.slot[which[q]], charged.charge[which[q]]
+    for q in range(n):
+        kind[q], plane[q] = pdg[which[q], lane[q]], first[which[q], lane[q]]
+
+
 @kernel
 def reach(
     seed: int, events: Any, p4: Any, vertex: Any, charged: Charged, planes: Planes, flight: Flight, field: FieldMap,
@@ -145,6 +165,7 @@ def reach(
     out, ok = np.empty((n_slots, GIVEN, _BLOCK)), np.empty((n_slots, _BLOCK))
     pdg, first = np.empty((n_slots, _BLOCK), dtype=np.int64), np.empty((n_slots, _BLOCK), dtype=np.int64)
     group, work = np.empty(_BLOCK, dtype=np.int64), np.empty((8, _BLOCK))
+    which, lane = np.empty(n_slots * _BLOCK + 1, dtype=np.int64), np.empty(n_slots * _BLOCK + 1, dtype=np.int64)
     for begin in range(0, events.size, _BLOCK):
         end = min(begin + _BLOCK, events.size)
         n = end - begin
@@ -168,14 +189,10 @@ def reach(
                         planes, flight, field, out[j], lav, secondary, counts,
                     )  # fmt: skip
                     ok[j, g] = 1.0 if arrives else 0.0
-        row = counts[0]
+        there = 0
         for g in range(n):
             for j in range(n_slots):
-                if ok[j, g] > 0.0:
-                    ids[0, row], ids[1, row], ids[2, row] = begin + g, charged.slot[j], pdg[j, g]
-                    ids[3, row], ids[4, row] = charged.charge[j], first[j, g]
-                    for c in range(FLY + 1):
-                        state[c, row] = out[j, c, g]
-                    state[LOSS, row] = uniform[j, 1, g]
-                    row += 1
-        counts[0] = row
+                which[there], lane[there] = j, g
+                there += ok[j, g] > 0.0
+        _append(counts[0], there, begin, which, lane, charged, out, uniform, pdg, first, state, ids)
+        counts[0] += there
