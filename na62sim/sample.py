@@ -10,10 +10,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
+from na62sim.compression import Compression
 from na62sim.content_hash import RUN_EVENTS, ContentHash
 from na62sim.provenance import Provenance, SampleError
 from na62sim.sample_reader import FileGroups
-from na62sim.sample_writer import Compression, SampleWriter
+from na62sim.sample_writer import SampleWriter
 from na62sim.table import Table
 
 __all__ = [

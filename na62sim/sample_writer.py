@@ -9,18 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import h5py
 import numpy as np
 
+from na62sim.compression import Compression, column_filters
 from na62sim.content_hash import RUN_EVENTS, ContentHash, check_events
 from na62sim.provenance import FORMAT, FORMAT_VERSION, Provenance, SampleError, first_line
 from na62sim.table import Array, Field, Table
 
-__all__ = ["CHUNK_BYTES", "LIBVER", "Compression", "SampleWriter"]
-
-Compression = Literal["none", "lzf", "gzip"]
+__all__ = ["CHUNK_BYTES", "LIBVER", "SampleWriter"]
 
 CHUNK_BYTES = 1 << 18
 """Bytes of a column per HDF5 chunk: written at the speed of the file system, and small enough that
@@ -30,13 +29,6 @@ LIBVER = ("v110", "v110")
 """File format of HDF5 1.10: its metadata carry checksums, so that damage is noticed when reading."""
 
 _GROW = 16  # chunks by which a dataset is extended at a time; extending costs as much as 40 kB
-
-_FILTERS: dict[str, dict[str, Any]] = {
-    "none": {},
-    "lzf": {"compression": "lzf", "shuffle": True},
-    "gzip": {"compression": "gzip", "compression_opts": 1, "shuffle": True},
-}
-
 
 _TEXT = h5py.string_dtype()
 _TEXT_TYPE, _SCALAR = h5py.h5t.py_create(_TEXT, logical=True), h5py.h5s.create(h5py.h5s.SCALAR)
@@ -153,7 +145,7 @@ class SampleWriter:
         Final name. A file of that name is replaced when this one is complete.
     provenance : Provenance
         ``first_event``, a multiple of 1000, is taken from it.
-    compression : {"none", "lzf", "gzip"}
+    compression : {"none", "lzf", "gzip", "zstd", "blosc"}
         The content hash does not depend on it.
 
     Examples
@@ -168,11 +160,9 @@ class SampleWriter:
     """
 
     def __init__(self, path: str | os.PathLike[str], provenance: Provenance, compression: Compression = "none") -> None:
-        if compression not in _FILTERS:
-            raise ValueError(f"compression {compression!r} is none of {', '.join(_FILTERS)}")
         self.path = Path(path)
         self._tmp = self.path.with_name(self.path.name + ".tmp")
-        self._filters = _FILTERS[compression]
+        self._filters = column_filters(compression)
         self._hash = ContentHash(provenance.first_event)
         self._groups: dict[str, _GroupWriter] = {}
         self.provenance = provenance
@@ -208,6 +198,11 @@ class SampleWriter:
             for name, writer in self._groups.items():
                 writer.append(groups[name])
 
+    @property
+    def run_digests(self) -> list[bytes]:
+        """The digest of each run of events so far, which the content hash is composed of."""
+        return self._hash.run_digests
+
     def close(self) -> None:
         """Complete the file and give it its name; afterwards `provenance` holds the hash."""
         if self._file is None or self._handle is None:
@@ -228,9 +223,9 @@ class SampleWriter:
             self._file.attrs.update(attributes)
             self._file.flush()  # a full disk shows here, while the file can still be given up
             self._file.close()
+            self._file = None  # an interrupt from here on must not empty the file that has its name
             os.fsync(self._handle)
             os.replace(self._tmp, self.path)
-            self._file = None
         self._release()
         with suppress(OSError):  # some systems cannot sync a folder
             folder = os.open(self.path.parent, os.O_RDONLY)

@@ -12,11 +12,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from na62sim.assemble import hits_of, reco_groups, sample_groups
+from na62sim.compression import Compression
 from na62sim.content_hash import ContentHash
 from na62sim.generators.process import Process, find_process
 from na62sim.geometry import Detector, load_detector
 from na62sim.geometry.detector import detector_from_text
-from na62sim.kernel import announce_compiling
+from na62sim.kernel import announce_compiling, source_hash
 from na62sim.pipeline import (
     CHUNK,
     Reconstruction,
@@ -28,7 +29,6 @@ from na62sim.pipeline import (
     warm_up,
 )
 from na62sim.sample import Provenance, Sample, SampleWriter
-from na62sim.sample_writer import Compression
 from na62sim.selected import Selected, run_selected
 from na62sim.selection.cutflow import CutFlow, Selection
 from na62sim.selection.registry import find_selection
@@ -81,7 +81,7 @@ def simulate(
     decay_volume_m : where the kaon decays (m); the data set's own by default
     intensity : beam intensity (MHz); the data set's mean by default
     photons : ``dice`` or ``weight`` (see `na62sim.pipeline.Simulation`)
-    compression : ``none``, ``lzf`` or ``gzip``
+    compression : ``none``, ``lzf`` or ``gzip``; ``zstd`` and ``blosc`` where hdf5plugin is installed
     threads, chunk : how to run; the result does not depend on them
     progress : called with the number of events done
     parameters : of the process, masses in MeV, lifetimes in ns
@@ -95,14 +95,11 @@ def simulate(
         made, as_detector(detector), seed, volume_m=decay_volume_m, intensity=intensity, photons=photons
     )
     events, chunk = check_events(events), check_chunk(chunk)
-    provenance = _provenance(simulation, intensity, photons, parameters)
+    provenance = provenance_of(simulation, intensity, parameters)
     writer = SampleWriter(path, provenance, compression) if path is not None else None  # fails before the work
 
-    def job(first: int, n: int) -> tuple[dict[str, Table], int, list[bytes]]:
-        groups = sample_groups(simulation.run(first, n))
-        digest = ContentHash(first)
-        digest.update(groups, n)
-        return groups, n, digest.run_digests
+    def job(first: int, n: int) -> Digested:
+        return digested(simulation, first, n)
 
     parts: list[dict[str, Table]] = []
     done = 0
@@ -128,15 +125,28 @@ def simulate(
     return Sample(groups, replace(provenance, n_events=events), events)
 
 
-def _provenance(
-    simulation: Simulation, intensity: float | None, photons: str, parameters: dict[str, Any]
+Digested = tuple[dict[str, Table], int, list[bytes]]
+
+
+def digested(simulation: Simulation, first: int, n: int) -> Digested:
+    """The groups of a sample for a range of events, how many events, and the digests of their runs."""
+    groups = sample_groups(simulation.run(first, n))
+    digest = ContentHash(first)
+    digest.update(groups, n)
+    return groups, n, digest.run_digests
+
+
+def provenance_of(
+    simulation: Simulation, intensity: float | None, parameters: Mapping[str, Any] | None = None
 ) -> Provenance:
+    """What a file says of where its events come from."""
     d = simulation.detector
     extra = {
         "process": simulation.process.describe(),
         "intensity_MHz": intensity or d.beam.mean_intensity_MHz,
-        "photons": photons,
-        "parameters": dict(parameters),
+        "photons": "weight" if simulation.weighted else "dice",
+        "parameters": dict(parameters or {}),
+        "sources": source_hash(),
     }
     return Provenance(
         program_version=program_version(),

@@ -12,30 +12,47 @@ from na62sim.cli.output import Ticker, emit, kernels, refuse_existing
 from na62sim.units import parse_count, parse_interval, parse_lifetimes
 
 if TYPE_CHECKING:
+    from na62sim.compression import Compression
     from na62sim.sample import Sample
-    from na62sim.sample_writer import Compression
 
 
 def simulate(
     process: options.Process,
     events: options.Events,
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The sample to write.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="The sample, or the folder, to write.")],
     seed: options.Seed = 1,
     geometry: options.Geometry = "run1-2018-s2",
     parameter: options.Parameters = None,
     decay_volume: options.DecayVolume = None,
     intensity: options.Intensity = None,
     photons: options.Photons = "dice",
-    compression: Annotated[str, typer.Option("--compression", metavar="none|lzf|gzip", help="Of the file.")] = "none",
+    compression: options.Compression = "none",
     threads: options.Threads = None,
     chunk: options.Chunk = None,
+    shard_events: options.ShardEvents = None,
+    shards: options.Shards = None,
+    workers: options.Workers = None,
+    dask: options.Dask = None,
+    resume: options.Resume = False,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Simulate a process from the beam to the trigger and write a sample."""
+    """Simulate a process from the beam to the trigger and write a sample.
+
+    With --shard-events, --shards, --workers, --dask or --resume the run is a folder of shards, one sample each, and
+    manifest.json: what is finished stays after an interrupt or a crash, and --resume makes what is missing.
+    """
     count, arguments = _arguments(
         process, events, geometry, parameter, decay_volume, intensity, photons, threads, chunk
     )
+    if resume or any(value is not None for value in (shard_events, shards, workers, dask)):
+        from na62sim.cli.shards import simulate_folder
+
+        simulate_folder(
+            out, count, seed, arguments, as_json, compression=compression, shard_events=shard_events, shards=shards,
+            workers=workers, dask=dask, resume=resume, force=force,
+        )  # fmt: skip
+        return
     refuse_existing(out, force)
     from na62sim import simulation
 

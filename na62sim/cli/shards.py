@@ -1,0 +1,101 @@
+"""simulate into a folder of shards; merge."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from na62sim.cli.output import Ticker, emit, kernels, say
+from na62sim.units import parse_count
+
+
+def simulate_folder(
+    folder: Path,
+    events: int,
+    seed: int,
+    arguments: dict[str, Any],
+    as_json: bool,
+    *,
+    shard_events: str | None,
+    shards: str | None,
+    workers: int | None,
+    resume: bool,
+    force: bool,
+    **how: Any,
+) -> None:
+    """The verb ``simulate`` where a run is a folder of shards."""
+    if resume and force:
+        raise ValueError("--resume keeps what the folder holds, --force replaces it: give one of both")
+    size = None if shard_events is None else parse_count("shard events", shard_events)
+    chosen = None if shards is None else _range(shards)
+    from na62sim.shards import simulate_shards
+
+    label = f"{arguments['process'].short} in {arguments['detector'].name}"
+    with _resumable(folder), kernels(), Ticker(label, events) as ticker:
+        manifest = simulate_shards(
+            events=events, folder=folder, seed=seed, shard_events=size, shards=chosen, resume=resume, force=force,
+            workers=workers or 1, progress=ticker, say=say, **arguments, **how,
+        )  # fmt: skip
+    payload = {
+        "folder": str(folder),
+        "complete": manifest["complete"],
+        "n_events": manifest["n_events"],
+        "n_shards": manifest["n_shards"],
+        "n_finished": len(manifest["shards"]),
+        "content_sha256": manifest["content_sha256"],
+        **manifest["run"],
+        "bytes": sum(shard["bytes"] for shard in manifest["shards"]),
+    }
+    emit(payload, as_json, _told(payload))
+
+
+def _range(text: str) -> tuple[int, int]:
+    """``A:B`` as two numbers."""
+    first, colon, last = text.partition(":")
+    if not (colon and first.isdecimal() and last.isdecimal()):
+        raise ValueError(f"shards = '{text}': give the first and the one after the last, as in 0:10")
+    return int(first), int(last)
+
+
+def _told(payload: dict[str, Any]) -> str:
+    size = f"{payload['bytes'] / 1e6:.1f} MB"
+    about = f"{payload['process']['name']} in {payload['geometry']}, seed {payload['seed']}"
+    if not payload["complete"]:
+        return (
+            f"{payload['folder']}: {payload['n_finished']} of {payload['n_shards']} shards of {about}, {size}; "
+            "the run is not complete yet"
+        )
+    return (
+        f"{payload['folder']}: {payload['n_events']} events of {about}, {payload['n_shards']} shards, {size}\n"
+        f"content sha256 {payload['content_sha256']}"
+    )
+
+
+@contextmanager
+def _resumable(folder: Path) -> Iterator[None]:
+    """Where a run stops before its end, say how it goes on."""
+    try:
+        yield
+    except BaseException:
+        say_how_to_resume(folder)
+        raise
+
+
+def say_how_to_resume(folder: Path) -> None:
+    """One line with the command, if the folder holds an incomplete run."""
+    from na62sim.manifest import read_entries, read_run
+    from na62sim.provenance import SampleError
+
+    try:
+        run = read_run(folder)
+        finished = 0 if run is None else len(read_entries(folder, run))
+    except SampleError:
+        return
+    if run is None or finished == run.n_shards:
+        return
+    words = [word for word in sys.argv if word not in ("--force", "--resume", "--json")]
+    say(f"{finished} of {run.n_shards} shards are finished and stay; go on with: {shlex.join([*words, '--resume'])}")
