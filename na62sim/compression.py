@@ -8,7 +8,9 @@ from typing import Any, Literal, get_args
 
 import h5py
 
-__all__ = ["Compression", "column_filters", "need_filters"]
+from na62sim.joined import Pieces
+
+__all__ = ["Compression", "column_filters", "is_packed", "need_filters"]
 
 Compression = Literal["none", "lzf", "gzip", "zstd", "blosc"]
 
@@ -50,6 +52,11 @@ def column_filters(compression: str) -> dict[str, Any]:
     return dict(hdf5plugin.Blosc(cname="lz4", clevel=5, shuffle=hdf5plugin.Blosc.SHUFFLE))
 
 
+def is_packed(dataset: Any) -> bool:
+    """Whether a dataset is compressed, or made of pieces that may be."""
+    return isinstance(dataset, Pieces) or dataset.id.get_create_plist().get_nfilters() > 0
+
+
 def need_filters(dataset: Any) -> None:
     """Make sure that a dataset can be decompressed.
 
@@ -57,6 +64,10 @@ def need_filters(dataset: Any) -> None:
     ------
     ValueError : it needs a package that is not installed
     """
+    if isinstance(dataset, Pieces):
+        if len(dataset.pieces):
+            need_filters(dataset.piece(0))
+        return
     created = dataset.id.get_create_plist()
     for k in range(created.get_nfilters()):
         number = created.get_filter(k)[0]

@@ -12,7 +12,10 @@ from typing import Any
 import h5py
 import numpy as np
 
+from na62sim.compression import is_packed, need_filters
 from na62sim.content_hash import RUN_EVENTS, ContentHash
+from na62sim.joined import Pieces
+from na62sim.manifest import MANIFEST
 from na62sim.provenance import FORMAT, FORMAT_VERSION, Provenance, SampleError, first_line
 from na62sim.sample_writer import LIBVER
 from na62sim.table import Array, Field, Source, Table
@@ -59,7 +62,9 @@ class FileGroups(Mapping[str, Table]):
         self.path = path
         self._tables: dict[str, Table] = {}
         if os.path.isdir(path):
-            raise SampleError(f"{path}: is a folder, not a file")
+            shards = (path / MANIFEST).exists()
+            hint = "; na62sim merge makes one file of its shards" if shards else ""
+            raise SampleError(f"{path}: is a folder, not a file{hint}")
         with _reading(path):
             path.open("rb").close()  # says why better than HDF5 does
             if not h5py.is_hdf5(path):
@@ -107,7 +112,8 @@ class FileGroups(Mapping[str, Table]):
             dataset = group.get(column)
             if not isinstance(dataset, h5py.Dataset) or dataset.ndim != 1:
                 raise ValueError(f"column {name}/{column} is missing")
-            datasets[column] = dataset
+            datasets[column] = Pieces(dataset) if dataset.is_virtual else dataset
+            need_filters(datasets[column])
         if "offsets" in datasets:
             offsets = datasets["offsets"]
             if len(offsets) != n_events + 1 or offsets.dtype != np.int64:
@@ -117,6 +123,20 @@ class FileGroups(Mapping[str, Table]):
             if column != "offsets" and len(dataset) != n_rows:
                 raise ValueError(f"{name}/{column} has {len(dataset)} rows, expected {n_rows}")
         return datasets
+
+    @property
+    def packed(self) -> bool:
+        """Whether any column is compressed, or joined of such."""
+        return any(is_packed(dataset) for columns in self._columns.values() for dataset in columns.values())
+
+    def columns(self, name: str) -> dict[str, Any]:
+        """The datasets of a group, its offsets included."""
+        return self._columns[name]
+
+    @property
+    def file(self) -> Any:
+        """The open file."""
+        return self._file
 
     def read(self, name: str, i0: int, i1: int) -> Table:
         """Make the table of events i0 to i1, reading nothing but the offsets."""

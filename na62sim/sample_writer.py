@@ -9,15 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import h5py
 import numpy as np
 
 from na62sim.compression import Compression, column_filters
 from na62sim.content_hash import RUN_EVENTS, ContentHash, check_events
+from na62sim.joined import Piece, copy_pieces, join_pieces
 from na62sim.provenance import FORMAT, FORMAT_VERSION, Provenance, SampleError, first_line
 from na62sim.table import Array, Field, Table
+
+if TYPE_CHECKING:
+    from na62sim.sample_reader import FileGroups
 
 __all__ = ["CHUNK_BYTES", "LIBVER", "SampleWriter"]
 
@@ -28,6 +32,7 @@ the unused end of the last chunks does not matter."""
 LIBVER = ("v110", "v110")
 """File format of HDF5 1.10: its metadata carry checksums, so that damage is noticed when reading."""
 
+_EVENTS_AT_A_TIME = 50 * RUN_EVENTS  # of the offsets of a file that is joined
 _GROW = 16  # chunks by which a dataset is extended at a time; extending costs as much as 40 kB
 
 _TEXT = h5py.string_dtype()
@@ -103,6 +108,8 @@ class _GroupWriter:
 
     def __init__(self, group: Any, table: Table, filters: dict[str, Any]) -> None:
         self.fields = table.fields
+        self._group = group
+        self._pieces: dict[str, list[Piece]] = {}
         group.attrs["columns"] = json.dumps(table.names)
         group.attrs["jagged"] = table.offsets is not None
         self._columns = {f.name: _ColumnWriter(group, f, filters) for f in table.fields}
@@ -122,13 +129,31 @@ class _GroupWriter:
     def append(self, table: Table) -> None:
         for name, column in self._columns.items():
             column.append(table[name])
+        self._append_offsets(table)
+
+    def join(self, source: FileGroups, name: str) -> None:
+        """Copy the columns of another file as they are stored; `finish` joins the pieces."""
+        about = source.provenance
+        for column in self._columns:
+            stored = source.columns(name)[column]
+            copied = copy_pieces(source.file, stored, self._group.file, f"{name}/{column}", about.first_event)
+            self._pieces.setdefault(column, []).extend(copied)
+        if self._offsets is not None:
+            for i in range(0, about.n_events, _EVENTS_AT_A_TIME):
+                self._append_offsets(source.read(name, i, min(i + _EVENTS_AT_A_TIME, about.n_events)))
+
+    def _append_offsets(self, table: Table) -> None:
         if self._offsets is not None and table.offsets is not None:
             self._offsets.append(table.offsets[1:] + self._n_rows)
         self._n_rows += len(table)
 
     def finish(self) -> None:
-        for column in self._columns.values():
-            column.finish()
+        for field in self.fields:
+            pieces = self._pieces.get(field.name, [])
+            if any(piece.rows for piece in pieces):
+                _describe(join_pieces(self._group, field, pieces), field.unit, field.description)
+            else:
+                self._columns[field.name].finish()
         if self._offsets is not None:
             self._offsets.finish()
 
@@ -197,6 +222,26 @@ class SampleWriter:
                     self._groups[name] = _GroupWriter(group, table, self._filters)
             for name, writer in self._groups.items():
                 writer.append(groups[name])
+
+    def join(self, source: FileGroups) -> None:
+        """Add the events of an open file as they are stored there, compressed or not; only offsets are written anew.
+
+        A file is written by `append` or by `join`.
+        """
+        if self._file is None:
+            raise SampleError(f"{self.path}: the file is closed")
+        n_events = source.provenance.n_events
+        tables = {name: source.read(name, 0, 0) for name in source}
+        if self._groups and tables.keys() != self._groups.keys():
+            raise ValueError("its groups differ from those of the files before")
+        for name, writer in self._groups.items():
+            writer.check(name, tables[name])
+        self._hash.extend(source.run_digests, n_events)
+        with self._h5():
+            for name, table in tables.items():
+                if name not in self._groups:
+                    self._groups[name] = _GroupWriter(self._file.require_group(name), table, self._filters)
+                self._groups[name].join(source, name)
 
     @property
     def run_digests(self) -> list[bytes]:

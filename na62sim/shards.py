@@ -180,7 +180,7 @@ def simulate_shards(
     """
     made = find_process(process, **parameters)
     column_filters(compression)
-    folder = Path(folder).absolute()
+    folder = Path(folder) if dask is None else Path(folder).absolute()
     simulation = Simulation(
         made, as_detector(detector), seed, volume_m=decay_volume_m, intensity=intensity, photons=photons
     )
@@ -211,6 +211,8 @@ def simulate_shards(
             if progress is not None:
                 progress(done)
 
+        if kept:
+            tick(0)
         if missing:
             warm_up(simulation)  # the kernels are compiled before others start
             _prepared.clear()

@@ -66,8 +66,8 @@ def simulate(
             compression=cast("Compression", compression),
         )
     with sample:
-        payload = {**_about(sample, out), "photons": photons, "compression": compression}
-    emit(payload, as_json, _written(payload))
+        payload = {**about_file(sample, out), "photons": photons, "compression": compression}
+    emit(payload, as_json, written(payload))
 
 
 def reconstruct(
@@ -94,8 +94,8 @@ def reconstruct(
         with kernels(), Ticker(f"reconstructing {file.name}", len(sample)) as ticker:
             made = simulation.reconstruct(sample, path, detector=geometry, progress=ticker)
     with made:
-        payload = {**_about(made, path), "input": str(file), "n_candidates": len(made["reco/events"])}
-    emit(payload, as_json, _written(payload))
+        payload = {**about_file(made, path), "input": str(file), "n_candidates": len(made["reco/events"])}
+    emit(payload, as_json, written(payload))
 
 
 def select(
@@ -235,7 +235,7 @@ def _arguments(
     }
 
 
-def _about(sample: Sample, path: Path) -> dict[str, Any]:
+def about_file(sample: Sample, path: Path) -> dict[str, Any]:
     """What a script wants to know of a file just written."""
     p = sample.provenance
     return {
@@ -253,7 +253,8 @@ def _about(sample: Sample, path: Path) -> dict[str, Any]:
     }
 
 
-def _written(payload: dict[str, Any]) -> str:
+def written(payload: dict[str, Any]) -> str:
+    """The same for people."""
     size = payload["bytes"] / 1e6
     return (
         f"{payload['file']}: {payload['n_events']} events of {payload['process']} in {payload['geometry']}, "

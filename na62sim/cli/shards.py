@@ -7,9 +7,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from na62sim.cli.output import Ticker, emit, kernels, say
+import typer
+
+from na62sim.cli import options
+from na62sim.cli.output import Ticker, emit, kernels, refuse_existing, say
 from na62sim.units import parse_count
 
 
@@ -53,6 +56,27 @@ def simulate_folder(
     emit(payload, as_json, _told(payload))
 
 
+def merge(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="A folder of shards, or sample files.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The sample to write.")],
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Join consecutive samples of one run into one file: the shards of a folder, or files in any order.
+
+    Events are neither hashed nor decompressed again; the SHA-256 of every shard is verified.
+    """
+    refuse_existing(out, force)
+    from na62sim.cli.chain import about_file, written
+    from na62sim.merging import merge
+    from na62sim.sample import Sample
+
+    merge(paths, out)
+    with Sample.open(out) as sample:
+        payload = {**about_file(sample, out), "inputs": [str(path) for path in paths]}
+    emit(payload, as_json, written(payload))
+
+
 def _range(text: str) -> tuple[int, int]:
     """``A:B`` as two numbers."""
     first, colon, last = text.partition(":")
@@ -87,15 +111,15 @@ def _resumable(folder: Path) -> Iterator[None]:
 
 def say_how_to_resume(folder: Path) -> None:
     """One line with the command, if the folder holds an incomplete run."""
-    from na62sim.manifest import read_entries, read_run
+    from na62sim.manifest import is_complete, read_entries, read_run
     from na62sim.provenance import SampleError
 
     try:
         run = read_run(folder)
-        finished = 0 if run is None else len(read_entries(folder, run))
     except SampleError:
         return
-    if run is None or finished == run.n_shards:
+    if run is None or is_complete(folder):
         return
+    finished = len(read_entries(folder, run))
     words = [word for word in sys.argv if word not in ("--force", "--resume", "--json")]
     say(f"{finished} of {run.n_shards} shards are finished and stay; go on with: {shlex.join([*words, '--resume'])}")

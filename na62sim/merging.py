@@ -1,0 +1,175 @@
+"""Join the files of one run: consecutive ranges of events become one file, without hashing or decompressing them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from na62sim.content_hash import RUN_EVENTS
+from na62sim.manifest import MANIFEST, Entry, Run, read_entries, read_run, shard_name
+from na62sim.provenance import Provenance, SampleError
+from na62sim.sample import Sample
+from na62sim.sample_reader import FileGroups
+from na62sim.sample_writer import SampleWriter
+
+__all__ = ["merge"]
+
+_EVENTS_AT_A_TIME = 50 * RUN_EVENTS  # some MB per column
+_SAME_IN_ALL = (
+    "program_version", "seed", "process", "scenario", "geometry_name", "geometry_sha256", "decay_volume_m", "extra",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One file, as far as it has to be known before any is copied."""
+
+    path: Path
+    provenance: Provenance
+    packed: bool
+    entry: Entry | None
+
+    @property
+    def end(self) -> int:
+        return self.provenance.first_event + self.provenance.n_events
+
+
+def merge(
+    paths: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> Provenance:
+    """Join files of consecutive events of one run, in the order of their events.
+
+    The content hash is composed from the digests in the files. Uncompressed columns are written one after the other;
+    the chunks of compressed ones are copied as they are, and virtual columns join them (`na62sim.joined`).
+
+    Parameters
+    ----------
+    paths : sample files, or folders of shards; folders must hold a whole run between them
+    out : file to write; it gets its name when it is whole
+    progress : called with the number of events done
+
+    Raises
+    ------
+    SampleError : files of different runs, a gap, an overlap, a shard that is missing or damaged
+    """
+    files = _files([Path(path) for path in paths])
+    if not files:
+        raise SampleError(f"{out}: nothing to merge")
+    target = Path(out).resolve()
+    if any(path.resolve() == target for path in files):
+        raise SampleError(f"{out}: would replace one of the files that it is made of")
+    parts = sorted((_look_at(path) for path in files), key=lambda part: (part.provenance.first_event, part.end))
+    parts = [part for part in parts if part.provenance.n_events] or parts[:1]
+    _check_consecutive(parts)
+    about = replace(parts[0].provenance, created=Provenance().created, command=shlex.join(sys.argv))
+    packed = any(part.packed for part in parts)
+    done = 0
+    with SampleWriter(out, about) as writer:
+        for part in parts:
+            if part.entry is not None and (damage := part.entry.damage(part.path.parent)):
+                raise SampleError(damage)
+            with Sample.open(part.path) as sample:
+                _add(sample, writer, packed)
+            done += part.provenance.n_events
+            if progress is not None:
+                progress(done)
+    return writer.provenance
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    """The files themselves, and the shards of folders, which must be all there."""
+    files: list[Path] = []
+    folders: list[tuple[Path, Run]] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        run = read_run(path)
+        if run is None:
+            raise SampleError(f"{path}: is a folder without {MANIFEST}")
+        if folders and (difference := folders[0][1].difference(run)):
+            raise SampleError(f"{path}: is of another run than {folders[0][0]}: {difference}")
+        folders.append((path, run))
+    if folders:
+        run = folders[0][1]
+        shards: dict[int, Path] = {}
+        for folder, _ in folders:
+            for shard in read_entries(folder, run):
+                shards.setdefault(shard, folder / f"{shard_name(shard)}.h5")
+        missing = [shard for shard in range(run.n_shards) if shard not in shards]
+        if missing:
+            names = ", ".join(str(folder) for folder, _ in folders)
+            few = ", ".join(str(shard) for shard in missing[:5]) + (", …" if len(missing) > 5 else "")
+            raise SampleError(
+                f"{names}: {len(missing)} of {run.n_shards} shards are missing ({few}); simulate … --resume makes them"
+            )
+        files += [shards[shard] for shard in sorted(shards)]
+    return files
+
+
+def _look_at(path: Path) -> _Part:
+    groups = FileGroups(path)
+    try:
+        return _Part(path, groups.provenance, groups.packed, _entry_beside(path))
+    finally:
+        groups.close()
+
+
+def _entry_beside(path: Path) -> Entry | None:
+    """The entry of a shard, which has the SHA-256 of its file; None for a file that is no shard of a folder."""
+    names = {field.name for field in fields(Entry)}
+    try:
+        values: dict[str, Any] = json.loads(path.with_suffix(".json").read_bytes())
+        return Entry(**values) if set(values) == names and values["file"] == path.name else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _check_consecutive(parts: Sequence[_Part]) -> None:
+    """Refuse files that are not of one run, or whose events overlap or leave a gap."""
+    first = parts[0]
+    for before, part in pairwise(parts):
+        for name in _SAME_IN_ALL:
+            mine, theirs = getattr(part.provenance, name), getattr(first.provenance, name)
+            if mine != theirs:
+                values = f": {mine} and {theirs}" if len(f"{mine}{theirs}") < 160 else ""
+                if name == "extra":
+                    key = next(key for key in [*mine, *theirs] if mine.get(key) != theirs.get(key))
+                    name, values = key, f": {mine.get(key)} and {theirs.get(key)}"
+                raise SampleError(f"{part.path} and {first.path} differ in {name}{values}")
+        start = part.provenance.first_event
+        if start != before.end:
+            what = "overlap" if start < before.end else "leave a gap"
+            raise SampleError(
+                f"{before.path} and {part.path} {what}: one ends before event {before.end}, the other starts at {start}"
+            )
+
+
+def _add(sample: Sample, writer: SampleWriter, packed: bool) -> None:
+    """Copy the events of an open file."""
+    groups = sample.groups
+    assert isinstance(groups, FileGroups)
+    try:
+        if packed:
+            writer.join(groups)
+            return
+        if sample.n_events == 0:  # the columns are worth having all the same
+            writer.append(groups, 0)
+        for chunk in sample.chunks(_EVENTS_AT_A_TIME):
+            run = (chunk.first_event - sample.first_event) // RUN_EVENTS
+            known = groups.run_digests[run : run + _EVENTS_AT_A_TIME // RUN_EVENTS]
+            writer.append(chunk.groups, chunk.n_events, known)
+    except SampleError:
+        raise
+    except ValueError as error:
+        raise SampleError(f"{groups.path}: {error}") from None
