@@ -10,7 +10,7 @@ import h5py
 
 from na62sim.joined import Pieces
 
-__all__ = ["Compression", "column_filters", "is_packed", "need_filters"]
+__all__ = ["Compression", "column_filters", "compression_of"]
 
 Compression = Literal["none", "lzf", "gzip", "zstd", "blosc"]
 
@@ -20,7 +20,7 @@ _BUILT_IN: dict[str, dict[str, Any]] = {
     "gzip": {"compression": "gzip", "compression_opts": 1, "shuffle": True},
 }
 _INSTALL = "install the package hdf5plugin (pip install 'na62sim[zstd]')"
-_NAMES = {32015: "zstd", 32001: "blosc"}  # registered numbers of HDF5 filters
+_NAMES = {1: "gzip", 32000: "lzf", 32015: "zstd", 32001: "blosc"}  # registered numbers of HDF5 filters
 
 
 def column_filters(compression: str) -> dict[str, Any]:
@@ -52,29 +52,25 @@ def column_filters(compression: str) -> dict[str, Any]:
     return dict(hdf5plugin.Blosc(cname="lz4", clevel=5, shuffle=hdf5plugin.Blosc.SHUFFLE))
 
 
-def is_packed(dataset: Any) -> bool:
-    """Whether a dataset is compressed, or made of pieces that may be."""
-    return isinstance(dataset, Pieces) or dataset.id.get_create_plist().get_nfilters() > 0
-
-
-def need_filters(dataset: Any) -> None:
-    """Make sure that a dataset can be decompressed.
+def compression_of(dataset: Any) -> str:
+    """The name of the compression of a dataset, ``none`` included; that of its first piece if it has any.
 
     Raises
     ------
     ValueError : it needs a package that is not installed
     """
     if isinstance(dataset, Pieces):
-        if len(dataset.pieces):
-            need_filters(dataset.piece(0))
-        return
+        return compression_of(dataset.piece(0))
     created = dataset.id.get_create_plist()
+    name = "none"
     for k in range(created.get_nfilters()):
         number = created.get_filter(k)[0]
+        name = _NAMES.get(number, name)
         if h5py.h5z.filter_avail(number):
             continue
         with suppress(ImportError):
             import hdf5plugin  # noqa: F401  (its filters register themselves)
         if not h5py.h5z.filter_avail(number):
-            name = _NAMES.get(number, f"HDF5 filter {number}")
-            raise ValueError(f"the events are compressed with {name}: {_INSTALL} to read them")
+            missing = _NAMES.get(number, f"HDF5 filter {number}")
+            raise ValueError(f"the events are compressed with {missing}: {_INSTALL} to read them")
+    return name

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from na62sim.content_hash import RUN_EVENTS
 from na62sim.manifest import MANIFEST, Entry, Run, read_entries, read_run, shard_name
@@ -18,6 +18,9 @@ from na62sim.provenance import Provenance, SampleError
 from na62sim.sample import Sample
 from na62sim.sample_reader import FileGroups
 from na62sim.sample_writer import SampleWriter
+
+if TYPE_CHECKING:
+    from na62sim.compression import Compression
 
 __all__ = ["merge"]
 
@@ -33,8 +36,7 @@ class _Part:
 
     path: Path
     provenance: Provenance
-    packed: bool
-    entry: Entry | None
+    compression: str
 
     @property
     def end(self) -> int:
@@ -72,14 +74,12 @@ def merge(
     parts = [part for part in parts if part.provenance.n_events] or parts[:1]
     _check_consecutive(parts)
     about = replace(parts[0].provenance, created=Provenance().created, command=shlex.join(sys.argv))
-    packed = any(part.packed for part in parts)
+    packed = [part.compression for part in parts if part.compression != "none"]
     done = 0
-    with SampleWriter(out, about) as writer:
+    with SampleWriter(out, about, cast("Compression", packed[0] if packed else "none")) as writer:
         for part in parts:
-            if part.entry is not None and (damage := part.entry.damage(part.path.parent)):
-                raise SampleError(damage)
             with Sample.open(part.path) as sample:
-                _add(sample, writer, packed)
+                _add(sample, writer, bool(packed))
             done += part.provenance.n_events
             if progress is not None:
                 progress(done)
@@ -118,9 +118,13 @@ def _files(paths: Sequence[Path]) -> list[Path]:
 
 
 def _look_at(path: Path) -> _Part:
+    """What is needed of a file; that of a shard is not opened before its SHA-256 is verified."""
+    entry = _entry_beside(path)
+    if entry is not None and (damage := entry.damage(path.parent)):
+        raise SampleError(damage)
     groups = FileGroups(path)
     try:
-        return _Part(path, groups.provenance, groups.packed, _entry_beside(path))
+        return _Part(path, groups.provenance, groups.compression)
     finally:
         groups.close()
 

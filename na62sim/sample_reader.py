@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from na62sim.compression import is_packed, need_filters
+from na62sim.compression import compression_of
 from na62sim.content_hash import RUN_EVENTS, ContentHash
 from na62sim.joined import Pieces
 from na62sim.manifest import MANIFEST
@@ -60,6 +60,7 @@ class FileGroups(Mapping[str, Table]):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.compression = "none"  # of any column
         self._tables: dict[str, Table] = {}
         if os.path.isdir(path):
             shards = (path / MANIFEST).exists()
@@ -113,7 +114,7 @@ class FileGroups(Mapping[str, Table]):
             if not isinstance(dataset, h5py.Dataset) or dataset.ndim != 1:
                 raise ValueError(f"column {name}/{column} is missing")
             datasets[column] = Pieces(dataset) if dataset.is_virtual else dataset
-            need_filters(datasets[column])
+            self.compression = max(self.compression, compression_of(datasets[column]), key=lambda name: name != "none")
         if "offsets" in datasets:
             offsets = datasets["offsets"]
             if len(offsets) != n_events + 1 or offsets.dtype != np.int64:
@@ -123,11 +124,6 @@ class FileGroups(Mapping[str, Table]):
             if column != "offsets" and len(dataset) != n_rows:
                 raise ValueError(f"{name}/{column} has {len(dataset)} rows, expected {n_rows}")
         return datasets
-
-    @property
-    def packed(self) -> bool:
-        """Whether any column is compressed, or joined of such."""
-        return any(is_packed(dataset) for columns in self._columns.values() for dataset in columns.values())
 
     def columns(self, name: str) -> dict[str, Any]:
         """The datasets of a group, its offsets included."""

@@ -15,6 +15,7 @@ from na62sim.provenance import SampleError
 
 __all__ = ["check_workers", "in_processes", "on_dask"]
 
+PATIENCE = 20  # s, for a scheduler to answer
 _RETRIES = 3  # of a piece of work whose worker is lost or fails
 T = TypeVar("T")
 J = TypeVar("J")
@@ -122,7 +123,7 @@ def _client(dask: Any) -> Iterator[Any]:
             yield client
         return
     try:
-        client = distributed.Client(dask, timeout="20s", set_as_default=False)
+        client = distributed.Client(dask, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise SampleError(f"dask = {dask}: no scheduler answers there ({error})") from None
     with client:
