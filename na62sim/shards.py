@@ -302,7 +302,7 @@ def _claim(job: ShardJob, wanted: range, part: bool, resume: bool, force: bool, 
         if difference and (part or not force):
             hint = "choose another folder" if part else "give --force to replace it"
             raise SampleError(f"{folder}: holds another run: {difference}; {hint}")
-        finished = [n for path, n in our_files(folder) if n in wanted and path.suffix == ".json"]
+        finished = sorted(n for path, n in our_files(folder) if n in wanted and path.suffix == ".json")
         if there is not None and not (resume or force) and (finished or not part):
             what = f"{len(finished)} finished shards of this run" if finished else "this run already"
             raise SampleError(f"{folder}: holds {what}; give --resume to go on with it, --force to start anew")
@@ -310,6 +310,7 @@ def _claim(job: ShardJob, wanted: range, part: bool, resume: bool, force: bool, 
             if not resume:
                 drop(folder, range(MAX_SHARDS))
             write_manifest(folder, run)
+        drop(folder, {-1, *wanted}, only_unfinished=True)
     kept = _verified(job, finished if resume else (), say)
     drop(folder, set(wanted) - kept)
     return kept

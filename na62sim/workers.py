@@ -96,7 +96,7 @@ def on_dask(work: Callable[[J, int], T], job: J, numbers: Sequence[int], dask: A
         about = client.submit(_itself, job, pure=False)  # sent once, and made again where it is lost
         futures = [client.submit(work, about, number, pure=False, retries=_RETRIES) for number in numbers]
         try:
-            for _, result in distributed.as_completed(futures, with_results=True):
+            for _, result in distributed.as_completed(futures, loop=client.loop, with_results=True):
                 yield result
         except distributed.KilledWorker as error:
             raise SampleError(f"the cluster lost its workers again and again: {str(error).splitlines()[0]}") from None
@@ -117,7 +117,7 @@ def _client(dask: Any) -> Iterator[Any]:
     distributed: Any = import_module("distributed")
     if dask == "local":
         cluster = distributed.LocalCluster(
-            n_workers=default_threads(), threads_per_worker=1, dashboard_address=None, silence_logs=50
+            n_workers=default_threads(), threads_per_worker=1, dashboard_address=":0", silence_logs=50
         )
         with cluster, distributed.Client(cluster, set_as_default=False) as client:
             yield client
