@@ -29,7 +29,6 @@ __all__ = [
     "drop",
     "entry_run",
     "file_sha256",
-    "is_complete",
     "our_files",
     "read_entries",
     "read_entry",
@@ -216,14 +215,6 @@ def read_run(folder: Path) -> Run | None:
         raise SampleError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise SampleError(f"{path}: damaged: {error}") from None
-
-
-def is_complete(folder: Path) -> bool:
-    """Whether the manifest says that every shard is finished."""
-    try:
-        return json.loads((folder / MANIFEST).read_bytes())["complete"] is True
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
 
 
 def write_manifest(folder: Path, run: Run) -> dict[str, Any]:

@@ -213,15 +213,16 @@ def simulate_shards(
 
         if kept:
             tick(0)
-        if missing:
-            warm_up(simulation)  # the kernels are compiled before others start
-            _prepared.clear()
-            _prepared[run.key] = simulation
         try:
+            if missing:
+                warm_up(simulation)  # the kernels are compiled before others start
+                _prepared.clear()
+                _prepared[run.key] = simulation
             _make(job, missing, workers, dask, tick)
-        except BaseException:
+        except BaseException as error:
             with suppress(OSError):
                 drop(folder, set(missing), only_unfinished=True)
+                error.add_note(f"{len(read_entries(folder, run))} of {run.n_shards} shards are finished and stay")
             raise
         with gate(folder):
             return write_manifest(folder, run)
@@ -303,8 +304,8 @@ def _claim(job: ShardJob, wanted: range, part: bool, resume: bool, force: bool, 
             hint = "choose another folder" if part else "give --force to replace it"
             raise SampleError(f"{folder}: holds another run: {difference}; {hint}")
         finished = sorted(n for path, n in our_files(folder) if n in wanted and path.suffix == ".json")
-        if there is not None and not (resume or force) and (finished or not part):
-            what = f"{len(finished)} finished shards of this run" if finished else "this run already"
+        if there is not None and finished and not (resume or force):
+            what = f"{len(finished)} finished shards of this run"
             raise SampleError(f"{folder}: holds {what}; give --resume to go on with it, --force to start anew")
         if there is None or difference:
             if not resume:

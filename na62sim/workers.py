@@ -116,9 +116,10 @@ def _client(dask: Any) -> Iterator[Any]:
         return
     distributed: Any = import_module("distributed")
     if dask == "local":
-        cluster = distributed.LocalCluster(
-            n_workers=default_threads(), threads_per_worker=1, dashboard_address=":0", silence_logs=50
-        )
+        with _deaf():
+            cluster = distributed.LocalCluster(
+                n_workers=default_threads(), threads_per_worker=1, dashboard_address=":0", silence_logs=50
+            )
         with cluster, distributed.Client(cluster, set_as_default=False) as client:
             yield client
         return
@@ -128,6 +129,19 @@ def _client(dask: Any) -> Iterator[Any]:
         raise SampleError(f"dask = {dask}: no scheduler answers there ({error})") from None
     with client:
         yield client
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that start now ignore an interrupt of the terminal, which is for their parent."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def check_dask() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import na62sim as na
-from na62sim.manifest import is_complete, read_entries, read_run
+from na62sim.manifest import read_entries, read_run
 from na62sim.provenance import SampleError
 from na62sim.sample import verify
 from na62sim.shards import simulate_shards
@@ -67,10 +67,11 @@ def test_one_hash(tmp_path: Path, expected: str, threads: int, shard_events: int
     assert [shard["n_events"] for shard in done["shards"]][-1] == EVENTS % shard_events or EVENTS
     assert_tidy(tmp_path / "a")
     for k, events in enumerate((2500, 9000)):
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt) as caught:
             run(tmp_path / "b", threads=threads, shard_events=shard_events, chunk=1000, resume=k > 0,
                 progress=interrupt_at(events))  # fmt: skip
-        assert not is_complete(tmp_path / "b")
+        assert re.fullmatch(r"\d+ of \d+ shards are finished and stay", caught.value.__notes__[0])
+        assert json.loads((tmp_path / "b" / "manifest.json").read_text())["complete"] is False
         assert_tidy(tmp_path / "b")
     done = run(tmp_path / "b", threads=threads, shard_events=shard_events, chunk=chunk, resume=True)
     assert (done["content_sha256"], done["complete"]) == (expected, True)

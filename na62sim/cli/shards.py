@@ -38,7 +38,7 @@ def simulate_folder(
     from na62sim.shards import simulate_shards
 
     label = f"{arguments['process'].short} in {arguments['detector'].name}"
-    with _resumable(folder), kernels(), Ticker(label, events) as ticker:
+    with _resumable(), kernels(), Ticker(label, events) as ticker:
         manifest = simulate_shards(
             events=events, folder=folder, seed=seed, shard_events=size, shards=chosen, resume=resume, force=force,
             workers=workers or 1, progress=ticker, say=say, **arguments, **how,
@@ -100,26 +100,12 @@ def _told(payload: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _resumable(folder: Path) -> Iterator[None]:
+def _resumable() -> Iterator[None]:
     """Where a run stops before its end, say how it goes on."""
     try:
         yield
-    except BaseException:
-        say_how_to_resume(folder)
+    except BaseException as error:
+        words = [word for word in sys.argv if word not in ("--force", "--resume", "--json")]
+        for note in getattr(error, "__notes__", []):
+            say(f"{note}; go on with: {shlex.join([*words, '--resume'])}")
         raise
-
-
-def say_how_to_resume(folder: Path) -> None:
-    """One line with the command, if the folder holds an incomplete run."""
-    from na62sim.manifest import is_complete, read_entries, read_run
-    from na62sim.provenance import SampleError
-
-    try:
-        run = read_run(folder)
-    except SampleError:
-        return
-    if run is None or is_complete(folder):
-        return
-    finished = len(read_entries(folder, run))
-    words = [word for word in sys.argv if word not in ("--force", "--resume", "--json")]
-    say(f"{finished} of {run.n_shards} shards are finished and stay; go on with: {shlex.join([*words, '--resume'])}")
