@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+
+from na62sim.cli.stopping import stoppable
 
 __all__ = ["main"]
 
@@ -23,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     before, words = sys.argv, list(sys.argv[1:] if argv is None else argv)
     sys.argv = ["na62sim", *words]  # files carry the command, not where the program is installed
     try:
-        with _stoppable():
+        with stoppable():
             code = _run(_join_pairs(words or ["--help"]))
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -44,22 +43,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if code == INTERRUPTED:
         _fail("interrupted", INTERRUPTED, "")
     return code
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP do what an interrupt does, so that a job that is stopped leaves nothing half-written."""
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    if threading.current_thread() is not threading.main_thread():
-        numbers = []
-    ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
-    for number in ours:
-        signal.signal(number, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
 
 
 def _run(words: list[str]) -> int:
