@@ -6,14 +6,16 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+from uuid import uuid4
 
 from na62sim.assemble import hits_of, reco_groups, sample_groups
 from na62sim.compression import Compression
 from na62sim.content_hash import ContentHash
+from na62sim.counting import CountJob, count
 from na62sim.generators.process import Process, find_process
 from na62sim.geometry import Detector, load_detector
 from na62sim.geometry.detector import detector_from_text
@@ -33,6 +35,7 @@ from na62sim.selected import Selected, run_selected
 from na62sim.selection.cutflow import CutFlow, Selection
 from na62sim.selection.registry import find_selection
 from na62sim.table import Table
+from na62sim.workers import check_workers
 
 Progress = Callable[[int], None]
 DEFAULT_DETECTOR = "run1-2018-s2"
@@ -277,6 +280,8 @@ def acceptance(
     photons: str = "dice",
     threads: int | None = None,
     chunk: int = CHUNK,
+    workers: int = 1,
+    dask: Any = None,
     progress: Progress | None = None,
     keep: Callable[[Selected, Table, Any], None] | None = None,
     selection_parameters: Mapping[str, float] | None = None,
@@ -286,7 +291,8 @@ def acceptance(
 
     Parameters are those of `simulate`; ``keep(part, candidates, weight)`` sees every chunk in order (figures;
     `na62sim.selected.Selected`: candidates of events that have the number of tracks the selection asks for);
-    ``selection_parameters`` are those of the selection (``m_a`` of kpiaa), the process's own masses by default.
+    ``selection_parameters`` are those of the selection (``m_a`` of kpiaa), the process's own masses by default;
+    ``workers`` and ``dask`` (see `na62sim.shards.simulate_shards`) count in other processes, where nothing is kept.
 
     Returns
     -------
@@ -303,12 +309,26 @@ def acceptance(
     def job(first: int, n: int) -> tuple[Selected, int]:
         return run_selected(simulation, chosen, first, n), n
 
+    if keep is not None and (workers > 1 or dask is not None):
+        raise ValueError("keep: what is kept is not sent between processes; count in threads")
     warm_up(simulation, chosen.candidates)
     start, done = time.perf_counter(), 0
-    for part, n in in_order(job, 0, events, chunk, threads or default_threads()):
-        flow.merge(part.flow)
-        if keep is not None:
-            keep(part, part.table, part.weight)
+    parts: Iterator[tuple[Selected | CutFlow, int]]
+    if check_workers(workers, dask) > 1 or dask is not None:
+        about = CountJob(
+            uuid4().hex, made, d, seed, simulation.volume_m, intensity, photons, selection, selection_parameters or {},
+            events, threads or (1 if dask is not None else max(1, default_threads() // workers)), chunk, source_hash(),
+        )  # fmt: skip
+        parts = count(about, workers, dask)
+    else:
+        parts = in_order(job, 0, events, chunk, threads or default_threads())
+    for part, n in parts:
+        if isinstance(part, Selected):
+            flow.merge(part.flow)
+            if keep is not None:
+                keep(part, part.table, part.weight)
+        else:
+            flow.merge(part)
         done += n
         if progress is not None:
             progress(done)

@@ -121,3 +121,20 @@ def test_shards_on_dask(tmp_path: Path, cluster: Any, expected: str) -> None:
 @pytest.mark.slow
 def test_local_dask(tmp_path: Path, expected: str) -> None:
     assert run(tmp_path / "a", dask="local")["content_sha256"] == expected
+
+
+@pytest.mark.slow
+def test_acceptance_elsewhere(cluster: Any) -> None:
+    """Counted in threads, in processes and on a cluster: the same exact sums, weights included."""
+    events, how = 450_000, {"seed": 3, "photons": "weight"}
+    here = na.acceptance("kpinunu", "pinunu", events, **how).to_dict()  # type: ignore[arg-type]
+    for spread in ({"workers": 2}, {"dask": cluster}):
+        there = na.acceptance("kpinunu", "pinunu", events, **how, **spread).to_dict()  # type: ignore[arg-type]
+        assert {**there, "events_per_second": 0} == {**here, "events_per_second": 0}
+    three = na.Selection("three tracks", [na.Cut("three", lambda t: t["n_tracks"] == 3)])
+    flow = na.acceptance("k3pi", three, 20_000, dask=cluster)
+    assert flow.to_dict()["cutflow"] == na.acceptance("k3pi", three, 20_000).to_dict()["cutflow"]
+    with pytest.raises(ValueError, match="a selection of your own can be counted in threads or on a Dask cluster"):
+        na.acceptance("k3pi", three, 20_000, workers=2)
+    with pytest.raises(ValueError, match="keep"):
+        na.acceptance("k3pi", three, 20_000, workers=2, keep=lambda *_: None)

@@ -158,6 +158,8 @@ def acceptance(
             "--lifetimes", metavar="NAME=LOW:HIGH:N", help="Acceptance against lifetime instead: ctau_a=0.01mm:10m:13."
         ),
     ] = None,
+    workers: options.Workers = None,
+    dask: options.Dask = None,
     as_json: options.Json = False,
 ) -> None:
     """Simulate, reconstruct and select without writing events; print cut-flow and acceptance."""
@@ -168,13 +170,17 @@ def acceptance(
         process, events, geometry, parameter, decay_volume, intensity, photons, threads, chunk
     )
     if lifetimes is not None:
+        if workers or dask:
+            raise ValueError("--lifetimes: one sample is reweighted here; it takes --threads, not --workers or --dask")
         _against_lifetime(lifetimes, process, selection, count, seed, arguments, as_json)
         return
     from na62sim import simulation
     from na62sim.report import flow_report
 
     with kernels(), Ticker(f"{process} in {arguments['detector'].name}", count) as ticker:
-        flow = simulation.acceptance(selection=selection, events=count, seed=seed, progress=ticker, **arguments)
+        flow = simulation.acceptance(
+            selection=selection, events=count, seed=seed, progress=ticker, workers=workers or 1, dask=dask, **arguments
+        )
     emit({**flow.to_dict(), "photons": photons}, as_json, *flow_report(flow))
 
 
