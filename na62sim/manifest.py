@@ -34,6 +34,7 @@ __all__ = [
     "read_entry",
     "read_run",
     "shard_name",
+    "sum_up",
     "write_entry",
     "write_manifest",
 ]
@@ -217,13 +218,13 @@ def read_run(folder: Path) -> Run | None:
         raise SampleError(f"{path}: damaged: {error}") from None
 
 
-def write_manifest(folder: Path, run: Run) -> dict[str, Any]:
-    """Sum up the entries; the content hash of the run is there once every shard is."""
+def sum_up(folder: Path, run: Run) -> dict[str, Any]:
+    """The manifest that the entries give; the content hash of the run is there once every shard is."""
     entries = read_entries(folder, run)
     complete = len(entries) == run.n_shards
     digests = (bytes.fromhex(digest) for shard in sorted(entries) for digest in entries[shard].run_digests)
     brief = ("file", "first_event", "n_events", "bytes", "sha256", "content_sha256")
-    manifest = {
+    return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "run": run.to_dict(),
@@ -233,6 +234,11 @@ def write_manifest(folder: Path, run: Run) -> dict[str, Any]:
         "content_sha256": ContentHash.compose(digests) if complete else None,
         "shards": [{name: getattr(entry, name) for name in brief} for _, entry in sorted(entries.items())],
     }
+
+
+def write_manifest(folder: Path, run: Run) -> dict[str, Any]:
+    """Write the manifest that the entries give, and return it."""
+    manifest = sum_up(folder, run)
     write_synced(folder / MANIFEST, json.dumps(manifest, indent=1))
     return manifest
 

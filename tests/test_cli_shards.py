@@ -33,6 +33,8 @@ def test_simulate_resume_merge(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert told.endswith("the run is not complete yet")
     _, lines = go(capsys, "merge", str(tmp_path / "run"), "-o", str(tmp_path / "m.h5"), code=1)
     assert lines == [f"error: {tmp_path}/run: 1 of 3 shards are missing (0); simulate … --resume makes them"]
+    told, _ = go(capsys, "info", str(tmp_path / "run"))
+    assert "2 of 3, missing: 0" in told
     told, lines = go(capsys, *RUN, *out, "--resume", "--json")
     done = json.loads(told)
     assert (done["complete"], done["n_events"], done["n_shards"], done["n_finished"]) == (True, 6000, 3, 3)
