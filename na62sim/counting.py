@@ -36,7 +36,6 @@ class CountJob:
     photons: str
     selection: str | Selection
     selection_parameters: Mapping[str, float]
-    events: int
     threads: int
     chunk: int
     sources: str
@@ -60,14 +59,13 @@ def _prepare(job: CountJob) -> tuple[Simulation, Selection]:
     return _prepared[job.key]
 
 
-def count_range(job: CountJob, number: int) -> tuple[CutFlow, int]:
+def count_range(job: CountJob, events: tuple[int, int]) -> tuple[CutFlow, int]:
     """Counts of one range of events, and how many events it has. The selection itself, which is code, stays behind."""
     simulation, chosen = _prepare(job)
-    first = number * RANGE
-    n = min(RANGE, job.events - first)
+    first, n = events
 
-    def work(start: int, events: int) -> CutFlow:
-        return run_selected(simulation, chosen, start, events).flow
+    def work(start: int, m: int) -> CutFlow:
+        return run_selected(simulation, chosen, start, m).flow
 
     total = CutFlow(chosen)
     for flow in side_by_side(work, chunks_of(first, n, job.chunk), job.threads):
@@ -77,16 +75,16 @@ def count_range(job: CountJob, number: int) -> tuple[CutFlow, int]:
     return total, n
 
 
-def count(job: CountJob, workers: int, dask: Any) -> Iterator[tuple[CutFlow, int]]:
-    """Counts of all ranges, as they are done.
+def count(job: CountJob, first: int, events: int, workers: int, dask: Any) -> Iterator[tuple[CutFlow, int]]:
+    """Counts of events ``first`` to ``first + events - 1``, range by range as they are done.
 
     Raises
     ------
     ValueError : a selection of the user's own, whose functions processes cannot be sent
     """
-    numbers = range(-(-job.events // RANGE))
+    ranges = list(chunks_of(first, events, RANGE))
     if dask is not None:
-        return on_dask(count_range, job, numbers, dask)
+        return on_dask(count_range, job, ranges, dask)
     if isinstance(job.selection, Selection):
         raise ValueError("workers: a selection of your own can be counted in threads or on a Dask cluster")  # noqa: TRY004
-    return in_processes(count_range, job, numbers, workers)
+    return in_processes(count_range, job, ranges, workers)

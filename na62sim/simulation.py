@@ -306,23 +306,27 @@ def acceptance(
     info = {"process": made.short, "geometry": d.name, "seed": seed, "decay_volume_m": list(simulation.volume_m)}
     flow = CutFlow(chosen, info)
 
-    def job(first: int, n: int) -> tuple[Selected, int]:
-        return run_selected(simulation, chosen, first, n), n
+    def job(first: int, n: int) -> tuple[Selected | CutFlow, int]:
+        part = run_selected(simulation, chosen, first, n)
+        return (part.flow if keep is None else part), n  # what nobody looks at does not wait in memory
 
-    if keep is not None and (workers > 1 or dask is not None):
+    elsewhere = check_workers(workers, dask) > 1 or dask is not None
+    if keep is not None and elsewhere:
         raise ValueError("keep: what is kept is not sent between processes; count in threads")
     warm_up(simulation, chosen.candidates)
-    start, done = time.perf_counter(), 0
-    parts: Iterator[tuple[Selected | CutFlow, int]]
-    if check_workers(workers, dask) > 1 or dask is not None:
+
+    def parts(first: int, n: int) -> Iterator[tuple[Selected | CutFlow, int]]:
+        if not elsewhere:
+            return in_order(job, first, n, chunk, threads or default_threads())
+        each = threads or (1 if dask is not None else max(1, default_threads() // workers))
         about = CountJob(
             uuid4().hex, made, d, seed, simulation.volume_m, intensity, photons, selection, selection_parameters or {},
-            events, threads or (1 if dask is not None else max(1, default_threads() // workers)), chunk, source_hash(),
+            each, chunk, source_hash(),
         )  # fmt: skip
-        parts = count(about, workers, dask)
-    else:
-        parts = in_order(job, 0, events, chunk, threads or default_threads())
-    for part, n in parts:
+        return count(about, first, n, workers, dask)
+
+    start, done = time.perf_counter(), 0
+    for part, n in parts(0, events):
         if isinstance(part, Selected):
             flow.merge(part.flow)
             if keep is not None:

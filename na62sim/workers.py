@@ -19,6 +19,7 @@ PATIENCE = 20  # s, for a scheduler to answer
 _RETRIES = 3  # of a piece of work whose worker is lost or fails
 T = TypeVar("T")
 J = TypeVar("J")
+N = TypeVar("N")
 
 
 def check_workers(workers: int, dask: Any = None) -> int:
@@ -35,7 +36,7 @@ def check_workers(workers: int, dask: Any = None) -> int:
     return workers
 
 
-def in_processes(work: Callable[[J, int], T], job: J, numbers: Sequence[int], workers: int) -> Iterator[T]:
+def in_processes(work: Callable[[J, N], T], job: J, numbers: Sequence[N], workers: int) -> Iterator[T]:
     """``work(job, number)`` in processes of their own; results come as they are done.
 
     Raises
@@ -79,7 +80,7 @@ def _begin_worker() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def on_dask(work: Callable[[J, int], T], job: J, numbers: Sequence[int], dask: Any) -> Iterator[T]:
+def on_dask(work: Callable[[J, N], T], job: J, numbers: Sequence[N], dask: Any) -> Iterator[T]:
     """``work(job, number)`` on the workers of a cluster; results come as they are done.
 
     Parameters
