@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ LIBVER = ("v110", "v110")
 """File format of HDF5 1.10: its metadata carry checksums, so that damage is noticed when reading."""
 
 _EVENTS_AT_A_TIME = 50 * RUN_EVENTS  # of the offsets of a file that is joined
+_MARGIN = 1.03  # rows of a jagged column over those that the first events let expect
 _GROW = 16  # chunks by which a dataset is extended at a time; extending costs as much as 40 kB
 
 _TEXT = h5py.string_dtype()
@@ -48,9 +50,12 @@ def _describe(dataset: Any, unit: str, description: str) -> None:
 class _ColumnWriter:
     """One column: a buffer of one chunk, and the dataset once the first chunk is full."""
 
-    def __init__(self, group: Any, field: Field, filters: dict[str, Any]) -> None:
+    def __init__(self, group: Any, field: Field, filters: dict[str, Any], rows: int = 0) -> None:
         self._group, self._field, self._filters = group, field, filters
-        self._buffer = np.empty(CHUNK_BYTES // np.dtype(field.dtype).itemsize, dtype=field.dtype)
+        size = CHUNK_BYTES // np.dtype(field.dtype).itemsize
+        if rows:  # expected: chunks of equal length, so that the last one is not half empty
+            size = -(-rows // -(-rows // size))
+        self._buffer = np.empty(size, dtype=field.dtype)
         self._fill = 0
         self._written = 0
         self._dataset: Any = None
@@ -106,18 +111,21 @@ class _ColumnWriter:
 class _GroupWriter:
     """The columns of one group, and its offsets."""
 
-    def __init__(self, group: Any, table: Table, filters: dict[str, Any]) -> None:
+    def __init__(self, group: Any, table: Table, filters: dict[str, Any], share: float = 0.0) -> None:
         self.fields = table.fields
+        jagged = table.offsets is not None
+        rows = math.ceil(len(table) / share * (_MARGIN if jagged else 1.0)) if share else 0
         self._group = group
         self._pieces: dict[str, list[Piece]] = {}
         group.attrs["columns"] = json.dumps(table.names)
         group.attrs["jagged"] = table.offsets is not None
-        self._columns = {f.name: _ColumnWriter(group, f, filters) for f in table.fields}
+        self._columns = {f.name: _ColumnWriter(group, f, filters, rows) for f in table.fields}
         self._offsets: _ColumnWriter | None = None
         self._n_rows = 0
         if table.offsets is not None:
             text = "first row of each event, and the number of rows at the end"
-            self._offsets = _ColumnWriter(group, Field("offsets", "int64", "", text), filters)
+            expected = round(table.n_events / share) + 1 if share else 0
+            self._offsets = _ColumnWriter(group, Field("offsets", "int64", "", text), filters, expected)
             self._offsets.append(np.zeros(1, dtype=np.int64))
 
     def check(self, name: str, table: Table) -> None:
@@ -172,6 +180,8 @@ class SampleWriter:
         ``first_event``, a multiple of 1000, is taken from it.
     compression : {"none", "lzf", "gzip", "zstd", "blosc"}
         The content hash does not depend on it.
+    events : int, optional
+        How many will come, if that is known: the file of a shard is then up to a fifth smaller.
 
     Examples
     --------
@@ -184,12 +194,19 @@ class SampleWriter:
     ([1.0, 2.0], 'MeV')
     """
 
-    def __init__(self, path: str | os.PathLike[str], provenance: Provenance, compression: Compression = "none") -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        provenance: Provenance,
+        compression: Compression = "none",
+        events: int | None = None,
+    ) -> None:
         self.path = Path(path)
         self._tmp = self.path.with_name(self.path.name + ".tmp")
         self._filters = column_filters(compression)
         self._hash = ContentHash(provenance.first_event)
         self._groups: dict[str, _GroupWriter] = {}
+        self._events = events
         self.provenance = provenance
         self._handle = self._reserve()
         self._file: Any = None
@@ -219,7 +236,7 @@ class SampleWriter:
             if not self._groups:
                 for name, table in groups.items():
                     group = self._file.require_group(name)
-                    self._groups[name] = _GroupWriter(group, table, self._filters)
+                    self._groups[name] = _GroupWriter(group, table, self._filters, n_events / (self._events or np.inf))
             for name, writer in self._groups.items():
                 writer.append(groups[name])
 

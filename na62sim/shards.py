@@ -51,7 +51,7 @@ from na62sim.provenance import Provenance, SampleError
 from na62sim.run_lock import gate, locked
 from na62sim.sample_writer import SampleWriter
 from na62sim.simulation import Digested, Progress, as_detector, digested, program_version, provenance_of
-from na62sim.workers import check_dask, check_workers, in_processes, on_dask
+from na62sim.workers import check_workers, in_processes, on_dask
 
 SHARD_EVENTS = 100_000
 """Events per shard by default: some seconds of work, some tens of MB."""
@@ -105,7 +105,7 @@ def make_shards(job: ShardJob, shards: Sequence[int], progress: Progress | None 
             first, n = job.run.events_of(shard)
             path = job.folder / f"{shard_name(shard)}.h5"
             left = n
-            with SampleWriter(path, replace(job.provenance, first_event=first), job.compression) as writer:
+            with SampleWriter(path, replace(job.provenance, first_event=first), job.compression, n) as writer:
                 while left:
                     groups, m, digests = next(made)
                     writer.append(groups, m, digests)
@@ -192,8 +192,6 @@ def simulate_shards(
     run = Run(_about(simulation, provenance, compression), events, _check_shard_events(shard_events, events))
     first, last = _check_range(shards, run.n_shards)
     check_workers(workers, dask)
-    if dask is not None:
-        check_dask()
     job = ShardJob(
         folder, run, made, simulation.detector, provenance, intensity, compression,
         threads or (1 if dask is not None else max(1, default_threads() // workers)),

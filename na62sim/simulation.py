@@ -99,7 +99,7 @@ def simulate(
     )
     events, chunk = check_events(events), check_chunk(chunk)
     provenance = provenance_of(simulation, intensity, parameters)
-    writer = SampleWriter(path, provenance, compression) if path is not None else None  # fails before the work
+    writer = SampleWriter(path, provenance, compression, events) if path is not None else None  # fails before the work
 
     def job(first: int, n: int) -> Digested:
         return digested(simulation, first, n)

@@ -27,12 +27,17 @@ def check_workers(workers: int, dask: Any = None) -> int:
 
     Raises
     ------
-    ValueError : unless it is positive, and 1 where a cluster does the work
+    ValueError : unless it is positive, and 1 where a cluster does the work; Dask is not installed
     """
     if workers < 1:
         raise ValueError(f"workers = {workers}: it must be 1 or more")
     if dask is not None and workers > 1:
         raise ValueError(f"workers = {workers}: the workers are those of the Dask cluster, give one of both")
+    if dask is not None:
+        try:
+            import distributed  # noqa: F401
+        except ImportError:
+            raise ValueError("dask is not installed: pip install 'na62sim[dask]'") from None
     return workers
 
 
@@ -89,7 +94,6 @@ def on_dask(work: Callable[[J, N], T], job: J, numbers: Sequence[N], dask: Any) 
 
     Raises
     ------
-    ValueError : distributed is not installed
     SampleError : no cluster answers, or it lost several workers over the same piece of work
     """
     distributed: Any = import_module("distributed")
@@ -143,16 +147,3 @@ def _deaf() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def check_dask() -> None:
-    """Stop before the work if the cluster's package is not there.
-
-    Raises
-    ------
-    ValueError : it is not installed
-    """
-    try:
-        import distributed  # noqa: F401
-    except ImportError:
-        raise ValueError("dask is not installed: pip install 'na62sim[dask]'") from None

@@ -260,6 +260,21 @@ def test_a_killed_writer_leaves_no_file(tmp_path):
     assert os.listdir(tmp_path) == ["a.h5"]
 
 
+def test_the_size_of_a_shard(tmp_path, sample):
+    """Where the number of events is known, the last chunks are not half empty."""
+    sizes = {}
+    for events in (None, len(sample)):
+        with SampleWriter(tmp_path / "a.h5", Provenance(), events=events) as writer:
+            for piece in sample.chunks(8000):
+                writer.append(piece.groups, piece.n_events)
+        sizes[events] = (tmp_path / "a.h5").stat().st_size
+        assert verify(tmp_path / "a.h5") == sample.content_sha256()
+    columns = [(table, name) for table in sample.groups.values() for name in table.names]
+    data = sum(table[name].nbytes for table, name in columns) + 2 * 8 * (len(sample) + 1)
+    assert 1.0 < sizes[len(sample)] / data < 1.04
+    assert sizes[len(sample)] < 0.95 * sizes[None]
+
+
 def test_names_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     for path, message in [
