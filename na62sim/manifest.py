@@ -207,7 +207,10 @@ def read_run(folder: Path) -> Run | None:
             raise SampleError(
                 f"{path}: format version {found['format_version']}; this program reads version {FORMAT_VERSION}"
             )
-        return Run.from_dict(found["run"])
+        run = Run.from_dict(found["run"])
+        if found["key"] != run.key:
+            raise ValueError("what it says of the run does not fit its key")
+        return run
     except FileNotFoundError:
         return None
     except SampleError:
@@ -227,6 +230,7 @@ def sum_up(folder: Path, run: Run) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
+        "key": run.key,
         "run": run.to_dict(),
         "complete": complete,
         "n_events": sum(entry.n_events for entry in entries.values()),

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -21,16 +20,12 @@ from na62sim.generators.process import Process, find_process
 from na62sim.geometry import Detector
 from na62sim.kernel import source_hash
 from na62sim.manifest import (
-    MANIFEST,
     MAX_SHARDS,
     Entry,
     Run,
     drop,
-    entry_run,
     file_sha256,
-    our_files,
     read_entries,
-    read_entry,
     read_run,
     shard_name,
     write_entry,
@@ -50,6 +45,7 @@ from na62sim.pipeline import (
 from na62sim.provenance import Provenance, SampleError
 from na62sim.run_lock import gate, locked
 from na62sim.sample_writer import SampleWriter
+from na62sim.shard_folder import claim, make_folder
 from na62sim.simulation import Digested, Progress, as_detector, digested, program_version, provenance_of
 from na62sim.workers import check_workers, in_processes, on_dask
 
@@ -185,8 +181,7 @@ def simulate_shards(
         made, as_detector(detector), seed, volume_m=decay_volume_m, intensity=intensity, photons=photons
     )
     if shard_events is None:
-        there = read_run(folder) if resume and folder.is_dir() else None
-        shard_events = there.shard_events if there is not None else SHARD_EVENTS
+        shard_events = _shard_events_of(folder) if resume and folder.is_dir() else SHARD_EVENTS
     provenance = provenance_of(simulation, intensity, parameters)
     events = check_events(events)
     run = Run(_about(simulation, provenance, compression), events, _check_shard_events(shard_events, events))
@@ -198,43 +193,52 @@ def simulate_shards(
         min(check_chunk(chunk), run.shard_events),
     )  # fmt: skip
     make_folder(folder)
-    with locked(folder, first, last if shards is not None else MAX_SHARDS):
-        kept = _claim(job, range(first, last), shards is not None, resume, force, say or (lambda _: None))
-        missing = [shard for shard in range(first, last) if shard not in kept]
-        done = sum(run.events_of(shard)[1] for shard in kept)
-
-        def tick(n: int) -> None:
-            nonlocal done
-            done += n
-            if progress is not None:
-                progress(done)
-
-        if kept:
-            tick(0)
+    with locked(folder, first, last if last - first < run.n_shards else MAX_SHARDS):
+        kept = claim(folder, run, range(first, last), resume, force, say or (lambda _: None))
         try:
-            if missing:
-                warm_up(simulation)  # the kernels are compiled before others start
-                _prepared.clear()
-                _prepared[run.key] = simulation
-            _make(job, missing, workers, dask, tick)
+            _complete(job, simulation, range(first, last), kept, workers, dask, progress)
         except BaseException as error:
             with suppress(OSError):
-                drop(folder, set(missing), only_unfinished=True)
+                drop(folder, range(first, last), only_unfinished=True)
                 error.add_note(f"{len(read_entries(folder, run))} of {run.n_shards} shards are finished and stay")
             raise
         with gate(folder):
             return write_manifest(folder, run)
 
 
-def _make(job: ShardJob, missing: list[int], workers: int, dask: Any, tick: Progress) -> None:
-    """Make shards here, in worker processes or on a cluster."""
-    if dask is not None and missing:
+def _complete(
+    job: ShardJob,
+    simulation: Simulation,
+    wanted: range,
+    kept: set[int],
+    workers: int,
+    dask: Any,
+    progress: Progress | None,
+) -> None:
+    """Make the shards that are missing: here, in worker processes or on a cluster."""
+    missing = [shard for shard in wanted if shard not in kept]
+    done = sum(job.run.events_of(shard)[1] for shard in kept)
+
+    def tick(n: int) -> None:
+        nonlocal done
+        done += n
+        if progress is not None:
+            progress(done)
+
+    if kept:
+        tick(0)
+    if not missing:
+        return
+    warm_up(simulation)  # the kernels are compiled before others start
+    if dask is not None:
         for n in on_dask(make_shard, job, missing, dask):
             tick(n)
-    elif workers > 1 and missing:
+    elif workers > 1:
         for n in in_processes(make_shard, job, missing, workers):
             tick(n)
     else:
+        _prepared.clear()
+        _prepared[job.run.key] = simulation
         for _ in make_shards(job, missing, tick):
             pass
 
@@ -256,6 +260,15 @@ def _about(simulation: Simulation, provenance: Provenance, compression: Compress
     }
 
 
+def _shard_events_of(folder: Path) -> int:
+    """How the run in a folder is cut, if there is one."""
+    try:
+        there = read_run(folder)
+    except SampleError as error:
+        raise SampleError(f"{error}; give --shard-events to make it anew from the shards") from None
+    return there.shard_events if there is not None else SHARD_EVENTS
+
+
 def _check_shard_events(shard_events: int, events: int) -> int:
     if int(shard_events) != shard_events or shard_events < RUN or shard_events % RUN:
         raise ValueError(f"shard_events = {shard_events}: it must be a positive multiple of {RUN} events")
@@ -273,86 +286,3 @@ def _check_range(shards: tuple[int, int] | None, n_shards: int) -> tuple[int, in
     if not 0 <= first < last <= n_shards:
         raise ValueError(f"shards = {first}:{last}: the run has {n_shards} shards, the range must lie in 0:{n_shards}")
     return first, last
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder of a run if it does not exist.
-
-    Raises
-    ------
-    SampleError : there is a file of that name, or no folder to make it in
-    """
-    try:
-        folder.mkdir(exist_ok=True)
-    except FileNotFoundError:
-        raise SampleError(f"{folder}: there is no folder {folder.parent} to write into") from None
-    except FileExistsError:
-        raise SampleError(f"{folder}: is a file, not a folder") from None
-    except OSError as error:
-        raise SampleError(f"{folder}: cannot be written: {error.strerror}") from None
-
-
-def _claim(job: ShardJob, wanted: range, part: bool, resume: bool, force: bool, say: Callable[[str], None]) -> set[int]:
-    """Claim the folder for a run; the shards that are finished and verified, and stay."""
-    folder, run = job.folder, job.run
-    with gate(folder):
-        there = _found(folder, run, resume, force)
-        difference = run.difference(there) if there is not None else ""
-        if difference and (part or not force):
-            hint = "choose another folder" if part else "give --force to replace it"
-            raise SampleError(f"{folder}: holds another run: {difference}; {hint}")
-        finished = sorted(n for path, n in our_files(folder) if n in wanted and path.suffix == ".json")
-        if there is not None and finished and not (resume or force):
-            what = f"{len(finished)} finished shards of this run"
-            raise SampleError(f"{folder}: holds {what}; give --resume to go on with it, --force to start anew")
-        if there is None or difference:
-            if not resume:
-                drop(folder, range(MAX_SHARDS))
-            write_manifest(folder, run)
-        drop(folder, {-1, *wanted}, only_unfinished=True)
-    kept = _verified(job, finished if resume else (), say)
-    drop(folder, set(wanted) - kept)
-    return kept
-
-
-def _found(folder: Path, run: Run, resume: bool, force: bool) -> Run | None:
-    """The run that is in the folder; None in a new one."""
-    try:
-        there = read_run(folder)
-    except SampleError:
-        if not (resume or force):
-            raise
-        there = None  # the entries are what counts: the manifest is made anew
-    ours = list(our_files(folder))
-    entries = [path for path, shard in ours if shard >= 0 and path.suffix == ".json"]
-    if there is None and not force:
-        if len(ours) < sum(1 for _ in folder.iterdir()):
-            raise SampleError(f"{folder}: is not empty and holds no {MANIFEST}; give --force to write there")
-        for path in entries:
-            if entry_run(path) not in ("", run.key):
-                raise SampleError(f"{folder}: holds shards of another run; give --force to replace them")
-    return there
-
-
-def _verified(job: ShardJob, finished: Iterable[int], say: Callable[[str], None]) -> set[int]:
-    """Those of the finished shards whose whole file has the SHA-256 of its entry."""
-    entries = {shard: read_entry(job.folder, job.run, shard) for shard in finished}
-
-    def damage(entry: Entry | None) -> str:
-        return "its entry is damaged" if entry is None else entry.damage(job.folder)
-
-    with ThreadPoolExecutor(job.threads) as pool:
-        found = dict(zip(entries, pool.map(damage, entries.values()), strict=True))
-    for shard, text in found.items():
-        if text:
-            say(f"{shard_name(shard)} is made again: {text}")
-    kept = {shard for shard, text in found.items() if not text}
-    if kept:
-        say(f"{len(kept)} finished shards of {job.run.n_shards} are verified and stay")
-    return kept
-
-
-def missing_shards(folder: Path, run: Run) -> list[int]:
-    """Which shards of a run are not finished."""
-    there = read_entries(folder, run)
-    return [shard for shard in range(run.n_shards) if shard not in there]

@@ -99,7 +99,10 @@ def on_dask(work: Callable[[J, N], T], job: J, numbers: Sequence[N], dask: Any) 
     distributed: Any = import_module("distributed")
     with _client(dask) as client:
         about = client.submit(_itself, job, pure=False)  # sent once, and made again where it is lost
-        futures = [client.submit(work, about, number, pure=False, retries=_RETRIES) for number in numbers]
+        futures = [
+            client.submit(work, about, number, pure=False, retries=_RETRIES, priority=-k)  # in order
+            for k, number in enumerate(numbers)
+        ]
         try:
             for _, result in distributed.as_completed(futures, loop=client.loop, with_results=True):
                 yield result

@@ -184,3 +184,46 @@ def test_an_interrupt_that_is_lost_comes_again(monkeypatch: pytest.MonkeyPatch) 
     with stoppable():
         Ticker("events", 10)(1)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.slow
+def test_a_killed_parent_leaves_no_workers(tmp_path: Path) -> None:
+    """SIGKILL of a run with workers, three times: its processes end by themselves, and the run goes on."""
+    folder = tmp_path / "run"
+    words = [
+        "simulate",
+        "k2pi",
+        "-n",
+        "120000",
+        "-o",
+        str(folder),
+        "--shard-events",
+        "3000",
+        "--workers",
+        "2",
+        "--resume",
+    ]
+    for k in range(3):
+        with subprocess.Popen(
+            [sys.executable, "-m", "na62sim", *words], stderr=subprocess.DEVNULL, start_new_session=True
+        ) as child:
+            for _ in range(1000):
+                if len(list(folder.glob("shard-*.json"))) > 2 + 4 * k:
+                    break
+                time.sleep(0.05)
+            child.kill()
+        with pytest.raises(ProcessLookupError):
+            for _ in range(100):
+                os.killpg(child.pid, 0)
+                time.sleep(0.1)
+    done = subprocess.run(
+        [sys.executable, "-m", "na62sim", *words, "--json"], capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout)
+    assert found["complete"] is True
+    assert not list(folder.glob("*.tmp"))
+    one = subprocess.run(
+        [sys.executable, "-m", "na62sim", *words[:4], "-o", str(tmp_path / "a.h5"), "--json"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(one.stdout)["content_sha256"] == found["content_sha256"]

@@ -142,6 +142,10 @@ def test_only_our_files_go(tmp_path: Path) -> None:
         ('{"format": "other"}', "not the manifest"),
         ('{"format": "na62sim-run", "format_version": 9}', "format version 9; this program reads version 1"),
         ('{"format": "na62sim-run", "format_version": 1, "run": {"events": 1}}', "shard_events"),
+        (
+            '{"format": "na62sim-run", "format_version": 1, "key": "0", "run": {"events": 1, "shard_events": 1000}}',
+            "does not fit its key",
+        ),
     ],
 )
 def test_wrong_manifests(tmp_path: Path, text: str, message: str) -> None:
