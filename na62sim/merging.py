@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
@@ -35,12 +35,14 @@ class _Part:
     """One file, as far as it has to be known before any is copied."""
 
     path: Path
-    provenance: Provenance
+    first_event: int
+    n_events: int
     compression: str
 
     @property
     def end(self) -> int:
-        return self.provenance.first_event + self.provenance.n_events
+        """Number of the event after the last."""
+        return self.first_event + self.n_events
 
 
 def merge(
@@ -70,17 +72,20 @@ def merge(
     target = Path(out).resolve()
     if any(path.resolve() == target for path in files):
         raise SampleError(f"{out}: would replace one of the files that it is made of")
-    parts = sorted((_look_at(path) for path in files), key=lambda part: (part.provenance.first_event, part.end))
-    parts = [part for part in parts if part.provenance.n_events] or parts[:1]
+    parts = sorted(_look_at(files), key=lambda part: (part.first_event, part.end))
+    parts = [part for part in parts if part.n_events] or parts[:1]
     _check_consecutive(parts)
-    about = replace(parts[0].provenance, created=Provenance().created, command=shlex.join(sys.argv))
+    with Sample.open(parts[0].path) as sample:
+        first = sample.provenance
+    about = replace(first, created=Provenance().created, command=shlex.join(sys.argv))
     packed = [part.compression for part in parts if part.compression != "none"]
     done = 0
     with SampleWriter(out, about, cast("Compression", packed[0] if packed else "none")) as writer:
         for part in parts:
             with Sample.open(part.path) as sample:
+                _check_same_run(part.path, sample.provenance, parts[0].path, first)
                 _add(sample, writer, bool(packed))
-            done += part.provenance.n_events
+            done += part.n_events
             if progress is not None:
                 progress(done)
     return writer.provenance
@@ -117,16 +122,22 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def _look_at(path: Path) -> _Part:
-    """What is needed of a file; that of a shard is not opened before its SHA-256 is verified."""
-    entry = _entry_beside(path)
-    if entry is not None and (damage := entry.damage(path.parent)):
-        raise SampleError(damage)
-    groups = FileGroups(path)
-    try:
-        return _Part(path, groups.provenance, groups.compression)
-    finally:
+def _look_at(files: Sequence[Path]) -> Iterator[_Part]:
+    """Which events are in each file, and how. A shard is not opened before its SHA-256 is verified."""
+    compression: dict[str, str] = {}  # of the shards of a run, which have it in common
+    for path in files:
+        entry = _entry_beside(path)
+        if entry is not None and (damage := entry.damage(path.parent)):
+            raise SampleError(damage)
+        if entry is not None and entry.run in compression:
+            yield _Part(path, entry.first_event, entry.n_events, compression[entry.run])
+            continue
+        groups = FileGroups(path)
+        about, found = groups.provenance, groups.compression
         groups.close()
+        if entry is not None:
+            compression[entry.run] = found
+        yield _Part(path, about.first_event, about.n_events, found)
 
 
 def _entry_beside(path: Path) -> Entry | None:
@@ -140,23 +151,27 @@ def _entry_beside(path: Path) -> Entry | None:
 
 
 def _check_consecutive(parts: Sequence[_Part]) -> None:
-    """Refuse files that are not of one run, or whose events overlap or leave a gap."""
-    first = parts[0]
+    """Refuse files whose events overlap or leave a gap."""
     for before, part in pairwise(parts):
-        for name in _SAME_IN_ALL:
-            mine, theirs = getattr(part.provenance, name), getattr(first.provenance, name)
-            if mine != theirs:
-                values = f": {mine} and {theirs}" if len(f"{mine}{theirs}") < 160 else ""
-                if name == "extra":
-                    key = next(key for key in [*mine, *theirs] if mine.get(key) != theirs.get(key))
-                    name, values = key, f": {mine.get(key)} and {theirs.get(key)}"
-                raise SampleError(f"{part.path} and {first.path} differ in {name}{values}")
-        start = part.provenance.first_event
-        if start != before.end:
-            what = "overlap" if start < before.end else "leave a gap"
+        if part.first_event != before.end:
+            what = "overlap" if part.first_event < before.end else "leave a gap"
             raise SampleError(
-                f"{before.path} and {part.path} {what}: one ends before event {before.end}, the other starts at {start}"
+                f"{before.path} and {part.path} {what}: one ends before event {before.end}, "
+                f"the other starts at {part.first_event}"
             )
+
+
+def _check_same_run(path: Path, about: Provenance, first_path: Path, first: Provenance) -> None:
+    """Refuse files that are not of one run."""
+    for name in _SAME_IN_ALL:
+        mine, theirs = getattr(about, name), getattr(first, name)
+        if mine == theirs:
+            continue
+        if name == "extra":
+            name = next(key for key in [*mine, *theirs] if mine.get(key) != theirs.get(key))
+            mine, theirs = mine.get(name), theirs.get(name)
+        values = f": {mine} and {theirs}" if len(f"{mine}{theirs}") < 160 else ""
+        raise SampleError(f"{path} and {first_path} differ in {name}{values}")
 
 
 def _add(sample: Sample, writer: SampleWriter, packed: bool) -> None:

@@ -62,6 +62,8 @@ class FileGroups(Mapping[str, Table]):
         self.path = path
         self.compression = "none"  # of any column
         self._tables: dict[str, Table] = {}
+        self._fields: dict[str, list[Field]] = {}
+        self._rows: dict[str, int] = {}
         if os.path.isdir(path):
             shards = (path / MANIFEST).exists()
             hint = "; na62sim merge makes one file of its shards" if shards else ""
@@ -120,6 +122,7 @@ class FileGroups(Mapping[str, Table]):
             if len(offsets) != n_events + 1 or offsets.dtype != np.int64:
                 raise ValueError(f"{name}/offsets has {len(offsets)} entries for {n_events} events")
             n_rows = int(offsets[-1])
+        self._rows[name] = n_rows
         for column, dataset in datasets.items():
             if column != "offsets" and len(dataset) != n_rows:
                 raise ValueError(f"{name}/{column} has {len(dataset)} rows, expected {n_rows}")
@@ -143,17 +146,22 @@ class FileGroups(Mapping[str, Table]):
                 offsets = datasets["offsets"][i0 : i1 + 1]
                 a, b = int(offsets[0]), int(offsets[-1])
                 offsets = offsets - (a if i0 else 0)
-                if not 0 <= a <= b <= int(datasets["offsets"][-1]):
+                if not 0 <= a <= b <= self._rows[name]:
                     raise ValueError("offsets are outside the columns")
                 b = a + int(offsets[-1])
-            fields, sources = [], dict[str, Source]()
-            for column, dataset in datasets.items():
-                if column != "offsets":
-                    text = dataset.attrs
-                    dtype = str(dataset.dtype)
-                    fields.append(Field(column, dtype, str(text["unit"]), str(text["description"])))
-                    sources[column] = _Column(dataset, a, self.path)
+            fields = self._describe(name)
+            sources: dict[str, Source] = {f.name: _Column(datasets[f.name], a, self.path) for f in fields}
             return Table.from_sources(fields, sources, b - a, offsets)
+
+    def _describe(self, name: str) -> list[Field]:
+        """The fields of a group, read once: their attributes cost more than the offsets of a chunk."""
+        if name not in self._fields:
+            self._fields[name] = [
+                Field(column, str(dataset.dtype), str(dataset.attrs["unit"]), str(dataset.attrs["description"]))
+                for column, dataset in self._columns[name].items()
+                if column != "offsets"
+            ]
+        return self._fields[name]
 
     def __getitem__(self, name: str) -> Table:
         if name not in self._tables:
