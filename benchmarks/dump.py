@@ -14,13 +14,13 @@ import time
 from pathlib import Path
 
 import numpy as np
-from pinunu import REFERENCE, yardstick
 
 import na62sim as na
 from na62sim.dark_photon import ctau
 from na62sim.dump import dark_photon_samples, exclude
 from na62sim.generators.generate import Generator
 from na62sim.generators.process import find_process
+from na62sim.machine import REFERENCE, yardstick
 
 COUPLINGS = np.geomspace(1e-8, 1e-4, 60)
 VOLUME = (105e3, 180e3)  # mm

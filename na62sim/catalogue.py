@@ -75,6 +75,7 @@ def _geometry(data: Mapping[str, Any]) -> list[RenderableType]:
         grid("Data set", ["quantity", ("value", "right")], facts),
         ledger_table(data["ledger"]["pinunu"], "Ledger of pinunu: every loss once"),
         ledger_table(data["ledger"]["k2pi"], "Ledger of k2pi, the normalisation"),
+        ledger_table(data["ledger"]["pi4e"], "Ledger of pi4e, kpiaa, kpis and k2pi-4e"),
         f"sha256 {data['sha256']}",
     ]
 

@@ -17,7 +17,7 @@ from na62sim.provenance import SampleError
 from na62sim.selected import run_selected
 from na62sim.selection.cutflow import CutFlow, Selection
 from na62sim.selection.registry import find_selection
-from na62sim.workers import in_processes, on_dask
+from na62sim.workers import check_workers, in_processes, on_dask
 
 RANGE = 200_000
 """Events per piece of work: a second or so."""
@@ -39,6 +39,21 @@ class CountJob:
     threads: int
     chunk: int
     sources: str
+
+
+def counts_elsewhere(selection: str | Selection, workers: int, dask: Any, keeps: bool) -> bool:
+    """Whether other processes count.
+
+    Raises
+    ------
+    ValueError : they cannot: what is kept, and the functions of a user's own selection, cannot be sent to processes
+    """
+    elsewhere = check_workers(workers, dask) > 1 or dask is not None
+    if elsewhere and keeps:
+        raise ValueError("keep: what is kept is not sent between processes; count in threads")
+    if elsewhere and dask is None and isinstance(selection, Selection):
+        raise ValueError("workers: a selection of your own can be counted in threads or on a Dask cluster")
+    return elsewhere
 
 
 _prepared: dict[str, tuple[Simulation, Selection]] = {}  # of the call that this process works for
@@ -76,15 +91,8 @@ def count_range(job: CountJob, events: tuple[int, int]) -> tuple[CutFlow, int]:
 
 
 def count(job: CountJob, first: int, events: int, workers: int, dask: Any) -> Iterator[tuple[CutFlow, int]]:
-    """Counts of events ``first`` to ``first + events - 1``, range by range as they are done.
-
-    Raises
-    ------
-    ValueError : a selection of the user's own, whose functions processes cannot be sent
-    """
+    """Counts of events ``first`` to ``first + events - 1``, range by range as they are done."""
     ranges = list(chunks_of(first, events, RANGE))
     if dask is not None:
         return on_dask(count_range, job, ranges, dask)
-    if isinstance(job.selection, Selection):
-        raise ValueError("workers: a selection of your own can be counted in threads or on a Dask cluster")  # noqa: TRY004
     return in_processes(count_range, job, ranges, workers)

@@ -76,6 +76,7 @@ def ledger_rows(losses: Sequence[Any]) -> list[dict[str, Any]]:
             "how": x.how,
             "value": x.value,
             "sigma": x.sigma or None,
+            "tracks": x.tracks,
             "tag": _word(x.tag),
             "source": x.source,
         }
@@ -151,7 +152,7 @@ def _selection(name: str) -> dict[str, Any]:
 
 
 def _geometry(detector: Detector) -> dict[str, Any]:
-    from na62sim.selection.ledger import ledger
+    from na62sim.selection.ledger import ledger, multi_track_ledger
 
     data = detector.dataset
     return {
@@ -171,6 +172,7 @@ def _geometry(detector: Detector) -> dict[str, Any]:
         "ledger": {
             "pinunu": ledger_rows(ledger(detector, normalisation=False)),
             "k2pi": ledger_rows(ledger(detector, normalisation=True)),
+            "pi4e": ledger_rows(multi_track_ledger(detector, 5)),
         },
         "assumed": [q.path for q in detector.quantities() if "assumed" in q.each_tag],
     }

@@ -78,5 +78,4 @@ class Estimate:
 
 def component_parts(value: float, ledger: tuple[Loss, ...] | list[Loss]) -> dict[str, float]:
     """Changes of an acceptance for one standard deviation of each component efficiency inside it."""
-    inside = (loss for loss in ledger if loss.how != "factor" and loss.value and loss.sigma)
-    return {loss.name: value * loss.sigma / loss.value for loss in inside if loss.value}
+    return {loss.name: value * loss.relative for loss in ledger if loss.relative}

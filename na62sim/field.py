@@ -132,7 +132,7 @@ def integrals_at(field: FieldMap, z: float) -> tuple[float, float, float, float,
     t = field.integrals
     last = t.shape[1] - 1
     s = (z - field.z0) / field.step
-    k = min(max(int(s), 0), last - 1)
+    k = np.uint32(min(max(int(s), 0), last - 1))
     w = s - k
     if s >= last:  # beyond the table the field is zero: F stays, its integrals grow linearly
         extra = z - (field.z0 + last * field.step)
@@ -147,18 +147,25 @@ def integrals_at(field: FieldMap, z: float) -> tuple[float, float, float, float,
         )
     if s < 0.0:
         return 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    return in_cell(field, k, w)
+
+
+@formula
+def in_cell(field: FieldMap, k: int, w: float) -> tuple[float, float, float, float, float, float]:
+    """The integrals at the share w of cell k of the table."""
     # F is linear in the cell, so int F is quadratic: the correction -w (1 - w) / 2 dF h keeps it exact
-    h = field.step
+    t, h = field.integrals, field.step
     q = -0.5 * w * (1.0 - w) * h
-    df, dg = t[0, k + 1] - t[0, k], t[4, k + 1] - t[4, k]
+    n = k + np.uint32(1)
+    df, dg = t[0, n] - t[0, k], t[4, n] - t[4, k]
     f = t[0, k] + w * df
     return (
         f,
-        t[1, k] + w * (t[1, k + 1] - t[1, k]) + q * df,
-        t[2, k] + w * (t[2, k + 1] - t[2, k]) + q * 2.0 * f * df,
-        t[3, k] + w * (t[3, k + 1] - t[3, k]) + q * 3.0 * f * f * df,
+        t[1, k] + w * (t[1, n] - t[1, k]) + q * df,
+        t[2, k] + w * (t[2, n] - t[2, k]) + q * 2.0 * f * df,
+        t[3, k] + w * (t[3, n] - t[3, k]) + q * 3.0 * f * f * df,
         t[4, k] + w * dg,
-        t[5, k] + w * (t[5, k + 1] - t[5, k]) + q * dg,
+        t[5, k] + w * (t[5, n] - t[5, k]) + q * dg,
     )
 
 

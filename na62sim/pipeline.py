@@ -25,7 +25,7 @@ from na62sim.generators.generate import Generator, Truth
 from na62sim.generators.process import Process
 from na62sim.geometry import Detector
 from na62sim.kernel import announce_compiling
-from na62sim.reconstruction.candidates import build_candidates, reco_arrays
+from na62sim.reconstruction.candidates import build_candidates, reco_arrays, track_columns
 from na62sim.reconstruction.fit import fit_arrays
 from na62sim.reconstruction.tracks import find_tracks
 from na62sim.reconstruction.vertices import build_vertices, vertex_arrays
@@ -51,6 +51,10 @@ class Reconstruction:
     def tracks(self, hits: Hits, at_least: int = 0) -> dict[str, Any]:
         """STRAW tracks of a chunk, of the events with ``at_least`` so many."""
         return find_tracks(hits["straw"]["offsets"], hits["straw"], self.straw, self.fit, at_least)
+
+    def track_columns(self, tracks: dict[str, Any]) -> dict[str, Any]:
+        """What the tracks alone say of the candidates, see `candidates.track_columns`."""
+        return track_columns(tracks, self.reco)
 
     def candidates(self, n: int, hits: Hits, tracks: dict[str, Any]) -> dict[str, Any]:
         """One row per event with a track."""

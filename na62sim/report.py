@@ -161,6 +161,11 @@ def acceptance_line(flow: Mapping[str, Any]) -> str:
     a, volume = flow["acceptance"], flow.get("decay_volume_m") or [math.nan, math.nan]
     rate = flow.get("events_per_second")
     speed = f", {rate / 1e3:.0f}k events/s" if rate else ""
+    precision = flow.get("precision")
+    if precision:
+        from na62sim.precision import precision_line
+
+        speed += f"\n{precision_line(precision, flow['n_generated'])}"
     return (
         f"[bold]acceptance {fraction(a['value'])} ± {fraction(a['stat'])} (stat) ± {fraction(a['syst'])} (components)[/bold]\n"
         f"{flow['process']} in {flow['geometry']}, selection {flow['selection']}: per decay in "
@@ -185,12 +190,13 @@ def flow_report(flow: CutFlow) -> list[RenderableType]:
 
 
 def ledger_table(rows: Sequence[Mapping[str, Any]], title: str = "Ledger: every loss once") -> RenderableType:
-    """Where signal is lost: how each loss enters, its value, uncertainty and source."""
+    """Where signal is lost: how each loss enters, its value, uncertainty, how many tracks have it, and source."""
     cells = []
     for row in rows:
         value = "" if row["value"] is None else f"{row['value']:.3f}"
         sigma = f" ± {row['sigma']:.3f}" if row["sigma"] else ""
-        cells.append([row["loss"], row["how"], value + sigma, row["tag"], row["source"]])
+        times = "" if row["tracks"] == 1.0 else f", {row['tracks']:g} tracks"
+        cells.append([row["loss"], row["how"], value + sigma + times, row["tag"], row["source"]])
     return grid(title, ["loss", "enters as", ("value ± σ", "right"), "number is", "source"], cells)
 
 

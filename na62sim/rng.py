@@ -17,7 +17,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from na62sim.elementary import normal_pair
-from na62sim.kernel import JIT, formula, kernel
+from na62sim.kernel import JIT, formula, kernel, step
 
 # One number per purpose. Never reuse or renumber one: samples of equal seed would change.
 STREAM_BEAM = np.uint64(1)
@@ -57,30 +57,32 @@ _ROWS = 512  # of a block that stays in the cache
 if JIT:
 
     @intrinsic
-    def multiply_high(typingctx: Any, a: Any, b: Any) -> Any:
-        """High 64 bits of a 64 x 64 bit product: one machine instruction through LLVM's i128."""
+    def multiply_wide(typingctx: Any, a: Any, b: Any) -> Any:
+        """High and low 64 bits of a 64 x 64 bit product: one machine instruction through LLVM's i128."""
         from llvmlite import ir
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             i64, i128 = ir.IntType(64), ir.IntType(128)
             product = builder.mul(builder.zext(args[0], i128), builder.zext(args[1], i128))
-            return builder.trunc(builder.lshr(product, ir.Constant(i128, 64)), i64)
+            high = builder.trunc(builder.lshr(product, ir.Constant(i128, 64)), i64)
+            return context.make_tuple(builder, signature.return_type, [high, builder.trunc(product, i64)])
 
-        return types.uint64(types.uint64, types.uint64), codegen
+        return types.UniTuple(types.uint64, 2)(types.uint64, types.uint64), codegen
 
-else:  # NUMBA_DISABLE_JIT=1: the same number by Python integers
+else:  # NUMBA_DISABLE_JIT=1: the same numbers by Python integers
 
-    def multiply_high(a: Any, b: Any) -> Any:
-        """High 64 bits of a 64 x 64 bit product."""
-        return np.uint64((int(a) * int(b)) >> 64)
+    def multiply_wide(a: Any, b: Any) -> Any:
+        """High and low 64 bits of a 64 x 64 bit product."""
+        product = int(a) * int(b)
+        return np.uint64(product >> 64), np.uint64(product & (2**64 - 1))
 
 
 @formula
 def philox4x64(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> tuple[int, int, int, int]:
     """Ten Philox rounds: four 64-bit words from a 256-bit counter and a 128-bit key."""
     for _ in range(10):
-        h0, l0 = multiply_high(_M0, c0), _M0 * c0
-        h1, l1 = multiply_high(_M1, c2), _M1 * c2
+        h0, l0 = multiply_wide(_M0, c0)
+        h1, l1 = multiply_wide(_M1, c2)
         c0, c1, c2, c3 = h1 ^ c1 ^ k0, l1, h0 ^ c3 ^ k1, l0
         k0 = k0 + _W0
         k1 = k1 + _W1
@@ -105,42 +107,16 @@ def uniforms4(seed: int, event: int, stream: int, block: int) -> tuple[float, fl
     )
 
 
-@formula
-def _two_groups(seed: int, stream: int, event_a: int, block_a: int, event_b: int, block_b: int) -> Any:
-    """Two draw groups at once: two independent chains of multiplications overlap in the processor."""
-    a0, a1, a2, a3 = np.uint64(block_a), np.uint64(event_a), np.uint64(stream), _ZERO
-    b0, b1, b2, b3 = np.uint64(block_b), np.uint64(event_b), np.uint64(stream), _ZERO
-    k0, k1 = np.uint64(seed), _ZERO
-    for _ in range(10):
-        ha, la = multiply_high(_M0, a0), _M0 * a0
-        hb, lb = multiply_high(_M0, b0), _M0 * b0
-        ga, ma = multiply_high(_M1, a2), _M1 * a2
-        gb, mb = multiply_high(_M1, b2), _M1 * b2
-        a0, a1, a2, a3 = ga ^ a1 ^ k0, ma, ha ^ a3 ^ k1, la
-        b0, b1, b2, b3 = gb ^ b1 ^ k0, mb, hb ^ b3 ^ k1, lb
-        k0 = k0 + _W0
-        k1 = k1 + _W1
-    return a0, a1, a2, a3, b0, b1, b2, b3
-
-
-@kernel
+@step
 def _fill_words(
     seed: int, stream: int, block0: Any, shift: int, events: Any, w0: Any, w1: Any, w2: Any, w3: Any
 ) -> None:
     """The four words of block ``block0[i] + shift`` of every row i."""
-    n = events.size
-    for h in range(n // 2):
-        i = 2 * h
-        a0, a1, a2, a3, b0, b1, b2, b3 = _two_groups(
-            seed, stream, events[i], block0[i] + shift, events[i + 1], block0[i + 1] + shift
-        )
-        w0[i], w1[i], w2[i], w3[i] = a0, a1, a2, a3
-        w0[i + 1], w1[i + 1], w2[i + 1], w3[i + 1] = b0, b1, b2, b3
-    if n % 2:
-        w0[n - 1], w1[n - 1], w2[n - 1], w3[n - 1] = words(seed, events[n - 1], stream, block0[n - 1] + shift)
+    for i in range(events.size):
+        w0[i], w1[i], w2[i], w3[i] = words(seed, events[i], stream, block0[i] + shift)
 
 
-@kernel
+@step
 def fill_uniforms(seed: int, stream: int, block0: Any, events: Any, raw: Any, out: Any) -> None:
     """Uniforms in [0, 1) of many rows at once, four to a block.
 
@@ -155,24 +131,24 @@ def fill_uniforms(seed: int, stream: int, block0: Any, events: Any, raw: Any, ou
     for j in range(out.shape[0] // 4):
         _fill_words(seed, stream, block0, j, events, raw[0], raw[1], raw[2], raw[3])
         for k in range(4):
-            source, target = raw[k], out[4 * j + k]
-            for i in range(n):
-                # 52 bits into the mantissa of a number in [1, 2): there is no vector instruction for uint64
-                # to double; the 53rd bit is added after
-                word = source[i] >> _SHIFT53
-                high = np.uint64((word >> np.uint64(1)) | np.uint64(0x3FF0000000000000)).view(np.float64) - 1.0
-                low = np.uint64((word & np.uint64(1)) | np.uint64(0x4330000000000000)).view(np.float64) - 2.0**52
-                target[i] = high + low * TO_UNIT
+            _uniforms(raw[k, :n], out[4 * j + k, :n])
 
 
-@kernel
+@step
+def _uniforms(words: Any, out: Any) -> None:
+    """Uniforms with 53 bits. Its own function: vectorised."""
+    for i in range(out.size):
+        out[i] = np.float64(np.int64(words[i] >> _SHIFT53)) * TO_UNIT
+
+
+@step
 def _pairs(halves: Any, first: Any, second: Any) -> None:
     """Two normals from the high and the low half of each word (little-endian). Its own kernel: vectorised."""
     for i in range(first.size):
         first[i], second[i] = normal_pair(halves[2 * i + 1], halves[2 * i])
 
 
-@kernel
+@step
 def fill_normals(seed: int, stream: int, block0: Any, events: Any, raw: Any, out: Any) -> None:
     """Standard normals of many rows at once, eight to a block.
 
@@ -189,12 +165,32 @@ def fill_normals(seed: int, stream: int, block0: Any, events: Any, raw: Any, out
             _pairs(raw[k].view(np.uint32), out[8 * j + 2 * k, :n], out[8 * j + 2 * k + 1, :n])
 
 
-@kernel
+@step
 def _dice(halves: Any, first: Any, second: Any) -> None:
     """Two uniforms in [0, 1) with 32 bits from the high and the low half of each word."""
     for i in range(first.size):
         first[i] = halves[2 * i + 1] * 2.0**-32
         second[i] = halves[2 * i] * 2.0**-32
+
+
+@step
+def fill_decays(seed: int, stream: int, block0: Any, events: Any, raw: Any, out: Any, n_turns: int) -> None:
+    """Uniforms of decays of many rows at once: azimuths are well served by 32 bits, two to a word.
+
+    Parameters
+    ----------
+    block0, events, raw : as in `fill_uniforms`
+    out : (n_turns + k, >= n) float64; the first ``n_turns`` rows, an even number, with 32 bits, the others with 53
+    """
+    n, pairs = events.size, n_turns // 2
+    for word in range(pairs + out.shape[0] - n_turns):
+        k = word % 4
+        if k == 0:
+            _fill_words(seed, stream, block0, word // 4, events, raw[0], raw[1], raw[2], raw[3])
+        if word < pairs:
+            _dice(raw[k, :n].view(np.uint32), out[2 * word, :n], out[2 * word + 1, :n])
+        else:
+            _uniforms(raw[k, :n], out[pairs + word, :n])
 
 
 @kernel

@@ -177,8 +177,9 @@ def measure_point(
 
     process = process_of(block.process, parse_parameters(point))
     flow = acceptance(
-        process, block.selection, block.events, detector, seed, decay_volume_m=block.decay_volume_m, threads=threads
-    )
+        process, block.selection, block.events, detector, seed,
+        precision=block.precision, decay_volume_m=block.decay_volume_m, threads=threads,
+    )  # fmt: skip
     return {"parameters": dict(point), **_counted(flow)}
 
 
@@ -218,6 +219,7 @@ def _counted(flow: CutFlow) -> dict[str, Any]:
     a, n = flow.acceptance, flow.selected
     return {
         "acceptance": {"value": a.value, "low": a.low, "high": a.high, "stat": a.stat, "syst": flow.systematic},
+        "n_generated": flow.generated.n,
         "n_selected": n.n,
         "n_effective": n.sumw**2 / n.sumw2 if n.sumw2 else 0.0,
         "triggers": _triggers(flow),

@@ -35,6 +35,11 @@ __all__ = [
 ]
 
 
+_BLOCKS: dict[str, type[Block]] = {
+    "sample": SampleBlock, "run": Run, "limits": Limits, "scan": ScanBlock, "exclusion": ExclusionBlock,
+}  # fmt: skip
+
+
 class ScenarioError(ValueError):
     """A scenario that cannot be used; the message is one line naming the file and the key."""
 
@@ -298,10 +303,7 @@ def _explain(error: ValidationError) -> str:
 
 def _keys_at(location: tuple[int | str, ...]) -> Iterable[str]:
     """The keys that are known where an unknown one was found."""
-    blocks: dict[str, type[Block]] = {
-        "sample": SampleBlock, "run": Run, "limits": Limits, "scan": ScanBlock, "exclusion": ExclusionBlock,
-    }  # fmt: skip
-    known = blocks.get(str(location[0]), Scenario) if len(location) > 1 else Scenario
+    known = _BLOCKS.get(str(location[0]), Scenario) if len(location) > 1 else Scenario
     return (Axis if "axes" in location[:-1] else known).model_fields
 
 
@@ -314,22 +316,26 @@ def _line(error: object) -> str:
 
 
 def _to_toml(scenario: Scenario) -> str:
-    """Top keys, the blocks, then samples and scans; keys at their default are left out."""
+    """Top keys, the blocks, then samples and scans; keys without a value, empty by default, are left out."""
     data: dict[str, Any] = scenario.model_dump(exclude_none=True)
-    lists = {name: data.pop(name) for name in ("sample", "scan")}
-    tables = {name: data.pop(name) for name in ("run", "limits", "exclusion") if name in data}
-    lines = [f"{key} = {_literal(value)}" for key, value in data.items()]
-    for heading, table in tables.items():
-        lines += [
-            "",
-            f"[{heading}]",
-            *(f"{key} = {_literal(value)}" for key, value in table.items() if value not in ({}, "")),
-        ]
-    for name, blocks in lists.items():
-        for block in blocks:
-            lines += ["", f"[[{name}]]"]
-            lines += [f"{key} = {_literal(value)}" for key, value in block.items() if value not in ({}, "")]
+    lines = [f"{key} = {_literal(value)}" for key, value in data.items() if key not in _BLOCKS]
+    for heading in ("run", "limits", "exclusion"):
+        if heading in data:
+            lines += ["", f"[{heading}]", *_block_lines(heading, data[heading])]
+    for heading in ("sample", "scan"):
+        for block in data[heading]:
+            lines += ["", f"[[{heading}]]", *_block_lines(heading, block)]
     return "\n".join(lines) + "\n"
+
+
+def _block_lines(heading: str, block: Mapping[str, Any]) -> list[str]:
+    fields = _BLOCKS[heading].model_fields
+    shown = {
+        key: value
+        for key, value in block.items()
+        if value not in ({}, "") or fields[key].get_default(call_default_factory=True)
+    }
+    return [f"{key} = {_literal(value)}" for key, value in shown.items()]
 
 
 def _literal(value: object) -> str:

@@ -117,9 +117,14 @@ class Axis(Block):
 
 
 class ScanBlock(Chain):
-    """One sample per point of a grid of parameters; points whose decay is closed are left out."""
+    """One sample per point of a grid of parameters; points whose decay is closed are left out.
+
+    With a ``precision`` a point stops when its acceptance is known that well (relative statistical error), and
+    ``events`` is the most that is made.
+    """
 
     axes: dict[str, Axis] = Field(min_length=1, max_length=2)
+    precision: float | None = Field(None, gt=0.0, lt=1.0)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

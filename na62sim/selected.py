@@ -1,30 +1,32 @@
 """A chunk as far as a selection looks at it: only what can be accepted is made.
 
-An event without the number of tracks that a selection asks for cannot be selected. Of such events the response of
-the detectors behind the STRAW and the candidates are not made, and trigger words are made of accepted events alone. A
-response is a pure function of the seed, the event and the particle, so that the counts are those of the full chain.
+Particles are carried through the STRAW spectrometer and tracks are found. What lies behind is made for the events that
+are left when a cut first asks for it: the way through the rest of the detector, the responses, the candidates. Trigger
+words are made of accepted events alone. A response is a pure function of the seed, the event and the particle, so that
+the counts are those of the full chain.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from na62sim.assemble import candidate_table
-from na62sim.detector.respond import respond_behind
+from na62sim.detector.respond import Hits, respond_behind
 from na62sim.detector.tracker import straw_hits
-from na62sim.detector.transport import Crossings, transport_charged
+from na62sim.detector.transport import Crossings, carry_on, to_straw4
 from na62sim.detector.trigger import trigger_bits
 from na62sim.generators.generate import Truth
 from na62sim.pipeline import Simulation
-from na62sim.selection.cutflow import CutFlow, Selection
+from na62sim.reconstruction.candidates import COLUMNS
+from na62sim.selection.cutflow import CutFlow, NotMadeError, Selection
 from na62sim.table import Table
 
 IntArray = npt.NDArray[np.int64]
-_COPIED = 0.6  # share of the events below which those that are left are gathered
+_NAMES = frozenset(name for name, _, _ in COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -33,67 +35,143 @@ class Selected:
 
     Attributes
     ----------
-    truth, crossings, tracks : of all events
-    table : candidates of the events with the number of tracks that the selection asks for
+    truth : of all events
+    crossings : of particles with the STRAW chambers, of all events that can have enough tracks
+    tracks : of all events with enough of them
+    candidates : those of the events with the number of tracks that the selection asks for
     event, weight, veto_weight : of each candidate; index of its event in the range
     flow : the cut-flow
-    masks : trigger masks of each accepted candidate (rows ``flow.signal_rows`` of the table)
+    masks : trigger masks of each accepted candidate (rows ``flow.signal_rows`` of the candidates)
     """
 
     truth: Truth
     crossings: Crossings
     tracks: dict[str, Any]
-    table: Table
+    candidates: OnDemand
     event: IntArray
     weight: npt.NDArray[np.float64]
     veto_weight: npt.NDArray[np.float64]
     flow: CutFlow
     masks: npt.NDArray[np.uint32]
 
+    @property
+    def table(self) -> Table:
+        """All columns of all candidates."""
+        return self.candidates.table
 
-def run_selected(simulation: Simulation, selection: Selection, first: int, n: int) -> Selected:
-    """Events ``first`` to ``first + n - 1``, from the first random number to the cut-flow."""
+
+def run_selected(simulation: Simulation, selection: Selection, first: int, n: int, whole: bool = False) -> Selected:
+    """Events ``first`` to ``first + n - 1``, from the first random number to the cut-flow.
+
+    ``whole`` : make all columns of all candidates at once; they are wanted
+    """
     s = simulation
     truth = s.generator.generate(s.seed, first, n)
-    crossings = transport_charged(s.seed, truth, s.planes, s.flight, s.field)
-    least, most = selection.tracks
+    least, _ = selection.tracks
+    crossings = to_straw4(s.seed, truth, s.planes, s.flight, s.field, least)
     tracks = s.reconstruction.tracks({"straw": straw_hits(s.seed, truth, crossings, s.response.straw)}, least)
-    number = np.bincount(tracks["event"], minlength=n)
-    wanted = (number >= least) & (number <= most)
-    seen, t, c, picked = _reduce(truth, crossings, tracks, wanted)
-    hits, veto = respond_behind(s.seed, t, c, s.generator.beam, s.response, s.weighted)
-    found = s.reconstruction.table(selection.candidates, len(t.events), hits, picked, least)
-    local = found["event"]
-    event, veto = seen[local], veto[local]
-    table = candidate_table(n, found | {"event": event}, selection.candidates)
-    weight = truth.weight[event] * veto
+    made = OnDemand(s, selection, truth, crossings, tracks)
+    if whole or s.weighted or selection.candidates != "reco/events":
+        made.make(np.arange(len(made)))
+    weight = truth.weight[made.event] * made.veto
     flow = CutFlow(selection)
-    flow.fill(table, weight, truth.weight)
-    accepted = local[flow.signal_rows]
-    masks = trigger_bits(s.seed, t.events, hits, picked, s.trigger, accepted)["masks"]
+    flow.fill(made.table if made.complete else made, weight, truth.weight)
+    masks = made.trigger_masks(flow.signal_rows)
     flow.count_triggers(masks, list(s.detector.trigger.masks))
-    return Selected(truth, crossings, tracks, table, event, weight, veto, flow, masks)
+    return Selected(truth, crossings, tracks, made, made.event, weight, made.veto, flow, masks)
 
 
-def _reduce(
-    truth: Truth, crossings: Crossings, tracks: dict[str, Any], wanted: npt.NDArray[np.bool_]
-) -> tuple[IntArray, Truth, Crossings, dict[str, Any]]:
-    """Events, crossings and tracks of the wanted events, and which events they are.
+class OnDemand:
+    """Candidates of the events with the number of tracks that a selection asks for.
 
-    Where most are wanted, all events stay; crossings of the others then end before STRAW 1, and their tracks go.
+    Columns that the tracks determine are there (`candidates.OF_TRACKS`); the others are made for the rows that are left
+    when one of them is first asked for. The rows of ``reco/vertices`` are not known before: they are made at once (`make`).
     """
-    n = len(wanted)
-    if not wanted[tracks["event"]].all():
-        rows = np.flatnonzero(wanted[tracks["event"]])
-        tracks = {name: column[rows] for name, column in tracks.items()}
-    seen = np.flatnonzero(wanted)
-    if len(seen) >= _COPIED * n:
-        last = np.where(wanted[crossings.event], crossings.last, 0)
-        return np.arange(n), truth, replace(crossings, last=last), tracks
-    place = np.cumsum(wanted) - 1
-    return (
-        seen,
-        truth.take(seen),
-        crossings.take(wanted, place),
-        tracks | {"event": place[tracks["event"]]},
-    )
+
+    def __init__(
+        self, simulation: Simulation, selection: Selection, truth: Truth, crossings: Crossings, tracks: dict[str, Any]
+    ) -> None:
+        self._simulation, self._selection = simulation, selection
+        self._truth, self._crossings = truth, crossings
+        least, most = selection.tracks
+        number = np.bincount(tracks["event"], minlength=len(truth.events))
+        wanted = (number >= least) & (number <= most)
+        self._tracks = tracks
+        if not wanted[tracks["event"]].all():
+            rows = np.flatnonzero(wanted[tracks["event"]])
+            self._tracks = {name: column.take(rows, axis=0) for name, column in tracks.items()}
+        self.event: IntArray = np.flatnonzero(wanted)
+        self._of_tracks: dict[str, Any] = {}
+        if selection.candidates == "reco/events":
+            self._of_tracks = simulation.reconstruction.track_columns(self._tracks)
+            self.event = self._of_tracks["event"]
+        self.veto: npt.NDArray[np.float64] = np.ones(len(self.event))
+        self._made: dict[str, Any] = {}
+        self._place: IntArray = np.empty(0, dtype=np.int64)  # of each row in what is made
+        self._seen: tuple[Truth, Hits, dict[str, Any]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    def __contains__(self, name: object) -> bool:
+        return name in _NAMES
+
+    def column(self, name: str, rows: IntArray) -> npt.NDArray[Any]:
+        """A column of some rows: the same as before, or some of them."""
+        if name in self._of_tracks:
+            column = self._of_tracks[name]
+            return column if len(rows) == len(column) else column.take(rows)
+        if name not in _NAMES:
+            raise KeyError(f"no column '{name}'")
+        if not self._made:
+            raise NotMadeError(name)
+        column = self._made[name]
+        return column if len(rows) == len(column) else column.take(self._place[rows])
+
+    def make(self, rows: IntArray) -> None:
+        """Carry the particles of the events of some rows on, and see what the detectors and the reconstruction say.
+
+        Nothing if that is done.
+        """
+        if self._made and (self.complete or np.all(self._place[rows] >= 0)):
+            return
+        s, least = self._simulation, self._selection.tracks[0]
+        event = self.event[rows]
+        wanted = np.zeros(len(self._truth.events), dtype=bool)
+        wanted[event] = True
+        place = np.cumsum(wanted) - 1
+        truth, track = self._truth.take(event), np.flatnonzero(wanted[self._tracks["event"]])
+        tracks = {name: column.take(track, axis=0) for name, column in self._tracks.items()}
+        tracks["event"] = place[tracks["event"]]
+        crossings = carry_on(s.seed, truth, self._crossings.take(wanted, place), s.planes, s.flight, s.field)
+        hits, veto = respond_behind(s.seed, truth, crossings, s.generator.beam, s.response, s.weighted)
+        self._made = s.reconstruction.table(self._selection.candidates, len(event), hits, tracks, least)
+        found = self._made["event"]
+        if self._selection.candidates == "reco/events":
+            self._place = np.full(len(self.event), -1)
+            self._place[rows] = np.arange(len(rows))
+            self.veto[rows] = veto
+        else:
+            self.event, self.veto, self._place = event[found], veto[found], np.arange(len(found))
+        self._seen = truth, hits, tracks
+
+    @property
+    def complete(self) -> bool:
+        """Whether every column of every row is there."""
+        return bool(self._made) and len(self._made["event"]) == len(self.event)
+
+    @property
+    def table(self) -> Table:
+        """Every column of every row; what is not there is made."""
+        if not self.complete:
+            self.make(np.arange(len(self)))
+        return candidate_table(len(self._truth.events), self._made | {"event": self.event}, self._selection.candidates)
+
+    def trigger_masks(self, rows: IntArray) -> npt.NDArray[np.uint32]:
+        """The trigger masks of some rows, of those the cuts left."""
+        if self._seen is None:
+            self.make(rows)
+        assert self._seen is not None
+        truth, hits, tracks = self._seen
+        local = self._made["event"][self._place[rows]]
+        return trigger_bits(self._simulation.seed, truth.events, hits, tracks, self._simulation.trigger, local)["masks"]

@@ -14,7 +14,8 @@ from typing import Any
 
 from na62sim.estimate import Estimate, component_parts
 from na62sim.geometry import Detector
-from na62sim.selection.cutflow import Counter, CutFlow
+from na62sim.selection.cutflow import CutFlow
+from na62sim.selection.tally import Counter
 from na62sim.statistics import BR_K2PI
 
 __all__ = ["BranchingRatio", "combine", "data_set_result", "expected_yield"]
@@ -162,9 +163,10 @@ def expected_yield(flow: CutFlow, kaons: float, branching: float) -> dict[str, A
     Returns
     -------
     process, selection, branching_ratio, acceptance and expected events with their standard deviation
-    (statistics and components), and the expected events at the upper end of the 68 % interval
+    (statistics and components), the effective number of accepted events, and the expected events at the upper end of the
+    68 % interval
     """
-    a = flow.acceptance
+    a, n = flow.acceptance, flow.selected
     sigma = math.hypot(a.stat, flow.systematic)
     return {
         "process": flow.info.get("process", ""),
@@ -172,6 +174,7 @@ def expected_yield(flow: CutFlow, kaons: float, branching: float) -> dict[str, A
         "branching_ratio": branching,
         "acceptance": a.value,
         "acceptance_sigma": sigma,
+        "n_effective": n.sumw**2 / n.sumw2 if n.sumw2 else 0.0,
         "expected_events": kaons * a.value * branching,
         "expected_sigma": kaons * sigma * branching,
         "expected_high": kaons * a.high * branching,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import sys
@@ -15,7 +16,7 @@ from uuid import uuid4
 from na62sim.assemble import hits_of, reco_groups, sample_groups
 from na62sim.compression import Compression
 from na62sim.content_hash import ContentHash
-from na62sim.counting import CountJob, count
+from na62sim.counting import RANGE, CountJob, count, counts_elsewhere
 from na62sim.generators.process import Process, find_process
 from na62sim.geometry import Detector, load_detector
 from na62sim.geometry.detector import detector_from_text
@@ -30,12 +31,12 @@ from na62sim.pipeline import (
     in_order,
     warm_up,
 )
+from na62sim.precision import Precision, relative_error
 from na62sim.sample import Provenance, Sample, SampleWriter
 from na62sim.selected import Selected, run_selected
 from na62sim.selection.cutflow import CutFlow, Selection
 from na62sim.selection.registry import find_selection
 from na62sim.table import Table
-from na62sim.workers import check_workers
 
 Progress = Callable[[int], None]
 DEFAULT_DETECTOR = "run1-2018-s2"
@@ -271,10 +272,11 @@ def select(
 def acceptance(
     process: str | Process,
     selection: str | Selection,
-    events: int,
+    events: int | None = None,
     detector: str | Detector | None = None,
     seed: int = 1,
     *,
+    precision: str | float | None = None,
     decay_volume_m: tuple[float, float] | None = None,
     intensity: float | None = None,
     photons: str = "dice",
@@ -289,7 +291,9 @@ def acceptance(
 ) -> CutFlow:
     """The chain from the generator to the selection, without writing events.
 
-    Parameters are those of `simulate`; ``keep(part, candidates, weight)`` sees every chunk in order (figures;
+    Parameters are those of `simulate`. Instead of a number of events a ``precision`` may be asked for, the relative
+    statistical error of the acceptance (``"0.5%"`` or 0.005); ``events`` is then the most to make
+    (`na62sim.precision`). ``keep(part, candidates, weight)`` sees every chunk in order (figures;
     `na62sim.selected.Selected`: candidates of events that have the number of tracks the selection asks for);
     ``selection_parameters`` are those of the selection (``m_a`` of kpiaa), the process's own masses by default;
     ``workers`` and ``dask`` (see `na62sim.shards.simulate_shards`) count in other processes, where nothing is kept.
@@ -302,21 +306,22 @@ def acceptance(
     d = as_detector(detector)
     simulation = Simulation(made, d, seed, volume_m=decay_volume_m, intensity=intensity, photons=photons)
     chosen = find_selection(selection, d, made.mass, **(selection_parameters or {}))
-    events, chunk = check_events(events), check_chunk(chunk)
+    if events is None and precision is None:
+        raise ValueError("an acceptance needs a number of events or a precision")
+    most, chunk = None if events is None else check_events(events), check_chunk(chunk)
+    wanted = None if precision is None else Precision.asked(precision, most)
     info = {"process": made.short, "geometry": d.name, "seed": seed, "decay_volume_m": list(simulation.volume_m)}
     flow = CutFlow(chosen, info)
 
     def job(first: int, n: int) -> tuple[Selected | CutFlow, int]:
-        part = run_selected(simulation, chosen, first, n)
+        part = run_selected(simulation, chosen, first, n, whole=keep is not None)
         return (part.flow if keep is None else part), n  # what nobody looks at does not wait in memory
 
-    elsewhere = check_workers(workers, dask) > 1 or dask is not None
-    if keep is not None and elsewhere:
-        raise ValueError("keep: what is kept is not sent between processes; count in threads")
+    elsewhere = counts_elsewhere(selection, workers, dask, keep is not None)
     warm_up(simulation, chosen.candidates)
 
     def parts(first: int, n: int) -> Iterator[tuple[Selected | CutFlow, int]]:
-        if not elsewhere:
+        if not elsewhere or n <= RANGE:
             return in_order(job, first, n, chunk, threads or default_threads())
         each = threads or (1 if dask is not None else max(1, default_threads() // workers))
         about = CountJob(
@@ -326,15 +331,21 @@ def acceptance(
         return count(about, first, n, workers, dask)
 
     start, done = time.perf_counter(), 0
-    for part, n in parts(0, events):
-        if isinstance(part, Selected):
-            flow.merge(part.flow)
-            if keep is not None:
-                keep(part, part.table, part.weight)
-        else:
-            flow.merge(part)
-        done += n
-        if progress is not None:
-            progress(done)
-    flow.info["events_per_second"] = events / (time.perf_counter() - start)
+    total = most or 0 if wanted is None else wanted.total(0, math.inf)
+    while done < total:
+        for part, n in parts(done, total - done):
+            if isinstance(part, Selected):
+                flow.merge(part.flow)
+                if keep is not None:
+                    keep(part, part.table, part.weight)
+            else:
+                flow.merge(part)
+            done += n
+            if progress is not None:
+                progress(done)
+        if wanted is not None:
+            total = wanted.total(done, relative_error(flow))
+    flow.info["events_per_second"] = done / (time.perf_counter() - start)
+    if wanted is not None:
+        flow.info["precision"] = wanted.outcome(flow)
     return flow

@@ -43,7 +43,7 @@ def _resolution_table(productions: list[Mapping[str, Any]]) -> RenderableType:
 
 def _yield_table(rows: list[Mapping[str, Any]]) -> RenderableType:
     cells = [
-        [y["label"], y["process"], y["selection"], number(y["branching_ratio"], 3),
+        [y["label"], y["process"], y["selection"], number(y["branching_ratio"], 3), f"{y['n_effective']:.0f}",
          pm(y["acceptance"], y["acceptance_sigma"]) if y["acceptance"] else "0", _events(y)]
         for y in rows
     ]  # fmt: skip
@@ -52,6 +52,7 @@ def _yield_table(rows: list[Mapping[str, Any]]) -> RenderableType:
         "process",
         "selection",
         ("BR", "right"),
+        ("effective events", "right"),
         ("acceptance", "right"),
         ("expected events", "right"),
     ]
@@ -105,5 +106,6 @@ def _in_short(scan: Mapping[str, Any]) -> RenderableType:
 
 
 def _speed(scan: Mapping[str, Any]) -> str:
-    events = scan["events"] * len(scan["rows"])
-    return f"{len(scan['rows'])} points of {scan['events']} events in {scan['seconds']:.0f} s, {events / 1e6:.1f}M events.\n"
+    events = sum(row["n_generated"] for row in scan["rows"])
+    points, most = len(scan["rows"]), scan["events"]
+    return f"{points} points of up to {most} events, {events / 1e6:.1f}M in all in {scan['seconds']:.0f} s.\n"

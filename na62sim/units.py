@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 __all__ = [
     "UnitError", "parse_count", "parse_interval", "parse_lifetimes", "parse_masses", "parse_parameter", "parse_parameters",
+    "parse_precision",
 ]  # fmt: skip
 
 LIGHT = 299.792458  # mm/ns, exact
@@ -175,6 +176,28 @@ def parse_count(name: str, value: str | float) -> int:
     if not 1 <= number <= _MOST or number != int(number):
         raise UnitError(f"{name} = {value}: it must be a whole number from 1 to 1e12")
     return int(number)
+
+
+def parse_precision(name: str, value: str | float) -> float:
+    """A relative error above 0 and below 1: ``0.5%``, or 0.005.
+
+    Raises
+    ------
+    UnitError : not a number, or outside that range
+
+    Examples
+    --------
+    >>> parse_precision("precision", "0.5%"), parse_precision("precision", 0.005)
+    (0.005, 0.005)
+    """
+    text = str(value).strip()
+    try:
+        number = float(text.removesuffix("%")) / (100.0 if text.endswith("%") else 1.0)
+    except ValueError:
+        raise UnitError(f"{name} = '{value}' is not a relative error; write for example 0.5%") from None
+    if not 0.0 < number < 1.0:
+        raise UnitError(f"{name} = {value}: it must lie above 0 and below 100% (0.5% is 0.005)")
+    return number
 
 
 def parse_interval(name: str, text: str) -> tuple[float, float]:

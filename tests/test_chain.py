@@ -11,11 +11,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.stats import kstest
 
-from na62sim.generators.chain import compile_chain
+from na62sim.generators.chain import cluster_density, compile_chain
 from na62sim.generators.generate import Generator, Truth
 from na62sim.generators.process import Process, find_process
-from na62sim.generators.steps import GIVEN, QUADRATIC, STEEP, TABLE
+from na62sim.generators.steps import (
+    GIVEN,
+    QUADRATIC,
+    STEEP,
+    TABLE,
+    TRIAL,
+    _cluster_trial,
+    _proposal,
+    _trial_limit,
+)
 from na62sim.geometry import Detector, load_detector
 from na62sim.particles import species
 
@@ -95,7 +105,7 @@ def same_events(a: Truth, b: Truth, rows: slice = slice(None)) -> None:
 def test_slots_and_vertices() -> None:
     """Mother first, then level by level; only particles that fly open a vertex of their own."""
     process = PROCESSES["kpis"]
-    chain = compile_chain(process.tree, process.species, process.amplitude, draw0=3)
+    chain = compile_chain(process.tree, process.species, process.amplitude)
     assert [p.name for p in chain.particles] == ["K+", "pi+", "S", "A'", "A'", "e+", "e-", "e+", "e-"]
     assert chain.parents == (-1, 0, 0, 2, 2, 3, 3, 4, 4)
     assert chain.decays == (True, False, True, True, True, False, False, False, False)
@@ -106,17 +116,19 @@ def test_slots_and_vertices() -> None:
 
 
 def test_no_uniform_is_used_twice() -> None:
-    """The beam's draws, then two for each step, one for each tabulated mass, three for a quadratic, one for each flight."""
+    """Azimuths, then one for each step, one for each tabulated mass, three for a quadratic, one for each flight."""
     for process in PROCESSES.values():
-        chain = compile_chain(process.tree, process.species, process.amplitude, draw0=3)
-        arrays, used = chain.arrays, [0, 1, 2]
-        for draw, kind, angle in zip(arrays.draw, arrays.mass_kind, arrays.angle_kind, strict=True):
+        chain = compile_chain(process.tree, process.species, process.amplitude)
+        arrays, used, turns = chain.arrays, [], []
+        for draw, turn, kind, angle in zip(arrays.draw, arrays.turn, arrays.mass_kind, arrays.angle_kind, strict=True):
             if kind == GIVEN:
                 continue
-            used += [draw, draw + 1, *([draw + 2] if kind in (TABLE, STEEP) else [])]
-            used += [draw + 2, draw + 3, draw + 4] if angle == QUADRATIC else []
+            turns.append(turn)
+            used += [draw, *([draw + 1] if kind in (TABLE, STEEP) else [])]
+            used += [draw + 1, draw + 2, draw + 3] if angle == QUADRATIC else []
         used += list(arrays.flight_draw)
-        assert sorted(used) == list(range(chain.n_draws)), process.short
+        assert sorted(used) == list(range(chain.n_turns, chain.n_turns + chain.n_draws)), process.short
+        assert turns == list(range(len(turns))) and 0 <= chain.n_turns - len(turns) < 2, process.short
 
 
 # --- kinematics of each event --------------------------------------------------------------------
@@ -247,7 +259,16 @@ import sys
 import numpy as np
 from na62sim.generators.generate import Generator
 from na62sim.generators.process import Process, find_process
-from na62sim.generators.steps import GIVEN, QUADRATIC, STEEP, TABLE
+from na62sim.generators.steps import (
+    GIVEN,
+    QUADRATIC,
+    STEEP,
+    TABLE,
+    TRIAL,
+    _cluster_trial,
+    _proposal,
+    _trial_limit,
+)
 from na62sim.geometry import load_detector
 from na62sim.kernel import JIT
 
@@ -272,3 +293,48 @@ def test_plain_python_agrees(truths: dict[str, Truth], tmp_path: Path) -> None:
                 jitted = getattr(truths[name], column)[..., :200]
                 scale = np.abs(jitted).max() if column == "weight" else np.abs(jitted).max(axis=-2, keepdims=True)
                 assert np.max(np.abs(plain[column] - jitted) / scale) <= 1e-12, (name, column)
+
+
+# --- clusters inside clusters ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flat", [0.1, 0.6, 1.0])
+@pytest.mark.parametrize("bodies", [2, 3])
+def test_trials_are_drawn_as_they_are_weighted(bodies: int, flat: float) -> None:
+    """20 000 proposals: Kolmogorov-Smirnov of the integral of the density that the weight divides by, p > 1e-4."""
+    u = np.random.default_rng(3).random((20_000, 3))
+    found = np.array([_proposal(bodies, flat, *row) for row in u])
+    np.testing.assert_allclose(found[:, 1], cluster_density(bodies, flat, found[:, 0]), rtol=1e-12)
+
+    def integral(v: FloatArray) -> FloatArray:
+        massless = 2.0 * v - v**2 if bodies == 2 else 3.0 * v**2 - 2.0 * v**3
+        return flat * v + (1.0 - flat) * massless
+
+    assert kstest(found[:, 0], integral).pvalue > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("decay", "masses"),
+    [
+        ("K+ -> pi+ e+ e- e+ e-", {}),
+        ("K+ -> mu+ nu gamma gamma", {}),
+        ("K+ -> pi+ pi+ pi- X", {"X": 74.9}),  # 0.07 MeV above threshold
+        ("K+ -> X e+ e- mu+ nu", {"X": 386.9}),
+        ("K+ -> e+ e- e+ e- e+ nu gamma", {}),
+    ],
+)
+def test_weights_stay_below_their_bound(decay: str, masses: dict[str, float]) -> None:
+    """Anywhere, and near threshold as well; of trials with a parent drawn evenly four in ten are kept."""
+    process = Process(decay, masses)
+    arrays = compile_chain(process.tree, process.species, process.amplitude).arrays
+    rng = np.random.default_rng(4)
+    for step in np.flatnonzero(arrays.mass_kind == TRIAL):
+        row, m1 = arrays.mass_table[step], arrays.mass[arrays.first[step]]
+        volume, bodies, flat = arrays.volumes[row], arrays.bodies[row], arrays.flat[row]
+        for power in (1.0, 6.0):  # of the distance to threshold
+            x = (volume[0, -1] - volume[0, 0]) * rng.random(4000) ** power
+            parents = volume[0, 0] + m1 + x
+            weights = [_cluster_trial(volume, bodies, flat, m, m1, *rng.random(3))[1] for m in parents]
+            limits = np.array([_trial_limit(volume, m, m1) for m in parents])
+            assert np.all(weights <= limits)
+            assert power > 1.0 or np.mean(weights / limits) > 0.4

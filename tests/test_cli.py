@@ -179,7 +179,8 @@ def test_info(files: dict[str, Path], capsys: pytest.CaptureFixture[str], tmp_pa
     assert numbers["total"] == sum(
         numbers[tag] for tag in ("published", "recalled", "derived", "calibrated", "assumed")
     )
-    assert {"pinunu", "k2pi"} == set(geometry["ledger"])
+    assert {"pinunu", "k2pi", "pi4e"} == set(geometry["ledger"])
+    assert [row["tracks"] for row in geometry["ledger"]["pi4e"] if "per track" in row["loss"]] == [5.0, 3.4]
     assert result(capsys, "info", "kpix")["parameters"][1]["default"] == "inf"
     assert result(capsys, "info", "k2pi")["selection"]["kind"] == "selection"
     assert result(capsys, "info", "pinunu")["signal_regions"] == ["R1", "R2"]

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from na62sim.estimate import Estimate, component_parts
-from na62sim.selection.cutflow import Loss
+from na62sim.selection.cutflow import Loss, Selection
 
 
 def test_ratio_cancels_what_is_shared() -> None:
@@ -41,5 +41,8 @@ def test_components_leave_out_factors_and_simulated_losses() -> None:
         Loss("weight", "weight", 0.8, 0.04, "assumed", ""),
         Loss("trigger", "factor", 0.9, 0.09, "known", ""),
         Loss("geometry", "simulated", None, 0.0, "derived", ""),
+        Loss("per track", "dice", 0.9, 0.009, "known", "", 5),
     ]
-    assert component_parts(0.06, ledger) == {"dice": pytest.approx(0.006), "weight": pytest.approx(0.003)}
+    expected = {"dice": 0.006, "weight": 0.003, "per track": 0.06 * 5 * 0.01}  # the same error for every track
+    assert component_parts(0.06, ledger) == pytest.approx(expected)
+    assert Selection("mine", [], ledger=ledger).systematic == pytest.approx(math.sqrt(0.1**2 + 0.05**2 + 0.05**2))

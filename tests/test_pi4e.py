@@ -5,6 +5,7 @@ Numbers of the cuts: NA62, PLB 846 (2023) 138193 (recalled), written here again.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -162,6 +163,18 @@ def test_ledger_has_no_outside_factor(bench: Any) -> None:
         assert [x.value for x in losses if x.how == "factor"] == [None]
         text = " ".join(x.name for x in losses)
         assert "GTK" not in text and "CHANTI" not in text and "KTAG" in text
+
+
+def test_error_of_the_components(bench: Any) -> None:
+    """By hand: half-ranges over sqrt(3); the track quality five times, the cluster 3.4 times; three pions: no calorimeter."""
+    once = 0.01 / 0.98, 0.04 / 0.94
+    interactions = [0.0015] * 4 + [0.005, 0.014, 0.05, 0.01, 0.04, 0.05]
+    pion = sum(f / (1.0 - 0.5 * f) for f in interactions) * 0.24
+    five = math.sqrt(sum(x * x for x in (*once, 5 * 0.03 / 0.95, 3.4 * 0.02 / 0.97 / 3.0, pion)) / 3.0)
+    three = math.sqrt(((3 * 0.03 / 0.95) ** 2 + once[0] ** 2) / 3.0)
+    assert five == pytest.approx(0.0987, abs=1e-4)
+    for name, expected in (("pi4e", five), ("kpiaa", five), ("k2pi-4e", five), ("k3pi", three)):
+        assert find_selection(name, bench.detector).systematic == pytest.approx(expected, rel=1e-9)
 
 
 def test_three_pion_mass(bench: Any) -> None:

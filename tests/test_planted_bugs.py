@@ -44,6 +44,11 @@ REFERENCES = {
 }
 
 
+def _wide(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
+    product = int(a) * int(b)
+    return np.uint64(product >> 64), np.uint64(product % 2**64)
+
+
 def statistics(geometry: dict[str, object] | None = None, **changed: float) -> dict[str, float]:
     """The deterministic numbers of REFERENCES, with some masses (MeV), lifetimes (ns) or geometry values changed."""
     mass = {name: changed.get(f"m_{name}", species(name).mass) for name in ("K+", "pi+", "pi0", "mu+")}
@@ -55,7 +60,7 @@ def statistics(geometry: dict[str, object] | None = None, **changed: float) -> d
     magnet = segment(field_map(detector), 193.083 * m, 200.907 * m)
     # the generator in plain Python: it reads its constants anew, and its products overflow as they should
     plain = getattr(rng.philox4x64, "py_func", rng.philox4x64)
-    with np.errstate(over="ignore"), patch.object(rng, "multiply_high", lambda a, b: np.uint64(int(a) * int(b) >> 64)):
+    with np.errstate(over="ignore"), patch.object(rng, "multiply_wide", _wide):
         first = plain(*[np.uint64(0)] * 6)[0]
     return {
         "<q2> of pi nu nu (GeV2)": table_moment(tables[0], 1) * 1e-6,

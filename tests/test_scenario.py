@@ -58,6 +58,12 @@ def test_text_gives_the_scenario_again(name: str) -> None:
     assert (again.limits, again.scan) == (scenario.limits, scenario.scan)
 
 
+def test_an_empty_word_is_not_the_default() -> None:
+    scenario = read(SMALL + '\n[run]\nbranching_ratio_source = ""\n')
+    again = read_scenario(scenario.text.encode(), Path("again.toml"))  # type: ignore[attr-defined]
+    assert again.run.branching_ratio_source == ""
+
+
 def test_own_file(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(SMALL)

@@ -131,9 +131,13 @@ def test_acceptance_elsewhere(cluster: Any) -> None:
     for spread in ({"workers": 2}, {"dask": cluster}):
         there = na.acceptance("kpinunu", "pinunu", events, **how, **spread).to_dict()  # type: ignore[arg-type]
         assert {**there, "events_per_second": 0} == {**here, "events_per_second": 0}
+    precise = [
+        na.acceptance("kpinunu", "pinunu", precision=0.008, **spread).to_dict() for spread in ({}, {"workers": 2})
+    ]  # type: ignore[arg-type]
+    assert {**precise[0], "events_per_second": 0} == {**precise[1], "events_per_second": 0}
     three = na.Selection("three tracks", [na.Cut("three", lambda t: t["n_tracks"] == 3)])
-    flow = na.acceptance("k3pi", three, 20_000, dask=cluster)
-    assert flow.to_dict()["cutflow"] == na.acceptance("k3pi", three, 20_000).to_dict()["cutflow"]
+    flow = na.acceptance("k3pi", three, 210_000, dask=cluster)
+    assert flow.to_dict()["cutflow"] == na.acceptance("k3pi", three, 210_000).to_dict()["cutflow"]
     with pytest.raises(ValueError, match="a selection of your own can be counted in threads or on a Dask cluster"):
         na.acceptance("k3pi", three, 20_000, workers=2)
     with pytest.raises(ValueError, match="keep"):

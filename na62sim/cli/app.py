@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from na62sim.cli import chain, dump, look, shards, study
+from na62sim.cli import bench, chain, dump, look, shards, study
 
 app = typer.Typer(
     name="na62sim",
@@ -47,6 +47,7 @@ _VERBS: dict[Callable[..., None], str] = {
     shards.merge: "Join the shards or samples of one run into one file",
     look.info: "What there is; a geometry's numbers; a file's provenance",
     look.show: "Draw one event",
+    bench.bench: "Events per second of each stage and end to end, on this machine",
 }
 for verb, help_line in _VERBS.items():
     app.command(short_help=help_line)(verb)

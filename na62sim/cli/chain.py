@@ -9,7 +9,8 @@ import typer
 
 from na62sim.cli import options
 from na62sim.cli.output import Ticker, emit, kernels, refuse_existing
-from na62sim.units import parse_count, parse_interval, parse_lifetimes
+from na62sim.precision import MOST
+from na62sim.units import UnitError, parse_count, parse_interval, parse_lifetimes, parse_precision
 
 if TYPE_CHECKING:
     from na62sim.compression import Compression
@@ -143,7 +144,8 @@ def select(
 def acceptance(
     process: options.Process,
     selection: options.SelectionName,
-    events: options.Events,
+    events: options.EventsOrMost = None,
+    precision: options.Precision = None,
     seed: options.Seed = 1,
     geometry: options.Geometry = "run1-2018-s2",
     parameter: options.Parameters = None,
@@ -162,12 +164,21 @@ def acceptance(
     dask: options.Dask = None,
     as_json: options.Json = False,
 ) -> None:
-    """Simulate, reconstruct and select without writing events; print cut-flow and acceptance."""
+    """Simulate, reconstruct and select without writing events; print cut-flow and acceptance.
+
+    Give a number of events or a precision.
+    """
+    if precision is not None:
+        parse_precision("precision", precision)
+    elif events is None:
+        raise UnitError("give a number of events (-n 1e6) or a precision (--precision 0.5%)")
     if lifetimes is not None:
+        if precision is not None or events is None:
+            raise UnitError("--lifetimes goes with a number of events, not with --precision")
         parse_lifetimes(lifetimes)
         parameter = [*(parameter or []), *_decaying(lifetimes, parameter or [])]
     count, arguments = _arguments(
-        process, events, geometry, parameter, decay_volume, intensity, photons, threads, chunk
+        process, events or str(MOST), geometry, parameter, decay_volume, intensity, photons, threads, chunk
     )
     if lifetimes is not None:
         if workers or dask:
@@ -177,9 +188,17 @@ def acceptance(
     from na62sim import simulation
     from na62sim.report import flow_report
 
+    most = None if events is None else count
     with kernels(), Ticker(f"{process} in {arguments['detector'].name}", count) as ticker:
         flow = simulation.acceptance(
-            selection=selection, events=count, seed=seed, progress=ticker, workers=workers or 1, dask=dask, **arguments
+            selection=selection,
+            events=most,
+            precision=precision,
+            seed=seed,
+            progress=ticker,
+            workers=workers or 1,
+            dask=dask,
+            **arguments,
         )
     emit({**flow.to_dict(), "photons": photons}, as_json, *flow_report(flow))
 

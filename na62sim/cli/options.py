@@ -14,6 +14,14 @@ Process = Annotated[
     typer.Argument(metavar="PROCESS", help="A name (na62sim info lists them) or a decay, 'K+ -> pi+ (X -> mu+ mu-)'."),
 ]
 Events = Annotated[str, typer.Option("-n", "--events", metavar="N", help="Number of events; 1e6 is understood.")]
+EventsOrMost = Annotated[
+    str | None,
+    typer.Option("-n", "--events", metavar="N", help="Number of events; with --precision the most to make."),
+]
+Precision = Annotated[
+    str | None,
+    typer.Option("--precision", metavar="P%", help="Until the acceptance is known that well: 0.5% (statistics)."),
+]
 Seed = Annotated[int, typer.Option("--seed", metavar="S", help="The same seed gives the same events. 0 to 2**64 - 1.")]
 Geometry = Annotated[
     str, typer.Option("-g", "--geometry", metavar="G", help="A data set (na62sim info lists them) or a geometry file.")

@@ -13,11 +13,13 @@ Model, per view of one event, with the straws j of a track at coordinate q being
   it has no hit in the view. Where that holds for several, the one that is the nearest in the fewest straws goes
   first, and the rest is looked at again;
 * with a straw of its own and at least two in which it is the nearest, its hit is that of an isolated track;
-* when one straw is all that is left to it, the side of the wire on which it passed is not known: the
-  view has two hits, the true one and its mirror image about the wire, with the resolution of a single straw
-  (that of the view times the square root of the mean number of straws, 0.13 mm).
+* when one straw is all that is left to it, the side of the wire on which it passed is not known. The layers are
+  there to give every track two straws and so to settle it (`straws_per_view`): without the second one it has no hit.
+  With ``straws_per_view = 1`` the view has two hits instead, the true one and its mirror image about the wire, with
+  the resolution of a single straw (that of the view times the square root of the mean number of straws, 0.13 mm).
 
-So two tracks have both a hit from 4.4 mm on (and never at zero separation), and are as if alone from 9.75 mm on.
+So two tracks have both a straw of their own from 4.4 mm on (and never at zero separation), and are as if alone from
+9.75 mm on.
 The layers' distances along the beam, the left-right ambiguity of isolated tracks (two straws resolve it) and a
 second pulse in the same straw are left out.
 """
@@ -138,8 +140,8 @@ def _drop(groups: int, q: Any, low: Any, high: Any, spacing: float, held: Any, s
 
 @kernel
 def _resolve(
-    m: int, row: Any, true: Any, extra: int, spacing: float, radius: float, chamber: Any, view: Any, position: Any,
-    time: Any, work: Any, straws: Any,
+    m: int, row: Any, true: Any, extra: int, spacing: float, radius: float, least: int, chamber: Any, view: Any,
+    position: Any, time: Any, work: Any, straws: Any,
 ) -> Any:  # fmt: skip
     """Hits of one view, in order of the coordinate and each closer than a straw's width to the next one.
 
@@ -153,7 +155,7 @@ def _resolve(
     groups = _groups(m, row, true, position, spacing, radius, work, straws[0], straws[1])
     _drop(groups, work, straws[0], straws[1], spacing, straws[2], straws[3], straws[4])
     for g in range(groups):
-        if straws[3, g] == LOST:
+        if straws[3, g] == LOST or (straws[3, g] == SINGLE and least > 1):
             continue
         h = row[g]
         view[h] &= GONE - 1
@@ -169,8 +171,8 @@ def _resolve(
 
 @kernel
 def share_straws(
-    begin: int, end: int, close: int, spacing: float, radius: float, chamber: Any, view: Any, position: Any, time: Any,
-    rows: Any, true: Any, count: Any, work: Any, straws: Any,
+    begin: int, end: int, close: int, spacing: float, radius: float, least: int, chamber: Any, view: Any, position: Any,
+    time: Any, rows: Any, true: Any, count: Any, work: Any, straws: Any,
 ) -> int:  # fmt: skip
     """Replace the hits ``begin`` to ``end`` of one event, made as if each track were alone, by what the straws give.
 
@@ -178,6 +180,7 @@ def share_straws(
     ----------
     close : bit 4 chamber + view for every view in which two hits are closer than a straw's width
     spacing, radius : distance of neighbouring straws of a view, and inner radius of a straw (mm)
+    least : straws that a hit needs, 1 or 2
     chamber, view, position, time : columns of the hits, with room for as many more
     rows, true, count : (16, 32), (16, 32) and (16,), rows of the hits of each view, their coordinates before
         measurement (mm) and their number
@@ -211,6 +214,7 @@ def share_straws(
                     extra,
                     spacing,
                     radius,
+                    least,
                     chamber,
                     view,
                     position,

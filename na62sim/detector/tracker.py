@@ -52,6 +52,7 @@ class StrawArrays(NamedTuple):
     tail_scale: float
     spacing: float  # of the straws across a view, all layers together
     radius: float  # of a straw, inside
+    least: int  # straws that a hit needs
 
 
 def straw_arrays(detector: Detector) -> StrawArrays:
@@ -76,6 +77,7 @@ def straw_arrays(detector: Detector) -> StrawArrays:
         tail_scale=straw.tail_scale,
         spacing=straw.layer_stagger_mm * mm,
         radius=straw.straw_radius_mm * mm,
+        least=straw.straws_per_view,
     )
 
 
@@ -177,7 +179,7 @@ def _straw(
             continue
         if shared and event_in[n] != event:
             if close:
-                k = share_straws(begin, k, close, straw.spacing, straw.radius, chamber, view, position, time,
+                k = share_straws(begin, k, close, straw.spacing, straw.radius, straw.least, chamber, view, position, time,
                                  rows, true, count, work, straws)  # fmt: skip
                 offsets[event + 1] = k
             begin, close, event = k, 0, event_in[n]
@@ -212,7 +214,7 @@ def _straw(
         k = np.int64(write)
         offsets[event_in[n] + 1] = k  # rows come in event order; events without rows take the value before
     if close:
-        k = share_straws(begin, k, close, straw.spacing, straw.radius, chamber, view, position, time,
+        k = share_straws(begin, k, close, straw.spacing, straw.radius, straw.least, chamber, view, position, time,
                          rows, true, count, work, straws)  # fmt: skip
         offsets[event + 1] = k
     return k

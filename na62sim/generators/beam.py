@@ -18,12 +18,12 @@ from na62sim.elementary import exp, log
 from na62sim.field import KICK, FieldMap
 from na62sim.generators.sampling import BINS, quantile
 from na62sim.geometry import Detector
-from na62sim.kernel import formula, kernel
+from na62sim.kernel import formula, step
 from na62sim.particles import Species
 
 LIGHT = 299.792458  # mm/ns
-DRAWS = 3  # uniforms: x, y, decay position
-NORMALS = 3  # momentum, two slopes
+DICE = 4  # uniforms with 32 bits: x, y, decay position, and one to spare
+NORMALS = 4  # momentum, two slopes, and one to spare
 
 
 class BeamArrays(NamedTuple):
@@ -86,7 +86,7 @@ def _between(row: Any, k: int, w: float) -> float:
     return row[k] + w * (row[k + np.uint32(1)] - row[k])
 
 
-@kernel
+@step
 def decay_kaons(
     begin: int, end: int, beam: BeamArrays, field: FieldMap, u: Any, g: Any, p: Any, vertex: Any, gtk: Any, weight: Any
 ) -> None:

@@ -17,17 +17,29 @@ import numpy as np
 import numpy.typing as npt
 
 from na62sim.generators.amplitudes import find_amplitude
+from na62sim.generators.bias import SoftPhoton
 from na62sim.generators.decay_vertices import VERTICES, find_vertex
 from na62sim.generators.descriptor import Decay
 from na62sim.generators.phase_space import momentum, volume_function
 from na62sim.generators.rest_frame import Vertex
 from na62sim.generators.sampling import BINS, inverse_cdf
-from na62sim.generators.shape import Shape
-from na62sim.generators.steps import FIXED, GIVEN, ISOTROPIC, QUADRATIC, QUANTILES, STEEP, TABLE, TRIAL, ChainArrays
+from na62sim.generators.shape import Density, Shape
+from na62sim.generators.steps import (
+    FIXED,
+    GIVEN,
+    ISOTROPIC,
+    QUADRATIC,
+    QUANTILES,
+    STEEP,
+    TABLE,
+    TRIAL,
+    ChainArrays,
+)
 from na62sim.particles import Species, is_hidden
 
 FloatArray = npt.NDArray[np.float64]
 _TRIAL_NODES = 512
+_FLAT = (0.1, 0.3, 0.6, 1.0)  # shares of the trials that may be drawn flat: light bodies need few, heavy ones many
 
 
 @dataclass(frozen=True)
@@ -41,9 +53,11 @@ class Chain:
     vertex: tuple[int, ...]  # production vertex slot of each particle
     n_slots: int
     n_vertices: int
-    n_draws: int
+    n_turns: int  # rows of uniforms with 32 bits, for azimuths
+    n_draws: int  # rows of uniforms with 53 bits behind them
     samplers: tuple[Vertex, ...] = ()  # vertices sampled in their rest frame, in the order of the rows of `rest`
     n_rest: int = 0  # rows of `rest`
+    biases: tuple[tuple[int, SoftPhoton], ...] = ()  # clusters whose mass is not drawn as it is distributed
 
 
 def spread_flights(chain: Chain, name: str, low: float, high: float) -> Chain:
@@ -70,7 +84,7 @@ class ThresholdError(ValueError):
     """Daughters heavier than their mother."""
 
 
-def compile_chain(decay: Decay, known: Mapping[str, Species], amplitudes: Mapping[str, str], draw0: int = 0) -> Chain:
+def compile_chain(decay: Decay, known: Mapping[str, Species], amplitudes: Mapping[str, str]) -> Chain:
     """Turn a parsed descriptor into the arrays of the kernel.
 
     Parameters
@@ -78,13 +92,12 @@ def compile_chain(decay: Decay, known: Mapping[str, Species], amplitudes: Mappin
     decay : the tree
     known : a Species for every name in it
     amplitudes : amplitude name per decaying particle's name; phase space where none is given
-    draw0 : number of uniforms that the source (the beam) takes before the chain
 
     Raises
     ------
     ThresholdError : if a decay is closed
     """
-    build = _Builder(known, amplitudes, draw0)
+    build = _Builder(known, amplitudes)
     build.collect(decay)
     return build.finish()
 
@@ -92,18 +105,21 @@ def compile_chain(decay: Decay, known: Mapping[str, Species], amplitudes: Mappin
 class _Builder:
     """Collects slots breadth first, then lays out the steps."""
 
-    def __init__(self, known: Mapping[str, Species], amplitudes: Mapping[str, str], draw0: int) -> None:
-        self.known, self.amplitudes, self.draw = known, amplitudes, draw0
+    def __init__(self, known: Mapping[str, Species], amplitudes: Mapping[str, str]) -> None:
+        self.known, self.amplitudes, self.draw, self.turn = known, amplitudes, 0, 0
         self.particles: list[Species] = []
         self.parents: list[int] = []
         self.vertex: list[int] = []
         self.nodes: list[Decay] = []
-        self.steps: list[tuple[int, int, int, int, int, int, int, int]] = []
+        self.steps: list[tuple[int, int, int, int, int, int, int, int, int]] = []
         self.tables: list[FloatArray] = []
         self.volumes: list[FloatArray] = []
+        self.bodies: list[int] = []
+        self.flat: list[float] = []
         self.flights: list[tuple[int, float, int, int, int]] = []
         self.n_vertices = 1
         self.samplers: list[Vertex] = []
+        self.biases: list[tuple[int, SoftPhoton]] = []
         self.n_rest = 0
         self.done: set[int] = set()  # particles decayed together with their mother
 
@@ -136,9 +152,10 @@ class _Builder:
                 self._vertex(index, self._daughters(index))
         mass = np.zeros(self.n_slots)
         mass[: len(self.particles)] = [p.mass for p in self.particles]
-        steps = np.array(self.steps, dtype=np.int64).reshape(-1, 8)
+        steps = np.array(self.steps, dtype=np.int64).reshape(-1, 9)
         columns = np.ascontiguousarray(steps.T)
         flights = self.flights
+        turns = self.turn + self.turn % 2  # rows of azimuths, two to a word, come before the others
         arrays = ChainArrays(
             parent=columns[0],
             first=columns[1],
@@ -147,16 +164,19 @@ class _Builder:
             mass_table=columns[4],
             angle_kind=columns[5],
             angle_table=columns[6],
-            draw=columns[7],
+            draw=columns[7] + turns,
+            turn=columns[8],
             tables=np.array(self.tables) if self.tables else np.zeros((1, BINS + 1)),
             volumes=np.array(self.volumes) if self.volumes else np.zeros((1, 3, _TRIAL_NODES)),
+            bodies=np.array(self.bodies or [0], dtype=np.int64),
+            flat=np.array(self.flat or [1.0]),
             mass=mass,
             flight_slot=np.array([f[0] for f in flights], dtype=np.int64),
             flight_lifetime=np.array([f[1] for f in flights], dtype=np.float64),
             flight_span=np.zeros(len(flights)),
             flight_from=np.array([f[2] for f in flights], dtype=np.int64),
             flight_to=np.array([f[3] for f in flights], dtype=np.int64),
-            flight_draw=np.array([f[4] for f in flights], dtype=np.int64),
+            flight_draw=np.array([f[4] + turns for f in flights], dtype=np.int64),
         )
         return Chain(
             arrays,
@@ -166,9 +186,11 @@ class _Builder:
             tuple(self.vertex),
             self.n_slots,
             self.n_vertices,
+            turns,
             self.draw,
             tuple(self.samplers),
             self.n_rest,
+            tuple(self.biases),
         )
 
     def _daughters(self, index: int) -> list[int]:
@@ -209,7 +231,7 @@ class _Builder:
             self.done.update(slots)
             outputs += [k for j in slots for k in self._daughters(j)]
         for slot in outputs:
-            self.steps.append((index, slot, self.n_rest, GIVEN, -1, ISOTROPIC, -1, 0))
+            self.steps.append((index, slot, self.n_rest, GIVEN, -1, ISOTROPIC, -1, 0, 0))
             self.n_rest += 1
         self.samplers.append(vertex)
 
@@ -220,17 +242,21 @@ class _Builder:
             last = k == len(slots) - 2
             second = slots[-1] if last else self._cluster()
             kind, table, angle_kind, angle = FIXED, -1, ISOTROPIC, -1
-            draw = self.draw
-            self.draw += 2
+            draw, turn = self.draw, self.turn
+            self.draw, self.turn = self.draw + 1, self.turn + 1
             if not last and k == 0:
                 kind, table = STEEP if shape.steep else TABLE, len(self.tables)
                 low, high = sum(masses[1:]) ** 2, (mother.mass - masses[0]) ** 2
-                assert shape.mass2 is not None
-                self.tables.append(inverse_cdf(shape.mass2, low, high, shape.steep))
+                self.tables.append(inverse_cdf(_density(shape), low, high, shape.steep))
+                if shape.bias is not None:
+                    self.biases.append((second, shape.bias))
                 self.draw += 1
             elif not last:
                 kind, table = TRIAL, len(self.volumes)
-                self.volumes.append(_trial_table(mother.mass - sum(masses[:k]), masses[k:]))
+                volume, flat = _trial_table(mother.mass - sum(masses[:k]), masses[k:])
+                self.volumes.append(volume)
+                self.flat.append(flat)
+                self.bodies.append(len(masses) - k - 1)
             if k == 1 and shape.cosine is not None:
                 angle_kind, angle = QUANTILES, len(self.tables)
                 self.tables.append(inverse_cdf(shape.cosine, -1.0, 1.0))
@@ -238,7 +264,7 @@ class _Builder:
                 angle_kind, angle = QUADRATIC, len(self.tables)
                 self.tables += shape.shares(self.tables[-1])
                 self.draw += 3
-            self.steps.append((parent, slots[k], second, kind, table, angle_kind, angle, draw))
+            self.steps.append((parent, slots[k], second, kind, table, angle_kind, angle, draw, turn))
             parent = second
 
     def _cluster(self) -> int:
@@ -246,19 +272,42 @@ class _Builder:
         return self.n_slots - 1
 
 
-def _trial_table(highest: float, masses: list[float]) -> FloatArray:
-    """Cluster masses, their volume R_k, and the largest weight against the mass of the parent cluster."""
-    low = sum(masses[1:])
+def _density(shape: Shape) -> Density:
+    """The density from which q^2 is drawn."""
+    density, bias = shape.mass2, shape.bias
+    assert density is not None
+    return density if bias is None else lambda q2: np.asarray(density(q2) * bias(q2))
+
+
+def cluster_density(bodies: int, flat: float, share: FloatArray) -> FloatArray:
+    """Density in which the trials draw the share of a cluster's squared mass in its range, see `steps`."""
+    massless = 2.0 * (1.0 - share) if bodies == 2 else 6.0 * share * (1.0 - share)
+    return flat + (1.0 - flat) * massless
+
+
+def _trial_table(highest: float, masses: list[float]) -> tuple[FloatArray, float]:
+    """What the trials of a cluster's mass need.
+
+    Returns
+    -------
+    cluster masses, their volume R_k, and the largest weight against the mass of the parent cluster; and the share of
+    the trials to draw flat, that with which fewest are needed
+    """
+    low, bodies = sum(masses[1:]), len(masses) - 1
     top = highest - masses[0]
     x = np.linspace(0.0, 1.0, _TRIAL_NODES)
     cluster = low + (top - low) * x
     volume = np.concatenate(([0.0], volume_function(masses[1:], top)(cluster[1:])))  # none at threshold
-    parent = low + masses[0] + (highest - low - masses[0]) * x
-    fine = np.linspace(0.0, 1.0, 801)
-    weights = np.zeros(_TRIAL_NODES)
-    for k in range(1, _TRIAL_NODES):
-        m = low + (parent[k] - masses[0] - low) * fine
-        weights[k] = (momentum(parent[k], masses[0], m) * np.interp(m, cluster, volume) * m).max()
+    parent = low + masses[0] + (highest - low - masses[0]) * x[1:, None]
+    v = 0.5 - 0.5 * np.cos(np.linspace(0.0, np.pi, 801))  # dense at both ends
+    m = np.sqrt(low**2 + v * ((parent - masses[0]) ** 2 - low**2))
+    true = momentum(parent, masses[0], m) * np.interp(m, cluster, volume)
+    total = np.trapezoid(true, v, axis=1)
+    found: dict[float, FloatArray] = {}
+    for flat in _FLAT if bodies <= 3 else (1.0,):
+        found[flat] = (true / cluster_density(bodies, flat, v)).max(axis=1)
+    flat = min(found, key=lambda flat: float((found[flat] / total)[_TRIAL_NODES // 2 :].mean()))
+    weights = np.concatenate(([0.0], found[flat]))
     # the parent's mass falls between two nodes: the larger maximum bounds both (2 % for the gridded search)
     bound = 1.02 * np.maximum(weights, np.concatenate((weights[1:], weights[-1:])))
-    return np.stack((cluster, volume, bound))
+    return np.stack((cluster, volume, bound)), flat

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from na62sim.field import FieldMap, field_map
-from na62sim.generators.beam import DRAWS, NORMALS, BeamArrays, beam_arrays, decay_kaons
+from na62sim.generators.beam import DICE, NORMALS, BeamArrays, beam_arrays, decay_kaons
 from na62sim.generators.chain import Chain, compile_chain, spread_flights
 from na62sim.generators.process import Process
 from na62sim.generators.rest_frame import sample_vertices
 from na62sim.generators.steps import ChainArrays, run_chain
 from na62sim.geometry import Detector
 from na62sim.kernel import kernel
-from na62sim.rng import STREAM_BEAM, STREAM_CHAIN, fill_normals, fill_uniforms
+from na62sim.rng import STREAM_BEAM, STREAM_CHAIN, fill_decays, fill_draws
 
 if TYPE_CHECKING:
     from na62sim.generators.dump.source import DumpSource
@@ -36,7 +36,7 @@ class Truth:
     p : (slots, 4, n) px, py, pz, E in MeV; the first ``len(chain.particles)`` slots are real particles
     vertex : (vertices, 4, n) x, y, z in mm, t in ns; vertex 0 is the mother's decay
     gtk : (5, n) the beam particle: x, y (mm), dx/dz, dy/dz, p (MeV); the kaon at GTK3, or the proton at the dump
-    weight : (n,) probability of the forced decay, times the weight of a vertex that is not unweighted
+    weight : (n,) probability of the forced decay, times the weight of vertices that are not unweighted
     made : (4, n) from the dump only: where the mother was made, x, y, z (mm), and ``base`` (mm), see `dump.source`
     """
 
@@ -72,15 +72,16 @@ class KaonBeam:
     def __init__(self, process: Process, detector: Detector, volume: tuple[float, float]) -> None:
         if detector.dump is not None:
             raise ValueError(f"process {process.short} needs a kaon beam; the geometry {detector.name} has none")
-        self.chain = compile_chain(process.tree, process.species, process.amplitude, draw0=DRAWS)
+        self.chain = compile_chain(process.tree, process.species, process.amplitude)
         self.beam = beam_arrays(detector, process.species["K+"], volume)
         self.field = field_map(detector)
 
     def fill(self, seed: int, events: Any, rest: Any, p: Any, vertex: Any, gtk: Any, weight: Any, _made: Any) -> int:
         """Fill the arrays of a `Truth`; the number of events that failed (must be zero)."""
-        blocks = 4 * ((self.chain.n_draws + 3) // 4)
-        chain = self.chain.arrays
-        return _generate(np.uint64(seed), events, self.beam, self.field, chain, blocks, rest, p, vertex, gtk, weight)
+        chain, turns, draws = self.chain.arrays, self.chain.n_turns, self.chain.n_draws
+        return _generate(
+            np.uint64(seed), events, self.beam, self.field, chain, turns, draws, rest, p, vertex, gtk, weight
+        )
 
 
 class Generator:
@@ -131,6 +132,9 @@ class Generator:
         failed = self.source.fill(seed, events, rest, p, vertex, gtk, weight, made)
         if failed:
             raise RuntimeError(f"{failed} events exceeded the bound of the trials")
+        for cluster, bias in chain.biases:
+            vertex_weight = np.ones(n) if vertex_weight is None else vertex_weight
+            bias.weigh(p[cluster], vertex_weight)
         if vertex_weight is not None:
             weight *= vertex_weight
             if made is not None:
@@ -145,6 +149,7 @@ def _generate(
     beam: BeamArrays,
     field: FieldMap,
     chain: ChainArrays,
+    turns: int,
     draws: int,
     rest: Any,
     p: Any,
@@ -153,8 +158,8 @@ def _generate(
     weight: Any,
 ) -> int:
     n = events.size
-    u = np.empty((draws, _BLOCK))
-    g = np.empty((NORMALS + NORMALS % 2, _BLOCK), dtype=np.float32)
+    u = np.empty((turns + draws, _BLOCK))
+    dice, g = np.empty((DICE, _BLOCK)), np.empty((NORMALS, _BLOCK), dtype=np.float32)
     raw = np.empty((4, _BLOCK), dtype=np.uint64)
     group = np.zeros(_BLOCK, dtype=np.int64)
     mass = np.empty((chain.mass.size, n))
@@ -162,8 +167,8 @@ def _generate(
     for begin in range(0, n, _BLOCK):
         end = min(begin + _BLOCK, n)
         block = events[begin:end]
-        fill_uniforms(seed, STREAM_CHAIN, group, block, raw, u)
-        fill_normals(seed, STREAM_BEAM, group, block, raw, g)
-        decay_kaons(begin, end, beam, field, u, g, p, vertex, gtk, weight)
+        fill_decays(seed, STREAM_CHAIN, group, block, raw, u, turns)
+        fill_draws(seed, STREAM_BEAM, group, block, dice, g)
+        decay_kaons(begin, end, beam, field, dice, g, p, vertex, gtk, weight)
         failed += run_chain(seed, events, begin, end, chain, u, rest, mass, p, vertex)
     return failed

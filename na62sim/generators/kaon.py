@@ -91,13 +91,22 @@ _declare(
     _branching("pi 2 pi0", _GG, _GG),
     K="k3pi0",
 )
-_declare(
-    "k3pi0-dd",
-    "K+ -> pi+ pi0 pi0 with the slopes g, h, k, both pi0 -> gamma e+ e-",
-    "K+ -> pi+ (pi0 -> gamma e+ e-) (pi0 -> gamma e+ e-)",
-    _branching("pi 2 pi0", _DALITZ, _DALITZ),
-    K="k3pi0",
-    pi0="dalitz",
+
+
+def _k3pi0dd(bias: float) -> Process:
+    dalitz = f"dalitz(bias={float(bias)!r})" if bias else "dalitz"
+    descriptor = "K+ -> pi+ (pi0 -> gamma e+ e-) (pi0 -> gamma e+ e-)"
+    return Process(descriptor, amplitude={"K+": "k3pi0", "pi0": dalitz}, name="k3pi0-dd")
+
+
+declare(
+    Declaration(
+        "k3pi0-dd",
+        "K+ -> pi+ pi0 pi0 with the slopes g, h, k, both pi0 -> gamma e+ e-",
+        _k3pi0dd,
+        {"bias": (0.0, "0, or half of the photons sampled around this share of their largest energy, with weights")},
+        _branching("pi 2 pi0", _DALITZ, _DALITZ),
+    )
 )
 _declare(
     "ke3",

@@ -39,6 +39,23 @@ def inverse_cdf(density: Density, low: float, high: float, steep: bool = False) 
     ------
     ValueError : if the density is negative, not finite or zero everywhere
     """
+    edges, cells = _cells(density, low, high, steep)
+    cumulative = np.concatenate(([0.0], np.cumsum(cells)))
+    cumulative /= cumulative[-1]
+    keep = np.concatenate(([True], np.diff(cumulative) > 0.0))
+    nodes = np.linspace(0.0, 1.0, BINS + 1)
+    return np.interp(1.0 - (1.0 - nodes) ** 2 if steep else nodes, cumulative[keep], edges[keep])
+
+
+def integral(density: Density, low: float, high: float, steep: bool = False) -> float:
+    """The integral that `inverse_cdf` divides by."""
+    return float(_cells(density, low, high, steep)[1].sum())
+
+
+def _cells(
+    density: Density, low: float, high: float, steep: bool
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Edges of the cells of the fine cumulative integral, and the integral over each."""
     t = np.linspace(0.0, 1.0, _CELLS + 1)
     stretched = np.sin(0.5 * np.pi * t) ** 2
     edges = low * (high / low) ** stretched if steep else low + (high - low) * stretched
@@ -48,11 +65,7 @@ def inverse_cdf(density: Density, low: float, high: float, steep: bool = False) 
     y = np.asarray(density(x), dtype=float)
     if not np.all(np.isfinite(y)) or np.any(y < 0.0) or not np.any(y > 0.0):
         raise ValueError(f"a density on [{low:g}, {high:g}] must be finite, not negative and not zero everywhere")
-    cumulative = np.concatenate(([0.0], np.cumsum((y * half * weights).sum(axis=1))))
-    cumulative /= cumulative[-1]
-    keep = np.concatenate(([True], np.diff(cumulative) > 0.0))
-    nodes = np.linspace(0.0, 1.0, BINS + 1)
-    return np.interp(1.0 - (1.0 - nodes) ** 2 if steep else nodes, cumulative[keep], edges[keep])
+    return edges, np.asarray((y * half * weights).sum(axis=1))
 
 
 def table_moment(table: npt.NDArray[np.float64], power: int) -> float:

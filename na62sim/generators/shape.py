@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from na62sim.generators.bias import SoftPhoton
+
 FloatArray = npt.NDArray[np.float64]
 Density = Callable[[FloatArray], FloatArray]
 Quadratic = Callable[[FloatArray], tuple[FloatArray, FloatArray, FloatArray]]
@@ -27,12 +29,14 @@ class Shape:
     cosine : density of c, the same at every q^2
     quadratic : coefficients (A, B, C) of the density of c at q^2; A + C/3 is its integral over c, halved
     steep : whether the density of q^2 falls like 1/q^2
+    bias : a factor on the density of q^2 that the weight of an event undoes
     """
 
     mass2: Density | None
     cosine: Density | None = None
     quadratic: Quadratic | None = None
     steep: bool = False
+    bias: SoftPhoton | None = None
 
     def shares(self, q2: FloatArray) -> list[FloatArray]:
         """Shares of (1-c)^2, and of it with 2 (1-c^2), in the quadratic; the rest is (1+c)^2.

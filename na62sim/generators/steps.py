@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from na62sim.elementary import exp, log, sincos_turns
 from na62sim.generators.sampling import quantile
-from na62sim.kernel import formula, kernel
+from na62sim.kernel import formula, kernel, step
 from na62sim.kinematics import boost, two_body_momentum
-from na62sim.rng import STREAM_TRIAL, uniforms4
+from na62sim.rng import STREAM_TRIAL, fill_uniforms, uniforms4
 
 FloatArray = npt.NDArray[np.float64]
 LIGHT = 299.792458  # mm/ns
@@ -31,9 +31,12 @@ class ChainArrays(NamedTuple):
     mass_table: npt.NDArray[np.int64]  # row of `tables` (TABLE, STEEP) or of `volumes` (TRIAL)
     angle_kind: npt.NDArray[np.int64]  # ISOTROPIC, QUANTILES or QUADRATIC
     angle_table: npt.NDArray[np.int64]  # first row of `tables`
-    draw: npt.NDArray[np.int64]  # first uniform of the step
+    draw: npt.NDArray[np.int64]  # row of the first uniform of the step: its cosine, then the mass, then other shapes
+    turn: npt.NDArray[np.int64]  # row of the azimuth
     tables: FloatArray  # (rows, 4097) quantiles
     volumes: FloatArray  # (rows, 3, nodes): cluster mass, its R_k, and w_max against the parent's mass
+    bodies: npt.NDArray[np.int64]  # (rows,) of the cluster of a row of `volumes`
+    flat: FloatArray  # (rows,) share of the trials that are drawn flat
     mass: FloatArray  # (slots,) MeV; clusters 0
     flight_slot: npt.NDArray[np.int64]  # slots that fly before they decay
     flight_lifetime: FloatArray  # ns
@@ -44,28 +47,91 @@ class ChainArrays(NamedTuple):
 
 
 @formula
-def _lookup(x0: float, x1: float, table: Any, x: float, upper: bool) -> float:
-    """Linear interpolation on an equidistant grid; with ``upper`` the value of the node below."""
+def _lookup(x0: float, x1: float, table: Any, x: float) -> float:
+    """Linear interpolation on an equidistant grid."""
     n = table.size - 1
     s = (x - x0) / (x1 - x0) * n
     k = min(max(int(s), 0), n - 1)
-    return table[k] if upper else table[k] + (s - k) * (table[k + 1] - table[k])
+    return table[k] + (s - k) * (table[k + 1] - table[k])
 
 
 @formula
-def _trial_mass(seed: int, event: int, step: int, volume: Any, parent: float, m1: float) -> float:
-    """Mass of a cluster inside a cluster, by trials; each trial has its own draws. -1 if the bound fails."""
-    cluster, r, bound = volume[0], volume[1], volume[2]
-    low, top = cluster[0], cluster[-1]
-    width = parent - m1 - low
-    limit = _lookup(low + m1, top + m1, bound, parent, True)
-    for trial in range(_MAX_TRIALS):
-        a, b, _, _ = uniforms4(seed, event, STREAM_TRIAL, step * _MAX_TRIALS + trial)
-        m = low + a * width
-        w = two_body_momentum(parent, m1, m) * _lookup(low, top, r, m, False) * m
+def _proposal(bodies: int, flat: float, a: float, b: float, c: float) -> tuple[float, float]:
+    """Squared mass of a cluster as a share of its range, and the density that share is drawn with.
+
+    A cluster of two or three massless bodies, in another, has the density of the second largest of k uniforms,
+    k (k - 1) v^(k-2) (1 - v). A part that is flat keeps the true density over it finite at the ends, where masses
+    matter.
+    """
+    d = (a - flat) / max(1.0 - flat, 1e-9)  # as uniform as a, where a is not in the flat part
+    v = min(d, b) if bodies == 2 else max(min(d, b), min(max(d, b), c))
+    v = b if d < 0.0 else v
+    density = 2.0 * (1.0 - v) if bodies == 2 else 6.0 * v * (1.0 - v)
+    return v, flat + (1.0 - flat) * density
+
+
+@formula
+def _cluster_trial(
+    volume: Any, bodies: int, flat: float, parent: float, m1: float, a: float, b: float, c: float
+) -> tuple[float, float]:
+    """Mass of a cluster inside a cluster and its weight: p* R_k over the density it is drawn with."""
+    cluster, r = volume[0], volume[1]
+    low, top, high = cluster[0], cluster[-1], parent - m1
+    v, density = _proposal(bodies, flat, a, b, c)
+    m = np.sqrt(low * low + v * (high - low) * (high + low))
+    return m, two_body_momentum(parent, m1, m) * _lookup(low, top, r, m) / density
+
+
+@formula
+def _trial_limit(volume: Any, parent: float, m1: float) -> float:
+    """A bound of the weights: that of the node below; in the first interval, where weights are convex, the chord."""
+    cluster, bound = volume[0], volume[2]
+    n = bound.size - 1
+    s = (parent - m1 - cluster[0]) / (cluster[-1] - cluster[0]) * n
+    k = min(max(int(s), 0), n - 1)
+    return bound[k] * min(max(s, 0.0), 1.0)
+
+
+@kernel
+def _cluster_masses(
+    seed: int, events: Any, begin: int, end: int, step: int, volume: Any, bodies: int, flat: float,
+    parent: Any, first: Any, mass: Any,
+) -> int:  # fmt: skip
+    """Masses of the clusters inside clusters of a block, by trials; each trial has its own draws.
+
+    The first trial of all lanes is made at once. Returns the number of lanes in which the bound fails.
+    """
+    n, failed = end - begin, 0
+    u, raw = np.empty((4, n)), np.empty((4, n), dtype=np.uint64)
+    fill_uniforms(seed, STREAM_TRIAL, np.full(n, step * _MAX_TRIALS), events[begin:end], raw, u)
+    for i in range(n):
+        big, m1 = parent[begin + i], first[begin + i]
+        m, w = _cluster_trial(volume, bodies, flat, big, m1, u[0, i], u[1, i], u[2, i])
+        limit = _trial_limit(volume, big, m1)
+        failed += w > limit
+        mass[begin + i] = m if u[3, i] * limit < w else -1.0
+    for i in range(begin, end):
+        if mass[i] < 0.0:
+            mass[i] = _further_trials(seed, events[i], step, volume, bodies, flat, parent[i], first[i])
+            failed += mass[i] < 0.0
+            mass[i] = abs(mass[i])
+    return failed
+
+
+@formula
+def _further_trials(
+    seed: int, event: int, step: int, volume: Any, bodies: int, flat: float, parent: float, m1: float
+) -> float:
+    """Mass of a cluster inside a cluster from the second trial on. -1 if the bound fails."""
+    if parent - m1 <= volume[0, 0]:  # at threshold, but for rounding
+        return volume[0, 0]
+    limit = _trial_limit(volume, parent, m1)
+    for trial in range(1, _MAX_TRIALS):
+        a, b, c, d = uniforms4(seed, event, STREAM_TRIAL, step * _MAX_TRIALS + trial)
+        m, w = _cluster_trial(volume, bodies, flat, parent, m1, a, b, c)
         if w > limit:
             return -1.0
-        if b * limit < w:
+        if d * limit < w:
             return m
     return -1.0
 
@@ -87,7 +153,7 @@ def run_chain(
     Parameters
     ----------
     events : (n,) int64 event numbers
-    u : (draws, >= end - begin) uniforms of this block, lane 0 is `begin`
+    u : (turns + draws, >= end - begin) uniforms of this block, lane 0 is `begin`; overwritten
     rest : (rows, 4, n) four-momenta of the GIVEN steps in the rest frame of their parent
     mass : (slots, n) work space, MeV
     p : (slots, 4, n) four-momenta (px, py, pz, E) in MeV; slot 0 is input, the rest output
@@ -103,31 +169,32 @@ def run_chain(
             mass[k, i] = chain.mass[k]
     for s in range(chain.parent.size):
         parent, first, second = chain.parent[s], chain.first[s], chain.second[s]
-        draw = chain.draw[s]
+        draw, turn = chain.draw[s], chain.turn[s]
         if chain.mass_kind[s] == GIVEN:
             _step_given(begin, end, rest[second], mass, p, parent, first)
             continue
         if chain.mass_kind[s] == TABLE or chain.mass_kind[s] == STEEP:
             table = chain.tables[chain.mass_table[s]]
-            row, uniform = mass[second, begin:end], u[draw + 2]
+            masses, uniform = mass[second, begin:end], u[draw + 1]
             if chain.mass_kind[s] == STEEP:
                 for i in range(end - begin):
                     uniform[i] = 1.0 - np.sqrt(1.0 - uniform[i])
             for i in range(end - begin):
-                row[i] = np.sqrt(quantile(table, uniform[i]))
+                masses[i] = np.sqrt(quantile(table, uniform[i]))
         elif chain.mass_kind[s] == TRIAL:
-            for i in range(begin, end):
-                m = _trial_mass(seed, events[i], s, chain.volumes[chain.mass_table[s]], mass[parent, i], mass[first, i])
-                failed += m < 0.0
-                mass[second, i] = abs(m)
+            row = chain.mass_table[s]
+            failed += _cluster_masses(
+                seed, events, begin, end, s, chain.volumes[row], chain.bodies[row], chain.flat[row],
+                mass[parent], mass[first], mass[second],
+            )  # fmt: skip
         if chain.angle_kind[s] == QUANTILES:
             _cosines(end - begin, u[draw], chain.tables[chain.angle_table[s]])
         elif chain.angle_kind[s] == QUADRATIC:
-            _quadratic_cosines(end - begin, u, draw, chain.draw[s - 1] + 2, chain.tables, chain.angle_table[s])
+            _quadratic_cosines(end - begin, u, draw, chain.draw[s - 1] + 1, chain.tables, chain.angle_table[s])
         if chain.angle_kind[s] != ISOTROPIC:
-            _step_shaped(begin, end, u, draw, mass, p, parent, first, second)
+            _step_shaped(begin, end, u[draw], u[turn], mass, p, parent, first, second)
         else:
-            _step_isotropic(begin, end, u, draw, mass, p, parent, first, second)
+            _step_isotropic(begin, end, u[draw], u[turn], mass, p, parent, first, second)
     for j in range(chain.flight_slot.size):
         slot, a, b = chain.flight_slot[j], chain.flight_from[j], chain.flight_to[j]
         tau, m, draw, span = chain.flight_lifetime[j], chain.mass[slot], chain.flight_draw[j], chain.flight_span[j]
@@ -140,14 +207,14 @@ def run_chain(
     return failed
 
 
-@kernel
+@step
 def _cosines(n: int, u: Any, table: Any) -> None:
     """Uniforms to cosines; the table's gather stands alone, so that the arithmetic of the step is vectorised."""
     for i in range(n):
         u[i] = quantile(table, u[i])
 
 
-@kernel
+@step
 def _quadratic_cosines(n: int, u: Any, draw: int, mass_draw: int, tables: Any, row: int) -> None:
     """Cosines from a density that is quadratic, with coefficients that depend on the cluster mass.
 
@@ -156,7 +223,7 @@ def _quadratic_cosines(n: int, u: Any, draw: int, mass_draw: int, tables: Any, r
     the uniform that made the mass.
     """
     low_share, mid_share, um, us = tables[row], tables[row + 1], u[mass_draw], u[draw]
-    ua, ub, uc = u[draw + 2], u[draw + 3], u[draw + 4]
+    ua, ub, uc = u[draw + 1], u[draw + 2], u[draw + 3]
     for i in range(n):
         a, b, c = ua[i], ub[i], uc[i]
         low, high = min(min(a, b), c), max(max(a, b), c)
@@ -166,7 +233,7 @@ def _quadratic_cosines(n: int, u: Any, draw: int, mass_draw: int, tables: Any, r
         us[i] = 2.0 * x - 1.0
 
 
-@kernel
+@step
 def _step_given(begin: int, end: int, q: Any, mass: Any, p: Any, parent: int, slot: int) -> None:
     """Boost a particle whose four-momentum in the rest frame of its parent is known."""
     n = end - begin
@@ -178,9 +245,9 @@ def _step_given(begin: int, end: int, q: Any, mass: Any, p: Any, parent: int, sl
         ax[i], ay[i], az[i], ae[i] = boost(qx[i], qy[i], qz[i], qe[i], px[i], py[i], pz[i], pe[i], big[i])
 
 
-@kernel
+@step
 def _step_isotropic(
-    begin: int, end: int, u: Any, draw: int, mass: Any, p: Any, parent: int, first: int, second: int
+    begin: int, end: int, uc: Any, up: Any, mass: Any, p: Any, parent: int, first: int, second: int
 ) -> None:
     """One isotropic two-body step; the second slot takes the rest, so four-momentum closes exactly."""
     n = end - begin
@@ -188,7 +255,6 @@ def _step_isotropic(
     ax, ay, az, ae = p[first, 0, begin:end], p[first, 1, begin:end], p[first, 2, begin:end], p[first, 3, begin:end]
     bx, by, bz, be = p[second, 0, begin:end], p[second, 1, begin:end], p[second, 2, begin:end], p[second, 3, begin:end]
     big, m1, m2 = mass[parent, begin:end], mass[first, begin:end], mass[second, begin:end]
-    uc, up = u[draw], u[draw + 1]
     for i in range(n):
         c = 1.0 - 2.0 * uc[i]
         sine, cosine = sincos_turns(up[i])
@@ -200,11 +266,11 @@ def _step_isotropic(
         ax[i], ay[i], az[i], ae[i] = x, y, z, w
 
 
-@kernel
+@step
 def _step_shaped(
-    begin: int, end: int, u: Any, draw: int, mass: Any, p: Any, parent: int, first: int, second: int
+    begin: int, end: int, uc: Any, up: Any, mass: Any, p: Any, parent: int, first: int, second: int
 ) -> None:
-    """A two-body step of a cluster whose first daughter has the cosines ``u[draw]`` to the cluster's sister.
+    """A two-body step of a cluster whose first daughter has the cosines ``uc`` to the cluster's sister.
 
     In the cluster's rest frame its parent and its sister (the particle split off in the step before) move
     along one line, to the same side. The sister, boosted into that frame, gives the axis in any frame.
@@ -216,15 +282,16 @@ def _step_shaped(
     ax, ay, az, ae = p[first, 0, begin:end], p[first, 1, begin:end], p[first, 2, begin:end], p[first, 3, begin:end]
     bx, by, bz, be = p[second, 0, begin:end], p[second, 1, begin:end], p[second, 2, begin:end], p[second, 3, begin:end]
     big, m1, m2 = mass[parent, begin:end], mass[first, begin:end], mass[second, begin:end]
-    uc, up = u[draw], u[draw + 1]
     for i in range(n):
         dx, dy, dz, _ = boost(sx[i], sy[i], sz[i], se[i], -px[i], -py[i], -pz[i], pe[i], big[i])
         norm = 1.0 / np.sqrt(dx * dx + dy * dy + dz * dz)
+        bx[i], by[i], bz[i] = dx * norm, dy * norm, dz * norm  # kept there until its own momentum is known
+    for i in range(n):  # a loop of both would not be vectorised
         c = uc[i]
         sine, cosine = sincos_turns(up[i])
         q = two_body_momentum(big[i], m1[i], m2[i])
         t = q * np.sqrt(max(1.0 - c * c, 0.0))
-        qx, qy, qz = _to_axis(t * cosine, t * sine, q * c, dx * norm, dy * norm, dz * norm)
+        qx, qy, qz = _to_axis(t * cosine, t * sine, q * c, bx[i], by[i], bz[i])
         e1 = np.sqrt(q * q + m1[i] * m1[i])
         x, y, z, w = boost(qx, qy, qz, e1, px[i], py[i], pz[i], pe[i], big[i])
         bx[i], by[i], bz[i], be[i] = px[i] - x, py[i] - y, pz[i] - z, pe[i] - w

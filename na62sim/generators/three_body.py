@@ -6,10 +6,12 @@ The order of the daughters in the descriptor matters: the first is the particle 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
+from na62sim.generators.bias import soft_photon
 from na62sim.generators.form_factors import (
     dilepton_form_factor,
     form_factor,
@@ -80,10 +82,11 @@ def kl3(mass: float, daughters: Sequence[float]) -> Shape:
     return quadratic_shape(lambda q2: root(q2) * (1.0 - lepton**2 / q2) ** 2, quadratic)
 
 
-def dalitz(mass: float, daughters: Sequence[float]) -> Shape:
+def dalitz(mass: float, daughters: Sequence[float], bias: float = 0.0) -> Shape:
     """pi0 -> gamma e+ e-, in this order (Kroll and Wada, Phys. Rev. 98 (1955) 1355), without radiative corrections.
 
     (1-x)^3/x beta [1 + r/x + beta^2 c^2] (1 + a x)^2, x = m_ee^2/m^2, r = 4 m_e^2/m^2, beta^2 = 1 - r/x.
+    ``bias`` samples soft photons more often (`bias.SoftPhoton`) and leaves the rest to the weight; 0: all weights are 1.
     """
     lepton = daughters[1]
 
@@ -91,7 +94,11 @@ def dalitz(mass: float, daughters: Sequence[float]) -> Shape:
         x = q2 / mass**2
         return np.asarray((1.0 - x) ** 3 / x * _beta(q2, lepton) * transition_form_factor(x) ** 2)
 
-    return quadratic_shape(prefactor, _photon_conversion(lepton, 1.0), steep=True)
+    shape = quadratic_shape(prefactor, _photon_conversion(lepton, 1.0), steep=True)
+    if bias == 0.0:
+        return shape
+    assert shape.mass2 is not None
+    return replace(shape, bias=soft_photon(shape.mass2, mass, 4.0 * lepton**2, bias))
 
 
 def kpill(mass: float, daughters: Sequence[float]) -> Shape:

@@ -7,7 +7,7 @@ apart (`Detector.quantity`).
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
@@ -257,6 +257,7 @@ class Straw(Block):
     layers_per_view: Count
     pitch_mm: Length
     layer_stagger_mm: Length
+    straws_per_view: Literal[1, 2]
     straw_radius_mm: Length
     view_over_chamber: Positive
     chamber_resolution_um: Positive

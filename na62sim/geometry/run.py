@@ -184,6 +184,7 @@ class Pi4e(Block):
     pt_max_MeV: Positive
     mass_window_MeV: Positive
     pi0_window_MeV: Interval
+    lkr_tracks: Positive
     window_sigmas: Positive
     m_ee_resolution_MeV: Positive
     m_ee_resolution_relative: NonNegative

@@ -21,7 +21,7 @@ from na62sim.reconstruction.vertex import closest_approach, kaon_vertex
 LIGHT = 299.792458
 NO_MASS = -1e9  # MeV^2: a missing mass that could not be formed
 
-COLUMNS: tuple[tuple[str, str, str], ...] = (
+OF_TRACKS: tuple[tuple[str, str, str], ...] = (
     ("n_tracks", "", "STRAW tracks"),
     ("charge_sum", "", "sum of their charges"),
     ("charge", "", "charge of the candidate track, the first of the event"),
@@ -34,6 +34,24 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("y4", "mm", "position at STRAW 4"),
     ("r_chambers", "mm", "largest distance from x = y = 0 in the chambers"),
     ("hole_clearance", "mm", "smallest over the chambers of the distance from the hole, the larger of |x'| and |y|"),
+    ("m2_beam", "MeV^2", "missing mass squared, nominal beam and STRAW"),
+    ("collimator_x", "mm", "track extrapolated to the collimator plane"),
+    ("collimator_y", "mm", "track extrapolated to the collimator plane"),
+    ("beam_cda", "mm", "closest distance to the nominal beam"),
+    ("rich_x_front", "mm", "track at the RICH front"),
+    ("rich_y_front", "mm", "track at the RICH front"),
+    ("rich_x_back", "mm", "track at the RICH back"),
+    ("rich_y_back", "mm", "track at the RICH back"),
+    ("newchod_r", "mm", "distance of the track from the axis at NewCHOD"),
+    ("chod_r", "mm", "distance from the axis at CHOD"),
+    ("lkr_x", "mm", "track at LKr"),
+    ("lkr_y", "mm", "track at LKr"),
+    ("muv3_x", "mm", "track at MUV3"),
+    ("muv3_y", "mm", "track at MUV3"),
+)
+"""Columns that the STRAW tracks alone determine: name, unit, description."""
+
+OF_EVENTS: tuple[tuple[str, str, str], ...] = (
     ("ktag_sectors", "", "KTAG sectors of the kaon"),
     ("n_gtk", "", "beam tracks at GTK3"),
     ("gtk_p", "MeV", "momentum of the beam track"),
@@ -48,51 +66,46 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("pz", "MeV", "track momentum at the vertex"),
     ("m2_miss", "MeV^2", "missing mass squared, GTK and STRAW, pion mass"),
     ("m2_miss_muon", "MeV^2", "missing mass squared, GTK and STRAW, muon mass"),
-    ("m2_beam", "MeV^2", "missing mass squared, nominal beam and STRAW"),
     ("m2_rich", "MeV^2", "missing mass squared, GTK and RICH momentum"),
-    ("collimator_x", "mm", "track extrapolated to the collimator plane"),
-    ("collimator_y", "mm", "track extrapolated to the collimator plane"),
-    ("beam_cda", "mm", "closest distance to the nominal beam"),
-    ("rich_x_front", "mm", "track at the RICH front"),
-    ("rich_y_front", "mm", "track at the RICH front"),
-    ("rich_x_back", "mm", "track at the RICH back"),
-    ("rich_y_back", "mm", "track at the RICH back"),
     ("n_rings", "", "rings matched to the track"),
     ("ring_hits", "", "hits on the matched ring"),
     ("rich_mass", "MeV", "mass from ring radius and momentum; 0 if the ring is too large"),
     ("rich_pion_like", "", "1 if the likelihood prefers a pion"),
-    ("newchod_r", "mm", "distance of the track from the axis at NewCHOD"),
     ("newchod_matched", "", "NewCHOD hits at the track in time"),
     ("newchod_extra", "", "other NewCHOD hits in time"),
-    ("chod_r", "mm", "distance from the axis at CHOD"),
     ("chod_matched", "", "CHOD hits at the track in time"),
-    ("lkr_x", "mm", "track at LKr"),
-    ("lkr_y", "mm", "track at LKr"),
     ("lkr_matched", "", "clusters at the track"),
     ("eop", "", "matched cluster energy over momentum"),
     ("lkr_pion_like", "", "1 if the calorimeters identify a pion"),
     ("lkr_extra", "", "clusters away from the track, in the veto window"),
     ("lkr_extra_energy", "MeV", "their energy"),
     ("muv_energy", "MeV", "energy in MUV1 and MUV2"),
-    ("muv3_x", "mm", "track at MUV3"),
-    ("muv3_y", "mm", "track at MUV3"),
     ("muv3_matched", "", "MUV3 hits near the track in time"),
     ("n_lav", "", "LAV hits in time"),
     ("n_irc_sac", "", "IRC and SAC hits in time"),
     ("n_hasc", "", "HASC hits in time"),
     ("n_chanti", "", "CHANTI hits in time"),
 )
+"""Columns that need the other detectors."""
 
+COLUMNS = OF_TRACKS + OF_EVENTS
+
+# rows of the array that the kernels fill: columns, each part with its work space behind it
 (
-    N_TRACKS, CHARGE_SUM, CHARGE, P, CHI2, N_VIEWS, X1, Y1,
-    X4, Y4, R_CHAMBERS, HOLE_CLEARANCE, KTAG_SECTORS, N_GTK, GTK_P, GTK_ASSOCIATED,
-    GTK_DT, CDA, VERTEX_X, VERTEX_Y, VERTEX_Z, PX, PY, PZ,
-    M2_MISS, M2_MISS_MUON, M2_BEAM, M2_RICH, COLLIMATOR_X, COLLIMATOR_Y, BEAM_CDA, RICH_X_FRONT,
-    RICH_Y_FRONT, RICH_X_BACK, RICH_Y_BACK, N_RINGS, RING_HITS, RICH_MASS, RICH_PION_LIKE, NEWCHOD_R,
-    NEWCHOD_MATCHED, NEWCHOD_EXTRA, CHOD_R, CHOD_MATCHED, LKR_X, LKR_Y, LKR_MATCHED, EOP,
-    LKR_PION_LIKE, LKR_EXTRA, LKR_EXTRA_ENERGY, MUV_ENERGY, MUV3_X, MUV3_Y, MUV3_MATCHED, N_LAV,
+    N_TRACKS, CHARGE_SUM, CHARGE, P, CHI2, N_VIEWS, X1, Y1, X4, Y4, R_CHAMBERS, HOLE_CLEARANCE, M2_BEAM, COLLIMATOR_X,
+    COLLIMATOR_Y, BEAM_CDA, RICH_X_FRONT, RICH_Y_FRONT, RICH_X_BACK, RICH_Y_BACK, NEWCHOD_R, CHOD_R, LKR_X, LKR_Y,
+    MUV3_X, MUV3_Y,
+    NEWCHOD_X, NEWCHOD_Y, CHOD_X, CHOD_Y, BEAM_Z,  # the track at the counters and next to the nominal beam (mm)
+) = range(len(OF_TRACKS) + 5)  # fmt: skip
+(
+    KTAG_SECTORS, N_GTK, GTK_P, GTK_ASSOCIATED, GTK_DT, CDA, VERTEX_X, VERTEX_Y, VERTEX_Z, PX, PY, PZ, M2_MISS,
+    M2_MISS_MUON, M2_RICH, N_RINGS, RING_HITS, RICH_MASS, RICH_PION_LIKE, NEWCHOD_MATCHED, NEWCHOD_EXTRA,
+    CHOD_MATCHED, LKR_MATCHED, EOP, LKR_PION_LIKE, LKR_EXTRA, LKR_EXTRA_ENERGY, MUV_ENERGY, MUV3_MATCHED, N_LAV,
     N_IRC_SAC, N_HASC, N_CHANTI,
-) = range(len(COLUMNS))  # fmt: skip
+    KAON_X, KAON_Y, KAON_Z,  # momentum at the vertex (MeV)
+) = range(len(OF_TRACKS) + 5, len(COLUMNS) + 8)  # fmt: skip
+_ROWS_OF_TRACKS, _ROWS = len(OF_TRACKS) + 5, len(COLUMNS) + 8
+_ROW = [*range(len(OF_TRACKS)), *range(_ROWS_OF_TRACKS, _ROWS - 3)]  # of each of the columns
 
 
 class RecoArrays(NamedTuple):
@@ -181,6 +194,14 @@ def reco_arrays(detector: Detector) -> RecoArrays:
     )
 
 
+def track_columns(tracks: dict[str, Any], reco: RecoArrays) -> dict[str, Any]:
+    """What the tracks alone say of the candidates: event (index in the chunk) and the columns `OF_TRACKS`."""
+    event = _candidate_events(tracks)
+    out = np.empty((_ROWS_OF_TRACKS, len(event)))
+    _track_side(tracks["event"], tracks["n_views"], _straw(tracks), reco, out)
+    return {"event": event, **{name: out[k] for k, (name, _, _) in enumerate(OF_TRACKS)}}
+
+
 def build_candidates(n: int, hits: Any, tracks: dict[str, Any], reco: RecoArrays, field: FieldMap) -> dict[str, Any]:
     """Candidates of a chunk of n events.
 
@@ -188,14 +209,14 @@ def build_candidates(n: int, hits: Any, tracks: dict[str, Any], reco: RecoArrays
     -------
     event (index in the chunk) and the columns of `COLUMNS` as float64, one row per event with a track
     """
-    cap = int(np.count_nonzero(np.diff(tracks["event"], prepend=-1)))
-    event = np.empty(cap, dtype=np.int64)
-    out = np.zeros((len(COLUMNS), cap))
-    straw = np.stack([tracks[c] for c in ("x", "y", "u", "v", "k", "u_after", "v_after", "x_after", "y_after", "chi2")])
+    event = _candidate_events(tracks)
+    out = np.zeros((_ROWS, len(event)))
+    _track_side(tracks["event"], tracks["n_views"], _straw(tracks), reco, out)
+    straw, time = _straw(tracks), hits["ktag"]["time"]
     rich, lkr, lav = hits["rich"], hits["lkr"], hits["lav"]
     _beam_side(
-        tracks["event"], tracks["n_views"], straw, hits["ktag"]["n_sectors"], hits["ktag"]["time"], hits["gtk"]["offsets"],
-        _stack(hits["gtk"], "x", "y", "dxdz", "dydz", "p", "time", "associated"), reco, field, event, out,
+        event, tracks["event"], straw, hits["ktag"]["n_sectors"], time, hits["gtk"]["offsets"],
+        _stack(hits["gtk"], "x", "y", "dxdz", "dydz", "p", "time", "associated"), reco, field, out,
     )  # fmt: skip
     _rings(
         event,
@@ -206,18 +227,27 @@ def build_candidates(n: int, hits: Any, tracks: dict[str, Any], reco: RecoArrays
         tracks["event"],
         reco,
     )
-    time = hits["ktag"]["time"]
     _counters(
         event, out, time, hits["newchod"]["offsets"], _stack(hits["newchod"], "x", "y", "time"), hits["chod"]["offsets"],
         _stack(hits["chod"], "x", "y", "time"), hits["muv3"]["offsets"], _stack(hits["muv3"], "x", "y", "time"),
-        hits["hasc"]["offsets"], hits["hasc"]["time"], hits["chanti"]["offsets"], straw, tracks["event"], reco,
+        hits["hasc"]["offsets"], hits["hasc"]["time"], hits["chanti"]["offsets"], reco,
     )  # fmt: skip
     _calorimeters(
         event, out, time, lkr["offsets"], _stack(lkr, "energy", "x", "y", "time", "pion_like"), hits["muv1"]["offsets"],
         hits["muv1"]["energy"], hits["muv2"]["energy"], lav["offsets"], lav["station"], lav["time"],
         hits["irc"]["offsets"], hits["irc"]["time"], hits["sac"]["offsets"], hits["sac"]["time"], reco,
     )  # fmt: skip
-    return {"event": event, **{name: out[k] for k, (name, _, _) in enumerate(COLUMNS)}}
+    return {"event": event, **{name: out[k] for k, (name, _, _) in zip(_ROW, COLUMNS, strict=True)}}
+
+
+def _candidate_events(tracks: dict[str, Any]) -> npt.NDArray[np.int64]:
+    """Events with a track."""
+    event = tracks["event"]
+    return np.asarray(event[np.diff(event, prepend=-1) != 0])
+
+
+def _straw(tracks: dict[str, Any]) -> npt.NDArray[np.float64]:
+    return _stack(tracks, "x", "y", "u", "v", "k", "u_after", "v_after", "x_after", "y_after", "chi2")
 
 
 def _stack(group: dict[str, Any], *names: str) -> npt.NDArray[np.float64]:
@@ -234,58 +264,75 @@ def _mass2(e: float, px: float, py: float, pz: float) -> float:
 
 
 @kernel
-def _beam_side(
-    track_event: Any, n_views: Any, straw: Any, sectors: Any, ktag_time: Any, gtk_o: Any, gtk: Any, r: RecoArrays,
-    field: FieldMap, event: Any, out: Any,
-) -> None:  # fmt: skip
-    """Track, beam track, vertex and the missing masses that need no RICH."""
+def _track_side(track_event: Any, n_views: Any, straw: Any, r: RecoArrays, out: Any) -> None:
+    """The first track of every event with one, and where it goes."""
     row, t = -1, 0
-    at_beam, at_straw = integrals_at(field, r.z_gtk), integrals_at(field, r.z1)
     beam_energy = np.sqrt(r.beam_p * r.beam_p + r.kaon * r.kaon)
     nb = r.beam_p / np.sqrt(1.0 + r.beam_slope * r.beam_slope)
     while t < track_event.size:
         i = track_event[t]
         row += 1
-        event[row] = i
         first = t
         charge_sum = 0.0
         while t < track_event.size and track_event[t] == i:
             charge_sum += 1.0 if straw[4, t] > 0.0 else -1.0
             t += 1
         x, y, u, v, k = straw[0, first], straw[1, first], straw[2, first], straw[3, first], straw[4, first]
+        ua, va, x4, y4 = straw[5, first], straw[6, first], straw[7, first], straw[8, first]
         p = KICK / max(abs(k), 1e-12)
         c = out[:, row]
         c[N_TRACKS], c[CHARGE_SUM], c[CHARGE], c[P] = t - first, charge_sum, (1.0 if k > 0.0 else -1.0), p
-        c[CHI2], c[N_VIEWS], c[X1], c[Y1], c[X4], c[Y4] = (
-            straw[9, first],
-            n_views[first],
-            x,
-            y,
-            straw[7, first],
-            straw[8, first],
-        )
-        w = 1.0 / np.sqrt(1.0 - u * u - v * v)
-        wa = 1.0 / np.sqrt(1.0 - straw[5, first] ** 2 - straw[6, first] ** 2)
+        c[CHI2], c[N_VIEWS], c[X1], c[Y1], c[X4], c[Y4] = straw[9, first], n_views[first], x, y, x4, y4
+        w, wa = 1.0 / np.sqrt(1.0 - u * u - v * v), 1.0 / np.sqrt(1.0 - ua * ua - va * va)
+        sx, sy, ax, ay = u * w, v * w, ua * wa, va * wa
         r2, clearance = 0.0, 1e9
         for ch in range(4):
-            back, z = (True, r.z1) if ch < 2 else (False, r.z4)
-            dz = r.chambers[ch] - z
-            cx = (x + u * w * dz) if back else (straw[7, first] + straw[5, first] * wa * dz)
-            cy = (y + v * w * dz) if back else (straw[8, first] + straw[6, first] * wa * dz)
+            dz = r.chambers[ch] - (r.z1 if ch < 2 else r.z4)
+            cx, cy = (x + sx * dz, y + sy * dz) if ch < 2 else (x4 + ax * dz, y4 + ay * dz)
             r2 = max(r2, cx * cx + cy * cy)
             clearance = min(clearance, max(abs(cx - r.holes[ch]), abs(cy)))
-        c[R_CHAMBERS], c[HOLE_CLEARANCE], c[KTAG_SECTORS] = np.sqrt(r2), clearance, sectors[i]
-        sx, sy = u * w, v * w
+        c[R_CHAMBERS], c[HOLE_CLEARANCE] = np.sqrt(r2), clearance
         c[COLLIMATOR_X], c[COLLIMATOR_Y] = x + sx * (r.collimator - r.z1), y + sy * (r.collimator - r.z1)
         bx = r.beam_slope * (r.z1 - r.z_gtk)
         along, beam_cda, _, _ = closest_approach(bx, 0.0, r.beam_slope, 0.0, x, y, sx, sy)
         c[BEAM_CDA] = beam_cda
-        ep, em = np.sqrt(p * p + r.pion * r.pion), np.sqrt(p * p + r.muon * r.muon)
+        ep = np.sqrt(p * p + r.pion * r.pion)
         c[M2_BEAM] = _mass2(beam_energy - ep, nb * r.beam_slope - p * u, -p * v, nb - p / w)
-        c[N_GTK] = gtk_o[i + 1] - gtk_o[i]
-        c[M2_MISS], c[M2_MISS_MUON], c[M2_RICH], c[VERTEX_Z] = NO_MASS, NO_MASS, NO_MASS, r.z1 + along
-        c[PX], c[PY], c[PZ] = p * u, p * v, p / w
-        c[CDA] = 1e9
+        c[BEAM_Z] = r.z1 + along
+        front, back = r.rich_front - r.z4, r.rich_back - r.z4
+        c[RICH_X_FRONT], c[RICH_Y_FRONT] = x4 + ax * front, y4 + ay * front
+        c[RICH_X_BACK], c[RICH_Y_BACK] = x4 + ax * back, y4 + ay * back
+        dz = r.newchod - r.z4
+        c[NEWCHOD_X], c[NEWCHOD_Y] = x4 + ax * dz, y4 + ay * dz
+        c[NEWCHOD_R] = np.sqrt(c[NEWCHOD_X] ** 2 + c[NEWCHOD_Y] ** 2)
+        dz = r.chod - r.z4
+        c[CHOD_X], c[CHOD_Y] = x4 + ax * dz, y4 + ay * dz
+        c[CHOD_R] = np.sqrt(c[CHOD_X] ** 2 + c[CHOD_Y] ** 2)
+        dz = r.lkr - r.z4
+        c[LKR_X], c[LKR_Y] = x4 + ax * dz, y4 + ay * dz
+        dz = r.muv3 - r.z4
+        c[MUV3_X], c[MUV3_Y] = x4 + ax * dz, y4 + ay * dz
+
+
+@kernel
+def _beam_side(
+    event: Any, track_event: Any, straw: Any, sectors: Any, ktag_time: Any, gtk_o: Any, gtk: Any, r: RecoArrays,
+    field: FieldMap, out: Any,
+) -> None:  # fmt: skip
+    """Beam track, vertex and the missing masses that need no RICH."""
+    t = 0
+    at_beam, at_straw = integrals_at(field, r.z_gtk), integrals_at(field, r.z1)
+    for row in range(event.size):
+        i = event[row]
+        while track_event[t] != i:
+            t += 1
+        x, y, u, v, k = straw[0, t], straw[1, t], straw[2, t], straw[3, t], straw[4, t]
+        c = out[:, row]
+        p = c[P]
+        c[KTAG_SECTORS], c[N_GTK] = sectors[i], gtk_o[i + 1] - gtk_o[i]
+        c[M2_MISS], c[M2_MISS_MUON], c[M2_RICH] = NO_MASS, NO_MASS, NO_MASS
+        c[PX], c[PY], c[PZ] = p * u, p * v, p * np.sqrt(1.0 - u * u - v * v)
+        c[CDA], c[VERTEX_Z] = 1e9, c[BEAM_Z]  # unless there is a beam track
         if gtk_o[i + 1] == gtk_o[i]:
             continue
         g = gtk_o[i]
@@ -300,31 +347,29 @@ def _beam_side(
         c[CDA], c[VERTEX_X], c[VERTEX_Y], c[VERTEX_Z] = cda, vx, vy, z
         pw = np.sqrt(1.0 - pu * pu - pv * pv)
         c[PX], c[PY], c[PZ] = p * pu, p * pv, p * pw
-        ek = np.sqrt(pk * pk + r.kaon * r.kaon)
+        ek, ep, em = (
+            np.sqrt(pk * pk + r.kaon * r.kaon),
+            np.sqrt(p * p + r.pion * r.pion),
+            np.sqrt(p * p + r.muon * r.muon),
+        )
         kz = pk * np.sqrt(1.0 - ku * ku - kv * kv)
         c[M2_MISS] = _mass2(ek - ep, pk * ku - p * pu, pk * kv - p * pv, kz - p * pw)
         c[M2_MISS_MUON] = _mass2(ek - em, pk * ku - p * pu, pk * kv - p * pv, kz - p * pw)
-        # kept for the RICH: kaon momentum at the vertex in the RICH columns until they are filled
-        c[RICH_X_FRONT], c[RICH_Y_FRONT], c[RICH_X_BACK] = pk * ku, pk * kv, kz
+        c[KAON_X], c[KAON_Y], c[KAON_Z] = pk * ku, pk * kv, kz
 
 
 @kernel
 def _rings(event: Any, out: Any, ring_o: Any, ring: Any, straw: Any, track_event: Any, r: RecoArrays) -> None:
-    """Track at the RICH, ring association, mass, and the missing mass with the RICH momentum."""
+    """Ring association, mass, and the missing mass with the RICH momentum."""
     t = 0
     for row in range(event.size):
         i = event[row]
         while track_event[t] != i:
             t += 1
         c = out[:, row]
-        kx, ky, kz = c[RICH_X_FRONT], c[RICH_Y_FRONT], c[RICH_X_BACK]
+        kx, ky, kz = c[KAON_X], c[KAON_Y], c[KAON_Z]
         ua, va = straw[5, t], straw[6, t]
         wa = 1.0 / np.sqrt(1.0 - ua * ua - va * va)
-        c[RICH_X_FRONT], c[RICH_Y_FRONT] = (
-            c[X4] + ua * wa * (r.rich_front - r.z4),
-            c[Y4] + va * wa * (r.rich_front - r.z4),
-        )
-        c[RICH_X_BACK], c[RICH_Y_BACK] = c[X4] + ua * wa * (r.rich_back - r.z4), c[Y4] + va * wa * (r.rich_back - r.z4)
         best, distance = -1, 20.0  # mm: centre resolution 2 mm, scattering in the RICH below 1 mm
         for h in range(ring_o[i], ring_o[i + 1]):
             d = np.sqrt((ring[1, h] - r.focal * ua * wa) ** 2 + (ring[2, h] - r.focal * va * wa) ** 2)
@@ -347,31 +392,23 @@ def _rings(event: Any, out: Any, ring_o: Any, ring: Any, straw: Any, track_event
 @kernel
 def _counters(
     event: Any, out: Any, ktag: Any, new_o: Any, new: Any, chod_o: Any, chod: Any, muv_o: Any, muv: Any, hasc_o: Any,
-    hasc_t: Any, chanti_o: Any, straw: Any, track_event: Any, r: RecoArrays,
+    hasc_t: Any, chanti_o: Any, r: RecoArrays,
 ) -> None:  # fmt: skip
     """Scintillator hits at the track and away from it."""
-    t = 0
     for row in range(event.size):
         i = event[row]
-        while track_event[t] != i:
-            t += 1
         c = out[:, row]
-        wa = 1.0 / np.sqrt(1.0 - straw[5, t] ** 2 - straw[6, t] ** 2)
-        sx, sy = straw[5, t] * wa, straw[6, t] * wa
-        x, y = c[X4] + sx * (r.newchod - r.z4), c[Y4] + sy * (r.newchod - r.z4)
-        c[NEWCHOD_R] = np.sqrt(x * x + y * y)
+        x, y = c[NEWCHOD_X], c[NEWCHOD_Y]
         for h in range(new_o[i], new_o[i + 1]):
             if abs(new[2, h] - ktag[i] - (r.newchod - r.z_gtk) / LIGHT) < 8.0:  # ns, 8 standard deviations
                 near = abs(new[0, h] - x) < 0.75 * r.tile_x and abs(new[1, h] - y) < 0.75 * r.tile_y
                 c[NEWCHOD_MATCHED if near else NEWCHOD_EXTRA] += 1.0
-        x, y = c[X4] + sx * (r.chod - r.z4), c[Y4] + sy * (r.chod - r.z4)
-        c[CHOD_R] = np.sqrt(x * x + y * y)
+        x, y = c[CHOD_X], c[CHOD_Y]
         for h in range(chod_o[i], chod_o[i + 1]):
             near = (chod[0, h] - x) ** 2 + (chod[1, h] - y) ** 2 < 60.0**2  # mm: a slab's width
             if near and abs(chod[2, h] - ktag[i] - (r.chod - r.z_gtk) / LIGHT) < 3.0:
                 c[CHOD_MATCHED] += 1.0
-        x, y = c[X4] + sx * (r.muv3 - r.z4), c[Y4] + sy * (r.muv3 - r.z4)
-        c[MUV3_X], c[MUV3_Y] = x, y
+        x, y = c[MUV3_X], c[MUV3_Y]
         for h in range(muv_o[i], muv_o[i + 1]):
             near = max(abs(muv[0, h] - x), abs(muv[1, h] - y)) < r.muv3_tile
             if near and abs(muv[2, h] - ktag[i] - (r.muv3 - r.z_gtk) / LIGHT) < r.muv3_window:
@@ -391,13 +428,7 @@ def _calorimeters(
     for row in range(event.size):
         i = event[row]
         c = out[:, row]
-        # through the RICH front and back points: straight behind the spectrometer
-        f = (r.lkr - r.rich_front) / (r.rich_back - r.rich_front)
-        x, y = (
-            c[RICH_X_FRONT] + f * (c[RICH_X_BACK] - c[RICH_X_FRONT]),
-            c[RICH_Y_FRONT] + f * (c[RICH_Y_BACK] - c[RICH_Y_FRONT]),
-        )
-        c[LKR_X], c[LKR_Y] = x, y
+        x, y = c[LKR_X], c[LKR_Y]
         best = -1.0
         for h in range(lkr_o[i], lkr_o[i + 1]):
             d = np.sqrt((lkr[1, h] - x) ** 2 + (lkr[2, h] - y) ** 2)

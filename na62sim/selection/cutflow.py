@@ -1,8 +1,7 @@
 """Cuts, selections and the cut-flow.
 
 A selection is a list of named cuts; a cut is a function of the candidates' Table that returns a mask. Counting is
-exact and associative: weights are summed as integers in units of 2^-72, so that a cut-flow does not depend on
-chunks or threads.
+exact and associative (`tally`), so that a cut-flow does not depend on chunks or threads.
 """
 
 from __future__ import annotations
@@ -10,21 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from na62sim.kernel import kernel
+from na62sim.selection.tally import Counter, Counters, deepen, tally, tally_all, tally_bits, tally_regions
 from na62sim.statistics import Interval, clopper_pearson, weighted_efficiency
 from na62sim.table import Table
 
 Mask = npt.NDArray[np.bool_]
 CutFunction = Callable[[Table], Mask]
+_SPARSE = 0.6  # share of survivors below which they are gathered
 TABLES = ("reco/events", "reco/vertices")
 ANY = 1 << 30  # number of tracks: no upper end
-_HIGH, _LOW = 2.0**32, 2.0**40
-_SPARSE = 0.6  # share of survivors below which they are gathered
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,8 @@ class Cut:
 class Loss:
     """One line of the ledger: where signal is lost, how it enters, with value, uncertainty and source.
 
-    ``how`` is ``simulated``, ``dice``, ``weight`` or ``factor`` (outside the acceptance).
+    ``how`` is ``simulated``, ``dice``, ``weight`` or ``factor`` (outside the acceptance). ``tracks`` says how many times
+    the efficiency enters: the same number of a detector for every track, so that its error adds linearly.
     """
 
     name: str
@@ -49,6 +48,12 @@ class Loss:
     sigma: float
     tag: str
     source: str
+    tracks: float = 1.0
+
+    @property
+    def relative(self) -> float:
+        """Relative standard deviation of an acceptance from this loss; 0 for a factor outside and without a number."""
+        return self.tracks * self.sigma / self.value if self.value and self.how != "factor" else 0.0
 
 
 @dataclass(frozen=True)
@@ -90,57 +95,27 @@ class Selection:
     @property
     def systematic(self) -> float:
         """Relative standard deviation of the acceptance from the component efficiencies, uncorrelated."""
-        inside = [x for x in self.ledger if x.how != "factor" and x.value]
-        return math.sqrt(sum((x.sigma / x.value) ** 2 for x in inside if x.value))
+        return math.sqrt(sum(x.relative**2 for x in self.ledger))
 
 
-class Counter:
-    """Exact sum of weights and squared weights, and a count."""
-
-    __slots__ = ("n", "parts")
-
-    def __init__(self) -> None:
-        self.n = 0
-        self.parts = [0, 0, 0, 0]
-
-    def add(self, sums: npt.NDArray[np.int64]) -> None:
-        """Add one group of a `tally`: number, and the integer parts of the sums."""
-        n, *parts = sums.tolist()
-        self.n += n
-        self.parts = [a + b for a, b in zip(self.parts, parts, strict=True)]
-
-    def merge(self, other: Counter) -> None:
-        """Add another counter."""
-        self.n += other.n
-        self.parts = [a + b for a, b in zip(self.parts, other.parts, strict=True)]
-
-    @property
-    def sumw(self) -> float:
-        """Sum of weights."""
-        return (self.parts[0] + self.parts[1] / _LOW) / _HIGH
-
-    @property
-    def sumw2(self) -> float:
-        """Sum of squared weights."""
-        return (self.parts[2] + self.parts[3] / _LOW) / _HIGH
+class NotMadeError(Exception):
+    """A column is asked for that is not made yet."""
 
 
-@kernel
-def tally(weight: Any, group: Any, n_groups: int) -> Any:
-    """Exact sums per group: (5, groups) int64 with the number, and sum w, sum w^2 in high and low parts.
+class Candidates(Protocol):
+    """Rows whose columns are made when a cut asks for one of them, for the rows that are left then."""
 
-    A weight in [0, 1] becomes an integer in units of 2^-72, in two parts; integers add in any order.
-    """
-    out = np.zeros((5, n_groups), dtype=np.int64)
-    for i in range(weight.size):
-        g, w = group[i], weight[i]
-        out[0, g] += 1
-        for k in range(2):
-            high = np.floor(w * 4294967296.0)
-            out[1 + 2 * k, g] += np.int64(high)
-            out[2 + 2 * k, g] += np.int64((w * 4294967296.0 - high) * 1099511627776.0)
-            w = w * w
-    return out
+    def __len__(self) -> int:
+        """Number of rows."""
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is such a column."""
+
+    def column(self, name: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """A column of some rows; `NotMadeError` unless `make` was called with these and perhaps more."""
+
+    def make(self, rows: npt.NDArray[np.int64]) -> None:
+        """Make all columns of some rows, unless they are there."""
 
 
 class Survivors:
@@ -148,7 +123,7 @@ class Survivors:
 
     __slots__ = ("rows", "table")
 
-    def __init__(self, table: Table, rows: npt.NDArray[np.int64]) -> None:
+    def __init__(self, table: Table | Candidates, rows: npt.NDArray[np.int64]) -> None:
         self.table, self.rows = table, rows
 
     def __len__(self) -> int:
@@ -158,8 +133,10 @@ class Survivors:
         return name in self.table
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
-        column = self.table[name]
-        return column if len(self.rows) == len(column) else column.take(self.rows)
+        if isinstance(self.table, Table):
+            column = self.table[name]
+            return column if len(self.rows) == len(column) else column.take(self.rows)
+        return self.table.column(name, self.rows)
 
 
 class CutFlow:
@@ -174,17 +151,49 @@ class CutFlow:
     def __init__(self, selection: Selection, info: Mapping[str, Any] | None = None) -> None:
         self.selection = selection
         self.info: dict[str, Any] = dict(info or {})
-        self.generated = Counter()
-        self.triggers: dict[str, Counter] = {}
         self.signal_rows = np.empty(0, dtype=np.int64)  # of the table filled last
         self._signal_weight = np.empty(0)
-        self._counted = 0
-        self.cuts = [Counter() for _ in selection.cuts]
-        self.counts = {name: Counter() for name in selection.regions}
         bins = max(len(selection.bin_edges) - 1, 0)
-        self.binned = {name: [Counter() for _ in range(bins)] for name in selection.regions}
+        self._width = 1 + bins  # counters of a region
+        self._first = 1 + len(selection.cuts)  # of the first region
+        self._counters = Counters(self._first + len(selection.regions) * self._width)
+        self._fired: Counters | None = None
+        self._names: list[str] = []
 
-    def fill(self, table: Table, weight: npt.NDArray[np.float64], generated: npt.NDArray[np.float64]) -> Table:
+    @property
+    def generated(self) -> Counter:
+        """What was generated."""
+        return self._counters.counter(0)
+
+    @property
+    def cuts(self) -> list[Counter]:
+        """What passed each cut, and those before."""
+        return [self._counters.counter(1 + k) for k in range(len(self.selection.cuts))]
+
+    @property
+    def counts(self) -> dict[str, Counter]:
+        """What is in each region."""
+        return {
+            name: self._counters.counter(self._first + k * self._width) for k, name in enumerate(self.selection.regions)
+        }
+
+    @property
+    def binned(self) -> dict[str, list[Counter]]:
+        """What is in each bin of each region."""
+        at = {name: self._first + k * self._width for k, name in enumerate(self.selection.regions)}
+        return {
+            name: [self._counters.counter(k) for k in range(first + 1, first + self._width)]
+            for name, first in at.items()
+        }
+
+    @property
+    def triggers(self) -> dict[str, Counter]:
+        """Accepted candidates for which each trigger mask holds."""
+        return {} if self._fired is None else {name: self._fired.counter(k) for k, name in enumerate(self._names)}
+
+    def fill(
+        self, table: Table | Candidates, weight: npt.NDArray[np.float64], generated: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.int64]:
         """Count a chunk.
 
         Parameters
@@ -195,32 +204,36 @@ class CutFlow:
 
         Returns
         -------
-        the candidates that pass all cuts
+        rows of the candidates that pass all cuts
         """
-        self.generated.add(tally(generated, np.zeros(len(generated), dtype=np.int64), 1)[:, 0])
-        weight = np.array(weight, dtype=float)
-        rows = np.arange(len(table))  # what the cuts see
-        alive = np.ones(len(table), dtype=bool)  # and which of it passed so far
-        depth = np.zeros(len(table), dtype=np.int16)  # cuts passed by each candidate
+        self._counters.add(tally_all(generated))
+        weight, counted = np.array(weight, dtype=float), 0
+        rows: npt.NDArray[np.int64] = np.arange(len(table))  # what the cuts see
+        alive = np.ones(len(table), dtype=np.bool_)  # and which of it passed so far
+        depth = np.zeros(len(table), dtype=np.int64)  # cuts passed by each candidate
         for k, cut in enumerate(self.selection.cuts):
             if np.count_nonzero(alive) < _SPARSE * len(rows):  # gathering costs more than looking at a few too many
-                rows = rows[alive]
-                alive = np.ones(len(rows), dtype=bool)
-            alive &= _mask(cut.name, cut.function(Survivors(table, rows)), len(rows))  # type: ignore[arg-type]
+                rows, alive = rows[alive], np.ones(np.count_nonzero(alive), dtype=np.bool_)
+            try:
+                mask = cut.function(Survivors(table, rows))  # type: ignore[arg-type]
+            except NotMadeError:
+                rows, alive = rows[alive], np.ones(np.count_nonzero(alive), dtype=np.bool_)
+                table.make(rows)  # type: ignore[union-attr]
+                mask = cut.function(Survivors(table, rows))  # type: ignore[arg-type]
+            alive &= _mask(cut.name, mask, len(rows))
             if cut.factor != 1.0:
                 # counted apart: the cuts before it see the weight without the factor
-                self._count(depth, weight, k)
+                self._count(depth, weight, counted, k)
                 weight[rows[alive]] *= cut.factor
-                depth[:] = k
-            if len(rows) == len(depth):
-                depth += alive.view(np.int8)
-            else:
-                depth[rows] += alive
+                counted, depth[:] = k, k
+            deepen(alive, rows, depth)
         rows = rows[alive]
-        self._count(depth, weight, len(self.selection.cuts))
+        if not isinstance(table, Table) and self.selection.regions:
+            table.make(rows)
+        self._count(depth, weight, counted, len(self.selection.cuts))
         self.signal_rows = self._regions(Survivors(table, rows), weight[rows])
         self._signal_weight = weight[self.signal_rows]
-        return table.take(rows)
+        return rows
 
     def count_triggers(self, masks: npt.NDArray[np.uint32], names: Sequence[str]) -> None:
         """Count which trigger masks hold for the accepted candidates of the chunk filled last.
@@ -229,47 +242,36 @@ class CutFlow:
         ----------
         masks : one word per accepted candidate (rows ``signal_rows`` of the table), bit k for ``names[k]``
         """
-        for k, name in enumerate(names):
-            fired = (masks >> np.uint32(k) & np.uint32(1)).astype(np.int64)
-            self.triggers.setdefault(name, Counter()).add(tally(self._signal_weight, fired, 2)[:, 1])
+        if self._fired is None:
+            self._names, self._fired = list(names), Counters(len(names))
+        self._fired.add(tally_bits(self._signal_weight, masks, len(names)))
 
-    def _count(self, depth: npt.NDArray[np.int16], weight: npt.NDArray[np.float64], stop: int) -> None:
-        """Add the candidates to every cut below ``stop`` that they passed and that is not counted yet."""
+    def _count(self, depth: npt.NDArray[np.int64], weight: npt.NDArray[np.float64], start: int, stop: int) -> None:
+        """Add the candidates to the cuts from ``start`` to below ``stop`` that they passed."""
         reached = np.cumsum(tally(weight, depth, stop + 1)[:, ::-1], axis=1)[:, ::-1]
-        for k in range(self._counted, stop):
-            self.cuts[k].add(reached[:, k + 1])
-        self._counted = stop if stop < len(self.cuts) else 0
+        self._counters.add(reached[:, start + 1 :], 1 + start)
 
     def _regions(self, table: Survivors, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """Count the regions and their bins; rows of the table that count as accepted."""
-        accepted = np.full(len(table), not self.selection.signal)
-        edges = np.asarray(self.selection.bin_edges)
-        bins = max(len(edges) - 1, 0)
-        index = np.full(len(table), bins)  # the last group: outside all bins
-        if bins and len(table):
-            index = np.searchsorted(edges, table[self.selection.bin_column], side="right") - 1
-            index[index < 0] = bins
-        for name, function in self.selection.regions.items():
-            inside = np.flatnonzero(_mask(name, function(table), len(table)))  # type: ignore[arg-type]
-            sums = tally(weight[inside], index[inside], bins + 1)
-            self.counts[name].add(sums.sum(axis=1))
-            for k, counter in enumerate(self.binned[name]):
-                counter.add(sums[:, k])
-            if name in self.selection.signal:
-                accepted[inside] = True
-        return table.rows[accepted]
+        s, n = self.selection, len(table)
+        index = np.full(n, -1)
+        if self._width > 1 and n:
+            index = np.searchsorted(np.asarray(s.bin_edges), table[s.bin_column], side="right") - 1
+        inside = np.zeros((len(s.regions), n), dtype=np.bool_)
+        for row, (name, function) in zip(inside, s.regions.items(), strict=True):
+            row[:] = _mask(name, function(table), n)  # type: ignore[arg-type]
+        self._counters.add(tally_regions(weight, inside, index, self._width - 1), self._first)
+        if not s.signal:
+            return table.rows
+        return table.rows[np.any(inside[[name in s.signal for name in s.regions]], axis=0)]
 
     def merge(self, other: CutFlow) -> None:
         """Add the counts of another chunk of the same selection."""
-        self.generated.merge(other.generated)
-        for mine, theirs in zip(self.cuts, other.cuts, strict=True):
-            mine.merge(theirs)
-        for name, counter in other.triggers.items():
-            self.triggers.setdefault(name, Counter()).merge(counter)
-        for name in self.counts:
-            self.counts[name].merge(other.counts[name])
-            for mine, theirs in zip(self.binned[name], other.binned[name], strict=True):
-                mine.merge(theirs)
+        self._counters.merge(other._counters)
+        if other._fired is not None:
+            if self._fired is None:
+                self._names, self._fired = other._names, Counters(len(other._names))
+            self._fired.merge(other._fired)
 
     @property
     def selected(self) -> Counter:
@@ -332,24 +334,26 @@ class CutFlow:
         """Acceptance of the signal regions in bins, as dictionaries."""
         edges = self.selection.bin_edges
         rows = []
+        binned = self.binned
         for k in range(len(edges) - 1):
             row: dict[str, Any] = {"low": edges[k], "high": edges[k + 1], "column": self.selection.bin_column}
             total = Counter()
             for name in self.selection.signal:
-                total.merge(self.binned[name][k])
-                row[name] = _triple(self.efficiency(self.binned[name][k]))
+                total.merge(binned[name][k])
+                row[name] = _triple(self.efficiency(binned[name][k]))
             row |= _triple(self.efficiency(total))
             rows.append(row)
         return rows
 
     def to_dict(self) -> dict[str, Any]:
         """The result as the command line's JSON."""
-        a = self.acceptance
+        a, selected = self.acceptance, self.selected
+        effective = selected.sumw**2 / selected.sumw2 if selected.sumw2 else 0.0
         return {
             **self.info,
             "selection": self.selection.name,
             "n_generated": self.generated.n,
-            "acceptance": {**_triple(a), "stat": a.stat, "syst": self.systematic},
+            "acceptance": {**_triple(a), "stat": a.stat, "syst": self.systematic, "n_effective": effective},
             "cutflow": self.rows(),
             "regions": {name: _triple(interval) for name, interval in self.regions.items()},
             "bins": self.bins(),

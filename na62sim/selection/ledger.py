@@ -41,36 +41,53 @@ def ledger(d: Detector, normalisation: bool) -> list[Loss]:
     return losses
 
 
-def multi_track_ledger(d: Detector) -> list[Loss]:
+def multi_track_ledger(d: Detector, tracks: int) -> list[Loss]:
     """Losses of the selections of three and five tracks.
 
     No GTK, no CHANTI, no calorimetric likelihood and no RICH likelihood enter: their dice are thrown, nothing looks at
-    them. The quality of a track is thrown for every track, LKr, RICH and hadronic losses as far as the track gets.
+    them. The quality of a track is thrown for every track, that of its LKr cluster as far as the track gets; both
+    are one number for all tracks. Three tracks are not identified, and nothing else in their event is looked at.
     """
     losses = [
-        Loss(
-            "geometry, track finding, vertex, momenta, masses",
-            "simulated",
-            None,
-            0.0,
-            "derived",
-            "transport and fits",
-        ),
-        Loss("E/p and ring radius", "simulated", None, 0.0, "derived", "responses of LKr and RICH"),
+        _simulated("geometry, track finding, vertex, momenta, masses", "derived", "transport and fits"),
+        _simulated("straws shared by close tracks", *_words(d, "straw.pitch_mm")),
+        _simulated("bremsstrahlung and conversions in the straws", *_words(d, "material.straw1.x_over_x0_real")),
         _entry(d, "KTAG, >= 5 sectors", "ktag.efficiency"),
-        _entry(d, "STRAW track found, quality: per track", "straw.quality_efficiency"),
-        _entry(d, "LKr cluster: per track that reaches it", "lkr.efficiency"),
-        _hadronic(d),
-        _entry(d, "veto fired by the pion's own shower", "lkr.satellite.efficiency"),
+        _entry(d, "STRAW track found, quality: per track", "straw.quality_efficiency", tracks=tracks),
     ]
+    if tracks == 5:
+        losses += [
+            _simulated("E/p and ring radius", "derived", "responses of LKr and RICH"),
+            _cluster(d),
+            _hadronic(d),
+            _entry(d, "veto fired by the pion's own shower", "lkr.satellite.efficiency"),
+        ]
     # N_K comes from the normalisation in the same triggers and conditions
     losses.append(Loss("trigger and random veto", "factor", None, 0.0, "known", "ratio to the normalisation: in N_K"))
     return losses
 
 
-def _entry(d: Detector, name: str, path: str, how: str = "dice") -> Loss:
+def _simulated(name: str, tag: str, source: str) -> Loss:
+    return Loss(name, "simulated", None, 0.0, tag, source)
+
+
+def _words(d: Detector, path: str) -> tuple[str, str]:
+    q = d.quantity(path)
+    return q.tag, q.source
+
+
+def _cluster(d: Detector) -> Loss:
+    """LKr cluster of a track: the range is that of the product of three detectors, which holds it."""
+    value, _, tag, source = _number(d, "lkr.efficiency")
+    product, sigma, _, _ = _number(d, "matching.efficiency")
+    number, _, _, _ = _number(d, "pi4e.lkr_tracks")
+    name = "LKr cluster: per track that reaches it"
+    return Loss(name, "dice", value, value * sigma / product / 3.0, tag, source, number)
+
+
+def _entry(d: Detector, name: str, path: str, how: str = "dice", tracks: int = 1) -> Loss:
     value, sigma, tag, source = _number(d, path)
-    return Loss(name, how, value, sigma, tag, source)
+    return Loss(name, how, value, sigma, tag, source, float(tracks))
 
 
 def _number(d: Detector, path: str) -> tuple[float, float, str, str]:

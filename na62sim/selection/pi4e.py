@@ -119,7 +119,7 @@ def _common(d: Detector) -> list[Cut]:
 
 
 def _selection(name: str, d: Detector, cuts: Sequence[Cut], tracks: int = 5) -> Selection:
-    return Selection(name, cuts, ledger=multi_track_ledger(d), candidates=TABLE, tracks=(tracks, ANY))
+    return Selection(name, cuts, ledger=multi_track_ledger(d, tracks), candidates=TABLE, tracks=(tracks, ANY))
 
 
 def pi4e(d: Detector) -> Selection:

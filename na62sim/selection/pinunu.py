@@ -25,8 +25,8 @@ def inside(x: Array, interval: Sequence[float], unit: float = 1.0) -> Array:
     return np.asarray((x >= interval[0] * unit) & (x < interval[1] * unit))
 
 
-def track_cuts(d: Detector) -> list[Cut]:
-    """One downstream track in all four chambers, matched in CHOD, NewCHOD, RICH and LKr."""
+def track_cuts(d: Detector, p_range: Sequence[float] | None = None) -> list[Cut]:
+    """One downstream track in all four chambers, in a momentum range, matched in CHOD, NewCHOD, RICH and LKr."""
     lkr = d.lkr
 
     def calorimeter(t: Table) -> Array:
@@ -57,6 +57,7 @@ def track_cuts(d: Detector) -> list[Cut]:
                 (t["r_chambers"] < d.straw.radius_mm * mm) & (t["hole_clearance"] > d.straw.hole_half_size_mm * mm)
             ),
         ),
+        *([] if p_range is None else [_momentum_cut(p_range)]),
         Cut("RICH acceptance", rich),
         Cut(
             "NewCHOD and CHOD acceptance",
@@ -173,7 +174,7 @@ def pinunu(d: Detector) -> Selection:
     )
     return Selection(
         "pinunu",
-        [*track_cuts(d), *beam_cuts(d), *pion_cuts(d), *veto_cuts(d), _momentum_cut(whole)],
+        [*track_cuts(d, whole), *beam_cuts(d), *pion_cuts(d), *veto_cuts(d)],
         regions,
         signal=("R1", "R2"),
         bin_column="p",
@@ -197,7 +198,7 @@ def k2pi(d: Detector) -> Selection:
         )
     return Selection(
         "k2pi",
-        [*track_cuts(d), *beam_cuts(d), *pion_cuts(d), _momentum_cut(p_range)],
+        [*track_cuts(d, p_range), *beam_cuts(d), *pion_cuts(d)],
         regions,
         signal=("normalisation",),
         bin_column="p",

@@ -26,7 +26,7 @@ from na62sim.generators.process import Process
 from na62sim.generators.steps import ChainArrays, run_chain
 from na62sim.geometry import Detector
 from na62sim.kernel import formula, kernel
-from na62sim.rng import STREAM_CHAIN, STREAM_DUMP, STREAM_DUMP_PROTON, fill_normals, fill_uniforms
+from na62sim.rng import STREAM_CHAIN, STREAM_DUMP, STREAM_DUMP_PROTON, fill_decays, fill_normals, fill_uniforms
 
 FloatArray = npt.NDArray[np.float64]
 LIGHT = 299.792458  # mm/ns
@@ -152,9 +152,8 @@ class DumpSource:
             failed = draw_bremsstrahlung(seed64, events, self.maker, a.second, mother)
         else:
             failed = draw_mesons(seed64, events, self.maker, a.second, mother)
-        blocks = 4 * ((self.chain.n_draws + 3) // 4)
-        chain = self.chain.arrays
-        return failed + _decay(seed64, events, a, chain, blocks, mother, rest, p, vertex, proton, weight, made)
+        chain, turns, draws = self.chain.arrays, self.chain.n_turns, self.chain.n_draws
+        return failed + _decay(seed64, events, a, chain, turns, draws, mother, rest, p, vertex, proton, weight, made)
 
 
 @formula
@@ -245,12 +244,12 @@ def _polarise(begin: int, dump: DumpArrays, made: Any, p: Any, weight: Any, orig
 
 @kernel
 def _decay(
-    seed: int, events: Any, dump: DumpArrays, chain: ChainArrays, draws: int, made: Any, rest: Any, p: Any,
+    seed: int, events: Any, dump: DumpArrays, chain: ChainArrays, turns: int, draws: int, made: Any, rest: Any, p: Any,
     vertex: Any, proton: Any, weight: Any, origin: Any,
 ) -> int:  # fmt: skip
     """Everything after the mother has been made about a proton along z."""
     n = events.size
-    u, c = np.empty((4, _BLOCK)), np.empty((draws, _BLOCK))
+    u, c = np.empty((4, _BLOCK)), np.empty((turns + draws, _BLOCK))
     g, raw = np.empty((_NORMALS, _BLOCK), dtype=np.float32), np.empty((4, _BLOCK), dtype=np.uint64)
     group = np.zeros(_BLOCK, dtype=np.int64)
     place, mass = np.empty((5, _BLOCK)), np.empty((chain.mass.size, n))
@@ -260,7 +259,7 @@ def _decay(
         block = events[begin:end]
         fill_uniforms(seed, STREAM_DUMP, group + 2, block, raw, u)  # the first two groups made the mother
         fill_normals(seed, STREAM_DUMP_PROTON, group, block, raw, g)
-        fill_uniforms(seed, STREAM_CHAIN, group, block, raw, c)
+        fill_decays(seed, STREAM_CHAIN, group, block, raw, c, turns)
         _protons(dump, u, g, made[8, begin:end], place, proton[:, begin:end])
         _fly(begin, dump, u, place, made[:, begin:end], p, vertex, weight, origin)
         failed += run_chain(seed, events, begin, end, chain, c, rest, mass, p, vertex)

@@ -1,0 +1,193 @@
+"""The chains that `na62sim bench` times, from the beam to a selection or a file, with what the machine allows them."""
+
+from __future__ import annotations
+
+import cProfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["CHAINS", "TimedChain", "build_chain", "sub_times"]
+
+SELECTED = {"kpinunu": "pinunu", "kpiaa": "kpiaa"}  # process and selection of the full chains
+CASCADE = {"m_S": 200.0, "m_Aprime": 50.0}  # MeV
+MASS_A = 100.0  # MeV, of a in kpiaa
+
+
+@dataclass(frozen=True)
+class TimedChain:
+    """A chain to time.
+
+    Attributes
+    ----------
+    run : makes so many events; returns what it counted apart: seconds of hash and sync, bytes of the file
+    parents : the functions whose callees are the stages
+    share : events of this chain for each one asked for, so that all chains take about as long
+    limits : events per second that the machine allows, by what limits them
+    on_disk : whether it waits for a disk
+    """
+
+    run: Callable[[int], dict[str, float]]
+    parents: tuple[Callable[..., Any], ...]
+    share: float
+    limits: Callable[[Mapping[str, Any]], dict[str, float]]
+    on_disk: bool = False
+
+
+def build_chain(name: str, folder: Path) -> TimedChain:
+    """One of `CHAINS`, its kernels compiled; files go to the folder."""
+    return CHAINS[name](folder)
+
+
+def sub_times(profile: cProfile.Profile, parents: tuple[Callable[..., Any], ...]) -> tuple[float, dict[str, float]]:
+    """Seconds of the first of the parents, and of what the parents call, by the name of the function called."""
+    codes = [parent.__code__ for parent in parents]
+    total, found = 0.0, dict[str, float]()
+    for entry in profile.getstats():
+        if entry.code not in codes:
+            continue
+        total += entry.totaltime if entry.code is codes[0] else 0.0
+        for callee in entry.calls or ():
+            if callee.code not in codes:
+                name = getattr(callee.code, "co_name", str(callee.code))
+                found[name] = found.get(name, 0.0) + callee.totaltime
+    return total, found
+
+
+def _ranges(events: int) -> Iterator[tuple[int, int]]:
+    from na62sim.pipeline import CHUNK
+
+    return ((k, min(CHUNK, events - k)) for k in range(0, events, CHUNK))
+
+
+def _simulation(process: str, **parameters: float) -> Any:
+    from na62sim.generators.process import find_process
+    from na62sim.pipeline import Simulation
+    from na62sim.simulation import as_detector
+
+    return Simulation(find_process(process, **parameters), as_detector(None), seed=1)
+
+
+def _generated_limits(generator: Any) -> Callable[[Mapping[str, Any]], dict[str, float]]:
+    """What random numbers and memory allow: draws of an event, and bytes of its truth."""
+    from na62sim.generators.beam import DICE, NORMALS
+
+    size = _bytes(generator.generate(1, 0, 1000)) / 1000
+
+    def limits(machine: Mapping[str, Any]) -> dict[str, float]:
+        own = machine["random_numbers_per_second"]
+        uniforms = generator.chain.n_draws + 0.5 * (generator.chain.n_turns + DICE)  # those with 32 bits cost half
+        seconds = uniforms / own["uniforms"] + NORMALS / own["normals"]
+        return {"random_numbers": 1.0 / seconds, "memory": machine["copied_bytes_per_second"] / size}
+
+    return limits
+
+
+def _bytes(arrays: Any) -> float:
+    """Bytes of the arrays of a dataclass or a dictionary."""
+    values = arrays.values() if isinstance(arrays, dict) else (getattr(arrays, f.name) for f in fields(arrays))
+    return float(sum(value.nbytes for value in values if isinstance(value, np.ndarray)))
+
+
+def _generation(process: str, **parameters: float) -> TimedChain:
+    """Beam and decay, unweighted, in the laboratory."""
+    generator = _simulation(process, **parameters).generator
+
+    def run(events: int) -> dict[str, float]:
+        for first, n in _ranges(events):
+            generator.generate(1, first, n)
+        return {}
+
+    return TimedChain(run, (run,), 8.0, _generated_limits(generator))
+
+
+def _full(process: str, share: float, **parameters: float) -> TimedChain:
+    """From the beam to the selection, as an acceptance runs it: only what can be selected is made."""
+    from na62sim.pipeline import warm_up
+    from na62sim.selected import run_selected
+    from na62sim.selection.registry import find_selection
+
+    s = _simulation(process, **parameters)
+    selection = find_selection(SELECTED[process], s.detector, s.process.mass)
+    warm_up(s, selection.candidates)
+
+    def run(events: int) -> dict[str, float]:
+        for first, n in _ranges(events):
+            run_selected(s, selection, first, n)
+        return {}
+
+    part = run_selected(s, selection, 0, 1000)
+    size = sum(map(_bytes, (part.truth, part.crossings, part.tracks))) / 1000
+
+    def limits(machine: Mapping[str, Any]) -> dict[str, float]:
+        return {"memory": machine["copied_bytes_per_second"] / size}
+
+    return TimedChain(run, (run, run_selected), share, limits)
+
+
+def _written(folder: Path) -> TimedChain:
+    """From the beam to the selection, with the sample (truth, beam, hits, trigger) in a file, hashed and synced."""
+    from na62sim.assemble import candidate_table, sample_groups
+    from na62sim.content_hash import ContentHash
+    from na62sim.pipeline import warm_up
+    from na62sim.sample import Provenance, SampleWriter
+    from na62sim.selection.cutflow import CutFlow
+    from na62sim.selection.registry import find_selection
+
+    s = _simulation("kpinunu")
+    selection = find_selection(SELECTED["kpinunu"], s.detector)
+    path = folder / "bench.h5"
+    warm_up(s)
+    seconds_of_hash = 0.0
+
+    def hash_of(groups: Any, first: int, n: int) -> list[bytes]:
+        nonlocal seconds_of_hash
+        start, digest = time.perf_counter(), ContentHash(first)
+        digest.update(groups, n)
+        seconds_of_hash += time.perf_counter() - start
+        return digest.run_digests
+
+    def chunk_of(writer: SampleWriter, first: int, n: int) -> None:
+        chunk = s.run(first, n)
+        found = s.reconstruction.candidates(n, chunk.hits, chunk.tracks)
+        weight = (chunk.truth.weight * chunk.veto_weight)[found["event"]]
+        CutFlow(selection).fill(candidate_table(n, found), weight, chunk.truth.weight)
+        groups = sample_groups(chunk)
+        writer.append(groups, n, hash_of(groups, first, n))
+
+    def run(events: int) -> dict[str, float]:
+        nonlocal seconds_of_hash
+        seconds_of_hash = 0.0
+        with SampleWriter(path, Provenance(process="kpinunu")) as writer:
+            for first, n in _ranges(events):
+                chunk_of(writer, first, n)
+            waited = _sync_time(writer.close)
+        return {"hash": seconds_of_hash, "sync": waited, "bytes": float(path.stat().st_size)}
+
+    size = run(8000)["bytes"] / 8000
+
+    def limits(machine: Mapping[str, Any]) -> dict[str, float]:
+        return {"disk": machine["disk_bytes_per_second"]["write_and_sync"] / size}
+
+    return TimedChain(run, (run, chunk_of, type(s).run), 1.0, limits, on_disk=True)
+
+
+def _sync_time(close: Callable[[], None]) -> float:
+    """Close a file; seconds of it that the disk was waited for."""
+    profile = cProfile.Profile()
+    profile.runcall(close)
+    return sum(e.totaltime for e in profile.getstats() if isinstance(e.code, str) and "fsync" in e.code)
+
+
+CHAINS: dict[str, Callable[[Path], TimedChain]] = {
+    "kpinunu-generate": lambda _: _generation("kpinunu"),
+    "kpinunu-full": lambda _: _full("kpinunu", 1.0),
+    "kpinunu-write": _written,
+    "kpis-generate": lambda _: _generation("kpis", **CASCADE),
+    "kpiaa-full": lambda _: _full("kpiaa", 0.25, m_a=MASS_A),
+}
+"""Name to what builds it; the stages of the first full chain that is timed are the benchmark's `stages`."""
