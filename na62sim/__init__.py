@@ -22,10 +22,12 @@ _PUBLIC = {
     "expected_events": "na62sim.statistics",
     "lifetime_acceptance": "na62sim.displaced",
     "load_detector": "na62sim.geometry",
+    "merge": "na62sim.merging",
     "read_sample": "na62sim.sample",
     "reconstruct": "na62sim.simulation",
     "select": "na62sim.simulation",
     "simulate": "na62sim.simulation",
+    "simulate_shards": "na62sim.shards",
     "single_event_sensitivity": "na62sim.statistics",
     "upper_limit": "na62sim.statistics",
 }
@@ -38,11 +40,13 @@ if TYPE_CHECKING:
     from na62sim.geometry import Detector as Detector
     from na62sim.geometry import available_detectors as available_detectors
     from na62sim.geometry import load_detector as load_detector
+    from na62sim.merging import merge as merge
     from na62sim.sample import Sample as Sample
     from na62sim.sample import read_sample as read_sample
     from na62sim.selection.cutflow import Cut as Cut
     from na62sim.selection.cutflow import CutFlow as CutFlow
     from na62sim.selection.cutflow import Selection as Selection
+    from na62sim.shards import simulate_shards as simulate_shards
     from na62sim.simulation import acceptance as acceptance
     from na62sim.simulation import reconstruct as reconstruct
     from na62sim.simulation import select as select

@@ -27,6 +27,7 @@ def info_report(data: Mapping[str, Any]) -> list[RenderableType]:
         "selection": _selection,
         "scenario": _scenario,
         "sample": _sample,
+        "run": _run,
     }
     return makers[data["kind"]](data)
 
@@ -173,3 +174,16 @@ def _sample(data: Mapping[str, Any]) -> list[RenderableType]:
         grid(f"Sample {data['file']}", ["provenance", "value"], facts),
         grid("Groups", ["name", ("rows", "right"), "columns"], groups),
     ]
+
+
+def _run(data: Mapping[str, Any]) -> list[RenderableType]:
+    missing = data["missing"]
+    few = ", ".join(str(shard) for shard in missing[:10]) + (", …" if len(missing) > 10 else "")
+    facts = [
+        ["shards", f"{data['n_finished']} of {data['n_shards']}" + (f", missing: {few}" if missing else "")],
+        ["events", str(data["n_events"])],
+        ["bytes", str(data["bytes"])],
+        ["content_sha256", data["content_sha256"] or "not before all shards are there"],
+        *([name, str(value)] for name, value in data["run"].items()),
+    ]
+    return [grid(f"Run of shards {data['folder']}", ["what", "value"], facts)]

@@ -9,6 +9,7 @@ from typing import Any
 
 from na62sim.geometry import Detector, available_detectors, load_detector
 from na62sim.geometry.quantity import suggestion
+from na62sim.manifest import MANIFEST, read_run, sum_up
 from na62sim.scenario import Scenario, available_scenarios, load_scenario
 
 __all__ = ["describe", "ledger_rows"]
@@ -27,6 +28,8 @@ def describe(thing: str | None = None) -> dict[str, Any]:
         return everything()
     if thing in ("geometry", "geometries"):
         return {"kind": "geometries", "geometries": [_short_geometry(name) for name in available_detectors()]}
+    if (Path(thing).expanduser() / MANIFEST).is_file():
+        return _run(Path(thing).expanduser())
     if "/" in thing or Path(thing).suffix or Path(thing).is_file():
         return _file(Path(thing).expanduser())
     from na62sim.generators.process import registry
@@ -184,6 +187,26 @@ def _scenario(scenario: Scenario) -> dict[str, Any]:
         "seed": scenario.seed,
         "samples": [block.model_dump() for block in scenario.sample],
         "toml": scenario.text,
+    }
+
+
+def _run(folder: Path) -> dict[str, Any]:
+    """A folder of shards, as its entries have it."""
+    run = read_run(folder)
+    assert run is not None
+    found = sum_up(folder, run)
+    there = {int(shard["first_event"]) // run.shard_events for shard in found["shards"]}
+    return {
+        "kind": "run",
+        "folder": str(folder),
+        "complete": found["complete"],
+        "n_shards": run.n_shards,
+        "n_finished": len(there),
+        "missing": [shard for shard in range(run.n_shards) if shard not in there],
+        "n_events": found["n_events"],
+        "bytes": sum(shard["bytes"] for shard in found["shards"]),
+        "content_sha256": found["content_sha256"],
+        "run": run.to_dict(),
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -163,12 +163,22 @@ def default_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def chunks_of(first: int, events: int, chunk: int) -> Iterator[tuple[int, int]]:
+    """First event and number of events of each chunk of a range."""
+    for k in range(0, events, chunk):
+        yield first + k, min(chunk, events - k)
+
+
 def in_order(job: Callable[[int, int], T], first: int, events: int, chunk: int, threads: int) -> Iterator[T]:
-    """Run ``job(first, n)`` over chunks on threads; results come in the order of events.
+    """Run ``job(first, n)`` over chunks on threads; results come in the order of events."""
+    return side_by_side(job, chunks_of(first, events, chunk), threads)
+
+
+def side_by_side(job: Callable[[int, int], T], ranges: Iterable[tuple[int, int]], threads: int) -> Iterator[T]:
+    """Run ``job(first, n)`` over ranges of events on threads; results come in the order of the ranges.
 
     At most two chunks per thread wait at a time, so memory does not grow with the number of events.
     """
-    ranges = [(first + k, min(chunk, events - k)) for k in range(0, events, chunk)]
     if threads <= 1:
         for start, n in ranges:
             yield job(start, n)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
+from na62sim.compression import Compression
 from na62sim.content_hash import RUN_EVENTS, ContentHash
 from na62sim.provenance import Provenance, SampleError
 from na62sim.sample_reader import FileGroups
-from na62sim.sample_writer import Compression, SampleWriter
+from na62sim.sample_writer import SampleWriter
 from na62sim.table import Table
 
 __all__ = [
@@ -22,17 +22,12 @@ __all__ = [
     "Sample",
     "SampleError",
     "SampleWriter",
-    "merge",
     "read_sample",
     "verify",
     "write_sample",
 ]
 
-_EVENTS_AT_A_TIME = 50 * RUN_EVENTS  # a few MB per column when a file is copied or verified
-
-_SAME_IN_ALL = (
-    "program_version", "seed", "process", "scenario", "geometry_sha256", "decay_volume_m",
-)  # fmt: skip
+_EVENTS_AT_A_TIME = 50 * RUN_EVENTS  # a few MB per column when a file is written or verified
 
 
 class Sample:
@@ -181,77 +176,3 @@ def verify(path: str | os.PathLike[str]) -> str:
             event = sample.first_event + bad * RUN_EVENTS
             raise SampleError(f"{path}: damaged, at or after event {event}: the content hash differs")
         return stored
-
-
-def merge(
-    paths: Sequence[str | os.PathLike[str]],
-    out: str | os.PathLike[str],
-    *,
-    compression: Compression = "none",
-    extra: Mapping[str, Any] | None = None,
-) -> Provenance:
-    """Join files of consecutive events of one production, in the order of their events.
-
-    The content hash is composed from the digests in the files. Of the free `extra` values
-    those stay that are the same in all files, next to the ones given.
-    """
-    if not paths:
-        raise SampleError(f"{out}: nothing to merge")
-    samples: list[Sample] = []
-    try:
-        for path in paths:
-            samples.append(Sample.open(path))
-        samples.sort(key=lambda sample: (sample.first_event, sample.n_events))
-        filled = [sample for sample in samples if sample.n_events] or samples[:1]
-        _check_consecutive(filled)
-        first = filled[0].provenance
-        common = {
-            key: value
-            for key, value in first.extra.items()
-            if all(key in s.provenance.extra and s.provenance.extra[key] == value for s in filled)
-        }
-        provenance = replace(first, created=Provenance().created, extra={**common, **(extra or {})})
-        with SampleWriter(out, provenance, compression) as writer:
-            for sample in filled:
-                _copy(sample, writer)
-        return writer.provenance
-    finally:
-        for sample in samples:
-            sample.close()
-
-
-def _path(sample: Sample) -> Path:
-    assert isinstance(sample.groups, FileGroups)
-    return sample.groups.path
-
-
-def _check_consecutive(samples: Sequence[Sample]) -> None:
-    """Refuse files that are not of one production, or whose events overlap or leave a gap."""
-    first = samples[0]
-    for before, sample in pairwise(samples):
-        for name in _SAME_IN_ALL:
-            mine, theirs = getattr(sample.provenance, name), getattr(first.provenance, name)
-            if mine != theirs:
-                values = f": {mine} and {theirs}" if len(f"{mine}{theirs}") < 160 else ""
-                raise SampleError(f"{_path(sample)} and {_path(first)} differ in {name}{values}")
-        end = before.first_event + before.n_events
-        if sample.first_event != end:
-            raise SampleError(
-                f"{_path(sample)} starts at event {sample.first_event}, {_path(before)} ends before {end}"
-            )
-
-
-def _copy(sample: Sample, writer: SampleWriter) -> None:
-    assert isinstance(sample.groups, FileGroups)
-    digests = sample.groups.run_digests
-    try:
-        if sample.n_events == 0:
-            writer.append(sample.groups, 0)
-        for chunk in sample.chunks(_EVENTS_AT_A_TIME):
-            run = (chunk.first_event - sample.first_event) // RUN_EVENTS
-            known = digests[run : run + _EVENTS_AT_A_TIME // RUN_EVENTS]
-            writer.append(chunk.groups, chunk.n_events, known)
-    except SampleError:
-        raise
-    except ValueError as error:
-        raise SampleError(f"{_path(sample)}: {error}") from None

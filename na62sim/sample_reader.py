@@ -12,7 +12,10 @@ from typing import Any
 import h5py
 import numpy as np
 
+from na62sim.compression import compression_of
 from na62sim.content_hash import RUN_EVENTS, ContentHash
+from na62sim.joined import Pieces
+from na62sim.manifest import MANIFEST
 from na62sim.provenance import FORMAT, FORMAT_VERSION, Provenance, SampleError, first_line
 from na62sim.sample_writer import LIBVER
 from na62sim.table import Array, Field, Source, Table
@@ -57,9 +60,14 @@ class FileGroups(Mapping[str, Table]):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.compression = "none"  # of any column
         self._tables: dict[str, Table] = {}
+        self._fields: dict[str, list[Field]] = {}
+        self._rows: dict[str, int] = {}
         if os.path.isdir(path):
-            raise SampleError(f"{path}: is a folder, not a file")
+            shards = (path / MANIFEST).exists()
+            hint = "; na62sim merge makes one file of its shards" if shards else ""
+            raise SampleError(f"{path}: is a folder, not a file{hint}")
         with _reading(path):
             path.open("rb").close()  # says why better than HDF5 does
             if not h5py.is_hdf5(path):
@@ -107,16 +115,27 @@ class FileGroups(Mapping[str, Table]):
             dataset = group.get(column)
             if not isinstance(dataset, h5py.Dataset) or dataset.ndim != 1:
                 raise ValueError(f"column {name}/{column} is missing")
-            datasets[column] = dataset
+            datasets[column] = Pieces(dataset) if dataset.is_virtual else dataset
+            self.compression = max(self.compression, compression_of(datasets[column]), key=lambda name: name != "none")
         if "offsets" in datasets:
             offsets = datasets["offsets"]
             if len(offsets) != n_events + 1 or offsets.dtype != np.int64:
                 raise ValueError(f"{name}/offsets has {len(offsets)} entries for {n_events} events")
             n_rows = int(offsets[-1])
+        self._rows[name] = n_rows
         for column, dataset in datasets.items():
             if column != "offsets" and len(dataset) != n_rows:
                 raise ValueError(f"{name}/{column} has {len(dataset)} rows, expected {n_rows}")
         return datasets
+
+    def columns(self, name: str) -> dict[str, Any]:
+        """The datasets of a group, its offsets included."""
+        return self._columns[name]
+
+    @property
+    def file(self) -> Any:
+        """The open file."""
+        return self._file
 
     def read(self, name: str, i0: int, i1: int) -> Table:
         """Make the table of events i0 to i1, reading nothing but the offsets."""
@@ -127,17 +146,22 @@ class FileGroups(Mapping[str, Table]):
                 offsets = datasets["offsets"][i0 : i1 + 1]
                 a, b = int(offsets[0]), int(offsets[-1])
                 offsets = offsets - (a if i0 else 0)
-                if not 0 <= a <= b <= int(datasets["offsets"][-1]):
+                if not 0 <= a <= b <= self._rows[name]:
                     raise ValueError("offsets are outside the columns")
                 b = a + int(offsets[-1])
-            fields, sources = [], dict[str, Source]()
-            for column, dataset in datasets.items():
-                if column != "offsets":
-                    text = dataset.attrs
-                    dtype = str(dataset.dtype)
-                    fields.append(Field(column, dtype, str(text["unit"]), str(text["description"])))
-                    sources[column] = _Column(dataset, a, self.path)
+            fields = self._describe(name)
+            sources: dict[str, Source] = {f.name: _Column(datasets[f.name], a, self.path) for f in fields}
             return Table.from_sources(fields, sources, b - a, offsets)
+
+    def _describe(self, name: str) -> list[Field]:
+        """The fields of a group, read once: their attributes cost more than the offsets of a chunk."""
+        if name not in self._fields:
+            self._fields[name] = [
+                Field(column, str(dataset.dtype), str(dataset.attrs["unit"]), str(dataset.attrs["description"]))
+                for column, dataset in self._columns[name].items()
+                if column != "offsets"
+            ]
+        return self._fields[name]
 
     def __getitem__(self, name: str) -> Table:
         if name not in self._tables:

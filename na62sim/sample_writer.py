@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import h5py
 import numpy as np
 
+from na62sim.compression import Compression, column_filters
 from na62sim.content_hash import RUN_EVENTS, ContentHash, check_events
+from na62sim.joined import Piece, copy_pieces, join_pieces
 from na62sim.provenance import FORMAT, FORMAT_VERSION, Provenance, SampleError, first_line
 from na62sim.table import Array, Field, Table
 
-__all__ = ["CHUNK_BYTES", "LIBVER", "Compression", "SampleWriter"]
+if TYPE_CHECKING:
+    from na62sim.sample_reader import FileGroups
 
-Compression = Literal["none", "lzf", "gzip"]
+__all__ = ["CHUNK_BYTES", "LIBVER", "SampleWriter"]
 
 CHUNK_BYTES = 1 << 18
 """Bytes of a column per HDF5 chunk: written at the speed of the file system, and small enough that
@@ -29,14 +33,9 @@ the unused end of the last chunks does not matter."""
 LIBVER = ("v110", "v110")
 """File format of HDF5 1.10: its metadata carry checksums, so that damage is noticed when reading."""
 
+_EVENTS_AT_A_TIME = 50 * RUN_EVENTS  # of the offsets of a file that is joined
+_MARGIN = 1.03  # rows of a jagged column over those that the first events let expect
 _GROW = 16  # chunks by which a dataset is extended at a time; extending costs as much as 40 kB
-
-_FILTERS: dict[str, dict[str, Any]] = {
-    "none": {},
-    "lzf": {"compression": "lzf", "shuffle": True},
-    "gzip": {"compression": "gzip", "compression_opts": 1, "shuffle": True},
-}
-
 
 _TEXT = h5py.string_dtype()
 _TEXT_TYPE, _SCALAR = h5py.h5t.py_create(_TEXT, logical=True), h5py.h5s.create(h5py.h5s.SCALAR)
@@ -51,9 +50,12 @@ def _describe(dataset: Any, unit: str, description: str) -> None:
 class _ColumnWriter:
     """One column: a buffer of one chunk, and the dataset once the first chunk is full."""
 
-    def __init__(self, group: Any, field: Field, filters: dict[str, Any]) -> None:
+    def __init__(self, group: Any, field: Field, filters: dict[str, Any], rows: int = 0) -> None:
         self._group, self._field, self._filters = group, field, filters
-        self._buffer = np.empty(CHUNK_BYTES // np.dtype(field.dtype).itemsize, dtype=field.dtype)
+        size = CHUNK_BYTES // np.dtype(field.dtype).itemsize
+        if rows:  # expected: chunks of equal length, so that the last one is not half empty
+            size = -(-rows // -(-rows // size))
+        self._buffer = np.empty(size, dtype=field.dtype)
         self._fill = 0
         self._written = 0
         self._dataset: Any = None
@@ -109,16 +111,21 @@ class _ColumnWriter:
 class _GroupWriter:
     """The columns of one group, and its offsets."""
 
-    def __init__(self, group: Any, table: Table, filters: dict[str, Any]) -> None:
+    def __init__(self, group: Any, table: Table, filters: dict[str, Any], share: float = 0.0) -> None:
         self.fields = table.fields
+        jagged = table.offsets is not None
+        rows = math.ceil(len(table) / share * (_MARGIN if jagged else 1.0)) if share else 0
+        self._group = group
+        self._pieces: dict[str, list[Piece]] = {}
         group.attrs["columns"] = json.dumps(table.names)
         group.attrs["jagged"] = table.offsets is not None
-        self._columns = {f.name: _ColumnWriter(group, f, filters) for f in table.fields}
+        self._columns = {f.name: _ColumnWriter(group, f, filters, rows) for f in table.fields}
         self._offsets: _ColumnWriter | None = None
         self._n_rows = 0
         if table.offsets is not None:
             text = "first row of each event, and the number of rows at the end"
-            self._offsets = _ColumnWriter(group, Field("offsets", "int64", "", text), filters)
+            expected = round(table.n_events / share) + 1 if share else 0
+            self._offsets = _ColumnWriter(group, Field("offsets", "int64", "", text), filters, expected)
             self._offsets.append(np.zeros(1, dtype=np.int64))
 
     def check(self, name: str, table: Table) -> None:
@@ -130,13 +137,31 @@ class _GroupWriter:
     def append(self, table: Table) -> None:
         for name, column in self._columns.items():
             column.append(table[name])
+        self._append_offsets(table)
+
+    def join(self, source: FileGroups, name: str) -> None:
+        """Copy the columns of another file as they are stored; `finish` joins the pieces."""
+        about = source.provenance
+        for column in self._columns:
+            stored = source.columns(name)[column]
+            copied = copy_pieces(source.file, stored, self._group.file, f"{name}/{column}", about.first_event)
+            self._pieces.setdefault(column, []).extend(copied)
+        if self._offsets is not None:
+            for i in range(0, about.n_events, _EVENTS_AT_A_TIME):
+                self._append_offsets(source.read(name, i, min(i + _EVENTS_AT_A_TIME, about.n_events)))
+
+    def _append_offsets(self, table: Table) -> None:
         if self._offsets is not None and table.offsets is not None:
             self._offsets.append(table.offsets[1:] + self._n_rows)
         self._n_rows += len(table)
 
     def finish(self) -> None:
-        for column in self._columns.values():
-            column.finish()
+        for field in self.fields:
+            pieces = self._pieces.get(field.name, [])
+            if any(piece.rows for piece in pieces):
+                _describe(join_pieces(self._group, field, pieces), field.unit, field.description)
+            else:
+                self._columns[field.name].finish()
         if self._offsets is not None:
             self._offsets.finish()
 
@@ -153,8 +178,10 @@ class SampleWriter:
         Final name. A file of that name is replaced when this one is complete.
     provenance : Provenance
         ``first_event``, a multiple of 1000, is taken from it.
-    compression : {"none", "lzf", "gzip"}
+    compression : {"none", "lzf", "gzip", "zstd", "blosc"}
         The content hash does not depend on it.
+    events : int, optional
+        How many will come, if that is known: the file of a shard is then up to a fifth smaller.
 
     Examples
     --------
@@ -167,14 +194,19 @@ class SampleWriter:
     ([1.0, 2.0], 'MeV')
     """
 
-    def __init__(self, path: str | os.PathLike[str], provenance: Provenance, compression: Compression = "none") -> None:
-        if compression not in _FILTERS:
-            raise ValueError(f"compression {compression!r} is none of {', '.join(_FILTERS)}")
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        provenance: Provenance,
+        compression: Compression = "none",
+        events: int | None = None,
+    ) -> None:
         self.path = Path(path)
         self._tmp = self.path.with_name(self.path.name + ".tmp")
-        self._filters = _FILTERS[compression]
+        self._filters = column_filters(compression)
         self._hash = ContentHash(provenance.first_event)
         self._groups: dict[str, _GroupWriter] = {}
+        self._events = events
         self.provenance = provenance
         self._handle = self._reserve()
         self._file: Any = None
@@ -204,9 +236,34 @@ class SampleWriter:
             if not self._groups:
                 for name, table in groups.items():
                     group = self._file.require_group(name)
-                    self._groups[name] = _GroupWriter(group, table, self._filters)
+                    self._groups[name] = _GroupWriter(group, table, self._filters, n_events / (self._events or np.inf))
             for name, writer in self._groups.items():
                 writer.append(groups[name])
+
+    def join(self, source: FileGroups) -> None:
+        """Add the events of an open file as they are stored there, compressed or not; only offsets are written anew.
+
+        A file is written by `append` or by `join`.
+        """
+        if self._file is None:
+            raise SampleError(f"{self.path}: the file is closed")
+        n_events = source.provenance.n_events
+        tables = {name: source.read(name, 0, 0) for name in source}
+        if self._groups and tables.keys() != self._groups.keys():
+            raise ValueError("its groups differ from those of the files before")
+        for name, writer in self._groups.items():
+            writer.check(name, tables[name])
+        self._hash.extend(source.run_digests, n_events)
+        with self._h5():
+            for name, table in tables.items():
+                if name not in self._groups:
+                    self._groups[name] = _GroupWriter(self._file.require_group(name), table, self._filters)
+                self._groups[name].join(source, name)
+
+    @property
+    def run_digests(self) -> list[bytes]:
+        """The digest of each run of events so far, which the content hash is composed of."""
+        return self._hash.run_digests
 
     def close(self) -> None:
         """Complete the file and give it its name; afterwards `provenance` holds the hash."""
@@ -228,9 +285,9 @@ class SampleWriter:
             self._file.attrs.update(attributes)
             self._file.flush()  # a full disk shows here, while the file can still be given up
             self._file.close()
+            self._file = None  # an interrupt from here on must not empty the file that has its name
             os.fsync(self._handle)
             os.replace(self._tmp, self.path)
-            self._file = None
         self._release()
         with suppress(OSError):  # some systems cannot sync a folder
             folder = os.open(self.path.parent, os.O_RDONLY)

@@ -7,17 +7,20 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+from uuid import uuid4
 
 from na62sim.assemble import hits_of, reco_groups, sample_groups
+from na62sim.compression import Compression
 from na62sim.content_hash import ContentHash
+from na62sim.counting import RANGE, CountJob, count, counts_elsewhere
 from na62sim.generators.process import Process, find_process
 from na62sim.geometry import Detector, load_detector
 from na62sim.geometry.detector import detector_from_text
-from na62sim.kernel import announce_compiling
+from na62sim.kernel import announce_compiling, source_hash
 from na62sim.pipeline import (
     CHUNK,
     Reconstruction,
@@ -30,7 +33,6 @@ from na62sim.pipeline import (
 )
 from na62sim.precision import Precision, relative_error
 from na62sim.sample import Provenance, Sample, SampleWriter
-from na62sim.sample_writer import Compression
 from na62sim.selected import Selected, run_selected
 from na62sim.selection.cutflow import CutFlow, Selection
 from na62sim.selection.registry import find_selection
@@ -83,7 +85,7 @@ def simulate(
     decay_volume_m : where the kaon decays (m); the data set's own by default
     intensity : beam intensity (MHz); the data set's mean by default
     photons : ``dice`` or ``weight`` (see `na62sim.pipeline.Simulation`)
-    compression : ``none``, ``lzf`` or ``gzip``
+    compression : ``none``, ``lzf`` or ``gzip``; ``zstd`` and ``blosc`` where hdf5plugin is installed
     threads, chunk : how to run; the result does not depend on them
     progress : called with the number of events done
     parameters : of the process, masses in MeV, lifetimes in ns
@@ -97,14 +99,11 @@ def simulate(
         made, as_detector(detector), seed, volume_m=decay_volume_m, intensity=intensity, photons=photons
     )
     events, chunk = check_events(events), check_chunk(chunk)
-    provenance = _provenance(simulation, intensity, photons, parameters)
-    writer = SampleWriter(path, provenance, compression) if path is not None else None  # fails before the work
+    provenance = provenance_of(simulation, intensity, parameters)
+    writer = SampleWriter(path, provenance, compression, events) if path is not None else None  # fails before the work
 
-    def job(first: int, n: int) -> tuple[dict[str, Table], int, list[bytes]]:
-        groups = sample_groups(simulation.run(first, n))
-        digest = ContentHash(first)
-        digest.update(groups, n)
-        return groups, n, digest.run_digests
+    def job(first: int, n: int) -> Digested:
+        return digested(simulation, first, n)
 
     parts: list[dict[str, Table]] = []
     done = 0
@@ -130,15 +129,28 @@ def simulate(
     return Sample(groups, replace(provenance, n_events=events), events)
 
 
-def _provenance(
-    simulation: Simulation, intensity: float | None, photons: str, parameters: dict[str, Any]
+Digested = tuple[dict[str, Table], int, list[bytes]]
+
+
+def digested(simulation: Simulation, first: int, n: int) -> Digested:
+    """The groups of a sample for a range of events, how many events, and the digests of their runs."""
+    groups = sample_groups(simulation.run(first, n))
+    digest = ContentHash(first)
+    digest.update(groups, n)
+    return groups, n, digest.run_digests
+
+
+def provenance_of(
+    simulation: Simulation, intensity: float | None, parameters: Mapping[str, Any] | None = None
 ) -> Provenance:
+    """What a file says of where its events come from."""
     d = simulation.detector
     extra = {
         "process": simulation.process.describe(),
         "intensity_MHz": intensity or d.beam.mean_intensity_MHz,
-        "photons": photons,
-        "parameters": dict(parameters),
+        "photons": "weight" if simulation.weighted else "dice",
+        "parameters": dict(parameters or {}),
+        "sources": source_hash(),
     }
     return Provenance(
         program_version=program_version(),
@@ -270,6 +282,8 @@ def acceptance(
     photons: str = "dice",
     threads: int | None = None,
     chunk: int = CHUNK,
+    workers: int = 1,
+    dask: Any = None,
     progress: Progress | None = None,
     keep: Callable[[Selected, Table, Any], None] | None = None,
     selection_parameters: Mapping[str, float] | None = None,
@@ -281,7 +295,8 @@ def acceptance(
     statistical error of the acceptance (``"0.5%"`` or 0.005); ``events`` is then the most to make
     (`na62sim.precision`). ``keep(part, candidates, weight)`` sees every chunk in order (figures;
     `na62sim.selected.Selected`: candidates of events that have the number of tracks the selection asks for);
-    ``selection_parameters`` are those of the selection (``m_a`` of kpiaa), the process's own masses by default.
+    ``selection_parameters`` are those of the selection (``m_a`` of kpiaa), the process's own masses by default;
+    ``workers`` and ``dask`` (see `na62sim.shards.simulate_shards`) count in other processes, where nothing is kept.
 
     Returns
     -------
@@ -298,17 +313,33 @@ def acceptance(
     info = {"process": made.short, "geometry": d.name, "seed": seed, "decay_volume_m": list(simulation.volume_m)}
     flow = CutFlow(chosen, info)
 
-    def job(first: int, n: int) -> tuple[Selected, int]:
-        return run_selected(simulation, chosen, first, n, whole=keep is not None), n
+    def job(first: int, n: int) -> tuple[Selected | CutFlow, int]:
+        part = run_selected(simulation, chosen, first, n, whole=keep is not None)
+        return (part.flow if keep is None else part), n  # what nobody looks at does not wait in memory
 
+    elsewhere = counts_elsewhere(selection, workers, dask, keep is not None)
     warm_up(simulation, chosen.candidates)
+
+    def parts(first: int, n: int) -> Iterator[tuple[Selected | CutFlow, int]]:
+        if not elsewhere or n <= RANGE:
+            return in_order(job, first, n, chunk, threads or default_threads())
+        each = threads or (1 if dask is not None else max(1, default_threads() // workers))
+        about = CountJob(
+            uuid4().hex, made, d, seed, simulation.volume_m, intensity, photons, selection, selection_parameters or {},
+            each, chunk, source_hash(),
+        )  # fmt: skip
+        return count(about, first, n, workers, dask)
+
     start, done = time.perf_counter(), 0
     total = most or 0 if wanted is None else wanted.total(0, math.inf)
     while done < total:
-        for part, n in in_order(job, done, total - done, chunk, threads or default_threads()):
-            flow.merge(part.flow)
-            if keep is not None:
-                keep(part, part.table, part.weight)
+        for part, n in parts(done, total - done):
+            if isinstance(part, Selected):
+                flow.merge(part.flow)
+                if keep is not None:
+                    keep(part, part.table, part.weight)
+            else:
+                flow.merge(part)
             done += n
             if progress is not None:
                 progress(done)

@@ -210,7 +210,7 @@ def test_show(files: dict[str, Path], capsys: pytest.CaptureFixture[str], tmp_pa
     [
         (["simulte"], "did you mean 'simulate'|Did you mean 'simulate'"),
         (["simulate", "kpinunu", "-n", "10"], "missing option '-o'"),
-        (["simulate", "kpinunu", "-n", "10", "-o", "FILE", "--theads", "2"], "did you mean --threads"),
+        (["simulate", "kpinunu", "-n", "10", "-o", "FILE", "--theads", "2"], "did you mean --shards, --threads?"),
         (["simulate", "kpinunu", "-n", "10", "-o", "FILE", "--threads", "0"], "--threads"),
         (["simulate", "kpinunu", "-n", "10", "-o", "FILE", "--seed", "x"], "--seed"),
         (["simulate", "kpinunu", "-n", "10", "-o", "FILE", "--seed", "-1"], "seed = -1"),

@@ -18,7 +18,6 @@ from na62sim.sample import (
     Sample,
     SampleError,
     SampleWriter,
-    merge,
     read_sample,
     verify,
     write_sample,
@@ -73,7 +72,7 @@ def sample():
     return make(100_000)
 
 
-@pytest.mark.parametrize("compression", ["none", "lzf", "gzip"])
+@pytest.mark.parametrize("compression", ["none", "lzf", "gzip", "zstd", "blosc"])
 @pytest.mark.parametrize("n", [0, 1, 2500, 100_000])
 def test_round_trip(tmp_path, n, compression):
     sample = make(n)
@@ -223,6 +222,21 @@ def test_an_exception_leaves_nothing(tmp_path):
     assert verify(path) == sample.content_sha256()
 
 
+def test_an_interrupt_when_the_file_has_its_name_keeps_it(tmp_path, monkeypatch):
+    path, sample = tmp_path / "a.h5", make(10)
+    rename = os.replace
+
+    def interrupted(*names):
+        rename(*names)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_sample(sample, path)
+    assert verify(path) == sample.content_sha256()
+    assert os.listdir(tmp_path) == ["a.h5"]
+
+
 def test_a_killed_writer_leaves_no_file(tmp_path):
     path = tmp_path / "a.h5"
     code = (
@@ -244,6 +258,21 @@ def test_a_killed_writer_leaves_no_file(tmp_path):
         Sample.open(tmp_path / "a.h5.tmp")
     write_sample(make(5), path)
     assert os.listdir(tmp_path) == ["a.h5"]
+
+
+def test_the_size_of_a_shard(tmp_path, sample):
+    """Where the number of events is known, the last chunks are not half empty."""
+    sizes = {}
+    for events in (None, len(sample)):
+        with SampleWriter(tmp_path / "a.h5", Provenance(), events=events) as writer:
+            for piece in sample.chunks(8000):
+                writer.append(piece.groups, piece.n_events)
+        sizes[events] = (tmp_path / "a.h5").stat().st_size
+        assert verify(tmp_path / "a.h5") == sample.content_sha256()
+    columns = [(table, name) for table in sample.groups.values() for name in table.names]
+    data = sum(table[name].nbytes for table, name in columns) + 2 * 8 * (len(sample) + 1)
+    assert 1.0 < sizes[len(sample)] / data < 1.04
+    assert sizes[len(sample)] < 0.95 * sizes[None]
 
 
 def test_names_that_cannot_be_written(tmp_path):
@@ -341,7 +370,7 @@ def test_changed_events_are_found(tmp_path):
         verify(path)
 
 
-@pytest.mark.parametrize("compression", ["none", "lzf", "gzip"])
+@pytest.mark.parametrize("compression", ["none", "lzf", "gzip", "zstd"])
 def test_damage_is_rejected_detected_or_harmless(tmp_path, compression):
     sample, path = make(2500, provenance=Provenance()), tmp_path / "a.h5"
     write_sample(sample, path, compression)
@@ -368,29 +397,6 @@ def test_damage_is_rejected_detected_or_harmless(tmp_path, compression):
                     np.testing.assert_array_equal(back[name][column], table[column])
             outcomes["same"] += 1
     assert outcomes["rejected"] > 100
-
-
-def test_shards_merge_into_the_whole(tmp_path):
-    sample = make(12_500)
-    write_sample(sample, tmp_path / "whole.h5")
-    shards = []
-    for start, stop in [(5000, 9000), (0, 5000), (9000, 12_500)]:
-        shards.append(tmp_path / f"{start}.h5")
-        write_sample(sample.slice_events(start, stop), shards[-1])
-    done = merge(shards, tmp_path / "merged.h5", extra={"shards": 3})
-    assert done.content_sha256 == sample.content_sha256() == verify(tmp_path / "merged.h5")
-    assert done.extra == {"note": [1, None], "shards": 3}
-    assert_same(read_sample(tmp_path / "whole.h5"), read_sample(tmp_path / "merged.h5"))
-    with pytest.raises(SampleError, match=r"9000\.h5 starts at event 9000, .*0\.h5 ends before 5000"):
-        merge([shards[1], shards[2]], tmp_path / "gap.h5")
-    with pytest.raises(SampleError, match="starts at event 0"):
-        merge([shards[1], shards[1]], tmp_path / "gap.h5")
-    write_sample(make(10, first_event=12_000 + 1000, provenance=Provenance(seed=3)), tmp_path / "b.h5")
-    with pytest.raises(SampleError, match=r"b\.h5 and .* differ in"):
-        merge([*shards, tmp_path / "b.h5"], tmp_path / "gap.h5")
-    with pytest.raises(SampleError, match="nothing"):
-        merge([], tmp_path / "gap.h5")
-    assert not (tmp_path / "gap.h5").exists()
 
 
 def test_provenance_is_checked_and_sanitised(tmp_path):

@@ -10,6 +10,8 @@ import re
 import sys
 from collections.abc import Sequence
 
+from na62sim.cli.stopping import stoppable
+
 __all__ = ["main"]
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -20,7 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     before, words = sys.argv, list(sys.argv[1:] if argv is None else argv)
     sys.argv = ["na62sim", *words]  # files carry the command, not where the program is installed
     try:
-        code = _run(_join_pairs(words or ["--help"]))
+        with stoppable():
+            code = _run(_join_pairs(words or ["--help"]))
     except KeyboardInterrupt:
         code = INTERRUPTED
     except MemoryError:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from na62sim.cli import bench, chain, dump, look, study
+from na62sim.cli import bench, chain, dump, look, shards, study
 
 app = typer.Typer(
     name="na62sim",
@@ -44,6 +44,7 @@ _VERBS: dict[Callable[..., None], str] = {
     study.limit: "Upper limit of a counting experiment",
     dump.exclusion: "Region of mass and coupling that a beam dump excludes",
     study.validate: "Table of published and obtained numbers",
+    shards.merge: "Join the shards or samples of one run into one file",
     look.info: "What there is; a geometry's numbers; a file's provenance",
     look.show: "Draw one event",
     bench.bench: "Events per second of each stage and end to end, on this machine",

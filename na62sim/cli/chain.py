@@ -13,30 +13,47 @@ from na62sim.precision import MOST
 from na62sim.units import UnitError, parse_count, parse_interval, parse_lifetimes, parse_precision
 
 if TYPE_CHECKING:
+    from na62sim.compression import Compression
     from na62sim.sample import Sample
-    from na62sim.sample_writer import Compression
 
 
 def simulate(
     process: options.Process,
     events: options.Events,
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The sample to write.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="The sample, or the folder, to write.")],
     seed: options.Seed = 1,
     geometry: options.Geometry = "run1-2018-s2",
     parameter: options.Parameters = None,
     decay_volume: options.DecayVolume = None,
     intensity: options.Intensity = None,
     photons: options.Photons = "dice",
-    compression: Annotated[str, typer.Option("--compression", metavar="none|lzf|gzip", help="Of the file.")] = "none",
+    compression: options.Compression = "none",
     threads: options.Threads = None,
     chunk: options.Chunk = None,
+    shard_events: options.ShardEvents = None,
+    shards: options.Shards = None,
+    workers: options.Workers = None,
+    dask: options.Dask = None,
+    resume: options.Resume = False,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Simulate a process from the beam to the trigger and write a sample."""
+    """Simulate a process from the beam to the trigger and write a sample.
+
+    With --shard-events, --shards, --workers, --dask or --resume the run is a folder of shards, one sample each, and
+    manifest.json: what is finished stays after an interrupt or a crash, and --resume makes what is missing.
+    """
     count, arguments = _arguments(
         process, events, geometry, parameter, decay_volume, intensity, photons, threads, chunk
     )
+    if resume or any(value is not None for value in (shard_events, shards, workers, dask)):
+        from na62sim.cli.shards import simulate_folder
+
+        simulate_folder(
+            out, count, seed, arguments, as_json, compression=compression, shard_events=shard_events, shards=shards,
+            workers=workers, dask=dask, resume=resume, force=force,
+        )  # fmt: skip
+        return
     refuse_existing(out, force)
     from na62sim import simulation
 
@@ -50,8 +67,8 @@ def simulate(
             compression=cast("Compression", compression),
         )
     with sample:
-        payload = {**_about(sample, out), "photons": photons, "compression": compression}
-    emit(payload, as_json, _written(payload))
+        payload = {**about_file(sample, out), "photons": photons, "compression": compression}
+    emit(payload, as_json, written(payload))
 
 
 def reconstruct(
@@ -78,8 +95,8 @@ def reconstruct(
         with kernels(), Ticker(f"reconstructing {file.name}", len(sample)) as ticker:
             made = simulation.reconstruct(sample, path, detector=geometry, progress=ticker)
     with made:
-        payload = {**_about(made, path), "input": str(file), "n_candidates": len(made["reco/events"])}
-    emit(payload, as_json, _written(payload))
+        payload = {**about_file(made, path), "input": str(file), "n_candidates": len(made["reco/events"])}
+    emit(payload, as_json, written(payload))
 
 
 def select(
@@ -143,6 +160,8 @@ def acceptance(
             "--lifetimes", metavar="NAME=LOW:HIGH:N", help="Acceptance against lifetime instead: ctau_a=0.01mm:10m:13."
         ),
     ] = None,
+    workers: options.Workers = None,
+    dask: options.Dask = None,
     as_json: options.Json = False,
 ) -> None:
     """Simulate, reconstruct and select without writing events; print cut-flow and acceptance.
@@ -162,6 +181,8 @@ def acceptance(
         process, events or str(MOST), geometry, parameter, decay_volume, intensity, photons, threads, chunk
     )
     if lifetimes is not None:
+        if workers or dask:
+            raise ValueError("--lifetimes: one sample is reweighted here; it takes --threads, not --workers or --dask")
         _against_lifetime(lifetimes, process, selection, count, seed, arguments, as_json)
         return
     from na62sim import simulation
@@ -170,7 +191,14 @@ def acceptance(
     most = None if events is None else count
     with kernels(), Ticker(f"{process} in {arguments['detector'].name}", count) as ticker:
         flow = simulation.acceptance(
-            selection=selection, events=most, precision=precision, seed=seed, progress=ticker, **arguments
+            selection=selection,
+            events=most,
+            precision=precision,
+            seed=seed,
+            progress=ticker,
+            workers=workers or 1,
+            dask=dask,
+            **arguments,
         )
     emit({**flow.to_dict(), "photons": photons}, as_json, *flow_report(flow))
 
@@ -232,7 +260,7 @@ def _arguments(
     }
 
 
-def _about(sample: Sample, path: Path) -> dict[str, Any]:
+def about_file(sample: Sample, path: Path) -> dict[str, Any]:
     """What a script wants to know of a file just written."""
     p = sample.provenance
     return {
@@ -250,7 +278,8 @@ def _about(sample: Sample, path: Path) -> dict[str, Any]:
     }
 
 
-def _written(payload: dict[str, Any]) -> str:
+def written(payload: dict[str, Any]) -> str:
+    """The same for people."""
     size = payload["bytes"] / 1e6
     return (
         f"{payload['file']}: {payload['n_events']} events of {payload['process']} in {payload['geometry']}, "

@@ -51,3 +51,20 @@ Chunk = Annotated[
 ]
 SelectionName = Annotated[str, typer.Option("-s", "--selection", metavar="NAME", help="na62sim info lists them.")]
 SampleFile = Annotated[Path, typer.Argument(metavar="FILE", help="A sample file.")]
+Compression = Annotated[
+    str,
+    typer.Option("--compression", metavar="none|lzf|gzip|zstd", help="Of the events; zstd, blosc with hdf5plugin."),
+]
+ShardEvents = Annotated[
+    str | None,
+    typer.Option("--shard-events", metavar="M", help="Write a folder of shards of M events, a multiple of 1000; 1e5."),
+]
+Shards = Annotated[
+    str | None,
+    typer.Option("--shards", metavar="A:B", help="Of these shards, make A to B-1 only: one job of a batch farm."),
+]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, metavar="W", help="Processes, each with T threads.")]
+Dask = Annotated[
+    str | None, typer.Option("--dask", metavar="local|ADDRESS", help="Let the workers of a Dask cluster do it.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Verify the finished shards of the folder, make the others.")]

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from na62sim.cli.stopping import stop_if_asked
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -109,6 +111,7 @@ class Ticker:
         return self
 
     def __call__(self, done: int) -> None:
+        stop_if_asked()
         now = time.perf_counter()
         if self.done == 0:  # the clock starts with the first events: compiling is not counted
             self._start, self._last, self._first = now, now, done

@@ -1,0 +1,46 @@
+"""Peak memory does not grow with the number of events."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CODE = """
+import resource, subprocess, sys
+subprocess.run([sys.executable, "-m", "na62sim", *sys.argv[1:], "--threads", "2"], check=True, capture_output=True)
+scale = 1e6 if sys.platform == "darwin" else 1e3
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / scale)
+"""
+
+
+def peak(*words: str) -> float:
+    """Peak of the resident memory of a command, in MB."""
+    done = subprocess.run([sys.executable, "-c", CODE, *words], check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", ["acceptance", "shards", "one file", "merge"])
+def test_peak_memory(tmp_path: Path, verb: str) -> None:
+    """Ten times the events: within 10 %, and below 1 GB with two threads."""
+    found = []
+    for events in ("2e5", "2e6" if verb == "acceptance" else "1e6"):
+        where = ["-o", str(tmp_path / f"{verb}-{events}")]
+        words = {
+            "acceptance": ["acceptance", "kpinunu", "-s", "pinunu", "-n", events],
+            "shards": ["simulate", "kpinunu", "-n", events, *where, "--shard-events", "1e5"],
+            "one file": ["simulate", "kpinunu", "-n", events, *where],
+            "merge": ["simulate", "kpinunu", "-n", events, *where, "--shard-events", "1e5", "--compression", "lzf"],
+        }[verb]
+        used = peak(*words)
+        if verb == "merge":
+            code = CODE.replace(', "--threads", "2"', "")
+            words = ["merge", where[1], "-o", str(tmp_path / f"{events}.h5")]
+            done = subprocess.run([sys.executable, "-c", code, *words], check=True, capture_output=True, text=True)
+            used = float(done.stdout)
+        found.append(used)
+    assert max(found) < 1000, found
+    assert found[1] == pytest.approx(found[0], rel=0.1), found
