@@ -16,14 +16,12 @@ from na62sim.generators.beam import BeamArrays
 from na62sim.generators.generate import Truth
 from na62sim.generators.sampling import quantile
 from na62sim.geometry import Detector
-from na62sim.kernel import kernel
+from na62sim.kernel import kernel, step
 from na62sim.rng import (
     STREAM_GTK,
     STREAM_STRAW_EFFICIENCY,
     STREAM_STRAW_POSITION,
     fill_draws,
-    fill_normals,
-    fill_uniforms,
     uniforms4,
     words,
 )
@@ -124,7 +122,21 @@ def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays, a
     return {"offsets": offsets, "chamber": chamber[:n], "view": view[:n], "position": position[:n], "time": when[:n]}
 
 
-@kernel
+@step
+def _luck(n: int, dice: Any, straw: StrawArrays, log_efficiency: float, spread: Any, gap: Any) -> None:
+    """Position error of each track of a block, and views up to the first without a hit.
+
+    That number is geometrically distributed: one draw serves many views.
+    """
+    miss, tail = dice[0, :n], dice[2, :n]
+    for i in range(n):
+        spread[i] = straw.sigma * (straw.tail_scale if tail[i] < straw.tail_fraction else 1.0)
+    for i in range(n):
+        views = log(1.0 - miss[i]) / log_efficiency
+        gap[i] = views if views < 99.0 else 99.0
+
+
+@step
 def _measure(
     begin: int, x: Any, y: Any, u: Any, v: Any, spread: Any, g: Any, straw: StrawArrays, slope: Any, true: Any,
     measured: Any, seen: Any,
@@ -168,8 +180,8 @@ def _straw(
     count = np.zeros(BUCKETS, dtype=np.int64)
     work, straws = np.empty(MOST), np.empty((5, MOST), dtype=np.int64)
     log_efficiency = log(straw.efficiency) if straw.efficiency < 1.0 else -1e-30
-    g, raw = np.empty((20, _BLOCK), dtype=np.float32), np.empty((4, _BLOCK), dtype=np.uint64)
-    uniform, slope, spread = np.empty((4, _BLOCK)), np.empty((2, _BLOCK)), np.empty(_BLOCK)
+    dice, g = np.empty((4, _BLOCK)), np.empty((20, _BLOCK), dtype=np.float32)
+    slope, spread = np.empty((2, _BLOCK)), np.empty(_BLOCK)
     exact, measured = np.empty((16, _BLOCK)), np.empty((16, _BLOCK), dtype=np.float32)
     seen, gap = np.empty(_BLOCK), np.empty(_BLOCK)
     group = slot * 4
@@ -177,12 +189,8 @@ def _straw(
         g0 = n % _BLOCK
         if g0 == 0:
             stop = min(n + _BLOCK, number.size)
-            fill_normals(seed, STREAM_STRAW_POSITION, group[n:stop], number[n:stop], raw, g)
-            fill_uniforms(seed, STREAM_STRAW_EFFICIENCY, group[n:stop], number[n:stop], raw, uniform)
-            for i in range(stop - n):
-                spread[i] = straw.sigma * (straw.tail_scale if uniform[3, i] < straw.tail_fraction else 1.0)
-                # the next view without a hit is geometrically distributed: one draw serves many views
-                gap[i] = min(log(1.0 - uniform[0, i]) / log_efficiency, 99.0)
+            fill_draws(seed, STREAM_STRAW_POSITION, group[n:stop], number[n:stop], dice, g)
+            _luck(stop - n, dice, straw, log_efficiency, spread, gap)
             _measure(
                 n, x, y, u, v, spread[: stop - n], g, straw, slope, exact, measured, seen,
             )  # fmt: skip
@@ -195,7 +203,7 @@ def _straw(
                                  rows, true, count, work, straws)  # fmt: skip
                 offsets[event + 1] = k
             begin, close, event, members = k, 0, event_in[n], 0
-        c, miss = uniform[2, g0], 4 * first[n] + np.int64(gap[g0])  # counted from the first view of STRAW 1
+        c, miss = dice[1, g0], 4 * first[n] + np.int64(gap[g0])  # counted from the first view of STRAW 1
         end = 4 * min(last[n], 4)
         bits = np.int64(seen[g0]) & ((1 << end) - (1 << 4 * first[n]))
         while miss < end:
