@@ -3,7 +3,8 @@
 Particles are carried through the STRAW spectrometer, and tracks are found in events that can have as many as the
 selection asks for (`traceable`). What lies behind is made for the events that are left when a cut first asks for it: the
 way through the rest of the detector, the responses, the candidates. Trigger words are made of accepted events alone. A
-response is a pure function of the seed, the event and the particle, so that the counts are those of the full chain.
+response is a pure function of the seed, the event and the particle, so that the counts are those of the full chain, but
+for one event in a thousand at the first cut that has a track of the hits of two particles (`traceable`).
 """
 
 from __future__ import annotations
