@@ -37,7 +37,7 @@ class Selected:
     Attributes
     ----------
     truth : of all events
-    crossings : of particles with the STRAW chambers, of all events that can have enough tracks
+    crossings : of all events that can have enough tracks; with the STRAW chambers alone, unless all was asked for
     tracks : of all events with enough of them
     candidates : those of the events with the number of tracks that the selection asks for
     event, weight, veto_weight : of each candidate; index of its event in the range
@@ -64,13 +64,15 @@ class Selected:
 def run_selected(simulation: Simulation, selection: Selection, first: int, n: int, whole: bool = False) -> Selected:
     """Events ``first`` to ``first + n - 1``, from the first random number to the cut-flow.
 
-    ``whole`` : make all columns of all candidates at once; they are wanted
+    ``whole`` : carry all particles to their end, and make all columns of all candidates; they are wanted
     """
     s = simulation
     truth = s.generator.generate(s.seed, first, n)
     least, _ = selection.tracks
     crossings = to_straw4(s.seed, truth, s.planes, s.flight, s.field, least)
     tracks = s.reconstruction.tracks({"straw": straw_hits(s.seed, truth, crossings, s.response.straw, least)}, least)
+    if whole:
+        crossings = carry_on(s.seed, truth, crossings, s.planes, s.flight, s.field)
     made = OnDemand(s, selection, truth, crossings, tracks)
     if whole or s.weighted or selection.candidates != "reco/events":
         made.make(np.arange(len(made)))

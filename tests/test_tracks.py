@@ -63,7 +63,7 @@ def matches(crossings: Any, tracks: Any) -> Any:
 
 
 def test_five_tracks_are_found(event: Any) -> None:
-    """More than 94 % of findable tracks above 5 GeV/c that do not decay; fewer than one fake in a hundred events.
+    """More than 93 % of findable tracks above 5 GeV/c that do not decay; fewer than one fake in a hundred events.
 
     Close tracks of these events leave some views without two straws of their own (`close_tracks`).
     """
@@ -75,7 +75,7 @@ def test_five_tracks_are_found(event: Any) -> None:
     here = findable & full[crossings.event]
     found = np.isin(np.flatnonzero(here), row)
     assert here.sum() > 500
-    assert found.mean() > 0.94
+    assert found.mean() > 0.93
     mine = full[tracks["event"]]
     assert (row[mine] < 0).sum() < 0.02 * full.sum()
 
