@@ -195,12 +195,12 @@ def test_pion_is_found(chunk: Any) -> None:
 
 
 def test_wrong_charge(chunk: Any) -> None:
-    """With all charges reversed there is no vertex of five tracks with charge +1."""
+    """With all charges reversed no vertex of five tracks with charge +1 is one of five again."""
     simulation, made, found = chunk
     reversed_ = made.tracks | {"k": -made.tracks["k"]}
     other = simulation.reconstruction.vertices(8000, made.hits, reversed_)
     assert (found["n_vertex"] == 5).any()
-    assert not np.isin(other["event"][other["n_vertex"] == 5], found["event"][found["n_tracks"] == 5]).any()
+    assert not np.isin(other["event"][other["n_vertex"] == 5], found["event"][found["n_vertex"] == 5]).any()
     three = (other["n_vertex"] == 3) & (other["n_tracks"] == 5)
     assert three.any() and (other["charge"][three] == 1).all()
 
