@@ -143,7 +143,7 @@ class OnDemand:
         wanted = np.zeros(len(self._truth.events), dtype=bool)
         wanted[event] = True
         place = np.cumsum(wanted) - 1
-        truth, track = self._truth.take(event), np.flatnonzero(wanted[self._tracks["event"]])
+        truth, track = self._truth.for_response(event), np.flatnonzero(wanted[self._tracks["event"]])
         tracks = {name: column.take(track, axis=0) for name, column in self._tracks.items()}
         tracks["event"] = place[tracks["event"]]
         crossings = carry_on(s.seed, truth, self._crossings.take(wanted, place), s.planes, s.flight, s.field)

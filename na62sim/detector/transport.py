@@ -77,7 +77,10 @@ class Crossings:
     time = property(lambda self: self.flown.time)
 
     def take(self, wanted: npt.NDArray[np.bool_], place: IntArray) -> Crossings:
-        """What belongs to wanted events; ``place`` is the new index of each event."""
+        """What belongs to wanted events; ``place`` is the new index of each event.
+
+        Of tracks that are still to go on, the places in the chambers stay behind.
+        """
         rows, lav = np.flatnonzero(wanted[self.event]), wanted[self.lav_event]
         parent = self.secondary[0].astype(np.int64)
         born = np.flatnonzero(wanted[parent])
@@ -86,12 +89,11 @@ class Crossings:
         event, rest = place[self.event[rows]], None
         if self.rest is None:
             flown = Flown._make(column.take(rows, axis=-1) for column in self.flown)
-        else:  # only the chambers are filled yet
+        else:  # what is behind the chambers does not ask for the places in them
             flown = empty_flown(len(rows))
-            for name in ("x", "y"):
-                getattr(flown, name)[: STRAW4 + 1] = getattr(self.flown, name)[: STRAW4 + 1].take(rows, axis=1)
-            for name in ("u", "v", "pdg", "p", "first", "last", "time"):
-                getattr(flown, name)[:] = getattr(self.flown, name).take(rows, axis=-1)
+            flown.pdg[0], flown.p[0] = self.flown.pdg[0].take(rows), self.flown.p[0].take(rows)
+            for name in ("first", "last", "time"):
+                getattr(flown, name)[:] = getattr(self.flown, name).take(rows)
             ids = self.rest.ids.take(rows, axis=1)
             ids[0] = event
             rest = Rest(self.rest.state.take(rows, axis=1), ids, self.rest.going[rows])

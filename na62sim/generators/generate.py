@@ -53,12 +53,16 @@ class Truth:
         """Number of events of weight 1 with the same relative error: (sum w)^2 / sum w^2."""
         return float(self.weight.sum() ** 2 / (self.weight**2).sum())
 
-    def take(self, rows: npt.NDArray[np.int64]) -> Truth:
-        """Some of the events."""
+    def for_response(self, rows: npt.NDArray[np.int64]) -> Truth:
+        """Some of the events, with what the detectors ask for: of the momenta, those of photons."""
+        p = np.empty((*self.p.shape[:2], len(rows)))
+        for slot, particle in enumerate(self.chain.particles):
+            if particle.pdg == 22:
+                p[slot] = self.p[slot].take(rows, axis=1)
         return Truth(
             chain=self.chain,
             events=self.events[rows],
-            p=self.p.take(rows, axis=2),
+            p=p,
             vertex=self.vertex.take(rows, axis=2),
             gtk=self.gtk.take(rows, axis=1),
             weight=self.weight[rows],
