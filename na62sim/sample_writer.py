@@ -58,6 +58,7 @@ class _ColumnWriter:
         self._buffer = np.empty(size, dtype=field.dtype)
         self._fill = 0
         self._written = 0
+        self._rows = self._chunk = 0  # of the dataset
         self._dataset: Any = None
 
     def append(self, values: Array) -> None:
@@ -76,18 +77,32 @@ class _ColumnWriter:
                 self._fill = 0
 
     def _create(self, shape: int, chunk: int) -> None:
-        self._dataset = self._group.create_dataset(
-            self._field.name, shape=(shape,), maxshape=(None,), chunks=(chunk,),
-            dtype=self._field.dtype, **(self._filters or {"fill_time": "never"}),
-        )  # fmt: skip
+        name, dtype = self._field.name, np.dtype(self._field.dtype)
+        if self._filters:
+            self._dataset = self._group.create_dataset(
+                name, shape=(shape,), maxshape=(None,), chunks=(chunk,), dtype=dtype, **self._filters
+            )
+        else:  # what h5py does in a third of the time
+            created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            created.set_chunk((chunk,))
+            created.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+            space = h5py.h5s.create_simple((shape,), (h5py.h5s.UNLIMITED,))
+            stored = h5py.h5t.py_create(dtype, logical=True)
+            self._dataset = h5py.Dataset(h5py.h5d.create(self._group.id, name.encode(), stored, space, created))
         _describe(self._dataset, self._field.unit, self._field.description)
+        self._rows, self._chunk = shape, chunk
+
+    def _extend(self, rows: int) -> None:
+        if rows != self._rows:
+            self._dataset.id.set_extent((rows,))
+            self._rows = rows
 
     def _write(self, chunk: Array) -> None:
         start, stop = self._written, self._written + len(chunk)
         if self._dataset is None:
             self._create(_GROW * len(chunk), len(chunk))
-        elif stop > self._dataset.shape[0]:
-            self._dataset.resize((start + _GROW * len(chunk),))
+        elif stop > self._rows:
+            self._extend(start + _GROW * len(chunk))
         if self._filters:
             self._dataset[start:stop] = chunk
         else:  # past HDF5's selections and conversions: twice as fast
@@ -99,13 +114,12 @@ class _ColumnWriter:
         if self._dataset is None:  # a short column gets a chunk of its own length
             self._create(n_rows, max(n_rows, 1))
         else:
-            self._dataset.resize((n_rows,))
+            self._extend(n_rows)
         if self._fill and self._filters:
             self._dataset[self._written :] = self._buffer[: self._fill]
         elif self._fill:
-            size = self._dataset.chunks[0]
-            self._buffer[self._fill : size] = 0
-            self._dataset.id.write_direct_chunk((self._written,), self._buffer[:size])
+            self._buffer[self._fill : self._chunk] = 0
+            self._dataset.id.write_direct_chunk((self._written,), self._buffer[: self._chunk])
 
 
 class _GroupWriter:
