@@ -11,7 +11,7 @@ from na62sim.detector.schema import JAGGED, SCHEMA
 from na62sim.detector.transport import Crossings
 from na62sim.field import KICK
 from na62sim.generators.generate import Truth
-from na62sim.kernel import kernel
+from na62sim.kernel import kernel, step
 from na62sim.pipeline import Chunk
 from na62sim.reconstruction import candidates as single
 from na62sim.reconstruction import vertices as several
@@ -22,6 +22,8 @@ RECO_FIELDS = {
     "reco/events": tuple(Field(name, "float64", unit, text) for name, unit, text in single.COLUMNS),
     "reco/vertices": tuple(Field(name, "float64", unit, text) for name, unit, text in several.COLUMNS),
 }
+
+_EVENTS = 512  # that are written down together, column by column, while they are in the cache
 
 
 def sample_groups(chunk: Chunk) -> dict[str, Table]:
@@ -117,22 +119,26 @@ def _flatten(
     p: Any, vertex: Any, pdg: Any, parent: Any, status: Any, origin: Any, offsets: Any, event: Any, born: Any, time: Any,
     name: Any, code: Any, mothers: Any, state: Any, momentum: Any, place: Any,
 ) -> None:  # fmt: skip
-    count, b = pdg.size, 0
-    for i in range(offsets.size - 1):
-        row = offsets[i]
-        for k in range(count):
-            code[row], mothers[row], state[row] = pdg[k], parent[k], status[k]
+    for begin in range(0, offsets.size - 1, _EVENTS):
+        first = offsets[begin : min(begin + _EVENTS, offsets.size - 1)]
+        end = begin + first.size
+        for k in range(pdg.size):
+            _label(pdg[k], parent[k], status[k], first, k, code, mothers, state)
             for c in range(4):
-                momentum[c, row], place[c, row] = p[k, c, i], vertex[origin[k], c, i]
-            row += 1
-        start, first = row, b
+                _spread(p[k, c, begin:end], first, k, momentum[c])
+                _spread(vertex[origin[k], c, begin:end], first, k, place[c])
+    b = 0
+    while b < event.size:
+        i, first_born = event[b], b
+        start = offsets[i] + pdg.size
         while b < event.size and event[b] == i:
+            row = start + b - first_born
             # the parent is a generated particle, or what an earlier decay or radiation left of it
             mother = np.int32(born[1, b])
-            for r in range(first, b):
+            for r in range(first_born, b):
                 if name[r] == born[1, b] and born[2, r] != 22:
-                    mother = np.int32(start - offsets[i] + r - first)
-            if b > first and born[2, b - 1] == 22:  # a photon and the electron that radiated it have one parent
+                    mother = np.int32(start - offsets[i] + r - first_born)
+            if b > first_born and born[2, b - 1] == 22:  # a photon and the electron that radiated it have one parent
                 mother = np.int32(mothers[row - 1])
             code[row], mothers[row], state[row] = np.int32(born[2, b]), mother, 1
             state[offsets[i] + mother] = 2
@@ -141,5 +147,18 @@ def _flatten(
             for c in range(3):
                 place[c, row] = born[7 + c, b]
             place[3, row] = time[b]
-            row += 1
             b += 1
+
+
+@step
+def _spread(values: Any, first: Any, k: int, out: Any) -> None:
+    """A number of particle k of every event to its row."""
+    for i in range(first.size):
+        out[first[i] + k] = values[i]
+
+
+@step
+def _label(pdg: int, parent: int, status: int, first: Any, k: int, code: Any, mothers: Any, state: Any) -> None:
+    for i in range(first.size):
+        row = first[i] + k
+        code[row], mothers[row], state[row] = pdg, parent, status

@@ -115,16 +115,16 @@ def _full(process: str, share: float, **parameters: float) -> TimedChain:
 
 def _written(folder: Path) -> TimedChain:
     """From the beam to the selection, with the sample (truth, beam, hits, trigger) in a file, hashed and synced."""
-    from na62sim.assemble import candidate_table, sample_groups
+    from na62sim.assemble import sample_groups
     from na62sim.content_hash import ContentHash
     from na62sim.pipeline import warm_up
     from na62sim.sample import Provenance, SampleWriter
-    from na62sim.selection.cutflow import CutFlow
+    from na62sim.selected import select_chunk
     from na62sim.selection.registry import find_selection
 
     s = _simulation("kpinunu")
     selection = find_selection(SELECTED["kpinunu"], s.detector)
-    path = folder / "bench.h5"
+    path, about = folder / "bench.h5", Provenance(process="kpinunu")
     warm_up(s)
     seconds_of_hash = 0.0
 
@@ -137,16 +137,14 @@ def _written(folder: Path) -> TimedChain:
 
     def chunk_of(writer: SampleWriter, first: int, n: int) -> None:
         chunk = s.run(first, n)
-        found = s.reconstruction.candidates(n, chunk.hits, chunk.tracks)
-        weight = (chunk.truth.weight * chunk.veto_weight)[found["event"]]
-        CutFlow(selection).fill(candidate_table(n, found), weight, chunk.truth.weight)
+        select_chunk(s, selection, chunk)
         groups = sample_groups(chunk)
         writer.append(groups, n, hash_of(groups, first, n))
 
     def run(events: int) -> dict[str, float]:
         nonlocal seconds_of_hash
         seconds_of_hash = 0.0
-        with _timed_sync() as waits, SampleWriter(path, Provenance(process="kpinunu")) as writer:
+        with _timed_sync() as waits, SampleWriter(path, about, events=events) as writer:
             for first, n in _ranges(events):
                 chunk_of(writer, first, n)
             writer.close()

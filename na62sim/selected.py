@@ -21,7 +21,7 @@ from na62sim.detector.tracker import straw_hits
 from na62sim.detector.transport import Crossings, carry_on, to_straw4
 from na62sim.detector.trigger import trigger_bits
 from na62sim.generators.generate import Truth
-from na62sim.pipeline import Simulation
+from na62sim.pipeline import Chunk, Simulation
 from na62sim.reconstruction.candidates import COLUMNS
 from na62sim.selection.cutflow import CutFlow, NotMadeError, Selection
 from na62sim.table import Table
@@ -178,3 +178,45 @@ class OnDemand:
         truth, hits, tracks = self._seen
         local = self._made["event"][self._place[rows]]
         return trigger_bits(self._simulation.seed, truth.events, hits, tracks, self._simulation.trigger, local)["masks"]
+
+
+class OfChunk(OnDemand):
+    """The same for events whose hits and trigger words are there already, because they are written to a file."""
+
+    def __init__(self, simulation: Simulation, selection: Selection, chunk: Chunk) -> None:
+        super().__init__(simulation, selection, chunk.truth, chunk.crossings, chunk.tracks)
+        self._chunk = chunk
+        self.veto = chunk.veto_weight[self.event]
+
+    def make(self, rows: IntArray) -> None:
+        """Reconstruct the candidates of some rows."""
+        if self._made and (self.complete or np.all(self._place[rows] >= 0)):
+            return
+        wanted = np.zeros(len(self._truth.events), dtype=bool)
+        wanted[self.event[rows]] = True
+        track = np.flatnonzero(wanted[self._tracks["event"]])
+        tracks = {name: column.take(track, axis=0) for name, column in self._tracks.items()}
+        name, least = self._selection.candidates, self._selection.tracks[0]
+        self._made = self._simulation.reconstruction.table(name, len(wanted), self._chunk.hits, tracks, least)
+        if name == "reco/events":
+            self._place = np.full(len(self.event), -1)
+            self._place[rows] = np.arange(len(rows))
+        else:
+            self.event = self._made["event"]
+            self.veto, self._place = self._chunk.veto_weight[self.event], np.arange(len(self.event))
+
+    def trigger_masks(self, rows: IntArray) -> npt.NDArray[np.uint32]:
+        """The trigger masks of some rows."""
+        masks: npt.NDArray[np.uint32] = self._chunk.trigger["masks"][self.event[rows]]
+        return masks
+
+
+def select_chunk(simulation: Simulation, selection: Selection, chunk: Chunk) -> CutFlow:
+    """The cut-flow of a chunk that went through all stages."""
+    made, truth = OfChunk(simulation, selection, chunk), chunk.truth
+    if selection.candidates != "reco/events":
+        made.make(np.arange(len(made)))
+    flow = CutFlow(selection)
+    flow.fill(made.table if made.complete else made, truth.weight[made.event] * made.veto, truth.weight)
+    flow.count_triggers(made.trigger_masks(flow.signal_rows), list(simulation.detector.trigger.masks))
+    return flow

@@ -15,7 +15,7 @@ from na62sim.detector.transport import Crossings
 from na62sim.elementary import exp
 from na62sim.generators.generate import Truth
 from na62sim.geometry import Detector
-from na62sim.kernel import kernel
+from na62sim.kernel import kernel, step
 from na62sim.particles import species
 from na62sim.rng import STREAM_BEAM_DETECTORS, STREAM_RICH, fill_draws
 
@@ -84,8 +84,16 @@ def ktag_hits(seed: int, truth: Truth, table: FloatArray, time_sigma: float) -> 
     u = np.empty((4, n))
     g = np.empty((2, n), dtype=np.float32)
     fill_draws(np.uint64(seed), STREAM_BEAM_DETECTORS, group, truth.events, u, g)
-    sectors = np.searchsorted(table, u[0], side="right").astype(np.uint8)
+    sectors = np.zeros(n, dtype=np.uint8)
+    _sectors(table, u[0], sectors)
     return {"n_sectors": sectors, "time": (time_sigma * g[0]).astype(np.float32), "uniform": u}
+
+
+@kernel
+def _sectors(table: Any, u: Any, sectors: Any) -> None:
+    for k in range(table.size):
+        for i in range(u.size):
+            sectors[i] += u[i] >= table[k]
 
 
 def rich_hits(seed: int, truth: Truth, tracks: Crossings, rich: RichArrays) -> dict[str, Any]:
@@ -111,10 +119,10 @@ def _rich(
     ring_v: Any, t: Any, rich: RichArrays, event: Any, ring: Any, hits: Any, flag: Any,
 ) -> int:  # fmt: skip
     k = 0
-    inverse = 1.0 / np.arange(0.5, 61.0)  # 1 / count below: a division for every hit costs more than the rest
-    for c in range(1, 61):
-        inverse[c] = 1.0 / c
     u, g = np.empty((2, BLOCK)), np.empty((4, BLOCK), dtype=np.float32)
+    radii, mean, term, total, count = (
+        np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK),
+    )  # fmt: skip
     rows, group, chosen = track_block()
     begin = 0
     while begin < event_in.size:
@@ -122,6 +130,7 @@ def _rich(
         fill_draws(seed, STREAM_RICH, group[:m], chosen[:m], u, g)
         for i in range(m):
             n = rows[i]
+            mean[i] = 0.0
             if p[1, n] <= 0.0:
                 continue
             front = (x[RICH_BACK - 1, n] - rich.x_front) ** 2 + y[RICH_BACK - 1, n] ** 2
@@ -133,26 +142,23 @@ def _rich(
             angle2 = rich.angle2 - (mass / p[1, n]) ** 2
             if angle2 <= 0.0:
                 continue
-            radius = rich.focal * np.sqrt(angle2)
-            mean = rich.electron_hits * (radius / rich.electron_radius) ** 2
-            # Poisson by inversion: the mean is at most 13
-            count, term = 0, exp(-mean)
-            total = term
-            while u[0, i] > total and count < 60:
-                count += 1
-                term *= mean * inverse[count]
-                total += term
-            if count < 1:
+            radii[i] = rich.focal * np.sqrt(angle2)
+            mean[i] = rich.electron_hits * (radii[i] / rich.electron_radius) ** 2
+        _poisson(u[0, :m], mean, term, total, count)
+        for i in range(m):
+            if count[i] < 1.0:
                 continue
-            sigma = rich.hit_sigma / np.sqrt(count - 3.0) if count > 3 else 10.0 * rich.hit_sigma
-            center = rich.hit_sigma * np.sqrt(2.0 / count)
+            n, radius = rows[i], radii[i]
+            kind = abs(pdg[1, n])
+            sigma = rich.hit_sigma / np.sqrt(count[i] - 3.0) if count[i] > 3.0 else 10.0 * rich.hit_sigma
+            center = rich.hit_sigma * np.sqrt(2.0 / count[i])
             w = rich.focal / np.sqrt(1.0 - ring_u[n] * ring_u[n] - ring_v[n] * ring_v[n])
             event[k] = event_in[n]
             ring[0, k] = abs(radius + sigma * g[0, i])
             ring[1, k] = w * ring_u[n] + center * g[1, i]
             ring[2, k] = w * ring_v[n] + center * g[2, i]
             ring[3, k] = t[n] + rich.time_sigma * g[3, i]
-            hits[k] = count
+            hits[k] = np.uint8(count[i])
             # the likelihood, the ring-track match and the tails of real rings are not simulated: dice
             if kind == 211:
                 flag[k] = 1 if u[1, i] < rich.pion_like else 0
@@ -167,3 +173,21 @@ def _rich(
                 flag[k] = 0
             k += 1
     return k
+
+
+@step
+def _poisson(u: Any, mean: Any, term: Any, total: Any, count: Any) -> None:
+    """Poisson numbers, at most 60 (the mean is at most 13), by inversion: a step for all of them at a time, vectorised."""
+    for i in range(u.size):
+        term[i] = exp(-mean[i])
+        total[i], count[i] = term[i], 0.0
+    for c in range(1, 61):
+        inverse, going = 1.0 / c, 0.0
+        for i in range(u.size):
+            more = 1.0 if u[i] > total[i] else 0.0
+            count[i] += more
+            going += more
+            term[i] *= mean[i] * inverse
+            total[i] += term[i]
+        if going == 0.0:
+            break

@@ -76,18 +76,19 @@ def build_response(detector: Detector, intensity: float | None = None) -> Respon
 
 def offsets_of(event: Any, n: int) -> Offsets:
     """Row offsets per event from the event index of each row (rows in event order)."""
-    out = np.empty(n + 1, dtype=np.int64)
+    out = np.zeros(n + 1, dtype=np.int64)
     _count(event, out)
     return out
 
 
 @kernel
 def _count(event: Any, offsets: Any) -> None:
-    row = 0
+    for row in range(event.size):
+        offsets[event[row] + 1] += 1
+    rows = 0
     for i in range(offsets.size):
-        while row < event.size and event[row] < i:
-            row += 1
-        offsets[i] = row
+        rows += offsets[i]
+        offsets[i] = rows
 
 
 def respond(

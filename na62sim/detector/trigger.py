@@ -15,7 +15,7 @@ from hepunits import GeV, m, mm, mrad
 
 from na62sim.field import KICK
 from na62sim.geometry import Detector
-from na62sim.kernel import formula, kernel
+from na62sim.kernel import formula, kernel, step
 from na62sim.rng import STREAM_TRIGGER, uniforms4
 
 _L0 = [
@@ -42,6 +42,7 @@ L0_BITS = {name: 1 << k for k, name in enumerate(_L0)}
 L1_BITS = {name: 1 << k for k, name in enumerate(_L1)}
 (RICH, Q1, Q2, QX, UTMC, MUV3, M1, MO1, MO2, MOQX, LKR10, _, _, _, LAV12, CHOD, H2) = L0_BITS.values()
 (KTAG, LAV, IRCSAC, STRAW1T, STRAWNEG, STRAW3T, STRAWDV) = L1_BITS.values()
+_L1_SHIFT = np.uint64(32)  # of the L1 conditions in a word with those of L0
 
 
 class TriggerArrays(NamedTuple):
@@ -228,14 +229,26 @@ def _level1(
 @kernel
 def _decide(seed: int, events: Any, l0: Any, l1: Any, t: TriggerArrays) -> Any:
     masks, taken = np.zeros(events.size, dtype=np.uint32), np.zeros(events.size, dtype=np.uint32)
-    for i in range(events.size):
-        for k in range(t.masks.shape[0]):
-            a, b, c, d = t.masks[k, 0], t.masks[k, 1], t.masks[k, 2], t.masks[k, 3]
-            if (l0[i] & a) == a and (l0[i] & b) == 0 and (l1[i] & c) == c and (l1[i] & d) == 0:
-                masks[i] |= np.uint32(1 << k)
-                u = 0.0
-                if t.downscaling[k] > 1.0:
+    for k in range(t.masks.shape[0]):
+        bit = np.uint32(1 << k)
+        wanted = np.uint64(t.masks[k, 0]) | np.uint64(t.masks[k, 2]) << _L1_SHIFT
+        vetoed = np.uint64(t.masks[k, 1]) | np.uint64(t.masks[k, 3]) << _L1_SHIFT
+        if t.downscaling[k] > 1.0:
+            _holds(l0, l1, wanted, vetoed, bit, masks)
+            for i in range(events.size):
+                if masks[i] & bit:
                     u, _, _, _ = uniforms4(seed, events[i], STREAM_TRIGGER, k)
-                if u * t.downscaling[k] < 1.0:
-                    taken[i] |= np.uint32(1 << k)
+                    if u * t.downscaling[k] < 1.0:
+                        taken[i] |= bit
+        else:
+            _holds(l0, l1, wanted, vetoed, bit, masks)
+            _holds(l0, l1, wanted, vetoed, bit, taken)
     return masks, taken
+
+
+@step
+def _holds(l0: Any, l1: Any, wanted: int, vetoed: int, bit: int, out: Any) -> None:
+    """Set a bit of ``out`` where all wanted conditions are met and none of the vetoed. Its own function: vectorised."""
+    for i in range(l0.size):
+        met = np.uint64(l0[i]) | np.uint64(l1[i]) << _L1_SHIFT
+        out[i] |= bit if (met & wanted) == wanted and (met & vetoed) == 0 else np.uint32(0)
