@@ -182,12 +182,12 @@ def _poisson(u: Any, mean: Any, term: Any, total: Any, count: Any) -> None:
         term[i] = exp(-mean[i])
         total[i], count[i] = term[i], 0.0
     for c in range(1, 61):
-        inverse, going = 1.0 / c, 0.0
+        inverse, going = 1.0 / c, 0
         for i in range(u.size):
-            more = 1.0 if u[i] > total[i] else 0.0
-            count[i] += more
-            going += more
+            more = u[i] > total[i]
+            going += np.int64(more)
+            count[i] += 1.0 if more else 0.0
             term[i] *= mean[i] * inverse
             total[i] += term[i]
-        if going == 0.0:
+        if going == 0:
             break
