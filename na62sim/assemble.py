@@ -13,7 +13,7 @@ from na62sim.field import KICK
 from na62sim.generators.generate import Truth
 from na62sim.kernel import kernel, step
 from na62sim.pipeline import Chunk
-from na62sim.reconstruction import candidates as single
+from na62sim.reconstruction import candidate_columns as single
 from na62sim.reconstruction import vertices as several
 from na62sim.table import Field, Table
 

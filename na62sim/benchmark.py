@@ -26,12 +26,12 @@ __all__ = ["SLOWER", "WORSE", "measure", "ratios", "read_result", "stage_of", "s
 
 _STAGES = {
     "generate": "generators/",
-    "transport": "detector/transport detector/follow detector/reach detector/planes detector/decays detector/radiation "
-    "detector/conversion",
+    "transport": "detector/transport detector/follow detector/cross detector/lanes detector/reach detector/planes "
+    "detector/decays detector/radiation detector/conversion",
     "straw": "detector/tracker detector/close_tracks",
     "trigger": "detector/trigger",
     "response": "detector/",
-    "tracks": "reconstruction/tracks reconstruction/pattern reconstruction/fit",
+    "tracks": "reconstruction/tracks reconstruction/pattern reconstruction/points reconstruction/fit",
     "vertices": "reconstruction/vert",
     "candidates": "reconstruction/",
     "select": "selection/ statistics/",

@@ -45,3 +45,9 @@ def invariant_mass2(*momenta: Any) -> Any:
 def missing_mass2(parent: Any, *seen: Any) -> Any:
     """Missing mass squared (MeV^2): (P - sum of the seen momenta)^2, shapes (4,) or (4, n)."""
     return invariant_mass2(parent, *[-np.asarray(p, dtype=float) for p in seen])
+
+
+@formula
+def mass2(e: float, px: float, py: float, pz: float) -> float:
+    """Squared mass of a four-momentum (MeV^2)."""
+    return e * e - px * px - py * py - pz * pz

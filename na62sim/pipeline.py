@@ -25,8 +25,9 @@ from na62sim.generators.generate import Generator, Truth
 from na62sim.generators.process import Process
 from na62sim.geometry import Detector
 from na62sim.kernel import announce_compiling
-from na62sim.reconstruction.candidates import build_candidates, reco_arrays, track_columns
+from na62sim.reconstruction.candidates import build_candidates, track_columns
 from na62sim.reconstruction.fit import fit_arrays
+from na62sim.reconstruction.reco_arrays import reco_arrays
 from na62sim.reconstruction.tracks import find_tracks
 from na62sim.reconstruction.vertices import build_vertices, vertex_arrays
 

@@ -22,7 +22,7 @@ from na62sim.detector.transport import Crossings, carry_on, to_straw4
 from na62sim.detector.trigger import trigger_bits
 from na62sim.generators.generate import Truth
 from na62sim.pipeline import Chunk, Simulation
-from na62sim.reconstruction.candidates import COLUMNS
+from na62sim.reconstruction.candidate_columns import COLUMNS
 from na62sim.selection.cutflow import CutFlow, NotMadeError, Selection
 from na62sim.table import Table
 
@@ -87,7 +87,7 @@ def run_selected(simulation: Simulation, selection: Selection, first: int, n: in
 class OnDemand:
     """Candidates of the events with the number of tracks that a selection asks for.
 
-    Columns that the tracks determine are there (`candidates.OF_TRACKS`); the others are made for the rows that are left
+    Columns that the tracks determine are there (`candidate_columns.OF_TRACKS`); the others are made for the rows that are left
     when one of them is first asked for. The rows of ``reco/vertices`` are not known before: they are made at once (`make`).
     """
 

@@ -2,176 +2,45 @@
 
 At most planes nothing happens to a track but a straight or bent flight and a scattering angle: that is one loop over the
 block, which LLVM vectorises. The tracks to which something happens at a plane (a decay, a lost pion, a radiated photon,
-lead glass, the tube's wall) are carried across it one by one by `_cross`, with the same formulas.
+lead glass, the tube's wall) are carried across it one by one by `cross`, with the same formulas.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from na62sim.detector.decays import LIGHT, STEEPEST, decay_on_the_way, mass_of, record
-from na62sim.detector.planes import HASC, LKR, MUV3, N_SLOTS, NORMALS, RICH_FRONT, STRAW4, Flight, Planes
-from na62sim.detector.radiation import LEAST, onward, photon_share
+from na62sim.detector.cross import cross
+from na62sim.detector.decays import LIGHT, STEEPEST, mass_of
+from na62sim.detector.lanes import (
+    BEND,
+    ELECTRON,
+    FLY,
+    GIVEN,
+    LOSS,
+    MASS,
+    PION,
+    PIPE2,
+    SCATTER,
+    SLOWNESS,
+    Flown,
+    P,
+    T,
+    U,
+    V,
+    X,
+    Y,
+)
+from na62sim.detector.planes import HASC, LKR, MUV3, NORMALS, RICH_FRONT, STRAW4, Flight, Planes
+from na62sim.detector.radiation import onward
 from na62sim.field import KICK, FieldMap, Segment, propagate
-from na62sim.kernel import formula, kernel, step
-from na62sim.rng import STREAM_RADIATION, STREAM_SCATTER, fill_normals, uniforms4
+from na62sim.kernel import kernel, step
+from na62sim.rng import STREAM_SCATTER, fill_normals
 
 _BLOCK = 256  # tracks; their state and scattering angles stay in the first cache
 _MOST = 64  # tracks of one event, far more than there can be
 _FEW = 16  # of a block: fewer are carried one by one
-_PIPE2 = 150.0**2  # mm^2, of the beam pipe at the LKr with a margin
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-
-# rows of the state of a track, at STRAW 1 and on the way; what follows LOSS depends on its momentum and kind alone
-X, Y, U, V, P, T, FLY, LOSS, MASS, BEND, SLOWNESS, SCATTER, PION, ELECTRON = range(14)
-GIVEN = 8  # of them are carried from one range of planes to the next
-
-
-class Flown(NamedTuple):
-    """Where tracks crossed the measuring planes of `planes.py`."""
-
-    x: FloatArray  # (13, n) mm; nan at planes that were not crossed
-    y: FloatArray
-    u: FloatArray  # (4, n) direction cosines at the STRAW chambers
-    v: FloatArray
-    pdg: IntArray  # (3, n) PDG code at STRAW 1, in the RICH and at the LKr (a decay in flight changes it)
-    p: FloatArray  # (3, n) momentum there, MeV/c
-    ring: FloatArray  # (2, n) direction cosines in the RICH
-    first: IntArray  # (n,) the measuring planes [first, last) were crossed
-    last: IntArray
-    time: FloatArray  # (n,) ns, at STRAW 1; of a track that began behind it, less the flight of light from there
-
-
-def empty_flown(n: int) -> Flown:
-    """Room for n tracks."""
-    return Flown(
-        np.empty((N_SLOTS, n)), np.empty((N_SLOTS, n)), np.empty((4, n)), np.empty((4, n)),
-        np.empty((3, n), dtype=np.int64), np.empty((3, n)), np.empty((2, n)), np.empty(n, dtype=np.int64),
-        np.empty(n, dtype=np.int64), np.empty(n),
-    )  # fmt: skip
-
-
-@formula
-def _by_momentum(lane: Any, i: int, pdg: int, charge: int) -> None:
-    """What changes only when the track decays or radiates."""
-    p, m = lane[P, i], lane[MASS, i]
-    lane[BEND, i], lane[SCATTER, i] = KICK * charge / p, np.sqrt(p * p + m * m) / (p * p)
-    lane[SLOWNESS, i] = np.sqrt(p * p + m * m) / (p * LIGHT)
-    lane[PION, i], lane[ELECTRON, i] = 1.0 if abs(pdg) == 211 else 0.0, 1.0 if abs(pdg) == 11 else 0.0
-
-
-@kernel
-def _radiate(
-    ids: Any, z: float, track: Any, loss: float, planes: Planes, flight: Flight, secondary: Any, counts: Any
-) -> Any:
-    """Photons that an electron radiates at a plane: its momentum behind it, and where the next photon is due.
-
-    Parameters
-    ----------
-    ids : seed, event number, event index, slot, plane, PDG code
-    track : x, y, u, v, p, m, t at the plane, which is at z
-    """
-    seed, number, event, slot, k, pdg = ids
-    x, y, u, v, p, m, t = track
-    turn = (slot * 64 + k) * 8
-    while loss < planes.radiated[k] and p >= LEAST:
-        a, b, _, _ = uniforms4(seed, number, STREAM_RADIATION, turn)
-        energy = photon_share(a, flight.radiation) * p
-        p -= energy
-        record(secondary, counts, event, slot, -1 - turn, 22, energy, 0.0, u, v, x, y, z, t)
-        record(secondary, counts, event, slot, slot, pdg, p, m, u, v, x, y, z, t)
-        loss = onward(loss, b)
-        turn += 1
-    return p, loss
-
-
-@step
-def _cross(
-    seed: int, number: int, ids: Any, row: int, i: int, k: int, first: int, lane: Any, normals: Any, planes: Planes,
-    flight: Flight, field: FieldMap, out: Flown, lav: Any, secondary: Any, counts: Any,
-) -> bool:  # fmt: skip
-    """Carry the track in lane i (row ``row`` of the outputs) to and across plane k; whether it goes on from there."""
-    event, slot, pdg, charge = ids[0, row], ids[1, row], ids[2, row], ids[3, row]
-    x, y, u, v, p, m = lane[X, i], lane[Y, i], lane[U, i], lane[V, i], lane[P, i], lane[MASS, i]
-    t, fly, loss = lane[T, i], lane[FLY, i], lane[LOSS, i]
-    xb, yb = x, y
-    f = planes.segments[k]
-    s = Segment(f[0], f[1], f[2], f[3], f[4], f[5], f[6])
-    if k > first:
-        un, vn, dx, dy, path = _flight(u, v, lane[BEND, i], s)
-        if abs(un) > STEEPEST and not (s.f == 0.0 and s.m1 == 0.0):
-            return False
-        if path < fly:
-            x, y, u, v, fly = x + dx, y + dy, un, vn, fly - path
-            t += path * lane[SLOWNESS, i]
-        else:
-            who = (seed, number, event, slot, charge, k, pdg)
-            pdg, track, alive = decay_on_the_way(
-                who, s, planes.z[k - 1], (x, y, u, v, p, m, t, fly), flight, field, secondary, counts
-            )
-            if not alive:
-                return False
-            x, y, u, v, p, m, t, fly = track
-            if abs(pdg) == 11:
-                loss = onward(planes.radiated[k - 1], loss)
-            ids[2, row], lane[P, i], lane[MASS, i] = pdg, p, m
-            _by_momentum(lane, i, pdg, charge)
-    r2 = x * x + y * y
-    if planes.station[k] > 0:
-        w = (planes.station_z[k] - planes.z[k - 1]) / s.dz if k > first else 0.0
-        xs, ys = xb + w * (x - xb), yb + w * (y - yb)
-        if planes.annulus_in[k] ** 2 < xs * xs + ys * ys < planes.annulus_out[k] ** 2:
-            lav[0, counts[1]], lav[1, counts[1]] = event, planes.station[k]
-            counts[1] += 1
-            return False
-    if r2 > planes.tube[k] ** 2:
-        return False
-    place = planes.slot[k]
-    if place >= 0:
-        out.x[place, row], out.y[place, row] = x, y
-        out.last[row] = place + 1
-        if place <= STRAW4:
-            out.u[place, row], out.v[place, row] = u, v
-        elif place == RICH_FRONT:
-            out.pdg[1, row], out.p[1, row] = pdg, p
-            out.ring[0, row], out.ring[1, row] = u, v
-        elif place == LKR:
-            out.pdg[2, row], out.p[2, row] = pdg, p
-        elif place == MUV3 and out.x[LKR, row] ** 2 + out.y[LKR, row] ** 2 > _PIPE2:
-            return False  # only what went down the beam pipe can reach the HASC
-        elif place == HASC:
-            out.x[place, row] += charge * planes.hasc_kick / p * planes.hasc_lever
-            return False
-    if abs(pdg) == 211:
-        if loss < planes.lost[k]:
-            return False
-    elif abs(pdg) == 11 and loss < planes.radiated[k]:
-        who = (seed, number, event, slot, k, pdg)
-        p, loss = _radiate(who, planes.z[k], (x, y, u, v, p, m, t), loss, planes, flight, secondary, counts)
-        if p < LEAST:
-            return False
-        lane[P, i] = p
-        _by_momentum(lane, i, pdg, charge)
-    if planes.scatterer[k] >= 0:
-        theta = planes.theta0[k] * lane[SCATTER, i]
-        u += theta * normals[2 * planes.scatterer[k], i]
-        v += theta * normals[2 * planes.scatterer[k] + 1, i]
-    lane[X, i], lane[Y, i], lane[U, i], lane[V, i], lane[T, i], lane[FLY, i], lane[LOSS, i] = x, y, u, v, t, fly, loss
-    return True
-
-
-@formula
-def _flight(u: float, v: float, bend: float, s: Segment) -> tuple[float, float, float, float, float]:
-    """Direction cosines, displacements and path at the end of a segment with or without field."""
-    if s.f == 0.0 and s.m1 == 0.0:
-        slope2 = u * u + v * v
-        path = s.dz * (1.0 + slope2 * (0.5 + 0.375 * slope2))
-        return u, v, u * path, v * path, path
-    return propagate(u, v, bend, s)
 
 
 @step
@@ -397,7 +266,7 @@ def follow(
                 left += alive[i] > 0.0
                 if alive[i] > ok[i]:
                     row = begin + i
-                    if not _cross(
+                    if not cross(
                         seed, number[row], ids, row, i, k, 0, lane, normals, planes, flight, field, out, lav, secondary,
                         counts,
                     ):  # fmt: skip
@@ -406,7 +275,7 @@ def follow(
             if place == MUV3:
                 for i in range(n):
                     row = begin + i
-                    if alive[i] > 0.0 and out.x[LKR, row] ** 2 + out.y[LKR, row] ** 2 > _PIPE2:
+                    if alive[i] > 0.0 and out.x[LKR, row] ** 2 + out.y[LKR, row] ** 2 > PIPE2:
                         alive[i] = 0.0
                         left -= 1
         for row in range(begin, end):  # what begins at one of the planes behind STRAW 1
@@ -414,7 +283,7 @@ def follow(
             if going[row] > 0 and first > 0 and first >= start:
                 alive[i] = 1.0
                 for k in range(first, stop):
-                    if not _cross(
+                    if not cross(
                         seed, number[row], ids, row, i, k, first, lane, normals, planes, flight, field, out, lav, secondary,
                         counts,
                     ):  # fmt: skip

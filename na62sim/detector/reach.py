@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from na62sim.detector.decays import LIGHT, STABLE, decay_on_the_way, flight_path
-from na62sim.detector.follow import FLY, GIVEN, LOSS, P, T, U, V, X, Y
+from na62sim.detector.lanes import FLY, GIVEN, LOSS, P, T, U, V, X, Y
 from na62sim.detector.planes import Flight, Planes, stopped
 from na62sim.elementary import log
 from na62sim.field import KICK, FieldMap, between, in_cell, integrals_at, propagate, segment

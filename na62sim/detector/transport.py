@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from na62sim.detector.conversion import convert_photons, photon_slots
-from na62sim.detector.follow import GIVEN, Flown, empty_flown, follow
+from na62sim.detector.follow import follow
+from na62sim.detector.lanes import GIVEN, Flown, empty_flown
 from na62sim.detector.planes import STRAW4, Flight, Planes
 from na62sim.detector.reach import Charged, reach
 from na62sim.field import FieldMap
@@ -42,7 +43,7 @@ class Crossings:
     Attributes
     ----------
     event : (n,) index of the event in the chunk; slot : (n,) particle index in the event
-    flown : where they crossed, `follow.Flown`; first, last, x, y, u, v, pdg, p, ring_u, ring_v and time are taken from it
+    flown : where they crossed, `lanes.Flown`; first, last, x, y, u, v, pdg, p, ring_u, ring_v and time are taken from it
     lav_event, lav_station : charged particles absorbed in a lead-glass station
     secondary : (10, k) particles born on the way, of decays, radiation and conversions: event, parent slot, PDG code,
         px, py, pz, E, x, y, z, and
