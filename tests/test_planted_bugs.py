@@ -152,8 +152,8 @@ SOURCE_BUGS = [
     ("generators/beam.py", "w[i] = exp(-(beam.z1 - beam.z0) / length) * span", "w[i] = span", "test_beam.py", "weight"),
     ("detector/close_tracks.py", "floor((q - radius)", "floor((q - 0.9 * radius)", "test_close_tracks.py", "both_tracks"),
     ("detector/radiation.py", "+ np.exp(2.0 * s)", "- np.exp(2.0 * s)", "test_radiation.py", "rate_and_spectrum"),
-    ("detector/transport.py", "        p -= energy\n", "        pass\n", "test_radiation.py", "bends_more"),
-    ("generators/steps.py", "u[draw + 2]", "u[draw + 1]", "statistical/test_generators.py", "independent"),
+    ("detector/cross.py", "        p -= energy\n", "        pass\n", "test_radiation.py", "bends_more"),
+    ("generators/steps.py", "begin:end], u[draw + 1]", "begin:end], u[draw]", "statistical/test_generators.py", "independent"),
 ]  # fmt: skip
 
 
