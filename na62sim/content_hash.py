@@ -155,7 +155,8 @@ class _Cutter:
         arrays = [np.ascontiguousarray(table[name], dtype=dtype) for name, dtype in columns]
         offsets = table.offsets
         if offsets is not None:
-            self._groups.append(([np.diff(offsets).astype("<u4")], None))
+            low = offsets.astype("<i8", copy=False).view("<u4")[::2]  # differences need no more than these bits
+            self._groups.append(([low[1:] - low[:-1]], None))
         self._groups.append((arrays, offsets))
 
     def cut(self, i0: int, i1: int) -> list[Array]:

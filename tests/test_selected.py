@@ -11,7 +11,7 @@ from na62sim.detector.trigger import trigger_bits
 from na62sim.generators.process import find_process
 from na62sim.geometry import load_detector
 from na62sim.pipeline import Simulation
-from na62sim.selected import Selected, run_selected
+from na62sim.selected import Selected, run_selected, select_chunk
 from na62sim.selection.cutflow import ANY, CutFlow, Selection
 from na62sim.selection.registry import find_selection
 
@@ -26,8 +26,8 @@ CHAINS = [
 ]
 
 
-def both(name: str, selection: str, parameters: dict[str, float], photons: str) -> tuple[CutFlow, Selected]:
-    """The cut-flow of everything, and what is made for the selection."""
+def both(name: str, selection: str, parameters: dict[str, float], photons: str) -> tuple[CutFlow, Selected, CutFlow]:
+    """The cut-flow of everything, what is made for the selection, and the cut-flow of events that are written."""
     process = find_process(name, **parameters)
     detector = load_detector("dump-2021" if name.startswith("aprime") else "run1-2018-s2")
     simulation = Simulation(process, detector, SEED, photons=photons)
@@ -38,23 +38,23 @@ def both(name: str, selection: str, parameters: dict[str, float], photons: str) 
     weight = (chunk.truth.weight * chunk.veto_weight)[found["event"]]
     flow.fill(candidate_table(N, found, chosen.candidates), weight, chunk.truth.weight)
     flow.count_triggers(chunk.trigger["masks"][found["event"][flow.signal_rows]], list(detector.trigger.masks))
-    return flow, run_selected(simulation, chosen, 0, N)
+    return flow, run_selected(simulation, chosen, 0, N), select_chunk(simulation, chosen, chunk)
 
 
 @pytest.mark.parametrize(("name", "selection", "parameters", "photons"), CHAINS)
 def test_counts_are_those_of_the_full_chain(
     name: str, selection: str, parameters: dict[str, float], photons: str
 ) -> None:
-    full, part = both(name, selection, parameters, photons)
+    full, part, written = both(name, selection, parameters, photons)
     assert full.cuts[0].n > 20
-    assert part.flow.to_dict() == full.to_dict()  # bit by bit, triggers too
+    assert part.flow.to_dict() == written.to_dict() == full.to_dict()  # bit by bit, triggers too
     assert [c.parts for c in part.flow.cuts] == [c.parts for c in full.cuts]
     assert len(part.event) == len(part.table) == len(part.weight)
     np.testing.assert_array_equal(part.table.event_of_row(), part.event)
 
 
 def test_only_events_with_the_right_number_of_tracks_have_candidates() -> None:
-    full, part = both(*CHAINS[2])
+    full, part, _ = both(*CHAINS[2])
     number = np.bincount(part.tracks["event"], minlength=N)
     assert set(part.event) <= set(np.flatnonzero(number >= 5))
     assert full.cuts[0].n <= len(part.event) < 0.05 * N

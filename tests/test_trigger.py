@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from na62sim.detector.trigger import L0_BITS, trigger_arrays, trigger_bits
+from na62sim.detector.trigger import L0_BITS, L1_BITS, _decide, trigger_arrays, trigger_bits
 
 TILE_X, TILE_Y, MUV3_TILE = 134.0, 108.0, 220.0
 
@@ -98,3 +98,21 @@ def test_masks_of_the_multi_track_streams(bench: Any) -> None:
     assert met(tracks=negative, lkr=[25e3], lav=[12]) == {"multi_track", "electron_multi_track"}  # not used at L1
     assert met(tracks=[1e-5, 1e-5], lkr=[25e3]) == set()
     assert met(tracks=negative, lkr=[25e3], rich=1) == set()
+
+
+def test_masks_of_all_combinations(bench: Any) -> None:
+    """Of random conditions, against the declared words; what downscaling leaves within 4.5 sigma (p = 7e-6)."""
+    declared, random = bench.detector.trigger.masks, np.random.default_rng(4)
+    l0, l1 = (random.integers(0, 2, (40_000, len(b))) @ [*b.values()] for b in (L0_BITS, L1_BITS))
+    masks, taken = _decide(np.uint64(7), np.arange(len(l0)), l0.astype(np.uint32), l1.astype(np.uint32),
+                           trigger_arrays(bench.detector))  # fmt: skip
+    assert masks.max() < 1 << len(declared)
+    for k, mask in enumerate(declared.values()):
+        expected = np.ones(len(l0), dtype=bool)
+        for word, bits_, found in [(w, L0_BITS, l0) for w in mask.l0] + [(w, L1_BITS, l1) for w in mask.l1]:
+            expected &= ((found & bits_[word.lstrip("!")]) == 0) == word.startswith("!")
+        np.testing.assert_array_equal(masks >> k & 1, expected)
+        kept, n = (taken >> k & 1).astype(bool), int(expected.sum())
+        assert n > 100 and not (kept & ~expected).any()
+        share = 1.0 / max(mask.downscaling, 1.0)
+        assert abs(kept.sum() - n * share) <= 4.5 * np.sqrt(n * share * (1.0 - share)) + 1e-9
