@@ -29,12 +29,14 @@ class TimedChain:
     share : events of this chain for each one asked for, so that all chains take about as long
     limits : events per second that the machine allows, by what limits them
     on_disk : whether it waits for a disk
+    clear : removes what a run has left, out of the time
     """
 
     run: Callable[[int], dict[str, float]]
     share: float
     limits: Callable[[Mapping[str, Any]], dict[str, float]]
     on_disk: bool = False
+    clear: Callable[[], None] = lambda: None
 
 
 def build_chain(name: str, folder: Path) -> TimedChain:
@@ -155,7 +157,7 @@ def _written(folder: Path) -> TimedChain:
     def limits(machine: Mapping[str, Any]) -> dict[str, float]:
         return {"disk": machine["disk_bytes_per_second"]["write_and_sync"] / size}
 
-    return TimedChain(run, 1.0, limits, on_disk=True)
+    return TimedChain(run, 2.0, limits, on_disk=True, clear=lambda: path.unlink(missing_ok=True))
 
 
 @contextmanager
