@@ -31,7 +31,7 @@ from na62sim.reconstruction.reco_arrays import reco_arrays
 from na62sim.reconstruction.tracks import find_tracks
 from na62sim.reconstruction.vertices import build_vertices, vertex_arrays
 
-CHUNK = 16000  # events: large against the cost of the calls (1 ms), small enough for the memory that stays allocated
+CHUNK = 24000  # events: large against the cost of the calls (1 ms), small enough for the memory that stays allocated
 RUN = 1000  # chunks are multiples of the runs of events that the content hash is made of
 _FREED = 32_000_000  # bytes; the most that glibc heeds is 32 MiB
 T = TypeVar("T")
