@@ -93,7 +93,6 @@ def truth_columns(truth: Truth, crossings: Crossings) -> dict[str, Any]:
     count = len(chain.particles)
     born = crossings.secondary
     event = born[0].astype(np.int64)
-    order = np.argsort(event, kind="stable")
     offsets = np.arange(n + 1, dtype=np.int64) * count
     offsets[1:] += np.cumsum(np.bincount(event, minlength=n))
     rows = int(offsets[-1])
@@ -104,8 +103,7 @@ def truth_columns(truth: Truth, crossings: Crossings) -> dict[str, Any]:
     _flatten(
         truth.p, truth.vertex, np.array([s.pdg for s in chain.particles], dtype=np.int32),
         np.array(chain.parents, dtype=np.int16), status, np.array(chain.vertex, dtype=np.int64), offsets,
-        event[order], np.ascontiguousarray(born[:, order]), crossings.secondary_time[order],
-        crossings.secondary_name[order], code, mother, state, momentum, place,
+        event, born, crossings.secondary_time, crossings.secondary_name, code, mother, state, momentum, place,
     )  # fmt: skip
     return {
         "pdg": code, "parent": mother, "status": state, "offsets": offsets,

@@ -76,11 +76,7 @@ def run_selected(simulation: Simulation, selection: Selection, first: int, n: in
     made = OnDemand(s, selection, truth, crossings, tracks)
     if whole or s.weighted or selection.candidates != "reco/events":
         made.make(np.arange(len(made)))
-    weight = truth.weight[made.event] * made.veto
-    flow = CutFlow(selection)
-    flow.fill(made.table if made.complete else made, weight, truth.weight)
-    masks = made.trigger_masks(flow.signal_rows)
-    flow.count_triggers(masks, list(s.detector.trigger.masks))
+    weight, flow, masks = made.count()
     return Selected(truth, crossings, tracks, made, made.event, weight, made.veto, flow, masks)
 
 
@@ -132,31 +128,36 @@ class OnDemand:
         return column if len(rows) == len(column) else column.take(self._place[rows])
 
     def make(self, rows: IntArray) -> None:
-        """Carry the particles of the events of some rows on, and see what the detectors and the reconstruction say.
-
-        Nothing if that is done.
-        """
+        """Make all columns of some rows; nothing if that is done."""
         if self._made and (self.complete or np.all(self._place[rows] >= 0)):
             return
-        s, least = self._simulation, self._selection.tracks[0]
-        event = self.event[rows]
         wanted = np.zeros(len(self._truth.events), dtype=bool)
-        wanted[event] = True
-        place = np.cumsum(wanted) - 1
-        truth, track = self._truth.for_response(event), np.flatnonzero(wanted[self._tracks["event"]])
+        wanted[self.event[rows]] = True
+        track = np.flatnonzero(wanted[self._tracks["event"]])
         tracks = {name: column.take(track, axis=0) for name, column in self._tracks.items()}
-        tracks["event"] = place[tracks["event"]]
-        crossings = carry_on(s.seed, truth, self._crossings.take(wanted, place), s.planes, s.flight, s.field)
-        hits, veto = respond_behind(s.seed, truth, crossings, s.generator.beam, s.response, s.weighted)
-        self._made = s.reconstruction.table(self._selection.candidates, len(event), hits, tracks, least)
-        found = self._made["event"]
+        self._made, event, veto = self._see(wanted, tracks)
         if self._selection.candidates == "reco/events":
             self._place = np.full(len(self.event), -1)
             self._place[rows] = np.arange(len(rows))
             self.veto[rows] = veto
         else:
-            self.event, self.veto, self._place = event[found], veto[found], np.arange(len(found))
+            self.event, self.veto, self._place = event, veto, np.arange(len(event))
+
+    def _see(self, wanted: npt.NDArray[np.bool_], tracks: dict[str, Any]) -> tuple[dict[str, Any], IntArray, Any]:
+        """Carry the particles of the wanted events on, and see what the detectors and the reconstruction say.
+
+        Returns
+        -------
+        candidates, with ``event`` among the wanted; the event of each in the range, and its veto weight
+        """
+        s, event, place = self._simulation, np.flatnonzero(wanted), np.cumsum(wanted) - 1
+        truth = self._truth.for_response(event)
+        tracks = tracks | {"event": place[tracks["event"]]}
+        crossings = carry_on(s.seed, truth, self._crossings.take(wanted, place), s.planes, s.flight, s.field)
+        hits, veto = respond_behind(s.seed, truth, crossings, s.generator.beam, s.response, s.weighted)
+        made = s.reconstruction.table(self._selection.candidates, len(event), hits, tracks, self._selection.tracks[0])
         self._seen = truth, hits, tracks
+        return made, event[made["event"]], veto[made["event"]]
 
     @property
     def complete(self) -> bool:
@@ -179,6 +180,14 @@ class OnDemand:
         local = self._made["event"][self._place[rows]]
         return trigger_bits(self._simulation.seed, truth.events, hits, tracks, self._simulation.trigger, local)["masks"]
 
+    def count(self) -> tuple[npt.NDArray[np.float64], CutFlow, npt.NDArray[np.uint32]]:
+        """Apply the selection: weight of each row, cut-flow, and trigger masks of the accepted rows."""
+        weight, flow = self._truth.weight[self.event] * self.veto, CutFlow(self._selection)
+        flow.fill(self.table if self.complete else self, weight, self._truth.weight)
+        masks = self.trigger_masks(flow.signal_rows)
+        flow.count_triggers(masks, list(self._simulation.detector.trigger.masks))
+        return weight, flow, masks
+
 
 class OfChunk(OnDemand):
     """The same for events whose hits and trigger words are there already, because they are written to a file."""
@@ -188,22 +197,10 @@ class OfChunk(OnDemand):
         self._chunk = chunk
         self.veto = chunk.veto_weight[self.event]
 
-    def make(self, rows: IntArray) -> None:
-        """Reconstruct the candidates of some rows."""
-        if self._made and (self.complete or np.all(self._place[rows] >= 0)):
-            return
-        wanted = np.zeros(len(self._truth.events), dtype=bool)
-        wanted[self.event[rows]] = True
-        track = np.flatnonzero(wanted[self._tracks["event"]])
-        tracks = {name: column.take(track, axis=0) for name, column in self._tracks.items()}
+    def _see(self, wanted: npt.NDArray[np.bool_], tracks: dict[str, Any]) -> tuple[dict[str, Any], IntArray, Any]:
         name, least = self._selection.candidates, self._selection.tracks[0]
-        self._made = self._simulation.reconstruction.table(name, len(wanted), self._chunk.hits, tracks, least)
-        if name == "reco/events":
-            self._place = np.full(len(self.event), -1)
-            self._place[rows] = np.arange(len(rows))
-        else:
-            self.event = self._made["event"]
-            self.veto, self._place = self._chunk.veto_weight[self.event], np.arange(len(self.event))
+        made = self._simulation.reconstruction.table(name, len(wanted), self._chunk.hits, tracks, least)
+        return made, made["event"], self._chunk.veto_weight[made["event"]]
 
     def trigger_masks(self, rows: IntArray) -> npt.NDArray[np.uint32]:
         """The trigger masks of some rows."""
@@ -213,10 +210,7 @@ class OfChunk(OnDemand):
 
 def select_chunk(simulation: Simulation, selection: Selection, chunk: Chunk) -> CutFlow:
     """The cut-flow of a chunk that went through all stages."""
-    made, truth = OfChunk(simulation, selection, chunk), chunk.truth
+    made = OfChunk(simulation, selection, chunk)
     if selection.candidates != "reco/events":
         made.make(np.arange(len(made)))
-    flow = CutFlow(selection)
-    flow.fill(made.table if made.complete else made, truth.weight[made.event] * made.veto, truth.weight)
-    flow.count_triggers(made.trigger_masks(flow.signal_rows), list(simulation.detector.trigger.masks))
-    return flow
+    return made.count()[1]

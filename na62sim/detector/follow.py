@@ -147,16 +147,7 @@ def _scatter(n: int, theta0: float, lane: Any, ok: Any, a: Any, b: Any) -> None:
 
 @step
 def _enter(
-    begin: int,
-    end: int,
-    start: int,
-    stop: int,
-    state: Any,
-    ids: Any,
-    planes: Planes,
-    flight: Flight,
-    out: Flown,
-    lane: Any,
+    begin: int, end: int, start: int, stop: int, state: Any, ids: Any, planes: Planes, flight: Flight, lane: Any
 ) -> None:
     """Tracks of a block, before the planes ``start`` to ``stop``."""
     n = end - begin
@@ -237,11 +228,10 @@ def follow(
         # the first block of eight normals serves the chambers, the others what follows
         if start == 0:
             fill_normals(seed, STREAM_SCATTER, group[begin:end], number[begin:end], raw, normals[:8])
+            _begin(begin, end, state, ids, planes, out)
         else:
             fill_normals(seed, STREAM_SCATTER, group[begin:end] + 1, number[begin:end], raw, normals[8:])
-        if start == 0:
-            _begin(begin, end, state, ids, planes, out)
-        _enter(begin, end, start, stop, state, ids, planes, flight, out, lane)
+        _enter(begin, end, start, stop, state, ids, planes, flight, lane)
         left = 0
         for i in range(n):
             first = ids[4, begin + i]

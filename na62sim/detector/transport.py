@@ -45,7 +45,8 @@ class Crossings:
     event : (n,) index of the event in the chunk; slot : (n,) particle index in the event
     flown : where they crossed, `lanes.Flown`; first, last, x, y, u, v, pdg, p, ring_u, ring_v and time are taken from it
     lav_event, lav_station : charged particles absorbed in a lead-glass station
-    secondary : (10, k) particles born on the way, of decays, radiation and conversions: event, parent slot, PDG code,
+    secondary : (10, k) particles born on the way, of decays, radiation and conversions, in event order: event, parent
+        slot, PDG code,
         px, py, pz, E, x, y, z, and
     secondary_time : (k,) ns
     secondary_name : (k,) the slot by which a charged one goes on (and is the parent of others); -1 and below for
