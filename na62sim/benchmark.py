@@ -43,7 +43,6 @@ _STAGES = {
 SLOWER, WORSE = 0.9, 0.75  # of an earlier rate: worth a warning, and a failure
 _MAIN = "kpinunu-full"
 _PACKAGE = Path(__file__).resolve().parent
-_DEEP = 8  # functions of other packages that call each other
 _SMALLEST = 1000  # events of a repetition
 _SHOWN = 0.002  # share of a chain below which a stage says nothing
 
@@ -179,11 +178,16 @@ def stage_times(profile: cProfile.Profile) -> dict[str, float]:
                 foreign.setdefault(called.code, []).append((entry.code, called.inlinetime))
     for callers in foreign.values():
         for caller, seconds in callers:
-            stage = _stage_of_code(caller)
-            for _ in range(_DEEP):  # up, along the callers that it works most for
-                if stage is None and caller in foreign:
-                    caller = max(foreign[caller], key=lambda item: item[1])[0]
-                    stage = _stage_of_code(caller)
+            stage, passed = _stage_of_code(caller), {caller}
+            while (
+                stage is None
+            ):  # up, along the callers that it works most for; what calls itself was called by another
+                above = [item for item in foreign.get(caller, ()) if item[0] not in passed]
+                if not above:
+                    break
+                caller = max(above, key=lambda item: item[1])[0]
+                stage = _stage_of_code(caller)
+                passed.add(caller)
             found[stage or "rest"] = found.get(stage or "rest", 0.0) + seconds
     return found
 

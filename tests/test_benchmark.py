@@ -87,6 +87,19 @@ def test_stage_times() -> None:
     assert found == {"select": 3.0, "response": 10.0 + 26.0, "transport": 7.0 + 11.0}
 
 
+def test_recursion_is_the_time_of_who_began_it() -> None:
+    """A function of another package that mostly calls itself: all three calls belong to the detector that made the first."""
+    clock = [0]
+    made: dict[str, Any] = {"clock": clock}
+    for name, file, took in (("hits", PACKAGE / "detector/lav.py", 5), ("wrap", Path("numpy.py"), 13)):
+        text = f"def {name}(*calls):\n    clock[0] += {took}\n    for call, *below in calls: call(*below)"
+        exec(compile(text, str(file), "exec"), made)
+    hits, wrap = made["hits"], made["wrap"]
+    profile = cProfile.Profile(lambda: clock[0], 1.0, builtins=False)
+    profile.runcall(hits, (wrap, (wrap, (wrap,))))
+    assert {name: seconds for name, seconds in stage_times(profile).items() if seconds} == {"response": 5.0 + 3 * 13.0}
+
+
 def test_every_stage_has_its_files() -> None:
     """No name of a stage's files has gone, and nothing that an event passes is left over."""
     names = [path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")]
