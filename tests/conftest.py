@@ -135,6 +135,11 @@ class Bench:
         return respond(self.seed, truth, self.carry(truth), beam, self.response, weighted)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--update-golden``: write what the golden test compares."""
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden/golden.txt anew (without -n)")
+
+
 @pytest.fixture(scope="session")
 def bench() -> Bench:
     """The detector of 2018, S2."""
