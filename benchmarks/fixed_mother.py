@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from na62sim.generators.chain import compile_chain
-from na62sim.generators.process import Process
-from na62sim.generators.steps import ChainArrays, run_chain
-from na62sim.kernel import kernel
-from na62sim.rng import STREAM_CHAIN, fill_decays
+from na62sim.core.kernel import kernel
+from na62sim.core.rng import STREAM_CHAIN, fill_decays
+from na62sim.generators.chain.compile import compile_chain
+from na62sim.generators.chain.process import Process
+from na62sim.generators.chain.steps import ChainArrays, run_chain
 
 LANES = 512
 

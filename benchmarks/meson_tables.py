@@ -74,7 +74,7 @@ def make(kind: str, path: Path, events: int, seed: int, neutron: bool) -> None:
 
 def check() -> int:
     """Print the integrals of the shipped tables; 1 if a reference is missed by more than 1 %."""
-    from na62sim.generators.dump.mesons import MESONS, meson_fit, meson_table
+    from na62sim.generators.sources.mesons import MESONS, meson_fit, meson_table
 
     wrong = 0
     print(f"{'meson':6s} {'pp':>8s} {'pn':>8s} {'Cu':>8s} {'>10 GeV':>8s} {'fit':>8s}   above 1 GeV per collision")

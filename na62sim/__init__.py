@@ -13,21 +13,21 @@ _PUBLIC = {
     "CutFlow": "na62sim.selection.cutflow",
     "Detector": "na62sim.geometry",
     "Measured": "na62sim.statistics",
-    "Process": "na62sim.generators.process",
-    "Sample": "na62sim.sample",
+    "Process": "na62sim.generators.chain.process",
+    "Sample": "na62sim.sample.sample",
     "Selection": "na62sim.selection.cutflow",
-    "Table": "na62sim.table",
-    "acceptance": "na62sim.simulation",
+    "Table": "na62sim.sample.table",
+    "acceptance": "na62sim.simulation.stages",
     "available_detectors": "na62sim.geometry",
     "expected_events": "na62sim.statistics",
-    "lifetime_acceptance": "na62sim.displaced",
+    "lifetime_acceptance": "na62sim.simulation.lifetimes",
     "load_detector": "na62sim.geometry",
-    "merge": "na62sim.merging",
-    "read_sample": "na62sim.sample",
-    "reconstruct": "na62sim.simulation",
-    "select": "na62sim.simulation",
-    "simulate": "na62sim.simulation",
-    "simulate_shards": "na62sim.shards",
+    "merge": "na62sim.sample.merge",
+    "read_sample": "na62sim.sample.sample",
+    "reconstruct": "na62sim.simulation.stages",
+    "select": "na62sim.simulation.stages",
+    "simulate": "na62sim.simulation.stages",
+    "simulate_shards": "na62sim.simulation.shards.make",
     "single_event_sensitivity": "na62sim.statistics",
     "upper_limit": "na62sim.statistics",
 }
@@ -35,32 +35,32 @@ _PUBLIC = {
 __all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604
 
 if TYPE_CHECKING:
-    from na62sim.displaced import lifetime_acceptance as lifetime_acceptance
-    from na62sim.generators.process import Process as Process
+    from na62sim.generators.chain.process import Process as Process
     from na62sim.geometry import Detector as Detector
     from na62sim.geometry import available_detectors as available_detectors
     from na62sim.geometry import load_detector as load_detector
-    from na62sim.merging import merge as merge
-    from na62sim.sample import Sample as Sample
-    from na62sim.sample import read_sample as read_sample
+    from na62sim.sample.merge import merge as merge
+    from na62sim.sample.sample import Sample as Sample
+    from na62sim.sample.sample import read_sample as read_sample
+    from na62sim.sample.table import Table as Table
     from na62sim.selection.cutflow import Cut as Cut
     from na62sim.selection.cutflow import CutFlow as CutFlow
     from na62sim.selection.cutflow import Selection as Selection
-    from na62sim.shards import simulate_shards as simulate_shards
-    from na62sim.simulation import acceptance as acceptance
-    from na62sim.simulation import reconstruct as reconstruct
-    from na62sim.simulation import select as select
-    from na62sim.simulation import simulate as simulate
+    from na62sim.simulation.lifetimes import lifetime_acceptance as lifetime_acceptance
+    from na62sim.simulation.shards.make import simulate_shards as simulate_shards
+    from na62sim.simulation.stages import acceptance as acceptance
+    from na62sim.simulation.stages import reconstruct as reconstruct
+    from na62sim.simulation.stages import select as select
+    from na62sim.simulation.stages import simulate as simulate
     from na62sim.statistics import Measured as Measured
     from na62sim.statistics import expected_events as expected_events
     from na62sim.statistics import single_event_sensitivity as single_event_sensitivity
     from na62sim.statistics import upper_limit as upper_limit
-    from na62sim.table import Table as Table
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from na62sim.simulation import program_version
+        from na62sim.simulation.stages import program_version
 
         return program_version()
     if name in _PUBLIC:

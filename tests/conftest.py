@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from na62sim.detector.planes import Flight, Planes
-    from na62sim.detector.respond import Hits, Response
-    from na62sim.detector.transport import Crossings
+    from na62sim.detector.response.respond import Hits, Response
+    from na62sim.detector.transport.crossings import Crossings
+    from na62sim.detector.transport.planes import Flight, Planes
     from na62sim.generators.generate import Truth
     from na62sim.geometry import Detector
-    from na62sim.pipeline import Reconstruction
+    from na62sim.simulation.pipeline import Reconstruction
 
 GTK3 = 102_400.0  # mm
 LIGHT = 299.792458  # mm/ns
@@ -31,9 +31,9 @@ CARRIERS = {
 
 def shoot(name: str, p: Any, x: Any = 0.0, y: Any = 0.0, z: Any = 180e3, sx: Any = 0.0, sy: Any = 0.0) -> Truth:
     """One particle per event: momentum (MeV), start x, y, z (mm), slopes; at z / c after GTK3."""
-    from na62sim.generators.chain import compile_chain
+    from na62sim.generators.chain.compile import compile_chain
+    from na62sim.generators.chain.process import Process
     from na62sim.generators.generate import Truth
-    from na62sim.generators.process import Process
 
     process = Process(CARRIERS[name][0])
     chain = compile_chain(process.tree, process.species, process.amplitude)
@@ -83,8 +83,8 @@ class Bench:
 
     @cached_property
     def _setup(self) -> tuple[Any, Planes, Flight]:
-        from na62sim.detector.planes import build_flight, build_planes
-        from na62sim.field import field_map
+        from na62sim.detector.transport.planes import build_flight, build_planes
+        from na62sim.geometry.field import field_map
 
         field = field_map(self.detector)
         planes, flight = build_planes(self.detector, field), build_flight()
@@ -100,36 +100,36 @@ class Bench:
     @cached_property
     def response(self) -> Response:
         """All response numbers."""
-        from na62sim.detector.respond import build_response
+        from na62sim.detector.response.respond import build_response
 
         return build_response(self.detector)
 
     @cached_property
     def reconstruction(self) -> Reconstruction:
         """Track finding and candidates."""
-        from na62sim.pipeline import Reconstruction
+        from na62sim.simulation.pipeline import Reconstruction
 
         return Reconstruction(self.detector)
 
     def carry(self, truth: Truth) -> Crossings:
         """Transport of the charged particles."""
-        from na62sim.detector.transport import transport_charged
+        from na62sim.detector.transport.crossings import transport_charged
 
         field, planes, flight = self._setup
         return transport_charged(self.seed, truth, planes, flight, field)
 
     def generate(self, process: Any, n: int, volume: tuple[float, float] = (105e3, 170e3)) -> Truth:
         """Events of a process, decaying in the volume (mm)."""
+        from na62sim.generators.chain.process import find_process
         from na62sim.generators.generate import Generator
-        from na62sim.generators.process import find_process
 
         return Generator(find_process(process), self.detector, volume).generate(self.seed, 0, n)
 
     def hits(self, truth: Truth, weighted: bool = False) -> tuple[Hits, Any]:
         """Hits of all detectors, and the veto weight."""
-        from na62sim.detector.respond import respond
-        from na62sim.generators.beam import beam_arrays
-        from na62sim.particles import species
+        from na62sim.core.particles import species
+        from na62sim.detector.response.respond import respond
+        from na62sim.generators.sources.kaon_beam import beam_arrays
 
         beam = beam_arrays(self.detector, species("K+"), (105e3, 170e3))
         return respond(self.seed, truth, self.carry(truth), beam, self.response, weighted)

@@ -25,12 +25,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from na62sim.cli import main
-from na62sim.generators.process import find_process
+from na62sim.generators.chain.process import find_process
 from na62sim.geometry import GeometryError, load_detector
 from na62sim.geometry.files import shipped_folder
-from na62sim.pipeline import Simulation
-from na62sim.scenario import ScenarioError, load_scenario, scenario_folder
 from na62sim.selection.registry import SELECTIONS, find_selection
+from na62sim.simulation.pipeline import Simulation
+from na62sim.study.scenario.scenario import ScenarioError, load_scenario, scenario_folder
 
 EXAMPLES = int(os.environ.get("NA62SIM_FUZZ", "300"))
 DEEP = EXAMPLES > 300  # simulate some events as well

@@ -19,7 +19,7 @@ from na62sim.geometry.files import read_files, shipped_names
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 GEOMETRY = sorted((REPOSITORY / "geometry").glob("*.toml"))
-SCENARIOS = sorted((REPOSITORY / "na62sim" / "scenarios").glob("*.toml"))
+SCENARIOS = sorted((REPOSITORY / "na62sim" / "study" / "scenario" / "shipped").glob("*.toml"))
 ALLOWED = {"pyproject.toml", "na62sim", "geometry", "tests", "benchmarks", "README.md", "LICENSE", "CITATION.cff"}
 
 
@@ -66,7 +66,7 @@ def test_wheel(tmp_path: Path) -> None:
         names = set(archive.namelist())
         archive.extractall(tmp_path / "site")
     assert {f"na62sim/data/geometry/{path.name}" for path in GEOMETRY} <= names
-    assert {f"na62sim/scenarios/{path.name}" for path in SCENARIOS} <= names
+    assert {f"na62sim/study/scenario/shipped/{path.name}" for path in SCENARIOS} <= names
     assert "na62sim/py.typed" in names
     top = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert top == {"na62sim"}

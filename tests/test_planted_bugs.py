@@ -17,17 +17,17 @@ from hepunits import m
 from scipy.stats import truncnorm
 
 import na62sim
-from na62sim import rng
-from na62sim.field import field_map, propagate, segment
-from na62sim.generators import amplitudes, form_factors
-from na62sim.generators.beam import beam_arrays
-from na62sim.generators.chain import compile_chain
-from na62sim.generators.phase_space import phase_space_volume
-from na62sim.generators.process import Process
-from na62sim.generators.sampling import table_moment
+from na62sim.core import rng
+from na62sim.core.kinematics import two_body_momentum
+from na62sim.core.particles import Species, species
+from na62sim.core.sampling import table_moment
+from na62sim.generators.amplitudes import form_factors, shapes
+from na62sim.generators.amplitudes.phase_space import phase_space_volume
+from na62sim.generators.chain.compile import compile_chain
+from na62sim.generators.chain.process import Process
+from na62sim.generators.sources.kaon_beam import beam_arrays
 from na62sim.geometry import load_detector
-from na62sim.kinematics import two_body_momentum
-from na62sim.particles import Species, species
+from na62sim.geometry.field import field_map, propagate, segment
 
 # name: (reference, tolerance), as the tests of each module have them
 REFERENCES = {
@@ -122,19 +122,19 @@ def test_a_wrong_constant_is_caught(
     assert outside(statistics()) == {caught}
 
 
-@pytest.mark.parametrize("shape", [amplitudes.tensor, amplitudes.scalar])
-def test_a_wrong_shape_is_caught(monkeypatch: pytest.MonkeyPatch, shape: Callable[..., amplitudes.Shape]) -> None:
+@pytest.mark.parametrize("shape", [shapes.tensor, shapes.scalar])
+def test_a_wrong_shape_is_caught(monkeypatch: pytest.MonkeyPatch, shape: Callable[..., shapes.Shape]) -> None:
     """The q2 density of one current with the angle of the other, and the other way round."""
 
-    def mixed(mass: float, daughters: list[float]) -> amplitudes.Shape:
-        return amplitudes.Shape(shape(mass, daughters).mass2, amplitudes.vector(mass, daughters).cosine)
+    def mixed(mass: float, daughters: list[float]) -> shapes.Shape:
+        return shapes.Shape(shape(mass, daughters).mass2, shapes.vector(mass, daughters).cosine)
 
-    def turned(mass: float, daughters: list[float]) -> amplitudes.Shape:
-        return amplitudes.Shape(amplitudes.vector(mass, daughters).mass2, amplitudes.tensor(mass, daughters).cosine)
+    def turned(mass: float, daughters: list[float]) -> shapes.Shape:
+        return shapes.Shape(shapes.vector(mass, daughters).mass2, shapes.tensor(mass, daughters).cosine)
 
-    monkeypatch.setitem(amplitudes.AMPLITUDES, "vector", mixed)
+    monkeypatch.setitem(shapes.AMPLITUDES, "vector", mixed)
     assert outside(statistics()) == {"<q2> of pi nu nu (GeV2)"}
-    monkeypatch.setitem(amplitudes.AMPLITUDES, "vector", turned)
+    monkeypatch.setitem(shapes.AMPLITUDES, "vector", turned)
     assert outside(statistics()) == {"<c2> of pi nu nu"}
 
 
@@ -142,18 +142,23 @@ def test_a_wrong_shape_is_caught(monkeypatch: pytest.MonkeyPatch, shape: Callabl
 
 # file, text, what it becomes, test file and the tests of it that run
 SOURCE_BUGS = [
-    ("rng.py", "k1 = k1 + _W1", "k1 = k1 - _W1", "test_rng.py", ""),
-    ("elementary.py", "z / 20922789888000.0", "0.0", "test_elementary.py", "sincos"),
-    ("kinematics.py", "return qx + k * px", "return qx - k * px", "test_kinematics.py", "boost"),
-    ("field.py", "return u - k * s.f, v + k * s.g", "return u + k * s.f, v + k * s.g", "test_field.py", "positive"),
-    ("field.py", "b - 2.0 * f1 * a + f1", "b - f1 * a + f1", "test_field.py", "lorentz"),
-    ("generators/form_factors.py", "(0.02589, 0.00186)", "(0.02615, 0.00186)", "test_sampling.py", "moments"),
-    ("generators/phase_space.py", "* 2.0 * m * 0.25", "* 1.998 * m * 0.25", "test_phase_space.py", "reference"),
-    ("generators/beam.py", "w[i] = exp(-(beam.z1 - beam.z0) / length) * span", "w[i] = span", "test_beam.py", "weight"),
-    ("detector/close_tracks.py", "floor((q - radius)", "floor((q - 0.9 * radius)", "test_close_tracks.py", "both_tracks"),
-    ("detector/radiation.py", "+ np.exp(2.0 * s)", "- np.exp(2.0 * s)", "test_radiation.py", "rate_and_spectrum"),
-    ("detector/cross.py", "        p -= energy\n", "        pass\n", "test_radiation.py", "bends_more"),
-    ("generators/steps.py", "begin:end], u[draw + 1]", "begin:end], u[draw]", "statistical/test_generators.py", "independent"),
+    ("core/rng.py", "k1 = k1 + _W1", "k1 = k1 - _W1", "core/test_rng.py", ""),
+    ("core/elementary.py", "z / 20922789888000.0", "0.0", "core/test_elementary.py", "sincos"),
+    ("core/kinematics.py", "return qx + k * px", "return qx - k * px", "core/test_kinematics.py", "boost"),
+    ("geometry/field.py", "return u - k * s.f, v + k * s.g", "return u + k * s.f, v + k * s.g",
+     "geometry/test_field.py", "positive"),
+    ("geometry/field.py", "b - 2.0 * f1 * a + f1", "b - f1 * a + f1", "geometry/test_field.py", "lorentz"),
+    ("generators/amplitudes/form_factors.py", "(0.02589, 0.00186)", "(0.02615, 0.00186)", "core/test_sampling.py", "moments"),
+    ("generators/amplitudes/phase_space.py", "* 2.0 * m * 0.25", "* 1.998 * m * 0.25",
+     "generators/amplitudes/test_phase_space.py", "reference"),
+    ("generators/sources/kaon_beam.py", "w[i] = exp(-(beam.z1 - beam.z0) / length) * span", "w[i] = span",
+     "generators/sources/test_kaon_beam.py", "weight"),
+    ("detector/response/shared_straws.py", "floor((q - radius)", "floor((q - 0.9 * radius)",
+     "detector/response/test_shared_straws.py", "both_tracks"),
+    ("core/matter.py", "+ np.exp(2.0 * s)", "- np.exp(2.0 * s)", "core/test_matter.py", "rate_and_spectrum"),
+    ("detector/transport/one_plane.py", "        p -= energy\n", "        pass\n", "core/test_matter.py", "bends_more"),
+    ("generators/chain/steps.py", "begin:end], u[draw + 1]", "begin:end], u[draw]",
+     "statistical/test_generators.py", "independent"),
 ]  # fmt: skip
 
 

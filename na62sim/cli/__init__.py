@@ -73,7 +73,7 @@ def _usage_errors() -> tuple[type[Exception], ...]:
 
 def _is_about_a_file(error: ValueError) -> bool:
     """Whether a ValueError says that a file, not a word of the command, is at fault."""
-    provenance = sys.modules.get("na62sim.provenance")
+    provenance = sys.modules.get("na62sim.sample.provenance")
     return isinstance(error, UnicodeError) or (provenance is not None and isinstance(error, provenance.SampleError))
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from na62sim.cli import bench, chain, dump, look, shards, study
+from na62sim.cli import bench, exclusion, info, shards, stages, study
 
 app = typer.Typer(
     name="na62sim",
@@ -20,7 +20,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        from na62sim.simulation import program_version
+        from na62sim.simulation.stages import program_version
 
         typer.echo(f"na62sim {program_version()}")
         raise typer.Exit
@@ -37,16 +37,16 @@ def _app(
 
 _VERBS: dict[Callable[..., None], str] = {
     study.run: "Everything: simulate, reconstruct, select, count and plot, into one folder",
-    chain.simulate: "Simulate a process and write a sample",
-    chain.reconstruct: "Reconstruct a sample into a new file",
-    chain.select: "Apply a selection to a reconstructed sample",
-    chain.acceptance: "Acceptance of a selection, without writing events",
+    stages.simulate: "Simulate a process and write a sample",
+    stages.reconstruct: "Reconstruct a sample into a new file",
+    stages.select: "Apply a selection to a reconstructed sample",
+    stages.acceptance: "Acceptance of a selection, without writing events",
     study.limit: "Upper limit of a counting experiment",
-    dump.exclusion: "Region of mass and coupling that a beam dump excludes",
+    exclusion.exclusion: "Region of mass and coupling that a beam dump excludes",
     study.validate: "Table of published and obtained numbers",
     shards.merge: "Join the shards or samples of one run into one file",
-    look.info: "What there is; a geometry's numbers; a file's provenance",
-    look.show: "Draw one event",
+    info.info: "What there is; a geometry's numbers; a file's provenance",
+    info.show: "Draw one event",
     bench.bench: "Events per second of each stage and end to end, on this machine",
 }
 for verb, help_line in _VERBS.items():

@@ -9,7 +9,7 @@ import typer
 
 from na62sim.cli import options
 from na62sim.cli.output import emit, kernels, say
-from na62sim.units import parse_count
+from na62sim.core.units import parse_count
 
 
 def bench(
@@ -37,8 +37,8 @@ def bench(
 ) -> None:
     """Events per second of each stage and end to end, on one thread, with what the machine allows beside it."""
     count = parse_count("events", events)
-    from na62sim.benchmark import SLOWER, WORSE, measure, ratios, read_result
-    from na62sim.summary_bench import bench_report
+    from na62sim.report.bench import bench_report
+    from na62sim.simulation.benchmark.measure import SLOWER, WORSE, measure, ratios, read_result
 
     earlier = None if against is None else read_result(against)
     with kernels():

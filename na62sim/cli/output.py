@@ -46,7 +46,7 @@ def emit(payload: Mapping[str, Any], as_json: bool, *parts: RenderableType) -> N
     if as_json:
         print(to_json(payload))
         return
-    from na62sim.report import console
+    from na62sim.report.text import console
 
     screen = console()
     for part in parts:
@@ -74,7 +74,7 @@ def refuse_existing(path: Path, force: bool) -> None:
 @contextmanager
 def kernels() -> Iterator[None]:
     """Say so when the kernels have to be compiled first, and remember once they are."""
-    from na62sim import kernel
+    from na62sim.core import kernel
 
     message = "compiling the simulation kernels (once per installation, about a minute) …"
     with kernel.on_compiling(lambda: say(message)):

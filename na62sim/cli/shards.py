@@ -13,7 +13,7 @@ import typer
 
 from na62sim.cli import options
 from na62sim.cli.output import Ticker, emit, kernels, refuse_existing, say
-from na62sim.units import parse_count
+from na62sim.core.units import parse_count
 
 
 def simulate_folder(
@@ -35,7 +35,7 @@ def simulate_folder(
         raise ValueError("--resume keeps what the folder holds, --force replaces it: give one of both")
     size = None if shard_events is None else parse_count("shard events", shard_events)
     chosen = None if shards is None else _range(shards)
-    from na62sim.shards import simulate_shards
+    from na62sim.simulation.shards.make import simulate_shards
 
     label = f"{arguments['process'].short} in {arguments['detector'].name}"
     with _resumable(), kernels(), Ticker(label, events) as ticker:
@@ -67,9 +67,9 @@ def merge(
     Events are neither hashed nor decompressed again; the SHA-256 of every shard is verified.
     """
     refuse_existing(out, force)
-    from na62sim.cli.chain import about_file, written
-    from na62sim.merging import merge
-    from na62sim.sample import Sample
+    from na62sim.cli.stages import about_file, written
+    from na62sim.sample.merge import merge
+    from na62sim.sample.sample import Sample
 
     merge(paths, out)
     with Sample.open(out) as sample:

@@ -31,10 +31,10 @@ def run(
     as_json: options.Json = False,
 ) -> None:
     """Simulate, reconstruct, select, count and plot a scenario, into one folder with a report."""
-    from na62sim.result_folder import check_folder
-    from na62sim.run import run_scenario
-    from na62sim.scenario import load_scenario
-    from na62sim.units import parse_count
+    from na62sim.core.units import parse_count
+    from na62sim.report.folder import check_folder
+    from na62sim.study.run import run_scenario
+    from na62sim.study.scenario.scenario import load_scenario
 
     chosen = load_scenario(scenario)
     if seed is not None:
@@ -45,7 +45,7 @@ def run(
     check_folder(folder, chosen.name, force)
     with kernels():
         result = run_scenario(chosen, folder, threads=threads, say=say, resume=resume)
-    from na62sim.summary import run_report
+    from na62sim.report.run import run_report
 
     parts = [f"{len(result[key])} {key}" for key in ("samples", "scans", "figures") if result.get(key)]
     say(f"{folder}: {', '.join(['result.json', 'report.txt', *parts])}")
@@ -69,7 +69,7 @@ def limit(
     as_json: options.Json = False,
 ) -> None:
     """Upper limit of a counting experiment, observed and expected."""
-    from na62sim.report import limit_table
+    from na62sim.report.text import limit_table
     from na62sim.statistics import upper_limit
 
     found = upper_limit(
@@ -92,9 +92,9 @@ def validate(
     as_json: options.Json = False,
 ) -> None:
     """Compare with every published number the project knows: published, obtained, ratio, within its range."""
-    from na62sim.summary import validation_report
-    from na62sim.units import parse_count
-    from na62sim.validate import validation
+    from na62sim.core.units import parse_count
+    from na62sim.report.run import validation_report
+    from na62sim.study.validation import validation
 
     count = parse_count("events", events)
     with kernels():

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from na62sim.field import FieldMap, field_map
-from na62sim.generators.beam import DICE, NORMALS, BeamArrays, beam_arrays, decay_kaons
-from na62sim.generators.chain import Chain, compile_chain, spread_flights
-from na62sim.generators.process import Process
-from na62sim.generators.rest_frame import sample_vertices
-from na62sim.generators.steps import ChainArrays, run_chain
+from na62sim.core.kernel import kernel
+from na62sim.core.rng import STREAM_BEAM, STREAM_CHAIN, fill_decays, fill_draws
+from na62sim.generators.amplitudes.rest_frame import sample_vertices
+from na62sim.generators.chain.compile import Chain, compile_chain, spread_flights
+from na62sim.generators.chain.process import Process
+from na62sim.generators.chain.steps import ChainArrays, run_chain
+from na62sim.generators.sources.kaon_beam import DICE, NORMALS, BeamArrays, beam_arrays, decay_kaons
 from na62sim.geometry import Detector
-from na62sim.kernel import kernel
-from na62sim.rng import STREAM_BEAM, STREAM_CHAIN, fill_decays, fill_draws
+from na62sim.geometry.field import FieldMap, field_map
 
 if TYPE_CHECKING:
-    from na62sim.generators.dump.source import DumpSource
+    from na62sim.generators.sources.dump import DumpSource
 
 _BLOCK = 512
 
@@ -100,7 +100,7 @@ class Generator:
     Examples
     --------
     >>> from na62sim.geometry import load_detector
-    >>> from na62sim.generators.process import find_process
+    >>> from na62sim.generators.chain.process import find_process
     >>> g = Generator(find_process("kmu2"), load_detector("run1-2018-s2"), (105e3, 170e3))
     >>> g.generate(seed=1, first=0, n=10).p.shape
     (3, 4, 10)
@@ -112,7 +112,7 @@ class Generator:
         if process.production is None:
             self.source = KaonBeam(process, detector, volume)
         else:
-            from na62sim.generators.dump.source import DumpSource
+            from na62sim.generators.sources.dump import DumpSource
 
             self.source = DumpSource(process, detector, volume)
         self.chain = self.source.chain

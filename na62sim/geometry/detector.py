@@ -12,7 +12,7 @@ from typing import get_args, get_origin
 
 from pydantic import PrivateAttr, ValidationError
 
-from na62sim.geometry import blocks, response, run
+from na62sim.geometry import blocks, dataset, detectors
 from na62sim.geometry.blocks import Block
 from na62sim.geometry.dump import Dilepton, Dump
 from na62sim.geometry.files import Files, read_files
@@ -44,33 +44,33 @@ class Detector(Block):
     field: blocks.Field
     material: dict[str, blocks.Material]
     hadronic: blocks.Hadronic
-    ktag: response.Ktag
+    ktag: detectors.Ktag
     gtk: blocks.Gtk
     chanti: blocks.Chanti
-    anti0: response.Anti0 | None = None
+    anti0: detectors.Anti0 | None = None
     straw: blocks.Straw
-    rich: response.Rich
-    muv0: response.Muv0
-    newchod: response.Newchod
-    chod: response.Chod
-    matching: response.Matching
-    lkr: response.Lkr
-    muv12: response.Muv12
-    iron_wall: response.IronWall
-    muv3: response.Muv3
-    lav: response.Lav
-    irc: response.Irc
-    sac: response.Sac
-    hasc: response.Hasc
-    photon_inefficiency: response.PhotonInefficiencies
-    upstream: run.Upstream
-    trigger: run.Trigger
-    veto: run.Veto
-    random_veto: run.RandomVeto
-    pinunu: run.PiNuNu
-    vertices: run.Vertices
-    pi4e: run.Pi4e
-    dataset: run.DataSet
+    rich: detectors.Rich
+    muv0: detectors.Muv0
+    newchod: detectors.Newchod
+    chod: detectors.Chod
+    matching: detectors.Matching
+    lkr: detectors.Lkr
+    muv12: detectors.Muv12
+    iron_wall: detectors.IronWall
+    muv3: detectors.Muv3
+    lav: detectors.Lav
+    irc: detectors.Irc
+    sac: detectors.Sac
+    hasc: detectors.Hasc
+    photon_inefficiency: detectors.PhotonInefficiencies
+    upstream: dataset.Upstream
+    trigger: dataset.Trigger
+    veto: dataset.Veto
+    random_veto: dataset.RandomVeto
+    pinunu: dataset.PiNuNu
+    vertices: dataset.Vertices
+    pi4e: dataset.Pi4e
+    dataset: dataset.DataSet
     dump: Dump | None = None
     dimuon: Dilepton | None = None
     dielectron: Dilepton | None = None

@@ -72,7 +72,7 @@ class Files:
 
 def shipped_folder() -> Path:
     """Folder of the shipped geometries: in the wheel, or in the repository beside the package."""
-    package = Path(__file__).resolve().parent.parent
+    package = Path(__file__).resolve().parents[1]
     packaged = package / "data" / "geometry"
     return packaged if packaged.is_dir() else package.parent / "geometry"
 

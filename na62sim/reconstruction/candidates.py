@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from na62sim.field import FieldMap
+from na62sim.geometry.field import FieldMap
+from na62sim.reconstruction.arrays import RecoArrays
+from na62sim.reconstruction.association import beam_side, calorimeters, counters, rings
 from na62sim.reconstruction.candidate_columns import COLUMNS, OF_TRACKS, ROW, ROWS, ROWS_OF_TRACKS
-from na62sim.reconstruction.event_side import beam_side, calorimeters, counters, rings
-from na62sim.reconstruction.reco_arrays import RecoArrays
-from na62sim.reconstruction.track_side import track_side
+from na62sim.reconstruction.extrapolation import track_side
 
 
 def track_columns(tracks: dict[str, Any], reco: RecoArrays) -> dict[str, Any]:

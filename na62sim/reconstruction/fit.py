@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from na62sim.detector.planes import highland
-from na62sim.field import KICK, FieldMap, Segment, plane_segments, propagate
+from na62sim.core.kernel import formula, step
+from na62sim.core.particles import species
+from na62sim.detector.transport.planes import highland
 from na62sim.geometry import Detector
-from na62sim.kernel import formula, step
-from na62sim.particles import species
+from na62sim.geometry.field import KICK, FieldMap, Segment, plane_segments, propagate
 
 FloatArray = npt.NDArray[np.float64]
 LANES = 136  # tracks fitted side by side: 128 or fewer; no power of two, for the cache

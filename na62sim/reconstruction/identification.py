@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from na62sim.detector.calorimeter import in_lkr
-from na62sim.kernel import formula, step
+from na62sim.core.kernel import formula, step
+from na62sim.detector.response.calorimeter import in_lkr
 from na62sim.reconstruction.vertex_fit import (
     TK,
     TU,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from na62sim.kernel import step
+from na62sim.core.kernel import step
 from na62sim.reconstruction.points import (  # fmt: skip
     MAX_HITS,
     PAIRS,

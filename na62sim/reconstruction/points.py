@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from na62sim.detector.tracker import StrawArrays
-from na62sim.kernel import formula, step
+from na62sim.core.kernel import formula, step
+from na62sim.detector.response.straw import StrawArrays
 
 MAX_HITS = 16  # per view of a chamber
 AT_ONCE = 8  # hits that are compared with a pair side by side

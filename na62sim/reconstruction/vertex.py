@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from na62sim.field import KICK, FieldMap, Segment, between, integrals_at, propagate
-from na62sim.kernel import formula
+from na62sim.core.kernel import formula
+from na62sim.geometry.field import KICK, FieldMap, Segment, between, integrals_at, propagate
 
 
 @formula

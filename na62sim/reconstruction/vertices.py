@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from hepunits import GeV, m, mm
 
-from na62sim.detector.calorimeter import CalorimeterArrays, calorimeter_arrays
-from na62sim.field import FieldMap, integrals_at
+from na62sim.core.kernel import kernel, step
+from na62sim.core.particles import species
+from na62sim.detector.response.calorimeter import CalorimeterArrays, calorimeter_arrays
 from na62sim.geometry import Detector
-from na62sim.kernel import kernel, step
-from na62sim.particles import species
+from na62sim.geometry.field import FieldMap, integrals_at
+from na62sim.reconstruction.arrays import RecoArrays, reco_arrays
 from na62sim.reconstruction.identification import ASSOCIATION, associate, choose_pion, count_vetoes
 from na62sim.reconstruction.pattern import MAX_TRACKS
-from na62sim.reconstruction.reco_arrays import RecoArrays, reco_arrays
 from na62sim.reconstruction.tracks import COLUMNS as TRACK_COLUMNS
 from na62sim.reconstruction.vertex_fit import (
     MAX_VERTEX_TRACKS,

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from na62sim.sample.table import Table
 from na62sim.selection.tally import Counter, Counters, deepen, tally, tally_all, tally_bits, tally_regions
 from na62sim.statistics import Interval, clopper_pearson, weighted_efficiency
-from na62sim.table import Table
 
 Mask = npt.NDArray[np.bool_]
 CutFunction = Callable[[Table], Mask]
@@ -361,7 +361,7 @@ class CutFlow:
         }
 
     def __str__(self) -> str:
-        from na62sim.report import cutflow_text
+        from na62sim.report.text import cutflow_text
 
         return cutflow_text(self)
 

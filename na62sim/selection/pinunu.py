@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 from hepunits import GeV, m, mm
 
+from na62sim.core.particles import species
 from na62sim.geometry import Detector
-from na62sim.particles import species
+from na62sim.sample.table import Array, Table
 from na62sim.selection.cutflow import Cut, CutFunction, Selection
 from na62sim.selection.ledger import ledger
-from na62sim.table import Array, Table
 
 GeV2 = GeV * GeV
 

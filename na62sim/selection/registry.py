@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 
-from na62sim.generators.process import did_you_mean
+from na62sim.generators.chain.process import did_you_mean
 from na62sim.geometry import Detector
 from na62sim.selection.cutflow import Selection
 from na62sim.selection.dilepton import dielectron, dimuon

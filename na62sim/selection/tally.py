@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from na62sim.kernel import formula, kernel
+from na62sim.core.kernel import formula, kernel
 
 IntArray = npt.NDArray[np.int64]
 _HIGH, _LOW = 2.0**32, 2.0**40

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from na62sim.elementary import exp
-from na62sim.kernel import kernel
+from na62sim.core.elementary import exp
+from na62sim.core.kernel import kernel
 
 __all__ = ["MassSample"]
 

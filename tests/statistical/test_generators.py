@@ -14,10 +14,10 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
+from na62sim.core.particles import species
+from na62sim.generators.chain.process import Process, find_process
 from na62sim.generators.generate import Generator, Truth
-from na62sim.generators.process import Process, find_process
 from na62sim.geometry import Detector, load_detector
-from na62sim.particles import species
 
 pytestmark = pytest.mark.slow
 

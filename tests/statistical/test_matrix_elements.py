@@ -12,14 +12,14 @@ import numpy.typing as npt
 import pytest
 from scipy.integrate import dblquad, quad
 
-from na62sim.generators import double_dalitz, ke4, one_photon
-from na62sim.generators.chain import compile_chain
+from na62sim.core.particles import species
+from na62sim.generators.amplitudes import double_dalitz, ke4, one_photon
+from na62sim.generators.amplitudes.phase_space import momentum
+from na62sim.generators.amplitudes.rest_frame import Vertex, sample_vertices
+from na62sim.generators.chain.compile import compile_chain
+from na62sim.generators.chain.process import find_process
 from na62sim.generators.generate import Generator
-from na62sim.generators.phase_space import momentum
-from na62sim.generators.process import find_process
-from na62sim.generators.rest_frame import Vertex, sample_vertices
 from na62sim.geometry import load_detector
-from na62sim.particles import species
 
 pytestmark = pytest.mark.slow
 

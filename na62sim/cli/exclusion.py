@@ -1,0 +1,103 @@
+"""exclusion: the region of mass and coupling that protons on the dump exclude."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from na62sim.cli import options
+from na62sim.cli.output import Ticker, emit, kernels, refuse_existing, say
+from na62sim.core.units import UnitError, parse_count, parse_masses, parse_parameters
+
+
+def exclusion(
+    channel: Annotated[str, typer.Option("--channel", metavar="mumu|ee|both", help="What the dark photon decays to.")],
+    pot: Annotated[
+        float | None, typer.Option("--pot", metavar="P", help="Protons on target; those of the geometry by default.")
+    ] = None,
+    production: Annotated[
+        str, typer.Option("--production", metavar="brems|meson|all", help="How the dark photon is made.")
+    ] = "brems",
+    masses: Annotated[
+        str | None,
+        typer.Option("--masses", metavar="LIST", help="MeV: 200,210,220 or LOW:HIGH:STEP; by default those of `run`."),
+    ] = None,
+    eps_min: Annotated[float, typer.Option("--eps-min", metavar="E", help="Smallest coupling of the grid.")] = 1e-8,
+    eps_max: Annotated[float, typer.Option("--eps-max", metavar="E", help="Largest coupling of the grid.")] = 1e-3,
+    eps_points: Annotated[int, typer.Option("--eps-points", min=3, metavar="K", help="Couplings.")] = 76,
+    events: Annotated[
+        str, typer.Option("-n", "--events", metavar="N", help="Events per mass, production and channel.")
+    ] = "100000",
+    parameter: options.Parameters = None,
+    geometric: Annotated[
+        bool, typer.Option("--geometric", help="Acceptance by geometry alone, all efficiencies 1: quick.")
+    ] = False,
+    cl: Annotated[float, typer.Option("--cl", metavar="CL", help="Confidence level (CLs).")] = 0.9,
+    seed: options.Seed = 1,
+    geometry: options.Geometry = "dump-2021",
+    threads: options.Threads = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FILE.csv", help="Write the contour as CSV.")
+    ] = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Region of mass and coupling of a dark photon that protons on the dump exclude, from one sample per mass."""
+    grid = _couplings(eps_min, eps_max, eps_points)
+    if pot is not None and not 0.0 < pot < 1e25:
+        raise UnitError(f"pot = {pot:g}: protons on target must lie in 0 to 1e25")
+    if not 0.0 < cl < 1.0:
+        raise UnitError(f"cl = {cl:g}: a confidence level lies between 0 and 1")
+    count, own = parse_count("events", events), parse_parameters(parameter or [])
+    if out is not None:
+        refuse_existing(out, force)
+    from na62sim.report.dump import region_csv, region_report
+    from na62sim.report.folder import write_whole
+    from na62sim.simulation.stages import as_detector
+    from na62sim.study.dump import samples
+    from na62sim.study.dump.acceptance import Geometric
+    from na62sim.study.dump.chain import Reconstructed
+
+    channels = samples.channels_of(channel)
+    wanted = samples.default_masses(channel) if masses is None else parse_masses("masses", masses)
+    detector = as_detector(geometry)
+    open_at = samples.open_masses(wanted, channels)
+    total = sum(map(len, open_at.values())) * len(samples.productions_of(production)) * count
+    with kernels(), Ticker(f"A' in {detector.name}: {channel}, {production}", total) as ticker:
+        produced = samples.region_samples(
+            open_at, detector, production, count, seed,
+            chain=Geometric if geometric else Reconstructed, threads=threads, progress=ticker, parameters=own,
+        )  # fmt: skip
+    region = samples.exclude(produced, detector, grid, protons=pot, cl=cl)
+    samples.refuse_empty(region)
+    about: dict[str, Any] = {
+        "channel": channel,
+        "production": production,
+        "geometry": detector.name,
+        "acceptance": "geometry" if geometric else "full chain",
+        "seed": seed,
+        "events": count,
+        "cl": cl,
+    }
+    payload = {**about, **region.to_dict()}
+    closed = [f"{mass:g}" for mass in wanted if mass not in region.masses]
+    if closed:
+        payload["notes"].append(f"no sample at {', '.join(closed)} MeV: the channel or the production is closed there")
+    if out is not None:
+        write_whole(out, region_csv(payload))
+        say(f"{out}: {len(payload['mass_GeV'])} masses")
+    emit(payload, as_json, *region_report(payload))
+
+
+def _couplings(low: float, high: float, points: int) -> Any:
+    """The grid of couplings, equidistant in the logarithm."""
+    import numpy as np
+
+    for name, value in (("eps_min", low), ("eps_max", high)):
+        if not 0.0 < value <= 1.0:
+            raise UnitError(f"{name} = {value:g}: a coupling must lie above 0 and not above 1")
+    if not low < high:
+        raise UnitError(f"eps_min = {low:g} must be below eps_max = {high:g}")
+    return np.geomspace(low, high, points)

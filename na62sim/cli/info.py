@@ -1,0 +1,57 @@
+"""info and show: what there is, and what an event looks like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from na62sim.cli import options
+from na62sim.cli.output import emit, refuse_existing
+
+
+def info(
+    thing: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[THING]", help="A process, geometry, selection, scenario, or a file; everything by default."
+        ),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Processes, geometries with where their numbers come from, selections, scenarios, or a file."""
+    from na62sim.report.catalogue import info_report
+    from na62sim.report.describe import describe
+
+    payload = describe(thing)
+    emit(payload, as_json, *info_report(payload))
+
+
+def show(
+    file: options.SampleFile,
+    event: Annotated[
+        int, typer.Option("-e", "--event", metavar="I", help="Number of the event in the file, from 0.")
+    ] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="PNG", help="The picture to write; NAME-event-I.png by default."),
+    ] = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Draw one event in a side view of the detector."""
+    from na62sim.sample.sample import Sample
+
+    path = out or Path(f"{file.name.removesuffix('.h5')}-event-{event}.png")
+    refuse_existing(path, force)
+    with Sample.open(file) as sample:
+        if not 0 <= event < len(sample):
+            raise ValueError(f"event = {event}: {file} has events 0 to {len(sample) - 1}")
+        from na62sim.report.figures.event import draw_event
+
+        draw_event(sample, event, path)
+        process = sample.provenance.process
+    emit(
+        {"file": str(file), "event": event, "process": process, "picture": str(path)}, as_json, f"{path}: event {event}"
+    )

@@ -1,0 +1,287 @@
+"""simulate, reconstruct, select, acceptance: the stages one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from na62sim.cli import options
+from na62sim.cli.output import Ticker, emit, kernels, refuse_existing
+from na62sim.core.units import UnitError, parse_count, parse_interval, parse_lifetimes, parse_precision
+from na62sim.simulation.precision import MOST
+
+if TYPE_CHECKING:
+    from na62sim.sample.compression import Compression
+    from na62sim.sample.sample import Sample
+
+
+def simulate(
+    process: options.Process,
+    events: options.Events,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="The sample, or the folder, to write.")],
+    seed: options.Seed = 1,
+    geometry: options.Geometry = "run1-2018-s2",
+    parameter: options.Parameters = None,
+    decay_volume: options.DecayVolume = None,
+    intensity: options.Intensity = None,
+    photons: options.Photons = "dice",
+    compression: options.Compression = "none",
+    threads: options.Threads = None,
+    chunk: options.Chunk = None,
+    shard_events: options.ShardEvents = None,
+    shards: options.Shards = None,
+    workers: options.Workers = None,
+    dask: options.Dask = None,
+    resume: options.Resume = False,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Simulate a process from the beam to the trigger and write a sample.
+
+    With --shard-events, --shards, --workers, --dask or --resume the run is a folder of shards, one sample each, and
+    manifest.json: what is finished stays after an interrupt or a crash, and --resume makes what is missing.
+    """
+    count, arguments = _arguments(
+        process, events, geometry, parameter, decay_volume, intensity, photons, threads, chunk
+    )
+    if resume or any(value is not None for value in (shard_events, shards, workers, dask)):
+        from na62sim.cli.shards import simulate_folder
+
+        simulate_folder(
+            out, count, seed, arguments, as_json, compression=compression, shard_events=shard_events, shards=shards,
+            workers=workers, dask=dask, resume=resume, force=force,
+        )  # fmt: skip
+        return
+    refuse_existing(out, force)
+    from na62sim.simulation import stages as simulation
+
+    with kernels(), Ticker(f"{process} in {arguments['detector'].name}", count) as ticker:
+        sample = simulation.simulate(
+            events=count,
+            seed=seed,
+            path=out,
+            progress=ticker,
+            **arguments,
+            compression=cast("Compression", compression),
+        )
+    with sample:
+        payload = {**about_file(sample, out), "photons": photons, "compression": compression}
+    emit(payload, as_json, written(payload))
+
+
+def reconstruct(
+    file: options.SampleFile,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="OUT", help="The file to write; NAME.reco.h5 by default.")
+    ] = None,
+    geometry: Annotated[
+        str | None,
+        typer.Option("-g", "--geometry", metavar="G", help="What the reconstruction believes in; that of the sample."),
+    ] = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Reconstruct a sample: tracks, vertices, identification. The input is not changed."""
+    from na62sim.sample.sample import Sample
+    from na62sim.simulation import stages as simulation
+
+    path = out or file.with_name(f"{file.name.removesuffix('.h5')}.reco.h5")
+    refuse_existing(path, force)
+    with Sample.open(file) as sample:
+        if path.exists() and path.samefile(file):
+            raise ValueError(f"{path}: the result would replace its own input")
+        with kernels(), Ticker(f"reconstructing {file.name}", len(sample)) as ticker:
+            made = simulation.reconstruct(sample, path, detector=geometry, progress=ticker)
+    with made:
+        payload = {**about_file(made, path), "input": str(file), "n_candidates": len(made["reco/events"])}
+    emit(payload, as_json, written(payload))
+
+
+def select(
+    file: options.SampleFile,
+    selection: options.SelectionName,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="OUT", help="Write the result there as JSON as well.")
+    ] = None,
+    geometry: Annotated[
+        str | None, typer.Option("-g", "--geometry", metavar="G", help="Whose windows to use; those of the sample.")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p", "--parameter", metavar="NAME=VALUE", help="Of the selection: m_a=50MeV; the sample's own masses."
+        ),
+    ] = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Apply a selection to a reconstructed sample and print the cut-flow."""
+    import time
+
+    from na62sim.core.units import parse_parameters
+    from na62sim.report.text import flow_report
+    from na62sim.sample.sample import Sample
+    from na62sim.simulation import stages as simulation
+
+    values: dict[str, Any] = parse_parameters(parameter or [])
+    if out is not None:
+        refuse_existing(out, force)
+    start = time.perf_counter()
+    with Sample.open(file) as sample:
+        flow = simulation.select(sample, selection, detector=geometry, **values)
+    flow.info["events_per_second"] = flow.generated.n / (time.perf_counter() - start)
+    payload = {**flow.to_dict(), "file": str(file)}
+    if out is not None:
+        from na62sim.cli.output import to_json
+        from na62sim.report.folder import write_whole
+
+        write_whole(out, to_json(payload) + "\n")
+    emit(payload, as_json, *flow_report(flow))
+
+
+def acceptance(
+    process: options.Process,
+    selection: options.SelectionName,
+    events: options.EventsOrMost = None,
+    precision: options.Precision = None,
+    seed: options.Seed = 1,
+    geometry: options.Geometry = "run1-2018-s2",
+    parameter: options.Parameters = None,
+    decay_volume: options.DecayVolume = None,
+    intensity: options.Intensity = None,
+    photons: options.Photons = "dice",
+    threads: options.Threads = None,
+    chunk: options.Chunk = None,
+    lifetimes: Annotated[
+        str | None,
+        typer.Option(
+            "--lifetimes", metavar="NAME=LOW:HIGH:N", help="Acceptance against lifetime instead: ctau_a=0.01mm:10m:13."
+        ),
+    ] = None,
+    workers: options.Workers = None,
+    dask: options.Dask = None,
+    as_json: options.Json = False,
+) -> None:
+    """Simulate, reconstruct and select without writing events; print cut-flow and acceptance.
+
+    Give a number of events or a precision.
+    """
+    if precision is not None:
+        parse_precision("precision", precision)
+    elif events is None:
+        raise UnitError("give a number of events (-n 1e6) or a precision (--precision 0.5%)")
+    if lifetimes is not None:
+        if precision is not None or events is None:
+            raise UnitError("--lifetimes goes with a number of events, not with --precision")
+        parse_lifetimes(lifetimes)
+        parameter = [*(parameter or []), *_decaying(lifetimes, parameter or [])]
+    count, arguments = _arguments(
+        process, events or str(MOST), geometry, parameter, decay_volume, intensity, photons, threads, chunk
+    )
+    if lifetimes is not None:
+        if workers or dask:
+            raise ValueError("--lifetimes: one sample is reweighted here; it takes --threads, not --workers or --dask")
+        _against_lifetime(lifetimes, process, selection, count, seed, arguments, as_json)
+        return
+    from na62sim.report.text import flow_report
+    from na62sim.simulation import stages as simulation
+
+    most = None if events is None else count
+    with kernels(), Ticker(f"{process} in {arguments['detector'].name}", count) as ticker:
+        flow = simulation.acceptance(
+            selection=selection,
+            events=most,
+            precision=precision,
+            seed=seed,
+            progress=ticker,
+            workers=workers or 1,
+            dask=dask,
+            **arguments,
+        )
+    emit({**flow.to_dict(), "photons": photons}, as_json, *flow_report(flow))
+
+
+def _decaying(lifetimes: str, parameter: list[str]) -> list[str]:
+    """A lifetime for the particle whose lifetime is scanned, where none is given: X of kpix is stable by default."""
+    name = lifetimes.partition("=")[0].partition("_")[2]
+    given = any(word.partition("=")[0].strip() in (f"tau_{name}", f"ctau_{name}") for word in parameter)
+    return [] if given else [f"tau_{name}=1ns"]
+
+
+def _against_lifetime(
+    lifetimes: str, process: str, selection: str, events: int, seed: int, arguments: dict[str, Any], as_json: bool
+) -> None:
+    """One sample, reweighted to each of the lifetimes."""
+    from na62sim.report.text import lifetime_table
+    from na62sim.simulation.lifetimes import lifetime_acceptance
+
+    particle, taus = parse_lifetimes(lifetimes)
+    made, detector = arguments["process"], arguments["detector"]
+    with kernels(), Ticker(f"{process} in {detector.name}", events) as ticker:
+        rows = lifetime_acceptance(
+            made, selection, taus, events, detector, seed, particle=particle, threads=arguments["threads"],
+            decay_volume_m=arguments["decay_volume_m"], progress=ticker,
+        )  # fmt: skip
+    about = {"process": made.short, "selection": selection, "geometry": detector.name, "seed": seed}
+    emit({**about, "n_generated": events, "particle": particle, "lifetimes": rows}, as_json, lifetime_table(rows))
+
+
+def _arguments(
+    process: str,
+    events: str,
+    geometry: str,
+    parameter: list[str] | None,
+    decay_volume: str | None,
+    intensity: float | None,
+    photons: str,
+    threads: int | None,
+    chunk: int | None,
+) -> tuple[int, dict[str, Any]]:
+    """What simulate and acceptance share, checked cheap things first."""
+    from na62sim.core.units import parse_parameters
+    from na62sim.study.scenario.scenario import process_of
+
+    count = parse_count("events", events)
+    volume = None if decay_volume is None else parse_interval("decay volume", decay_volume)
+    made = process_of(process, parse_parameters(parameter or []))
+    from na62sim.simulation.pipeline import CHUNK
+    from na62sim.simulation.stages import as_detector
+
+    return count, {
+        "process": made,
+        "detector": as_detector(geometry),
+        "decay_volume_m": volume,
+        "intensity": intensity,
+        "photons": photons,
+        "threads": threads,
+        "chunk": CHUNK if chunk is None else chunk,
+    }
+
+
+def about_file(sample: Sample, path: Path) -> dict[str, Any]:
+    """What a script wants to know of a file just written."""
+    p = sample.provenance
+    return {
+        "file": str(path),
+        "n_events": len(sample),
+        "first_event": sample.first_event,
+        "content_sha256": p.content_sha256,
+        "process": p.process,
+        "geometry": p.geometry_name,
+        "geometry_sha256": p.geometry_sha256,
+        "seed": p.seed,
+        "decay_volume_m": list(p.decay_volume_m or ()),
+        "bytes": path.stat().st_size,
+        "groups": list(sample.groups),
+    }
+
+
+def written(payload: dict[str, Any]) -> str:
+    """The same for people."""
+    size = payload["bytes"] / 1e6
+    return (
+        f"{payload['file']}: {payload['n_events']} events of {payload['process']} in {payload['geometry']}, "
+        f"seed {payload['seed']}, {size:.1f} MB\ncontent sha256 {payload['content_sha256']}"
+    )

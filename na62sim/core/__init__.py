@@ -1,0 +1,1 @@
+"""What holds for any experiment: kernels, random numbers, kinematics, particles, units."""

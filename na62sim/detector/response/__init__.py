@@ -1,0 +1,1 @@
+"""What the detectors measure of the particles that cross them."""

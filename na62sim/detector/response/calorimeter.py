@@ -1,0 +1,226 @@
+"""LKr, MUV1 and MUV2 responses to charged tracks; clusters of photons are made in `veto.py`.
+
+Hadron response (shape of E/p, share of minimum ionising pions) has no readable source and is marked assumed
+in the geometry. The outcome of the calorimetric pion identification is thrown as dice with the published
+efficiency and mis-identification, and travels with the cluster as `pion_like`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from hepunits import GeV, m, mm, ns
+from scipy.stats import beta
+
+from na62sim.core.elementary import log, sincos_turns
+from na62sim.core.kernel import formula, kernel
+from na62sim.core.rng import STREAM_CALORIMETER, fill_draws
+from na62sim.core.sampling import BINS, quantile
+from na62sim.detector.transport.crossings import Crossings
+from na62sim.detector.transport.planes import BLOCK, LKR, MUV1, MUV2, next_tracks, track_block
+from na62sim.generators.generate import Truth
+from na62sim.geometry import Detector
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class CalorimeterArrays(NamedTuple):
+    """LKr and MUV1/2 numbers for the kernels (MeV, mm, ns)."""
+
+    hole: float
+    apothem: float
+    diagonal: float
+    corner_ax: float
+    corner_ay: float
+    corner_bx: float
+    corner_by: float
+    stochastic: float  # of sigma_E with E in GeV
+    noise: float
+    constant: float
+    position_stochastic: float
+    position_constant: float
+    time_a: float
+    time_b: float
+    time_c: float
+    efficiency: float
+    mip: float
+    mip_width: float
+    mip_fraction: float
+    hadron: FloatArray  # quantiles of E/p of showering pions
+    pion_like: float
+    muon_like: float
+    electron_like: float
+    quiet: float  # probability of no activity from the pion's own shower
+    satellite: float  # mean energy of that activity
+    threshold: float  # photon threshold
+    muv_stochastic: float
+    muv_noise: float
+    muv_constant: float
+    muv_half_side: float
+    muv_share: float  # MUV1's share of the hadronic energy
+    muv_mip: float
+    flight: float  # ns, from STRAW 1 to the LKr at the speed of light
+    merge: float  # distance below which two clusters are one
+
+
+def calorimeter_arrays(detector: Detector) -> CalorimeterArrays:
+    """Calorimeter numbers of a detector."""
+    lkr, muv = detector.lkr, detector.muv12
+    mean, var = lkr.hadron_eop_mean, lkr.hadron_eop_rms**2
+    scale = mean * (1.0 - mean) / var - 1.0
+    return CalorimeterArrays(
+        hole=lkr.hole_radius_mm * mm,
+        apothem=lkr.apothem_mm * mm,
+        diagonal=lkr.diagonal_mm * mm,
+        corner_ax=lkr.corner_a_x_mm * mm,
+        corner_ay=lkr.corner_a_y_mm * mm,
+        corner_bx=lkr.corner_b_x_mm * mm,
+        corner_by=lkr.corner_b_y_mm * mm,
+        stochastic=lkr.stochastic,
+        noise=lkr.noise_GeV,
+        constant=lkr.constant,
+        position_stochastic=lkr.position_stochastic_mm * mm,
+        position_constant=lkr.position_constant_mm * mm,
+        time_a=lkr.time_a_ns * ns,
+        time_b=lkr.time_b,
+        time_c=lkr.time_c,
+        efficiency=lkr.efficiency,
+        mip=lkr.mip_energy_GeV * GeV,
+        mip_width=lkr.mip_width_GeV * GeV,
+        mip_fraction=lkr.hadron_mip_fraction,
+        hadron=beta.ppf(np.linspace(0.0, 1.0, BINS + 1), mean * scale, (1.0 - mean) * scale),
+        pion_like=lkr.pion_identification,
+        muon_like=lkr.muon_misid,
+        electron_like=lkr.electron_misid,
+        quiet=lkr.satellite.efficiency,
+        satellite=lkr.satellite.mean_energy_GeV * GeV,
+        threshold=lkr.photon_min_GeV * GeV,
+        muv_stochastic=muv.stochastic,
+        muv_noise=muv.noise_GeV,
+        muv_constant=muv.constant,
+        muv_half_side=muv.half_side_mm * mm,
+        muv_share=muv.muv1_share,
+        muv_mip=muv.mip_energy_GeV * GeV,
+        flight=(lkr.z_m - detector.straw.chamber_z_m[0]) * m / 299.792458,
+        merge=lkr.merge_distance_mm * mm,
+    )
+
+
+@formula
+def in_lkr(x: float, y: float, c: CalorimeterArrays) -> bool:
+    """Whether a point of the LKr plane lies on the calorimeter (octagon with cut corners, beam hole)."""
+    ax, ay = abs(x), abs(y)
+    if ax > c.apothem or ay > c.apothem or ax + ay > c.diagonal or x * x + y * y < c.hole * c.hole:
+        return False
+    return not ((ax > c.corner_ax and ay > c.corner_ay) or (ax > c.corner_bx and ay > c.corner_by))
+
+
+@formula
+def energy_sigma(energy: float, c: CalorimeterArrays) -> float:
+    """LKr energy resolution (MeV): stochastic, noise and constant terms in quadrature."""
+    e = energy * 1e-3
+    return 1e3 * np.sqrt(c.stochastic * c.stochastic * e + c.noise * c.noise + (c.constant * e) ** 2)
+
+
+@formula
+def position_sigma(energy: float, c: CalorimeterArrays) -> float:
+    """LKr position resolution (mm)."""
+    return np.sqrt(c.position_stochastic * c.position_stochastic / max(energy * 1e-3, 0.1) + c.position_constant**2)
+
+
+@formula
+def time_sigma(energy: float, c: CalorimeterArrays) -> float:
+    """LKr time resolution (ns): a + b/E + c/sqrt(E), E in GeV, not below 0.2 GeV."""
+    e = max(energy * 1e-3, 0.2)
+    return c.time_a + c.time_b / e + c.time_c / np.sqrt(e)
+
+
+def calorimeter_hits(
+    seed: int, truth: Truth, tracks: Crossings, arrays: CalorimeterArrays, at_lkr: Any = None
+) -> dict[str, Any]:
+    """LKr clusters of tracks (event, energy, x, y, time, pion_like) and MUV1/2 energies (event, energy1, energy2).
+
+    An electron deposits all its energy in the LKr and nothing behind it. ``at_lkr`` gives position (mm) and
+    momentum (MeV) of each track at the LKr with the photons it radiated (`showers`); without, those of the track.
+    """
+    px, py, momentum = (tracks.x[LKR], tracks.y[LKR], tracks.p[2]) if at_lkr is None else at_lkr
+    rows = len(tracks.event)
+    number = truth.events[tracks.event]
+    event = np.empty(2 * rows, dtype=np.int64)
+    out = np.empty((4, 2 * rows), dtype=np.float32)
+    flag = np.empty(2 * rows, dtype=np.uint8)
+    muv_event = np.empty(rows, dtype=np.int64)
+    muv = np.empty((2, rows), dtype=np.float32)
+    counts = np.zeros(2, dtype=np.int64)
+    _lkr(
+        np.uint64(seed), number, tracks.slot, tracks.event, tracks.last, px, py, tracks.x[MUV1], tracks.y[MUV1],
+        tracks.pdg[2], momentum, tracks.time, arrays, event, out, flag, muv_event, muv, counts,
+    )  # fmt: skip
+    n, k = int(counts[0]), int(counts[1])
+    lkr = {
+        "event": event[:n], "energy": out[0, :n], "x": out[1, :n], "y": out[2, :n], "time": out[3, :n],
+        "pion_like": flag[:n],
+    }  # fmt: skip
+    return {
+        "lkr": lkr,
+        "muv12": {"event": muv_event[:k], "energy1": muv[0, :k], "energy2": muv[1, :k]},
+    }
+
+
+@kernel
+def _lkr(
+    seed: int, number: Any, slot: Any, event_in: Any, last: Any, x: Any, y: Any, x_muv: Any, y_muv: Any, pdg: Any,
+    p: Any, t: Any, c: CalorimeterArrays, event: Any, out: Any, flag: Any, muv_event: Any, muv: Any, counts: Any,
+) -> None:  # fmt: skip
+    k, j = 0, 0
+    u, g = np.empty((8, BLOCK)), np.empty((6, BLOCK), dtype=np.float32)
+    rows, group, chosen = track_block()
+    begin = 0
+    while begin < event_in.size:
+        m, begin = next_tracks(begin, LKR, last, slot, number, rows, group, chosen)
+        fill_draws(seed, STREAM_CALORIMETER, group[:m], chosen[:m], u, g)
+        for i in range(m):
+            n = rows[i]
+            px, py, kind, momentum = x[n], y[n], abs(pdg[n]), p[n]
+            energy, like = 0.0, 0.0
+            if kind == 211:
+                shower = u[0, i] >= c.mip_fraction
+                energy = quantile(c.hadron, u[1, i]) * momentum if shower else c.mip + c.mip_width * g[0, i]
+                like = c.pion_like
+            elif kind == 13:
+                energy, like = c.mip + c.mip_width * g[0, i], c.muon_like
+            else:
+                energy, like = momentum + energy_sigma(momentum, c) * g[0, i], c.electron_like
+            deposited = min(energy, momentum)
+            if in_lkr(px, py, c) and u[2, i] < c.efficiency:
+                s = position_sigma(energy, c)
+                event[k], out[0, k] = event_in[n], max(energy, 0.0)
+                out[1, k], out[2, k] = px + s * g[1, i], py + s * g[2, i]
+                out[3, k] = t[n] + c.flight + time_sigma(energy, c) * g[3, i]
+                flag[k] = 1 if u[3, i] < like else 0
+                k += 1
+                if kind == 211 and u[4, i] >= c.quiet:  # part of the shower is found as another cluster
+                    sine, cosine = sincos_turns(u[5, i])
+                    r = 150.0 + 200.0 * u[6, i]
+                    event[k], out[0, k] = event_in[n], c.threshold - c.satellite * log(1.0 - u[7, i])
+                    out[1, k], out[2, k] = px + r * cosine, py + r * sine
+                    out[3, k] = t[n] + c.flight + time_sigma(out[0, k], c) * g[4, i]
+                    flag[k] = 0
+                    k += 1
+            if last[n] <= MUV2 or abs(x_muv[n]) > c.muv_half_side or abs(y_muv[n]) > c.muv_half_side:
+                continue
+            if kind == 211:
+                left = (momentum - deposited) * 1e-3
+                s = np.sqrt(c.muv_stochastic**2 * left + c.muv_noise**2 + (c.muv_constant * left) ** 2)
+                total = max(1e3 * (left + s * g[5, i]), 0.0)
+                muv[0, j], muv[1, j] = c.muv_share * total, (1.0 - c.muv_share) * total
+            elif kind == 13:
+                muv[0, j] = c.muv_mip * (1.0 + 0.3 * g[4, i])
+                muv[1, j] = c.muv_mip * (1.0 + 0.3 * g[5, i])
+            else:
+                continue
+            muv_event[j] = event_in[n]
+            j += 1
+    counts[0], counts[1] = k, j

@@ -1,0 +1,193 @@
+"""KTAG and RICH responses: sectors that see the kaon, and rings of tracks above threshold."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from hepunits import mm, ns
+from scipy.optimize import brentq
+from scipy.stats import binom
+
+from na62sim.core.elementary import exp
+from na62sim.core.kernel import kernel, step
+from na62sim.core.particles import species
+from na62sim.core.rng import STREAM_BEAM_DETECTORS, STREAM_RICH, fill_draws
+from na62sim.detector.transport.crossings import Crossings
+from na62sim.detector.transport.planes import BLOCK, RICH_BACK, next_tracks, track_block
+from na62sim.generators.generate import Truth
+from na62sim.geometry import Detector
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class RichArrays(NamedTuple):
+    """RICH numbers for the kernel (mm, MeV, ns)."""
+
+    focal: float
+    angle2: float  # square of the largest Cherenkov angle
+    electron_radius: float
+    electron_hits: float
+    hit_sigma: float
+    time_sigma: float
+    pion_like: float  # probability that a pion's ring passes the likelihood
+    muon_like: float  # probability that a muon's does, beyond the Gaussian overlap
+    radius_min: float
+    radius_max: float
+    x_front: float
+    x_back: float
+    pion: float  # masses
+    muon: float
+    electron: float
+
+
+def rich_arrays(detector: Detector) -> RichArrays:
+    """RICH numbers of a detector."""
+    rich = detector.rich
+    return RichArrays(
+        focal=rich.focal_length_mm * mm,
+        angle2=(rich.electron_ring_radius_mm / rich.focal_length_mm) ** 2,
+        electron_radius=rich.electron_ring_radius_mm * mm,
+        electron_hits=rich.electron_ring_hits,
+        hit_sigma=rich.hit_resolution_mm * mm,
+        time_sigma=rich.time_resolution_ns * ns,
+        pion_like=rich.ring_efficiency,
+        muon_like=rich.muon_misid_tail,
+        radius_min=rich.radius_min_mm * mm,
+        radius_max=rich.radius_max_mm * mm,
+        x_front=rich.hole_x_front_mm * mm,
+        x_back=rich.hole_x_back_mm * mm,
+        pion=species("pi+").mass,
+        muon=species("mu+").mass,
+        electron=species("e+").mass,
+    )
+
+
+def ktag_sector_table(detector: Detector) -> FloatArray:
+    """Cumulative probability of 0, 1, ... sectors, from the published probability of at least the minimum.
+
+    Sectors are taken as independent and equal; their efficiency follows from the published number.
+    """
+    ktag = detector.ktag
+    n, k = ktag.n_sectors, ktag.min_sectors
+    if ktag.efficiency in (0.0, 1.0):
+        return np.asarray(binom.cdf(np.arange(n + 1), n, ktag.efficiency))
+    single = brentq(lambda e: binom.sf(k - 1, n, e) - ktag.efficiency, 1e-9, 1.0 - 1e-12)
+    return np.asarray(binom.cdf(np.arange(n + 1), n, single))
+
+
+def ktag_hits(seed: int, truth: Truth, table: FloatArray, time_sigma: float) -> dict[str, Any]:
+    """One row per event: n_sectors and time (ns) of the kaon at KTAG, given at GTK3."""
+    n = len(truth.events)
+    group = np.zeros(n, dtype=np.int64)
+    u = np.empty((4, n))
+    g = np.empty((2, n), dtype=np.float32)
+    fill_draws(np.uint64(seed), STREAM_BEAM_DETECTORS, group, truth.events, u, g)
+    sectors = np.zeros(n, dtype=np.uint8)
+    _sectors(table, u[0], sectors)
+    return {"n_sectors": sectors, "time": (time_sigma * g[0]).astype(np.float32), "uniform": u}
+
+
+@kernel
+def _sectors(table: Any, u: Any, sectors: Any) -> None:
+    for k in range(table.size):
+        for i in range(u.size):
+            sectors[i] += u[i] >= table[k]
+
+
+def rich_hits(seed: int, truth: Truth, tracks: Crossings, rich: RichArrays) -> dict[str, Any]:
+    """Rings: event, radius, x, y (centre in the focal plane, mm), n_hits, time (ns), pion_like (0 or 1)."""
+    rows = len(tracks.event)
+    number = truth.events[tracks.event]
+    event = np.empty(rows, dtype=np.int64)
+    ring = np.empty((4, rows), dtype=np.float32)
+    hits, flag = np.empty(rows, dtype=np.uint8), np.empty(rows, dtype=np.uint8)
+    n = _rich(
+        np.uint64(seed), number, tracks.slot, tracks.event, tracks.last, tracks.x, tracks.y, tracks.pdg, tracks.p,
+        tracks.ring_u, tracks.ring_v, tracks.time, rich, event, ring, hits, flag,
+    )  # fmt: skip
+    return {
+        "event": event[:n], "radius": ring[0, :n], "x": ring[1, :n], "y": ring[2, :n], "time": ring[3, :n],
+        "n_hits": hits[:n], "pion_like": flag[:n],
+    }  # fmt: skip
+
+
+@kernel
+def _rich(
+    seed: int, number: Any, slot: Any, event_in: Any, last: Any, x: Any, y: Any, pdg: Any, p: Any, ring_u: Any,
+    ring_v: Any, t: Any, rich: RichArrays, event: Any, ring: Any, hits: Any, flag: Any,
+) -> int:  # fmt: skip
+    k = 0
+    u, g = np.empty((2, BLOCK)), np.empty((4, BLOCK), dtype=np.float32)
+    radii, mean, term, total, count = (
+        np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK),
+    )  # fmt: skip
+    rows, group, chosen = track_block()
+    begin = 0
+    while begin < event_in.size:
+        m, begin = next_tracks(begin, RICH_BACK, last, slot, number, rows, group, chosen)
+        fill_draws(seed, STREAM_RICH, group[:m], chosen[:m], u, g)
+        for i in range(m):
+            n = rows[i]
+            mean[i] = 0.0
+            if p[1, n] <= 0.0:
+                continue
+            front = (x[RICH_BACK - 1, n] - rich.x_front) ** 2 + y[RICH_BACK - 1, n] ** 2
+            back = (x[RICH_BACK, n] - rich.x_back) ** 2 + y[RICH_BACK, n] ** 2
+            if front < rich.radius_min**2 or back < rich.radius_min**2 or back > rich.radius_max**2:
+                continue
+            kind = abs(pdg[1, n])
+            mass = rich.pion if kind == 211 else (rich.muon if kind == 13 else rich.electron)
+            angle2 = rich.angle2 - (mass / p[1, n]) ** 2
+            if angle2 <= 0.0:
+                continue
+            radii[i] = rich.focal * np.sqrt(angle2)
+            mean[i] = rich.electron_hits * (radii[i] / rich.electron_radius) ** 2
+        _poisson(u[0, :m], mean, term, total, count)
+        for i in range(m):
+            if count[i] < 1.0:
+                continue
+            n, radius = rows[i], radii[i]
+            kind = abs(pdg[1, n])
+            sigma = rich.hit_sigma / np.sqrt(count[i] - 3.0) if count[i] > 3.0 else 10.0 * rich.hit_sigma
+            center = rich.hit_sigma * np.sqrt(2.0 / count[i])
+            w = rich.focal / np.sqrt(1.0 - ring_u[n] * ring_u[n] - ring_v[n] * ring_v[n])
+            event[k] = event_in[n]
+            ring[0, k] = abs(radius + sigma * g[0, i])
+            ring[1, k] = w * ring_u[n] + center * g[1, i]
+            ring[2, k] = w * ring_v[n] + center * g[2, i]
+            ring[3, k] = t[n] + rich.time_sigma * g[3, i]
+            hits[k] = np.uint8(count[i])
+            # the likelihood, the ring-track match and the tails of real rings are not simulated: dice
+            if kind == 211:
+                flag[k] = 1 if u[1, i] < rich.pion_like else 0
+            elif kind == 13:
+                pion = rich.focal * np.sqrt(max(rich.angle2 - (rich.pion / p[1, n]) ** 2, 0.0))
+                tail = u[1, i] > 1.0 - rich.muon_like  # a ring that looks like a pion's
+                if tail:
+                    ring[0, k] = pion
+                closer = ring[0, k] < 0.5 * (pion + radius)
+                flag[k] = 1 if tail or (closer and u[1, i] < rich.pion_like) else 0
+            else:
+                flag[k] = 0
+            k += 1
+    return k
+
+
+@step
+def _poisson(u: Any, mean: Any, term: Any, total: Any, count: Any) -> None:
+    """Poisson numbers, at most 60 (the mean is at most 13), by inversion: a step for all of them at a time, vectorised."""
+    for i in range(u.size):
+        term[i] = exp(-mean[i])
+        total[i], count[i] = term[i], 0.0
+    for c in range(1, 61):
+        inverse, going = 1.0 / c, 0
+        for i in range(u.size):
+            more = u[i] > total[i]
+            going += np.int64(more)
+            count[i] += 1.0 if more else 0.0
+            term[i] *= mean[i] * inverse
+            total[i] += term[i]
+        if going == 0:
+            break

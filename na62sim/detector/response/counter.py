@@ -1,0 +1,183 @@
+"""Scintillator responses to charged tracks: NewCHOD, CHOD, MUV3, HASC; CHANTI activity of the beam."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from hepunits import GeV, m, mm, ns
+
+from na62sim.core.kernel import formula, kernel
+from na62sim.core.rng import STREAM_COUNTER, fill_draws
+from na62sim.detector.transport.crossings import Crossings
+from na62sim.detector.transport.planes import BLOCK, CHOD, HASC, LKR, MUV3, NEWCHOD, next_tracks, track_block
+from na62sim.generators.generate import Truth
+from na62sim.geometry import Detector
+
+LIGHT = 299.792458
+NAMES = ("newchod", "chod", "muv3", "hasc")
+
+
+class CounterArrays(NamedTuple):
+    """Scintillator numbers for the kernel (mm, MeV, ns)."""
+
+    newchod_min: float
+    newchod_max: float
+    newchod_tile_x: float
+    newchod_tile_y: float
+    newchod_time: float
+    newchod_efficiency: float
+    chod_min: float
+    chod_max: float
+    chod_time: float
+    chod_efficiency: float
+    muv3_min: float
+    muv3_half_side: float
+    muv3_tile: float
+    muv3_time: float
+    muv3_efficiency: float
+    turn_on: float
+    full: float
+    matched_turn_on: float
+    matched_full: float
+    pion_quiet: float
+    hasc_x_min: float
+    hasc_x_max: float
+    hasc_half_y: float
+    hasc_time: float
+    hasc_efficiency: float
+    dz_newchod: float  # from STRAW 1
+    dz_chod: float
+    dz_muv3: float
+    dz_hasc: float
+
+
+def counter_arrays(detector: Detector) -> CounterArrays:
+    """Scintillator numbers of a detector."""
+    new, chod, muv3, hasc = detector.newchod, detector.chod, detector.muv3, detector.hasc
+    z1 = detector.straw.chamber_z_m[0]
+    return CounterArrays(
+        newchod_min=new.radius_min_mm * mm,
+        newchod_max=new.radius_max_mm * mm,
+        newchod_tile_x=new.tile_x_mm * mm,
+        newchod_tile_y=new.tile_y_mm * mm,
+        newchod_time=new.time_resolution_ns * ns,
+        newchod_efficiency=new.efficiency,
+        chod_min=chod.radius_min_mm * mm,
+        chod_max=chod.radius_max_mm * mm,
+        chod_time=chod.time_resolution_ns * ns,
+        chod_efficiency=chod.efficiency,
+        muv3_min=muv3.radius_min_mm * mm,
+        muv3_half_side=muv3.half_side_mm * mm,
+        muv3_tile=muv3.tile_mm * mm,
+        muv3_time=muv3.time_resolution_ns * ns,
+        muv3_efficiency=muv3.efficiency,
+        turn_on=muv3.turn_on_GeV[0] * GeV,
+        full=muv3.turn_on_GeV[1] * GeV,
+        matched_turn_on=muv3.matched_turn_on_GeV[0] * GeV,
+        matched_full=muv3.matched_turn_on_GeV[1] * GeV,
+        pion_quiet=muv3.pion_quiet_efficiency,
+        hasc_x_min=hasc.x_min_mm * mm,
+        hasc_x_max=(hasc.x_min_mm + hasc.columns * hasc.module_mm) * mm,
+        hasc_half_y=0.5 * hasc.rows * hasc.module_mm * mm,
+        hasc_time=hasc.time_resolution_ns * ns,
+        hasc_efficiency=hasc.efficiency,
+        dz_newchod=(new.z_m - z1) * m,
+        dz_chod=(0.5 * sum(chod.z_m) - z1) * m,
+        dz_muv3=(muv3.z_m - z1) * m,
+        dz_hasc=(hasc.z_m - z1) * m,
+    )
+
+
+def counter_hits(seed: int, truth: Truth, tracks: Crossings, arrays: CounterArrays) -> dict[str, dict[str, Any]]:
+    """Hits of charged tracks: per counter event, x, y (mm), time (ns)."""
+    rows = len(tracks.event)
+    number = truth.events[tracks.event]
+    event = np.empty((4, rows), dtype=np.int64)
+    out = np.empty((4, 3, rows), dtype=np.float32)
+    counts = np.zeros(4, dtype=np.int64)
+    _counters(np.uint64(seed), number, tracks.slot, tracks.event, tracks.last, tracks.x, tracks.y, tracks.pdg, tracks.p,
+              tracks.time, arrays, event, out, counts)  # fmt: skip
+    hits = {}
+    for k, name in enumerate(NAMES):
+        n = int(counts[k])
+        hits[name] = {"event": event[k, :n], "x": out[k, 0, :n], "y": out[k, 1, :n], "time": out[k, 2, :n]}
+    return hits
+
+
+def chanti_hits(truth: Truth, uniform: Any, quiet: float, stations: int) -> dict[str, Any]:
+    """Events with CHANTI activity in time: event, station (1 to 6), time (ns)."""
+    n = len(truth.events)
+    busy = np.flatnonzero(uniform[1, :n] >= quiet)
+    station = 1 + np.minimum((uniform[2, busy] * stations).astype(np.uint8), stations - 1)
+    return {"event": busy, "station": station.astype(np.uint8), "time": (uniform[3, busy] - 0.5).astype(np.float32)}
+
+
+@formula
+def _tile(x: float, size: float) -> float:
+    """Centre of the tile (or slab) that holds x."""
+    return (np.floor(x / size) + 0.5) * size
+
+
+@formula
+def _ramp(p: float, low: float, high: float) -> float:
+    return min(max((p - low) / (high - low), 0.0), 1.0)
+
+
+@kernel
+def _counters(
+    seed: int, number: Any, slot: Any, event_in: Any, last: Any, x: Any, y: Any, pdg: Any, p: Any, t: Any,
+    c: CounterArrays, event: Any, out: Any, counts: Any,
+) -> None:  # fmt: skip
+    u, g = np.empty((6, BLOCK)), np.empty((4, BLOCK), dtype=np.float32)
+    rows, group, chosen = track_block()
+    begin = 0
+    while begin < event_in.size:
+        m, begin = next_tracks(begin, NEWCHOD, last, slot, number, rows, group, chosen)
+        fill_draws(seed, STREAM_COUNTER, group[:m], chosen[:m], u, g)
+        for i in range(m):
+            n = rows[i]
+            px, py = x[NEWCHOD, n], y[NEWCHOD, n]
+            r2 = px * px + py * py
+            if c.newchod_min**2 < r2 < c.newchod_max**2 and u[0, i] < c.newchod_efficiency:
+                k = counts[0]
+                counts[0] += 1
+                event[0, k] = event_in[n]
+                out[0, 0, k], out[0, 1, k] = _tile(px, c.newchod_tile_x), _tile(py, c.newchod_tile_y)
+                out[0, 2, k] = t[n] + c.dz_newchod / LIGHT + c.newchod_time * g[0, i]
+            if last[n] <= CHOD:
+                continue
+            px, py = x[CHOD, n], y[CHOD, n]
+            r2 = px * px + py * py
+            if c.chod_min**2 < r2 < c.chod_max**2 and u[1, i] < c.chod_efficiency:
+                k = counts[1]
+                counts[1] += 1
+                event[1, k] = event_in[n]
+                out[1, 0, k], out[1, 1, k] = px, py
+                out[1, 2, k] = t[n] + c.dz_chod / LIGHT + c.chod_time * g[1, i]
+            if last[n] <= MUV3:
+                continue
+            px, py, momentum, kind = x[MUV3, n], y[MUV3, n], p[2, n], abs(pdg[2, n])
+            inside = abs(px) < c.muv3_half_side and abs(py) < c.muv3_half_side and px * px + py * py > c.muv3_min**2
+            fires = False
+            if kind == 13:
+                fires = u[2, i] < c.muv3_efficiency * _ramp(momentum, c.turn_on, c.full)
+                if u[3, i] >= _ramp(momentum, c.matched_turn_on, c.matched_full):
+                    # scattered away from the extrapolated track: half a metre, at a random side
+                    px += 500.0 if u[4, i] < 0.5 else -500.0
+            elif kind == 211:
+                fires = u[2, i] >= c.pion_quiet  # punch-through, or an accidental near the track
+            if inside and fires:
+                k = counts[2]
+                counts[2] += 1
+                event[2, k] = event_in[n]
+                out[2, 0, k], out[2, 1, k] = _tile(px, c.muv3_tile), _tile(py, c.muv3_tile)
+                out[2, 2, k] = t[n] + c.dz_muv3 / LIGHT + c.muv3_time * g[2, i]
+            if last[n] <= HASC or x[LKR, n] ** 2 + y[LKR, n] ** 2 > 150.0**2:
+                continue
+            px, py = x[HASC, n], y[HASC, n]
+            if c.hasc_x_min < px < c.hasc_x_max and abs(py) < c.hasc_half_y and u[5, i] < c.hasc_efficiency:
+                k = counts[3]
+                counts[3] += 1
+                event[3, k], out[3, 0, k], out[3, 1, k] = event_in[n], px, py
+                out[3, 2, k] = t[n] + c.dz_hasc / LIGHT + c.hasc_time * g[3, i]

@@ -1,0 +1,179 @@
+"""The response stage: crossings of a chunk become hits of every detector, ordered by event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from hepunits import ns
+
+from na62sim.core.kernel import kernel
+from na62sim.detector.response import calorimeter, cherenkov, counter, showers, veto
+from na62sim.detector.response import straw as tracker
+from na62sim.detector.transport.crossings import Crossings
+from na62sim.detector.transport.planes import CHOD
+from na62sim.generators.generate import Truth
+from na62sim.generators.sources.kaon_beam import BeamArrays
+from na62sim.geometry import Detector
+
+LIGHT = 299.792458  # mm/ns
+_MIP_BLOCKS, _MIP_ENERGY = 4, 500.0  # of a charged particle in the lead glass; assumed
+_BLOCK_ENERGY, _MAX_BLOCKS = 100.0, 12  # MeV of a photon's shower per block; assumed
+_MIP_IRC = 500.0  # MeV; assumed
+
+Hits = dict[str, dict[str, Any]]
+Offsets = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Response:
+    """All response numbers of a detector at one beam intensity (MHz), as arrays for the kernels."""
+
+    straw: tracker.StrawArrays
+    gtk: tracker.GtkArrays
+    rich: cherenkov.RichArrays
+    ktag: npt.NDArray[np.float64]
+    ktag_time: float
+    calorimeter: calorimeter.CalorimeterArrays
+    counter: counter.CounterArrays
+    veto: veto.VetoArrays
+    chanti_quiet: float
+    chanti_stations: int
+    lav_z: npt.NDArray[np.float64]
+    chod_z: float
+    straw1_z: float
+    irc_z: float
+
+
+def build_response(detector: Detector, intensity: float | None = None) -> Response:
+    """Collect the response of a detector; ``intensity`` in MHz, the data set's mean by default.
+
+    Raises
+    ------
+    ValueError : if the intensity is not positive
+    """
+    rate = detector.beam.mean_intensity_MHz if intensity is None else intensity
+    if not 0.0 < rate < 1e5:
+        raise ValueError(f"intensity = {rate:g} MHz: it must be positive (and below 100 000 MHz)")
+    return Response(
+        straw=tracker.straw_arrays(detector),
+        gtk=tracker.gtk_arrays(detector, rate),
+        rich=cherenkov.rich_arrays(detector),
+        ktag=cherenkov.ktag_sector_table(detector),
+        ktag_time=detector.ktag.time_resolution_ns * ns,
+        calorimeter=calorimeter.calorimeter_arrays(detector),
+        counter=counter.counter_arrays(detector),
+        veto=veto.veto_arrays(detector),
+        chanti_quiet=detector.chanti.quiet_efficiency,
+        chanti_stations=len(detector.chanti.station_z_m),
+        lav_z=np.array(detector.lav.z_front_m) * 1e3,
+        chod_z=0.5e3 * sum(detector.chod.z_m),
+        straw1_z=detector.straw.chamber_z_m[0] * 1e3,
+        irc_z=detector.irc.z_m * 1e3,
+    )
+
+
+def offsets_of(event: Any, n: int) -> Offsets:
+    """Row offsets per event from the event index of each row (rows in event order)."""
+    out = np.zeros(n + 1, dtype=np.int64)
+    _count(event, out)
+    return out
+
+
+@kernel
+def _count(event: Any, offsets: Any) -> None:
+    for row in range(event.size):
+        offsets[event[row] + 1] += 1
+    rows = 0
+    for i in range(offsets.size):
+        rows += offsets[i]
+        offsets[i] = rows
+
+
+def respond(
+    seed: int, truth: Truth, tracks: Crossings, beam: BeamArrays | None, r: Response, weighted: bool
+) -> tuple[Hits, Any]:
+    """Hits of all detectors, and the veto weight of each event (1 unless ``weighted``).
+
+    Without a beam (None: the dump) KTAG and GTK see nothing. Each group holds its columns and, unless it has one
+    row per event, ``offsets`` (n + 1).
+    """
+    hits, weight = respond_behind(seed, truth, tracks, beam, r, weighted)
+    hits["straw"] = tracker.straw_hits(seed, truth, tracks, r.straw)
+    return hits, weight
+
+
+def respond_behind(
+    seed: int, truth: Truth, tracks: Crossings, beam: BeamArrays | None, r: Response, weighted: bool
+) -> tuple[Hits, Any]:
+    """The same without the STRAW."""
+    n = len(truth.events)
+    ktag = cherenkov.ktag_hits(seed, truth, r.ktag, r.ktag_time)
+    uniform = ktag.pop("uniform")
+    if beam is None:
+        ktag["n_sectors"][:] = 0
+    shower = showers.electron_showers(tracks, r.veto.lkr_z, r.calorimeter)
+    photons = veto.photon_hits(seed, truth, tracks, r.veto, r.calorimeter, weighted, shower.photons)
+    deposits = calorimeter.calorimeter_hits(seed, truth, tracks, r.calorimeter, (shower.x, shower.y, shower.p))
+    muv, lkr = deposits["muv12"], _merge(deposits["lkr"], photons["lkr"], {"pion_like": np.uint8(0)})
+    hits: Hits = {
+        "gtk": tracker.no_gtk_hits() if beam is None else tracker.gtk_hits(seed, truth, beam, r.gtk),
+        "chanti": counter.chanti_hits(truth, uniform, r.chanti_quiet, r.chanti_stations),
+        "rich": cherenkov.rich_hits(seed, truth, tracks, r.rich),
+        **counter.counter_hits(seed, truth, tracks, r.counter),
+        "lkr": showers.merge_clusters(lkr, n, tracks, r.calorimeter),
+        "muv1": {"event": muv["event"], "energy": muv["energy1"]},
+        "muv2": {"event": muv["event"], "energy": muv["energy2"]},
+        "lav": _lav(truth, tracks, photons["lav"], r),
+        "irc": _merge(_charged_irc(tracks, r), photons["irc"], {}),
+        "sac": photons["sac"],
+    }
+    for columns in hits.values():
+        if "event" in columns:
+            columns["offsets"] = offsets_of(columns.pop("event"), n)
+    hits["ktag"] = ktag
+    return hits, photons["weight"]
+
+
+def _merge(a: dict[str, Any], b: dict[str, Any], default: dict[str, Any]) -> dict[str, Any]:
+    """Rows of two groups in event order; columns that b lacks take the default."""
+    if len(b["event"]) == 0:
+        return a
+    b = b | {k: np.full(len(b["event"]), v) for k, v in default.items()}
+    if len(a["event"]) == 0:
+        return {k: b[k] for k in a}
+    order = np.argsort(np.concatenate((a["event"], b["event"])), kind="stable")
+    return {k: np.concatenate((a[k], b[k]))[order] for k in a}
+
+
+def _lav(truth: Truth, tracks: Crossings, photons: dict[str, Any], r: Response) -> dict[str, Any]:
+    """Lead-glass hits: charged particles that end there, and photons."""
+    event, station = tracks.lav_event, tracks.lav_station
+    z0, t0 = truth.vertex[0, 2, event], truth.vertex[0, 3, event]
+    charged = {
+        "event": event,
+        "station": station.astype(np.uint8),
+        "energy": np.full(len(event), _MIP_ENERGY, dtype=np.float32),
+        "n_blocks": np.full(len(event), _MIP_BLOCKS, dtype=np.uint8),
+        "time": (t0 + (r.lav_z[station - 1] - z0) / LIGHT).astype(np.float32),
+    }
+    if len(event):
+        order = np.argsort(event, kind="stable")  # two passes of the transport stop tracks here
+        charged = {k: v[order] for k, v in charged.items()}
+    blocks = np.minimum(1 + photons["energy"] / _BLOCK_ENERGY, _MAX_BLOCKS).astype(np.uint8)
+    return _merge(charged, photons | {"n_blocks": blocks}, {})
+
+
+def _charged_irc(tracks: Crossings, r: Response) -> dict[str, Any]:
+    """Charged particles that cross the IRC."""
+    x, y = tracks.x[CHOD], tracks.y[CHOD]
+    with np.errstate(invalid="ignore"):
+        inside = (x * x + y * y < r.veto.irc_max**2) & ((x - r.veto.irc_x) ** 2 + y * y > r.veto.irc_min**2)
+    rows = np.flatnonzero(inside & (tracks.last > CHOD))
+    return {
+        "event": tracks.event[rows],
+        "energy": np.full(len(rows), _MIP_IRC, dtype=np.float32),
+        "time": (tracks.time[rows] + (r.irc_z - r.straw1_z) / LIGHT).astype(np.float32),
+    }

@@ -1,0 +1,1 @@
+"""Particles on their way: through planes, fields and matter."""

@@ -1,0 +1,203 @@
+"""Transport of charged particles from their vertex through fields, material and apertures.
+
+Two passes: all charged particles are carried to STRAW 1 (`reach`), where most are inside or outside at once; the
+survivors go on plane by plane (`follow`), scattering in each material, decaying in flight with the kink, and, for
+pions, being lost to a hadronic interaction with a probability per material. Electrons radiate photons in the
+chambers (`radiation`), and photons convert there to pairs that go on (`conversion`). The result is a table of
+crossings: where each track crossed each measuring plane.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from na62sim.detector.transport.conversion import convert_photons, photon_slots
+from na62sim.detector.transport.downstream import follow
+from na62sim.detector.transport.planes import STRAW4, Flight, Planes
+from na62sim.detector.transport.state import GIVEN, Flown, empty_flown
+from na62sim.detector.transport.upstream import Charged, reach
+from na62sim.generators.chain.compile import Chain
+from na62sim.generators.generate import Truth
+from na62sim.geometry.field import FieldMap
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+class Rest(NamedTuple):
+    """Tracks between two ranges of planes, see `follow`."""
+
+    state: FloatArray
+    ids: IntArray
+    going: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Crossings:
+    """Charged tracks that reached STRAW 1 (or began behind it), one row each, in event order.
+
+    Attributes
+    ----------
+    event : (n,) index of the event in the chunk; slot : (n,) particle index in the event
+    flown : where they crossed, `lanes.Flown`; first, last, x, y, u, v, pdg, p, ring_u, ring_v and time are taken from it
+    lav_event, lav_station : charged particles absorbed in a lead-glass station
+    secondary : (10, k) particles born on the way, of decays, radiation and conversions, in event order: event, parent
+        slot, PDG code,
+        px, py, pz, E, x, y, z, and
+    secondary_time : (k,) ns
+    secondary_name : (k,) the slot by which a charged one goes on (and is the parent of others); -1 and below for
+        radiated photons
+    converted : (photons, n) 1 for generated photons that converted
+    rest : how tracks go on that have crossed the spectrometer only
+    """
+
+    event: IntArray
+    slot: IntArray
+    flown: Flown
+    lav_event: IntArray
+    lav_station: IntArray
+    secondary: FloatArray
+    secondary_time: FloatArray
+    secondary_name: IntArray
+    converted: npt.NDArray[np.uint8]
+    rest: Rest | None = None
+
+    first = property(lambda self: self.flown.first)
+    last = property(lambda self: self.flown.last)
+    x = property(lambda self: self.flown.x)
+    y = property(lambda self: self.flown.y)
+    u = property(lambda self: self.flown.u)
+    v = property(lambda self: self.flown.v)
+    pdg = property(lambda self: self.flown.pdg)
+    p = property(lambda self: self.flown.p)
+    ring_u = property(lambda self: self.flown.ring[0])
+    ring_v = property(lambda self: self.flown.ring[1])
+    time = property(lambda self: self.flown.time)
+
+    def take(self, wanted: npt.NDArray[np.bool_], place: IntArray) -> Crossings:
+        """What belongs to wanted events; ``place`` is the new index of each event.
+
+        Of tracks that are still to go on, the places in the chambers stay behind.
+        """
+        rows, lav = np.flatnonzero(wanted[self.event]), wanted[self.lav_event]
+        parent = self.secondary[0].astype(np.int64)
+        born = np.flatnonzero(wanted[parent])
+        secondary = self.secondary.take(born, axis=1)
+        secondary[0] = place[parent[born]]
+        event, rest = place[self.event[rows]], None
+        if self.rest is None:
+            flown = Flown._make(column.take(rows, axis=-1) for column in self.flown)
+        else:  # what is behind the chambers does not ask for the places in them
+            flown = empty_flown(len(rows))
+            flown.pdg[0], flown.p[0] = self.flown.pdg[0].take(rows), self.flown.p[0].take(rows)
+            for name in ("first", "last", "time"):
+                getattr(flown, name)[:] = getattr(self.flown, name).take(rows)
+            ids = self.rest.ids.take(rows, axis=1)
+            ids[0] = event
+            rest = Rest(self.rest.state.take(rows, axis=1), ids, self.rest.going[rows])
+        return Crossings(
+            event, self.slot[rows], flown, place[self.lav_event[lav]], self.lav_station[lav], secondary,
+            self.secondary_time[born], self.secondary_name[born], self.converted.compress(wanted, axis=1), rest,
+        )  # fmt: skip
+
+
+def transport_charged(seed: int, truth: Truth, planes: Planes, flight: Flight, field: FieldMap) -> Crossings:
+    """Carry all charged particles of a chunk to their last plane."""
+    return carry_on(seed, truth, to_straw4(seed, truth, planes, flight, field), planes, flight, field)
+
+
+def to_straw4(seed: int, truth: Truth, planes: Planes, flight: Flight, field: FieldMap, at_least: int = 0) -> Crossings:
+    """Carry all charged particles of a chunk through the spectrometer; of them `carry_on` knows how to go on.
+
+    Events in which fewer than ``at_least`` particles come to a STRAW chamber have no crossings.
+    """
+    chain, n = truth.chain, len(truth.events)
+    charged = _charged(chain, flight)
+    cap = max(n * (len(charged.slot) + 2 * len(photon_slots(truth))), 1)
+    state, ids = np.empty((GIVEN, cap)), np.empty((5, cap), dtype=np.int64)
+    lav, secondary, counts = _notes(cap)
+    reach(
+        np.uint64(seed), truth.events, truth.p, truth.vertex, charged, planes, flight, field, state, ids, lav, secondary,
+        counts,
+    )  # fmt: skip
+    reached = int(counts[0])
+    converted = convert_photons(seed, truth, planes, flight, state, ids, secondary, counts)
+    rows = int(counts[0])
+    ids, state = ids[:, :rows], state[:, :rows]
+    if rows > reached:  # two lists in event order become one
+        order = np.argsort(ids[0], kind="stable")
+        ids, state = ids[:, order], state[:, order]
+    if at_least > 1:
+        enough = np.flatnonzero(np.bincount(ids[0], minlength=n)[ids[0]] >= at_least)
+        ids, state = ids.take(enough, axis=1), state.take(enough, axis=1)
+    rest = Rest(state, ids, np.ones(ids.shape[1], dtype=np.uint8))
+    flown = empty_flown(ids.shape[1])
+    follow(
+        np.uint64(seed), truth.events[ids[0]], 0, _behind_straw4(planes), planes, flight, field, *rest, flown, lav, secondary,
+        counts,
+    )  # fmt: skip
+    return _crossings(ids[0], ids[1], flown, lav[:, : counts[1]], secondary[:, : counts[2]], converted, rest)
+
+
+def carry_on(seed: int, truth: Truth, tracks: Crossings, planes: Planes, flight: Flight, field: FieldMap) -> Crossings:
+    """Carry tracks from the spectrometer, where `to_straw4` left them, to their last plane."""
+    rest = tracks.rest
+    if rest is None:
+        return tracks
+    lav, secondary, counts = _notes(len(tracks.event))
+    follow(
+        np.uint64(seed), truth.events[tracks.event], _behind_straw4(planes), planes.z.size, planes, flight, field, *rest,
+        tracks.flown, lav, secondary, counts,
+    )  # fmt: skip
+    born = np.concatenate((tracks.secondary, [tracks.secondary_time, tracks.secondary_name]))
+    return _crossings(
+        tracks.event, tracks.slot, tracks.flown,
+        np.concatenate(((tracks.lav_event, tracks.lav_station), lav[:, : counts[1]]), axis=1),
+        np.concatenate((born, secondary[:, : counts[2]]), axis=1), tracks.converted, None,
+    )  # fmt: skip
+
+
+def _crossings(
+    event: IntArray,
+    slot: IntArray,
+    flown: Flown,
+    lav: IntArray,
+    secondary: FloatArray,
+    converted: Any,
+    rest: Rest | None,
+) -> Crossings:
+    """Crossings, with what was written down on the way in event order."""
+    order = np.argsort(secondary[0], kind="stable")
+    born = secondary.take(order, axis=1)
+    return Crossings(
+        event, slot, flown, lav[0], lav[1], born[:10], born[10], born[11].astype(np.int64), converted, rest
+    )
+
+
+def _behind_straw4(planes: Planes) -> int:
+    """The first plane behind the spectrometer."""
+    return int(np.flatnonzero(planes.slot == STRAW4)[0]) + 1
+
+
+def _notes(tracks: int) -> tuple[IntArray, FloatArray, IntArray]:
+    """Room for lead-glass hits (event, station) and particles born on the way; counts of tracks and of the two."""
+    return np.empty((2, tracks), dtype=np.int64), np.empty((12, 4 * tracks + 1024)), np.zeros(3, dtype=np.int64)
+
+
+def _charged(chain: Chain, flight: Flight) -> Charged:
+    """The charged particles of a process that do not decay at once."""
+    slots = [k for k, s in enumerate(chain.particles) if s.charge and not chain.decays[k]]
+    kinds = [chain.particles[k] for k in slots]
+    ctau = {211: flight.pion_ctau, 13: flight.muon_ctau}
+    return Charged(
+        slot=np.array(slots, dtype=np.int64),
+        pdg=np.array([s.pdg for s in kinds], dtype=np.int64),
+        mass=np.array([s.mass for s in kinds], dtype=float),
+        charge=np.array([s.charge for s in kinds], dtype=np.int64),
+        vertex=np.array([chain.vertex[k] for k in slots], dtype=np.int64),
+        ctau=np.array([ctau.get(abs(s.pdg), 0.0) for s in kinds], dtype=float),
+    )

@@ -1,0 +1,224 @@
+"""The planes a charged particle meets from the first STRAW chamber on, as arrays for the transport."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from hepunits import m, mm
+
+from na62sim.core.kernel import formula, kernel
+from na62sim.core.matter import Radiation, conversion_depth, cumulative, photons_per_electron, radiation_spectra
+from na62sim.core.particles import species
+from na62sim.core.sampling import inverse_cdf
+from na62sim.geometry import Detector
+from na62sim.geometry.field import FieldMap, field_map, plane_segments
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+# Measuring planes, in order of z. STRAW chambers 1-4 come first.
+STRAW1, STRAW2, STRAW3, STRAW4, RICH_FRONT, RICH_BACK, NEWCHOD, CHOD, LKR, MUV1, MUV2, MUV3, HASC = range(13)
+N_SLOTS = 13
+NONE = -1
+NORMALS = 20  # two per scatterer, at most ten of them
+BLOCK = 256  # tracks whose random numbers are drawn together, and stay in the cache
+
+
+class Planes(NamedTuple):
+    """Everything the transport kernels need (mm, MeV)."""
+
+    z: FloatArray  # (n,) increasing; plane 0 is STRAW 1
+    slot: IntArray  # measuring plane, or NONE
+    scatterer: IntArray  # number of the scatterer here, or NONE
+    theta0: FloatArray  # Highland angle times p beta (MeV)
+    lost: FloatArray  # cumulative probability that a pi+ is lost up to and with this plane
+    radiated: FloatArray  # the same for the first photon of an electron; behind STRAW 4 nothing is added
+    converted: FloatArray  # the same for the conversion of a photon
+    annulus_in: FloatArray  # that station absorbs between these radii
+    annulus_out: FloatArray
+    station: IntArray  # a lead-glass station 9-12 between the plane before and this one, or 0
+    station_z: FloatArray
+    tube: FloatArray  # radius of the tube up to this plane; inf outside
+    segments: FloatArray  # (n, 7) field moments from the plane before
+    lav_z: FloatArray  # stations 1-8, front
+    lav_in: FloatArray
+    lav_out: FloatArray
+    tube_z: FloatArray  # ends of the tube segments before STRAW 1
+    tube_radius: FloatArray
+    hole_x: FloatArray  # (4,) centre of the hole of a STRAW chamber
+    half_gap: float  # of the hole
+    half_length: float  # of a straw
+    hasc_kick: float  # of the BEND dipole, MeV/c for a unit charge
+    hasc_lever: float  # from BEND to the HASC
+
+
+class Flight(NamedTuple):
+    """What decays in flight and radiation need (MeV, mm)."""
+
+    michel: FloatArray  # quantiles of x = E_e / E_max of muon decay
+    pion_mass: float
+    muon_mass: float
+    electron_mass: float
+    pion_ctau: float
+    muon_ctau: float
+    radiation: Radiation
+
+
+@formula
+def stopped(x0: float, y0: float, z0: float, x1: float, y1: float, z1: float, planes: Planes) -> int:
+    """Station 1-8 that absorbs a straight path from z0 to STRAW 1, -1 for the tube's wall, 0 for neither."""
+    if x1 * x1 + y1 * y1 < planes.lav_in[0] ** 2 and x0 * x0 + y0 * y0 < planes.lav_in[0] ** 2:
+        return 0
+    sx, sy = (x1 - x0) / (z1 - z0), (y1 - y0) / (z1 - z0)
+    wall = 0
+    for k in range(planes.lav_z.size):
+        z = planes.lav_z[k]
+        while wall < planes.tube_z.size and planes.tube_z[wall] < z:
+            if planes.tube_z[wall] > z0:
+                x, y = x0 + sx * (planes.tube_z[wall] - z0), y0 + sy * (planes.tube_z[wall] - z0)
+                if x * x + y * y > planes.tube_radius[wall] ** 2:
+                    return -1
+            wall += 1
+        if z > z0:
+            x, y = x0 + sx * (z - z0), y0 + sy * (z - z0)
+            r2 = x * x + y * y
+            if planes.lav_in[k] ** 2 < r2 < planes.lav_out[k] ** 2:
+                return k + 1
+    for j in range(wall, planes.tube_z.size):
+        if planes.tube_z[j] > z0:
+            x, y = x0 + sx * (planes.tube_z[j] - z0), y0 + sy * (planes.tube_z[j] - z0)
+            if x * x + y * y > planes.tube_radius[j] ** 2:
+                return -1
+    return 0
+
+
+@formula
+def track_block() -> Any:
+    """Work space of `next_tracks`: rows, draw groups and event numbers of a block."""
+    return np.empty(BLOCK, dtype=np.int64), np.empty(BLOCK, dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
+
+
+@kernel
+def next_tracks(begin: int, plane: int, last: Any, slot: Any, number: Any, rows: Any, group: Any, event: Any) -> Any:
+    """The next tracks, from row ``begin`` on, that crossed a measuring plane: up to `BLOCK` of them.
+
+    Parameters
+    ----------
+    last, slot, number : end of the planes crossed, slot and event number of every track
+    rows, group, event : (BLOCK,), filled with rows, four times the slots (draw groups) and event numbers
+
+    Returns
+    -------
+    how many there are, and the row to go on from
+    """
+    m, n = 0, begin
+    while n < last.size and m < BLOCK:
+        rows[m], group[m], event[m] = n, slot[n] * 4, number[n]
+        m += last[n] > plane
+        n += 1
+    return m, n
+
+
+def highland(x_over_x0: float) -> float:
+    """Scattering angle per plane times p beta, in MeV (Highland; PDG review, eq. 34.16)."""
+    return 13.6 * float(np.sqrt(x_over_x0)) * (1.0 + 0.038 * float(np.log(x_over_x0)))
+
+
+def build_planes(detector: Detector, field: FieldMap | None = None) -> Planes:
+    """Lay out the planes of a detector along z.
+
+    Electrons radiate, and photons convert, in the STRAW chambers alone. Behind them there is no field, so that
+    an electron and what it radiates (or what a photon converts to) meet the LKr in one place.
+    """
+    field = field or field_map(detector)
+    straw, lav = detector.straw, detector.lav
+    rows: list[tuple[float, int]] = [(z, STRAW1 + k) for k, z in enumerate(straw.chamber_z_m)]  # z in m, slot
+    rows += [
+        (detector.rich.front_z_m, RICH_FRONT),
+        (detector.rich.back_z_m, RICH_BACK),
+        (detector.newchod.z_m, NEWCHOD),
+        (0.5 * sum(detector.chod.z_m), CHOD),
+        (detector.lkr.z_m, LKR),
+        (detector.muv12.z_m[0], MUV1),
+        (detector.muv12.z_m[1], MUV2),
+        (detector.muv3.z_m, MUV3),
+        (detector.hasc.z_m, HASC),
+    ]
+    # matter within a metre of a measuring plane acts there; other matter has a plane of its own
+    matter: dict[float, tuple[float, float]] = {}
+    layer: dict[float, float] = {}  # radiation lengths that electrons and photons meet
+    for block in detector.material.values():
+        nearest = min((z for z, _ in rows), key=lambda z: abs(z - block.z_m))
+        at = nearest if abs(nearest - block.z_m) < 1.0 else block.z_m
+        thickness, kept = matter.get(at, (0.0, 1.0))
+        loss = block.interaction_fraction * detector.hadronic.lost_fraction
+        matter[at] = (thickness + block.x_over_x0, kept * (1.0 - loss))
+        if at in straw.chamber_z_m:
+            real = block.x_over_x0 if block.x_over_x0_real is None else block.x_over_x0_real
+            layer[at] = layer.get(at, 0.0) + real
+    rows += [(z, NONE) for z in matter if z not in {row[0] for row in rows}]
+    rows.sort()
+    n = len(rows)
+    z = np.array([row[0] for row in rows]) * m
+    scatterer, theta0, survive = np.full(n, NONE), np.zeros(n), np.ones(n)
+    thick = [layer.get(at, 0.0) for at, _ in rows]
+    for k, (at, _) in enumerate(rows):
+        if at in matter:
+            scatterer[k] = scatterer.max() + 1
+            theta0[k] = highland(matter[at][0])
+            survive[k] = matter[at][1]
+    first = next(k for k, front in enumerate(lav.z_front_m) if front > straw.chamber_z_m[0])
+    station, station_z, inner, outer = np.zeros(n, dtype=np.int64), np.zeros(n), np.zeros(n), np.zeros(n)
+    for k in range(first, len(lav.z_front_m)):
+        row = int(np.searchsorted(z, lav.z_front_m[k] * m))
+        station[row], station_z[row] = k + 1, lav.z_front_m[k] * m
+        inner[row], outer[row] = lav.radius_in_mm[k] * mm, lav.radius_out_mm[k] * mm
+    bend = (detector.hasc.z_m - detector.field.bend.center_z_m) * m
+    return Planes(
+        z=z,
+        slot=np.array([row[1] for row in rows]),
+        scatterer=scatterer,
+        theta0=theta0,
+        lost=np.asarray(1.0 - np.cumprod(survive)),
+        radiated=cumulative([photons_per_electron(t) for t in thick]),
+        converted=cumulative([conversion_depth(t) for t in thick]),
+        annulus_in=inner,
+        annulus_out=outer,
+        station=station,
+        station_z=station_z,
+        tube=_tube_radius(detector, z),
+        segments=plane_segments(field, z),
+        lav_z=np.array(lav.z_front_m[:first]) * m,
+        lav_in=np.array(lav.radius_in_mm[:first]) * mm,
+        lav_out=np.array(lav.radius_out_mm[:first]) * mm,
+        tube_z=np.array([e for e in detector.tube.z_max_m if e < straw.chamber_z_m[0]]) * m,
+        tube_radius=np.array(detector.tube.radius_m) * m,
+        hole_x=np.array(straw.hole_x_mm) * mm,
+        half_gap=straw.hole_half_size_mm * mm,
+        half_length=straw.active_half_length_mm * mm,
+        hasc_kick=-299.792458 * detector.field.bend.integral_Tm,
+        hasc_lever=bend,
+    )
+
+
+def build_flight() -> Flight:
+    """Masses, decay lengths and spectra, for decays in flight and radiation."""
+    pion, muon = species("pi+"), species("mu+")
+    return Flight(
+        michel=inverse_cdf(lambda x: x * x * (6.0 - 4.0 * x), 0.0, 1.0),
+        pion_mass=pion.mass,
+        muon_mass=muon.mass,
+        electron_mass=species("e+").mass,
+        pion_ctau=299.792458 * pion.lifetime,
+        muon_ctau=299.792458 * muon.lifetime,
+        radiation=radiation_spectra(),
+    )
+
+
+def _tube_radius(detector: Detector, z: FloatArray) -> FloatArray:
+    """Radius (mm) of the tube that ends at or after each z; infinite beyond the tube."""
+    ends = np.array(detector.tube.z_max_m) * m
+    radii = np.array([*detector.tube.radius_m, np.inf]) * m
+    return np.asarray(radii[np.searchsorted(ends, z)])

@@ -1,0 +1,54 @@
+"""Tracks on their way through the planes: the state of a block of them, and where they crossed."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from na62sim.core.kernel import formula
+from na62sim.detector.transport.decay_in_flight import LIGHT
+from na62sim.detector.transport.planes import N_SLOTS
+from na62sim.geometry.field import KICK
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+PIPE2 = 150.0**2  # mm^2, of the beam pipe at the LKr with a margin: only what goes down it can reach the HASC
+
+# rows of the state of a track, at STRAW 1 and on the way; what follows LOSS depends on its momentum and kind alone
+X, Y, U, V, P, T, FLY, LOSS, MASS, BEND, SLOWNESS, SCATTER, PION, ELECTRON = range(14)
+GIVEN = 8  # of them are carried from one range of planes to the next
+
+
+class Flown(NamedTuple):
+    """Where tracks crossed the measuring planes of `planes.py`."""
+
+    x: FloatArray  # (13, n) mm; nan at planes that were not crossed
+    y: FloatArray
+    u: FloatArray  # (4, n) direction cosines at the STRAW chambers
+    v: FloatArray
+    pdg: IntArray  # (3, n) PDG code at STRAW 1, in the RICH and at the LKr (a decay in flight changes it)
+    p: FloatArray  # (3, n) momentum there, MeV/c
+    ring: FloatArray  # (2, n) direction cosines in the RICH
+    first: IntArray  # (n,) the measuring planes [first, last) were crossed
+    last: IntArray
+    time: FloatArray  # (n,) ns, at STRAW 1; of a track that began behind it, less the flight of light from there
+
+
+def empty_flown(n: int) -> Flown:
+    """Room for n tracks."""
+    return Flown(
+        np.empty((N_SLOTS, n)), np.empty((N_SLOTS, n)), np.empty((4, n)), np.empty((4, n)),
+        np.empty((3, n), dtype=np.int64), np.empty((3, n)), np.empty((2, n)), np.empty(n, dtype=np.int64),
+        np.empty(n, dtype=np.int64), np.empty(n),
+    )  # fmt: skip
+
+
+@formula
+def by_momentum(lane: Any, i: int, pdg: int, charge: int) -> None:
+    """What changes only when the track decays or radiates."""
+    p, m = lane[P, i], lane[MASS, i]
+    lane[BEND, i], lane[SCATTER, i] = KICK * charge / p, np.sqrt(p * p + m * m) / (p * p)
+    lane[SLOWNESS, i] = np.sqrt(p * p + m * m) / (p * LIGHT)
+    lane[PION, i], lane[ELECTRON, i] = 1.0 if abs(pdg) == 211 else 0.0, 1.0 if abs(pdg) == 11 else 0.0

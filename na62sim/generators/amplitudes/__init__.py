@@ -1,0 +1,1 @@
+"""Squared matrix elements, as what the chain samples from."""

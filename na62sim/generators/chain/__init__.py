@@ -1,0 +1,1 @@
+"""A decay chain as data, compiled into steps that run on blocks of events."""

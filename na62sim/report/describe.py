@@ -1,0 +1,247 @@
+"""What there is: processes, geometries, selections, scenarios and files, as dictionaries."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from na62sim.geometry import Detector, available_detectors, load_detector
+from na62sim.geometry.quantity import suggestion
+from na62sim.sample.manifest import MANIFEST, read_run, sum_up
+from na62sim.study.scenario.scenario import Scenario, available_scenarios, load_scenario
+
+__all__ = ["describe", "ledger_rows"]
+
+_TAG_WORDS = {"known": "recalled"}  # how people see a tag
+
+
+def describe(thing: str | None = None) -> dict[str, Any]:
+    """Describe a process, geometry, selection, scenario or file by name or path; everything there is for None.
+
+    Raises
+    ------
+    ValueError : nothing has that name
+    """
+    if thing is None:
+        return everything()
+    if thing in ("geometry", "geometries"):
+        return {"kind": "geometries", "geometries": [_short_geometry(name) for name in available_detectors()]}
+    if (Path(thing).expanduser() / MANIFEST).is_file():
+        return _run(Path(thing).expanduser())
+    if "/" in thing or Path(thing).suffix or Path(thing).is_file():
+        return _file(Path(thing).expanduser())
+    from na62sim.generators.chain.process import registry
+    from na62sim.selection.registry import SELECTIONS
+
+    found: dict[str, Any] = {}
+    if thing in registry():
+        found = _process(thing)
+    if thing in SELECTIONS:
+        found = {**_selection(thing), **found, "selection": _selection(thing)} if found else _selection(thing)
+    if thing in available_detectors():
+        found = _geometry(load_detector(thing))
+    if thing in available_scenarios():
+        found = _scenario(load_scenario(thing))
+    if not found:
+        known = [*registry(), *SELECTIONS, *available_detectors(), *available_scenarios(), "geometries"]
+        raise ValueError(f"nothing is called {thing!r}{suggestion(thing, known)}; na62sim info lists what there is")
+    return found
+
+
+def everything() -> dict[str, Any]:
+    """Names of everything, with a line about each."""
+    from na62sim.generators.chain.process import registry
+    from na62sim.selection.registry import SELECTIONS
+    from na62sim.simulation.stages import program_version
+
+    return {
+        "kind": "everything",
+        "version": program_version(),
+        "processes": [
+            {"name": p.name, "title": p.title, "parameters": _parameters(p.parameters)} for p in registry().values()
+        ],
+        "geometries": [_short_geometry(name) for name in available_detectors()],
+        "selections": [{"name": name, "title": _title(make)} for name, make in SELECTIONS.items()],
+        "scenarios": [{"name": name, "title": load_scenario(name).title} for name in available_scenarios()],
+    }
+
+
+def ledger_rows(losses: Sequence[Any]) -> list[dict[str, Any]]:
+    """A ledger as dictionaries."""
+    return [
+        {
+            "loss": x.name,
+            "how": x.how,
+            "value": x.value,
+            "sigma": x.sigma or None,
+            "tracks": x.tracks,
+            "tag": _word(x.tag),
+            "source": x.source,
+        }
+        for x in losses
+    ]
+
+
+def _word(tag: str) -> str:
+    return _TAG_WORDS.get(tag, tag)
+
+
+def _title(function: Any) -> str:
+    return (function.__doc__ or "").strip().split("\n")[0].rstrip(".")
+
+
+def _parameters(parameters: Any) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "default": str(value) if isinstance(value, float) and math.isinf(value) else value, "help": text}
+        for name, (value, text) in parameters.items()
+    ]
+
+
+def _numbers(detector: Detector) -> dict[str, int]:
+    counts = {_word(tag): n for tag, n in detector.counts().items()}
+    return {**counts, "total": sum(counts.values())}
+
+
+def _short_geometry(name: str) -> dict[str, Any]:
+    detector = load_detector(name)
+    return {"name": name, "title": detector.description, "numbers": _numbers(detector)}
+
+
+def _process(name: str) -> dict[str, Any]:
+    from na62sim.generators.chain.process import registry
+
+    declaration = registry()[name]
+    process = declaration.make(**{key: value[0] for key, value in declaration.parameters.items()})
+    return {
+        "kind": "process",
+        "name": name,
+        "title": declaration.title,
+        "descriptor": process.descriptor,
+        "parameters": _parameters(declaration.parameters),
+        "particles": [
+            {"name": s.name, "pdg": s.pdg, "mass_MeV": s.mass, "lifetime_ns": s.lifetime, "charge": s.charge}
+            for s in process.species.values()
+        ],
+        "amplitudes": dict(process.amplitude),
+        "branching_ratio": None
+        if declaration.branching is None
+        else dict(zip(("value", "error", "source"), declaration.branching, strict=True)),
+    }
+
+
+def _selection(name: str) -> dict[str, Any]:
+    from na62sim.selection.registry import SELECTIONS, selection_parameters
+    from na62sim.study.dump.acceptance import SELECTIONS as DUMP
+
+    geometry = "dump-2021" if name in DUMP.values() else "run1-2018-s2"
+    chosen = SELECTIONS[name](load_detector(geometry))
+    return {
+        "kind": "selection",
+        "name": name,
+        "title": _title(SELECTIONS[name]),
+        "geometry": geometry,
+        "candidates": chosen.candidates,
+        "masses": selection_parameters(name),  # default: those of the process
+        "cuts": [cut.name for cut in chosen.cuts],
+        "signal_regions": list(chosen.signal),
+        "other_regions": [region for region in chosen.regions if region not in chosen.signal],
+        "ledger": ledger_rows(chosen.ledger),
+    }
+
+
+def _geometry(detector: Detector) -> dict[str, Any]:
+    from na62sim.selection.ledger import ledger, multi_track_ledger
+
+    data = detector.dataset
+    return {
+        "kind": "geometry",
+        "name": detector.name,
+        "title": detector.description,
+        "sha256": detector.sha256,
+        "numbers": _numbers(detector),
+        "decay_volume_m": [detector.decay_volume.z_min_m, detector.decay_volume.z_max_m],
+        "mean_intensity_MHz": detector.beam.mean_intensity_MHz,
+        "momentum_ranges_GeV": {
+            "R1": list(detector.pinunu.r1_p_GeV),
+            "R2": list(detector.pinunu.r2_p_GeV),
+            "normalisation": list(detector.pinunu.normalisation_p_GeV),
+        },
+        "dataset": {key: value for key, value in data.model_dump().items() if value is not None},
+        "ledger": {
+            "pinunu": ledger_rows(ledger(detector, normalisation=False)),
+            "k2pi": ledger_rows(ledger(detector, normalisation=True)),
+            "pi4e": ledger_rows(multi_track_ledger(detector, 5)),
+        },
+        "assumed": [q.path for q in detector.quantities() if "assumed" in q.each_tag],
+    }
+
+
+def _scenario(scenario: Scenario) -> dict[str, Any]:
+    return {
+        "kind": "scenario",
+        "name": scenario.name,
+        "title": scenario.title,
+        "sha256": scenario.sha256,
+        "seed": scenario.seed,
+        "samples": [block.model_dump() for block in scenario.sample],
+        "toml": scenario.text,
+    }
+
+
+def _run(folder: Path) -> dict[str, Any]:
+    """A folder of shards, as its entries have it."""
+    run = read_run(folder)
+    assert run is not None
+    found = sum_up(folder, run)
+    there = {int(shard["first_event"]) // run.shard_events for shard in found["shards"]}
+    return {
+        "kind": "run",
+        "folder": str(folder),
+        "complete": found["complete"],
+        "n_shards": run.n_shards,
+        "n_finished": len(there),
+        "missing": [shard for shard in range(run.n_shards) if shard not in there],
+        "n_events": found["n_events"],
+        "bytes": sum(shard["bytes"] for shard in found["shards"]),
+        "content_sha256": found["content_sha256"],
+        "run": run.to_dict(),
+    }
+
+
+def _file(path: Path) -> dict[str, Any]:
+    """A sample, or a geometry or scenario file."""
+    if path.suffix == ".toml":
+        import tomllib
+
+        try:
+            keys = tomllib.loads(path.read_text(encoding="utf-8"))
+        except ValueError:  # the reader of geometries says what is wrong
+            keys = {}
+        return _scenario(load_scenario(path)) if "sample" in keys else _geometry(load_detector(path))
+    from dataclasses import fields
+
+    from na62sim.sample.sample import Sample
+
+    with Sample.open(path) as sample:
+        p = sample.provenance
+        values = {item.name: getattr(p, item.name) for item in fields(p)}
+        geometry_text, scenario = values.pop("geometry_text"), values.pop("scenario")
+        return {
+            "kind": "sample",
+            "file": str(path),
+            "bytes": path.stat().st_size,
+            **values,
+            "scenario": scenario,
+            "geometry_lines": len(geometry_text.splitlines()),
+            "groups": [
+                {
+                    "name": name,
+                    "rows": len(table),
+                    "jagged": table.offsets is not None,
+                    "columns": [{"name": f.name, "unit": f.unit, "description": f.description} for f in table.fields],
+                }
+                for name, table in sample.groups.items()
+            ],
+        }

@@ -1,0 +1,189 @@
+"""Figures of the events behind the beam dump: spectra, acceptance, primary vertices, resolution of the mass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from hepunits import GeV, m, mm
+
+from na62sim.geometry import Detector
+from na62sim.geometry.dump import Dilepton
+from na62sim.report.figures.exclusion import CHANNEL, _edges, _log_edges, _power, draw_alp, draw_events, draw_region
+from na62sim.report.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION, figure, save, talk_style
+from na62sim.selection.dilepton import in_signal
+from na62sim.statistics.exclusion import Exclusion
+from na62sim.study.dump.acceptance import windows
+from na62sim.study.dump.record import Record
+
+if TYPE_CHECKING:
+    from na62sim.study.dump.run import DumpRun
+
+__all__ = ["draw_acceptance_maps", "draw_dump", "draw_mass_resolution", "draw_primary_vertex", "draw_spectra"]
+
+FloatArray = npt.NDArray[np.float64]
+_PROCESS = {"aprime-brems": "bremsstrahlung", "aprime-meson": "meson decays", "alp-b": "B decays"}
+_ENDS = {"mumu": (4e-7, 2e-6), "ee": (5e-7, 1e-5)}  # couplings near a lower and an upper edge at the reference masses
+_MASS = r"$m_{A'}$ [GeV/$c^2$]"
+
+
+def draw_dump(folder: Path, run: DumpRun) -> list[Path]:
+    """Every figure of a run of the beam dump."""
+    folder.mkdir(exist_ok=True)
+    by_channel: dict[str, dict[str, Exclusion]] = {}
+    for (channel, production), region in run.regions.items():
+        by_channel.setdefault(channel, {})[production] = region
+    paths = []
+    for channel, regions in by_channel.items():
+        parts = {name: found for name, found in by_channel.items() if name != "both"} if channel == "both" else {}
+        paths += [draw_region(folder, channel, regions, parts), draw_events(folder, channel, regions)]
+    protons = run.summary["protons"]
+    for channel, found in run.references.items():
+        eps = _ENDS[channel]
+        paths.append(draw_spectra(folder, channel, found, run.detector, eps, protons))
+        paths.append(draw_primary_vertex(folder, channel, next(iter(found.values())), run.detector, 1e-6))
+    paths += [draw_acceptance_maps(folder, key, maps) for key, maps in run.summary["acceptance"].items()]
+    paths += [draw_alp(folder, channel, limits, protons) for channel, limits in run.summary["alp"].items()]
+    if run.summary["mass_resolution"]:
+        paths.append(draw_mass_resolution(folder, run.summary["mass_resolution"], run.detector))
+    return paths
+
+
+def _title(ax: Any, right: str) -> None:
+    ax.set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
+    ax.set_title(right, loc="right")
+
+
+def draw_spectra(
+    folder: Path,
+    channel: str,
+    found: Mapping[str, Record],
+    detector: Detector,
+    couplings: Sequence[float],
+    protons: float,
+) -> Path:
+    """Momentum and decay point of the accepted A' at the reference mass, per production and coupling."""
+    w = windows(detector, channel)
+    styles = dict(zip(couplings, ("-", "--", ":"), strict=False))
+    colours = {"aprime-brems": BLUE, "aprime-meson": VERMILION}
+    panels = (
+        ("p", GeV, np.linspace(0.0, 400.0, 41), r"Momentum of $A'$ [GeV/$c$]"),
+        ("z", m, np.linspace(105.0, 180.0, 31), r"$z$ of the decay [m]"),
+    )
+    mass = next(iter(found.values())).sample.mass
+    with talk_style():
+        fig = figure(16.0, 7.0)
+        axes = fig.subplots(1, 2)
+        fig.subplots_adjust(wspace=0.2)
+        for ax, (name, unit, edges, label) in zip(axes, panels, strict=True):
+            for process, record in found.items():
+                inside = in_signal(record.columns["z_tax"], record.columns["cda_tax"], w)
+                for eps, style in styles.items():
+                    weight = protons * eps**2 * record.sample.produced * record.weights(eps)[inside]
+                    counts, _ = np.histogram(record.columns[name][inside] / unit, edges, weights=weight)
+                    text = rf"{_PROCESS[process]}, $\varepsilon$ = {_power(eps)}: {weight.sum():.3g}"
+                    ax.stairs(counts, edges, color=colours[process], ls=style, lw=1.8, label=text)
+            ax.set(
+                xlabel=label, ylabel=f"Expected events per {edges[1] - edges[0]:g} {'GeV/c' if name == 'p' else 'm'}"
+            )
+            ax.set_xlim(edges[0], edges[-1])
+            ax.set_yscale("log")
+            low, high = ax.get_ylim()
+            ax.set_ylim(max(low, 1e-4 * high), high * (3.0 if ax is axes[0] else 30.0))
+        axes[1].legend(loc="upper right", title="accepted events", title_fontsize=14)
+        _title(axes[0], "")
+        axes[1].set_title(f"{CHANNEL[channel]}, {mass:g} MeV, {_power(protons)} protons", loc="right")
+        return save(fig, folder / f"spectra-{channel}.png")
+
+
+def draw_acceptance_maps(folder: Path, key: str, maps: Mapping[str, Any]) -> Path:
+    """Share of the decays in the volume that is accepted: against momentum and coupling, and mass."""
+    import matplotlib
+
+    channel, _, process = key.partition("-")
+    mass = np.array(maps["mass_GeV"])
+    panels = (
+        (np.array(maps["momentum_edges_GeV"]), maps["of_momentum"], r"Momentum of $A'$ [GeV/$c$]", False),
+        (_log_edges(np.array(maps["eps"])), maps["of_coupling"], r"Kinetic mixing $\varepsilon$", True),
+    )
+    colours = matplotlib.colormaps["viridis"]
+    images = [
+        np.array([[np.nan if v is None else v for v in row] for row in image], dtype=float) for _, image, _, _ in panels
+    ]
+    top = max(float(np.nanmax(image)) if np.isfinite(image).any() else 1.0 for image in images)
+    with talk_style():
+        fig = figure(17.0, 7.0, right=0.5)
+        axes = fig.subplots(1, 2)
+        fig.subplots_adjust(wspace=0.22)
+        for ax, image, (edges, _, label, log) in zip(axes, images, panels, strict=True):
+            mesh = ax.pcolormesh(_edges(mass), edges, image.T, cmap=colours, vmin=0.0, vmax=top)
+            ax.set(xlabel=_MASS, ylabel=label, yscale="log" if log else "linear")
+        _title(axes[0], "")
+        axes[1].set_title(f"{CHANNEL[channel]}, {_PROCESS[process]}", loc="right")
+        bar = fig.colorbar(mesh, ax=list(axes), pad=0.015, fraction=0.05)
+        bar.set_label("Accepted share of the decays in 105–180 m", labelpad=14.0)
+        return save(fig, folder / f"acceptance-{key}.png")
+
+
+def _region(ax: Any, z: tuple[float, float], cda: float, shape: str, colour: str, label: str) -> None:
+    if shape == "box":
+        ax.plot([z[0], z[0], z[1], z[1]], [0.0, cda, cda, 0.0], color=colour, label=label)
+        return
+    t = np.linspace(0.0, np.pi, 200)
+    ax.plot(0.5 * (z[0] + z[1]) + 0.5 * (z[1] - z[0]) * np.cos(t), cda * np.sin(t), color=colour, label=label)
+
+
+def draw_primary_vertex(folder: Path, channel: str, record: Record, detector: Detector, eps: float) -> Path:
+    """Where the line of the pair comes closest to the protons, of everything that passes the cuts, with the regions."""
+    import matplotlib
+    from matplotlib.colors import LogNorm
+
+    w: Dilepton = windows(detector, channel)
+    z, cda = record.columns["z_tax"] / m, record.columns["cda_tax"] / mm
+    weight = record.weights(eps)
+    weight = weight / weight.sum()
+    share = float(weight[in_signal(record.columns["z_tax"], record.columns["cda_tax"], w)].sum())
+    edges = (np.linspace(-20.0, 66.0, 87), np.linspace(0.0, 170.0, 69))
+    counts, _, _ = np.histogram2d(z, cda, bins=edges, weights=weight)
+    with talk_style():
+        fig = figure(11.0, 8.0, right=0.6)
+        ax = fig.subplots()
+        image = np.where(counts > 0.0, counts, np.nan).T
+        mesh = ax.pcolormesh(*edges, image, cmap=matplotlib.colormaps["viridis"], norm=LogNorm(1e-6, 1e-1))
+        _region(ax, w.signal_z_m, w.signal_cda_mm, w.signal_shape, VERMILION, f"signal region: {100.0 * share:.1f} %")
+        _region(ax, w.control_z_m, w.control_cda_mm, "box", BLACK, "control region")
+        assert detector.dump is not None
+        ax.axvline(detector.dump.face_z_m, 0.0, 0.82, color=GREY, ls=":", lw=1.4, label="face of the TAX")
+        ax.set(xlabel=r"$Z_\mathrm{TAX}$ [m]", ylabel=r"CDA$_\mathrm{TAX}$ [mm]", xlim=(-20.0, 66.0), ylim=(0.0, 185.0))
+        ax.legend(loc="upper left", ncols=3, columnspacing=1.2)
+        bar = fig.colorbar(mesh, ax=ax, pad=0.02)
+        bar.set_label("Share of the events that pass all cuts, per bin", labelpad=10.0)
+        _title(ax, f"{CHANNEL[channel]}, {record.sample.mass:g} MeV, $\\varepsilon$ = {_power(eps)}")
+        return save(fig, folder / f"primary-vertex-{channel}.png")
+
+
+def draw_mass_resolution(folder: Path, found: Mapping[str, Sequence[Sequence[float]]], detector: Detector) -> Path:
+    """Resolution of the reconstructed mass against the mass, beside what straight lines through points give."""
+    with talk_style():
+        fig = figure(10.0, 7.0)
+        ax = fig.subplots()
+        for (channel, rows), colour in zip(found.items(), (BLUE, ORANGE, GREEN), strict=False):
+            x, y = np.array(rows).T
+            w = windows(detector, channel)
+            ax.plot(x / 1e3, y, "o-", color=colour, ms=5, lw=1.2, label=f"{CHANNEL[channel]}, fit of hits")
+            ax.plot(
+                np.array(w.resolution_mass_MeV) / 1e3, w.resolution_MeV, "D", color=colour, ms=8, mfc="white",
+                label=f"{CHANNEL[channel]}, straight lines through points of 80 µm",
+            )  # fmt: skip
+        ax.set(
+            xlabel=_MASS,
+            ylabel=r"$\sigma(m)$ [MeV/$c^2$], half of the central 68 %, $\varepsilon = 6\times 10^{-7}$",
+            xlim=(0.0, None),
+        )
+        ax.set_ylim(0.0, 1.45 * max(row[1] for rows in found.values() for row in rows))
+        ax.legend(loc="upper left")
+        _title(ax, detector.name)
+        return save(fig, folder / "mass-resolution.png")

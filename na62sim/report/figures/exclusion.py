@@ -1,0 +1,242 @@
+"""Figures of excluded regions: coupling against mass as in the published ones, expected events, and limits on ALPs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from na62sim.report.figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    figure,
+    save,
+    talk_style,
+)
+from na62sim.statistics.exclusion import Exclusion
+from na62sim.study.published import published_numbers
+
+__all__ = ["CHANNEL", "draw_alp", "draw_events", "draw_region"]
+
+FloatArray = npt.NDArray[np.float64]
+CHANNEL = {
+    "mumu": r"$A'\to\mu^{+}\mu^{-}$",
+    "ee": r"$A'\to e^{+}e^{-}$",
+    "both": r"$A'\to\mu^{+}\mu^{-}$ and $e^{+}e^{-}$",
+}
+PRODUCTION = {"brems": "bremsstrahlung", "meson": "meson decays", "all": "bremsstrahlung + mesons"}
+_GREEN, _YELLOW = "#5FBF5F", "#F5E663"  # of the bands, as in most limit plots
+_MASS = r"$m_{A'}$ [GeV/$c^2$]"
+_COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GREY, BLACK)
+
+
+def _outline(regions: Sequence[Any], masses: FloatArray, tip: tuple[float, float] | None) -> tuple[FloatArray, ...]:
+    """Masses (GeV) with outermost edges; the region ends in a tip where it closes. NaN where nothing
+    is excluded, or the sample is too small to tell."""
+    x = masses / 1e3
+    low = np.array([found[0].low if found and found[0].low_end != "refused" else np.nan for found in regions])
+    high = np.array([found[-1].high if found and found[-1].high_end != "refused" else np.nan for found in regions])
+    if tip is not None and np.isfinite(low).any():
+        last = int(np.flatnonzero(np.isfinite(low))[-1])
+        place = (last + 1, last + 1, last + 1)
+        x, low, high = (
+            np.insert(a, p, v) for a, p, v in zip((x, low, high), place, (tip[0] / 1e3, tip[1], tip[1]), strict=True)
+        )
+    return x, low, high
+
+
+def _contour(ax: Any, x: FloatArray, low: FloatArray, high: FloatArray, **style: Any) -> None:
+    """Lower and upper edge as one closed line per stretch of masses."""
+    good = np.isfinite(low) | np.isfinite(high)
+    starts = np.flatnonzero(good & ~np.concatenate(([False], good[:-1])))
+    label = style.pop("label", None)
+    for start in starts:
+        stop = start
+        while stop < good.size and good[stop]:
+            stop += 1
+        run = slice(start, stop)
+        xs = np.concatenate((x[run], x[run][::-1], x[start : start + 1]))
+        ys = np.concatenate((low[run], high[run][::-1], low[start : start + 1]))
+        ax.plot(xs, ys, label=label, **style)
+        label = None
+
+
+def _bands(ax: Any, region: Exclusion) -> None:
+    """The regions of -2, -1, +1 and +2 standard deviations on top of each other, the smallest in white."""
+    steps = (("minus2", _YELLOW), ("minus1", _GREEN), ("plus1", _YELLOW), ("plus2", "white"))
+    for curve, colour in steps:
+        if any(region.bands[curve]):
+            x, low, high = _outline(region.bands[curve], region.masses, region.tips[curve])
+            ax.fill_between(x, low, high, color=colour, lw=0)
+    ax.fill_between([], [], [], color=_GREEN, lw=0, label="expected ± 1σ")
+    ax.fill_between([], [], [], color=_YELLOW, lw=0, label="expected ± 2σ")
+
+
+def draw_region(
+    folder: Path,
+    channel: str,
+    regions: Mapping[str, Exclusion],
+    parts: Mapping[str, Mapping[str, Exclusion]] | None = None,
+) -> Path:
+    """The excluded region, a panel per production side by side.
+
+    Parameters
+    ----------
+    regions : per production
+    parts : of a combination: per channel its own regions, drawn as thin lines
+    """
+    with talk_style():
+        fig = figure(8.2 * len(regions) + 1.3, 8.2)
+        panels = fig.subplots(1, len(regions), sharey=True, squeeze=False)[0]
+        fig.subplots_adjust(wspace=0.04)
+        for ax, (production, region) in zip(panels, regions.items(), strict=True):
+            _bands(ax, region)
+            median = _outline(region.regions["median"], region.masses, region.tips["median"])
+            _contour(ax, *median, color=BLACK, ls="--", lw=1.4, label="expected, median")
+            line = _outline(region.regions["observed"], region.masses, region.closing)
+            _contour(ax, *line, color=BLACK, lw=2.4, label="observed, 90 % CL")
+            for (name, own), colour in zip((parts or {}).items(), (BLUE, PURPLE), strict=False):
+                one = own[production]
+                outline = _outline(one.regions["observed"], one.masses, one.closing)
+                _contour(ax, *outline, color=colour, lw=1.4, label=f"{CHANNEL[name]} alone")
+            _published(ax, [channel] if channel != "both" else list(parts or {}))
+            ax.set(yscale="log", xlabel=_MASS)
+            ax.set_title(PRODUCTION[production], loc="right")
+        panels[0].set_ylabel(r"Kinetic mixing $\varepsilon$")
+        panels[0].set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
+        _limits(panels, list(regions.values()))
+        first = next(iter(regions.values()))
+        panels[-1].legend(
+            loc="upper right",
+            title=f"{CHANNEL[channel]}, {_power(first.protons)} protons\nbands: counts, protons ± 20 %",
+            alignment="left",
+            title_fontsize=14,
+        )
+        return save(fig, folder / f"region-{channel}.png")
+
+
+def _limits(panels: Any, regions: Sequence[Exclusion]) -> None:
+    """Axes around everything that is excluded."""
+    found = [
+        (mass, r)
+        for region in regions
+        for mass, rs in zip(region.masses, region.bands["minus2"], strict=True)
+        for r in rs
+    ]
+    if not found:
+        return
+    low, high = min(r.low for _, r in found), max(r.high for _, r in found)
+    masses = [mass for mass, _ in found]
+    margin = 0.04 * (max(masses) - min(masses)) + 5.0
+    for ax in panels:
+        ax.set_xlim(max(min(masses) - margin, 0.0) / 1e3, (max(masses) + 2.0 * margin) / 1e3)
+        ax.set_ylim(low / 1.5, high * min((high / low) ** 0.65, 25.0))
+
+
+def _published(ax: Any, channels: Sequence[str]) -> None:
+    """Published edges as points."""
+    label = "published edges"
+    for channel in channels:
+        start = f"dump-2021-{channel}."
+        for key, number in published_numbers().items():
+            edge, _, mass = key.removeprefix(start).partition(".")
+            if key.startswith(start) and edge in ("eps_low", "eps_high"):
+                ax.plot(float(mass) / 1e3, number.value, "D", color=VERMILION, ms=8, label=label, zorder=5)
+                label = ""
+            elif key == f"{start}closing":
+                ax.axvline(
+                    number.value / 1e3,
+                    0.0,
+                    0.5,
+                    color=VERMILION,
+                    lw=1.4,
+                    ls=":",
+                    zorder=1,
+                    label="published closing mass",
+                )
+
+
+def draw_events(folder: Path, channel: str, regions: Mapping[str, Exclusion]) -> Path:
+    """Expected events against mass and coupling, a panel per production, with the observed contour."""
+    import matplotlib
+    from matplotlib.colors import LogNorm
+
+    top = max(float(r.events.max()) for r in regions.values())
+    norm = LogNorm(0.1, max(top, 1.0))
+    colours = matplotlib.colormaps["viridis"].with_extremes(under="white")
+    with talk_style():
+        fig = figure(8.2 * len(regions) + 1.6, 7.5, right=0.5)
+        panels = fig.subplots(1, len(regions), sharey=True, squeeze=False)[0]
+        fig.subplots_adjust(wspace=0.04)
+        for ax, (production, region) in zip(panels, regions.items(), strict=True):
+            events = np.where(region.refused, np.nan, region.events).T
+            mesh = ax.pcolormesh(
+                _edges(region.masses / 1e3), _log_edges(region.couplings), events, cmap=colours, norm=norm
+            )
+            outline = _outline(region.regions["observed"], region.masses, region.closing)
+            _contour(ax, *outline, color=VERMILION, lw=2.2, label="excluded, 90 % CL")
+            ax.set(yscale="log", xlabel=_MASS)
+            ax.set_title(f"{CHANNEL[channel]}, {PRODUCTION[production]}", loc="right")
+        seen = np.flatnonzero(np.any([(r.events > 0.1).any(axis=0) for r in regions.values()], axis=0))
+        if seen.size:
+            panels[0].set_ylim(
+                region.couplings[max(seen[0] - 3, 0)], region.couplings[min(seen[-1] + 8, region.couplings.size - 1)]
+            )
+        panels[0].set_ylabel(r"Kinetic mixing $\varepsilon$")
+        panels[0].set_title(r"$\bf{na62sim}$", loc="left")
+        panels[0].legend(loc="upper right")
+        bar = fig.colorbar(mesh, ax=list(panels), pad=0.015, fraction=0.05)
+        bar.set_label(f"Expected events, {_power(region.protons)} protons")
+        return save(fig, folder / f"events-{channel}.png")
+
+
+def _power(value: float) -> str:
+    """A number of protons, or a coupling, as a power of ten."""
+    digits, _, exponent = f"{value:.3g}".partition("e")
+    return rf"${digits}\times 10^{{{int(exponent)}}}$" if exponent else digits
+
+
+def _edges(values: FloatArray) -> FloatArray:
+    """Edges of bins around increasing values."""
+    if values.size == 1:
+        return np.array([0.98 * values[0], 1.02 * values[0]])
+    middle = 0.5 * (values[1:] + values[:-1])
+    return np.concatenate(([max(2.0 * values[0] - middle[0], 0.0)], middle, [2.0 * values[-1] - middle[-1]]))
+
+
+def _log_edges(values: FloatArray) -> FloatArray:
+    """The same in the logarithm."""
+    logs = np.log(values)
+    middle = 0.5 * (logs[1:] + logs[:-1])
+    return np.exp(np.concatenate(([2.0 * logs[0] - middle[0]], middle, [2.0 * logs[-1] - middle[-1]])))
+
+
+def draw_alp(folder: Path, channel: str, limits: Mapping[str, Any], protons: float) -> Path:
+    """Limits on BR(B -> K(*) a) BR(a -> l l) against c tau, a line per mass."""
+    final = {"mumu": r"\mu^{+}\mu^{-}", "ee": r"e^{+}e^{-}"}[channel]
+    with talk_style():
+        fig = figure(10.0, 8.0)
+        ax = fig.subplots()
+        length = np.array(limits["ctau_m"])
+        for mass, values, colour in zip(limits["mass_GeV"], limits["limit"], _COLOURS, strict=False):
+            y = np.array([np.nan if v is None else v for v in values], dtype=float)
+            y[~np.isfinite(y) | (y > 1.0)] = np.nan
+            ax.plot(length, y, color=colour, label=f"{1e3 * mass:g} MeV")
+        ax.set(xscale="log", yscale="log", xlabel=r"$c\tau_a$ [m]")
+        if not any(np.isfinite(line.get_ydata()).any() for line in ax.lines):
+            ax.set(xlim=(length[0], length[-1]), ylim=(1e-9, 1.0))
+            ax.text(0.5, 0.5, "too few effective events", transform=ax.transAxes, ha="center")
+        ax.set_ylabel(rf"BR($B\to K^{{(*)}}a$) $\times$ BR($a\to {final}$), 90 % CL")
+        ax.legend(loc="upper center", title=r"$m_a$", ncols=2, title_fontsize=14)
+        ax.set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
+        ax.set_title(f"{_power(protons)} protons", loc="right")
+        return save(fig, folder / f"alp-{channel}.png")

@@ -1,0 +1,67 @@
+"""Masses of candidates with several tracks: the kaon's, and that of the four electrons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from na62sim.geometry import Detector
+from na62sim.report.figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    figure,
+    header,
+    save,
+    talk_style,
+)
+from na62sim.study.resolution.masses import Masses
+
+__all__ = ["draw_masses"]
+
+_COLOURS = (VERMILION, BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)
+_RESIDUALS = {"m_pi4e": r"$m(\pi^{+}4e)-m_K$", "m_3pi": r"$m(3\pi)-m_K$"}
+
+
+def draw_masses(folder: Path, masses: Mapping[str, Masses], detector: Detector) -> list[Path]:
+    """Mass of the kaon from five (three) tracks about its own, and m(4e), for accepted candidates.
+
+    Parameters
+    ----------
+    masses : by the label of the sample
+    """
+    filled = {label: m for label, m in masses.items() if any(len(m.residual(name)[0]) for name in _RESIDUALS)}
+    if not filled:
+        return []
+    with talk_style():
+        fig = figure(15.0, 6.4)
+        left, right = fig.subplots(1, 2, gridspec_kw={"wspace": 0.25})
+        for (label, m), colour in zip(filled.items(), _COLOURS * len(filled), strict=False):
+            name = "m_pi4e" if len(m.residual("m_pi4e")[0]) else "m_3pi"
+            x, w = m.residual(name)
+            edges = np.linspace(-10.0, 10.0, 81)
+            values = np.histogram(x, edges, weights=w)[0]
+            core = m.resolutions().get(name)
+            text = f"{label}: {_RESIDUALS[name]}" + (f", σ = {core['value']:.2f} MeV" if core else "")
+            left.stairs(values / max(values.max(), 1e-300), edges, color=colour, lw=1.8, label=text)
+            x, w = m.spectrum
+            if len(x):
+                edges = np.linspace(0.0, 360.0, 73)
+                values = np.histogram(x, edges, weights=w)[0]
+                right.stairs(values / max(values.max(), 1e-300), edges, color=colour, lw=1.8, label=label)
+        left.set(xlim=(-10.0, 10.0), ylim=(0.0, 1.2 + 0.16 * len(filled)), xlabel="Mass − $m_K$ [MeV]")
+        left.set_ylabel("Accepted candidates (highest bin: 1)")
+        left.legend(loc="upper left", fontsize=11.5)
+        low, high = detector.pi4e.pi0_window_MeV
+        right.axvspan(low, high, color="#F0E442", alpha=0.35, lw=0, zorder=0, label=r"$\pi^{0}$ window")
+        right.set(xlim=(0.0, 360.0), ylim=(0.0, 1.7), xlabel="$m(4e)$ [MeV]")
+        right.legend(loc="upper right", fontsize=12)
+        header(left, detector, " ")
+        right.set_title(detector.name, loc="right")
+        return [save(fig, folder / "masses.png")]

@@ -1,0 +1,146 @@
+"""Missing mass squared: against momentum with the regions, and as spectra."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from na62sim.geometry import Detector
+from na62sim.report.figures.style import (
+    BLACK,
+    GREY,
+    M2_LABEL,
+    P_LABEL,
+    colours_of,
+    figure,
+    header,
+    label_of,
+    save,
+    talk_style,
+)
+from na62sim.study.resolution.gaussian_core import kmu2_band, momentum_range
+from na62sim.study.resolution.histograms import Histograms
+
+# PDG 2026 K+ listing; pi nu nubar: Standard Model, Buras et al., JHEP 11 (2015) 033
+BRANCHING = {
+    "k2pi": 0.2067,
+    "kmu2": 0.6356,
+    "k3pi": 0.05583,
+    "ke3": 0.0507,
+    "kmu3": 0.03352,
+    "ke4": 4.247e-5,
+    "kpinunu": 8.4e-11,
+}
+_ENLARGED = {"kpinunu": 10}  # power of ten by which a rare decay is drawn larger
+_P, _M2 = (8.0, 52.0), (-0.06, 0.115)
+
+
+def draw_mass_momentum(folder: Path, histograms: Mapping[str, Histograms], detector: Detector) -> Path:
+    """Populations in the plane of momentum and missing mass, with the signal and control regions."""
+    from matplotlib.colors import to_rgba
+    from matplotlib.patches import Patch
+
+    with talk_style():
+        fig = figure(10.0, 7.6)
+        ax = fig.subplots()
+        handles: list[Any] = []
+        colours = colours_of(histograms)
+        for name in sorted(histograms, key=lambda n: histograms[n].two_body_mass is not None):  # bands over broad ones
+            h = histograms[name].histograms["m2_p"]
+            density = h.values() / h.values().max()
+            image = np.empty((*density.shape, 4))
+            image[:] = to_rgba(colours[name])
+            if histograms[name].two_body_mass is None:
+                image[..., 3] = 0.75 * density
+            else:  # logarithmic, so that tails show
+                image[..., 3] = np.clip(1.0 + np.log10(np.maximum(density, 1e-9)) / 3.5, 0.0, 0.95)
+            edges = [*h.axes[1].edges[[0, -1]], *h.axes[0].edges[[0, -1]]]
+            ax.imshow(image, extent=edges, origin="lower", aspect="auto", interpolation="nearest")
+            handles.append(Patch(color=colours[name], alpha=0.8, label=label_of(name)))
+        _curves(ax, histograms)
+        _regions(ax, detector)
+        ax.set(xlim=_P, ylim=_M2, xlabel=P_LABEL, ylabel=M2_LABEL)
+        ax.minorticks_on()
+        ax.legend(handles=handles, loc="upper right", ncols=len(handles), columnspacing=1.4, handlelength=1.3)
+        header(ax, detector, f"{detector.name}, before identification and vetoes")
+        return save(fig, folder / "missing-mass-momentum.png")
+
+
+def _curves(ax: Any, histograms: Mapping[str, Histograms]) -> None:
+    p = np.linspace(*_P, 200)
+    dashes = {"color": BLACK, "lw": 1.2, "ls": (0, (5, 3))}
+    if "kmu2" in histograms:
+        ax.plot(p, kmu2_band(p), **dashes)
+        ax.annotate(
+            r"$(m_\pi^2-m_\mu^2)(1-75/p)$", (19.3, float(kmu2_band(19.3))), (22.5, -0.042), fontsize=14,
+            arrowprops={"arrowstyle": "-", "color": GREY, "lw": 1.0, "shrinkB": 3},
+        )  # fmt: skip
+    for name, h in histograms.items():
+        if h.two_body_mass and h.particle == "pi+":
+            text = r"$m^2_{\pi^0}$" if name == "k2pi" else rf"$m^2$ of {label_of(name)}"
+            ax.text(_P[0] + 0.5, h.two_body_mass**2 * 1e-6 + 0.0035, text, ha="left", va="bottom", fontsize=14)
+
+
+def _regions(ax: Any, detector: Detector) -> None:
+    """Boxes of the signal regions (full lines) and of the control regions (broken lines)."""
+    from matplotlib.patches import Rectangle
+
+    s, whole = detector.pinunu, momentum_range(detector)
+
+    def box(p: tuple[float, float], m2: tuple[float, float], **style: Any) -> None:
+        ax.add_patch(Rectangle((p[0], m2[0]), p[1] - p[0], m2[1] - m2[0], fill=False, zorder=5, **style))
+
+    small = {"fontsize": 11.5, "va": "center", "ha": "left", "color": "#333333"}
+    controls = {
+        r"$\pi\pi^0$ control": (s.control_2pi_low_GeV2, s.control_2pi_high_GeV2),
+        r"$3\pi$ control": (s.control_3pi_GeV2,),
+    }
+    for name, windows in controls.items():
+        for window in windows:
+            box(whole, window, ec="#333333", lw=1.3, ls=(0, (3, 2)))
+            ax.text(whole[1] + 0.5, 0.5 * sum(window), name, **small)
+    p = np.linspace(*whole, 100)
+    low = kmu2_band(p, detector.beam.momentum_GeV) + 3.0e-3
+    p, low = p[low < 0.0], low[low < 0.0]
+    if len(p):
+        outline = {"color": "#333333", "lw": 1.3, "ls": (0, (3, 2)), "zorder": 5}
+        ax.plot([*p, p[-1], p[0], p[0]], [*low, 0.0, 0.0, low[0]], **outline)
+        ax.text(whole[0] + 1.6, -0.0055, r"$\mu\nu$ control", **small)
+    for name, p_range, m2 in (("R1", s.r1_p_GeV, s.r1_GeV2), ("R2", s.r2_p_GeV, s.r2_GeV2)):
+        box(p_range, m2, ec=BLACK, lw=2.6)
+        ax.text(p_range[0] - 0.5, 0.5 * sum(m2), name, fontsize=17, fontweight="bold", ha="right", va="center")
+
+
+def draw_mass_spectra(folder: Path, histograms: Mapping[str, Histograms], detector: Detector) -> Path:
+    """Spectra of the missing mass in the momentum range, scaled to the branching ratios, with the regions shaded."""
+    s, whole = detector.pinunu, momentum_range(detector)
+    with talk_style():
+        fig = figure(10.0, 7.0)
+        ax = fig.subplots()
+        top, bottom = 0.0, np.inf
+        for name, colour in colours_of(histograms).items():
+            h = histograms[name].histograms["m2_p"]
+            inside = (h.axes[1].centers > whole[0]) & (h.axes[1].centers < whole[1])
+            values, edges = h.values()[:, inside].sum(axis=1), h.axes[0].edges
+            power = _ENLARGED.get(name, 0)
+            scale = BRANCHING.get(name, 1.0) * 10.0**power / histograms[name].sumw_generated
+            scale /= (edges[1] - edges[0]) * 1e3  # bins of 0.001 GeV^2
+            text = label_of(name) + ("" if name in BRANCHING else " (BR = 1)")
+            text += rf" $\times\,10^{{{power}}}$" if power else ""
+            ax.stairs(values * scale, edges, color=colour, lw=2.2, label=text)
+            if values.any():
+                top, bottom = max(top, values.max() * scale), min(bottom, values[values > 0].min() * scale)
+        for name, window in (("R1", s.r1_GeV2), ("R2", s.r2_GeV2)):
+            ax.axvspan(*window, color="#F0E442", alpha=0.35, lw=0, zorder=0)
+            ax.text(0.5 * sum(window), 0.97, name, transform=ax.get_xaxis_transform(), ha="center", va="top",
+                    fontsize=18, fontweight="bold")  # fmt: skip
+        for window in (s.control_2pi_low_GeV2, s.control_2pi_high_GeV2, s.control_3pi_GeV2):
+            ax.axvspan(*window, color=GREY, alpha=0.22, lw=0, zorder=0)
+        ax.set(xlim=(-0.045, 0.125), yscale="log", ylim=(max(bottom, top * 1e-6) * 0.5, top * 30.0), xlabel=M2_LABEL)
+        ax.set_ylabel(r"Kept per $K^{+}$ decay / 0.001 GeV$^2$/$c^4$")
+        ax.legend(loc="upper right", title=f"{whole[0]:g} < $p$ < {whole[1]:g} GeV/$c$", title_fontsize=14)
+        header(ax, detector, f"{detector.name}, before identification and vetoes")
+        return save(fig, folder / "missing-mass-spectra.png")

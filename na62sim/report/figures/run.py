@@ -1,0 +1,85 @@
+"""Figures of a run, from what its samples and scans left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from na62sim.sample.sample import Sample
+    from na62sim.selection.cutflow import Selection
+    from na62sim.study.run import Production
+
+__all__ = ["draw_run"]
+
+_FIRST = {"signal": 0, "normalisation": 1, "figure": 2, "count": 3}  # whose histograms stand for a process
+
+
+def draw_run(made: Path, productions: Sequence[Production], scans: Sequence[dict[str, Any]]) -> list[str]:
+    """Draw everything; paths relative to the folder ``made``."""
+    return [*_draw(made, productions), *_draw_event(made, productions), *_draw_scans(made, scans)]
+
+
+def _draw(made: Path, productions: Sequence[Production]) -> list[str]:
+    """Figures of the samples, in one folder per data set if there are several."""
+    from na62sim.report.figures import draw_all
+    from na62sim.report.figures.masses import draw_masses
+
+    names = list(dict.fromkeys(p.detector.name for p in productions))
+    paths: list[Path] = []
+    for name in names:
+        here = sorted((p for p in productions if p.detector.name == name), key=lambda p: _FIRST[p.block.role])
+        chosen: dict[str, Production] = {}
+        for p in here:  # one per process: the normalisation stands for K2pi
+            chosen.setdefault(p.block.process, p)
+        histograms = {label: p.histograms for label, p in chosen.items() if p.histograms is not None}
+        folder = made / "figures" / name if len(names) > 1 else made / "figures"
+        folder.mkdir(parents=True, exist_ok=True)
+        masses = {p.block.label: p.masses for p in here if p.masses is not None}
+        if masses:
+            paths += draw_masses(folder, masses, here[0].detector)
+        paths += draw_all(folder, histograms, here[0].detector, {label: p.flow for label, p in chosen.items()})
+    return [str(path.relative_to(made)) for path in paths]
+
+
+def _draw_event(made: Path, productions: Sequence[Production]) -> list[str]:
+    """A side view of the first stored event that the selection of the first stored sample accepts."""
+    from na62sim.report.figures.event import draw_event
+    from na62sim.sample.sample import Sample
+
+    for p in productions:
+        path = made / "samples" / f"{p.block.label}.h5"
+        if not path.exists():
+            continue
+        with Sample.open(path) as sample:
+            index = _first_accepted(sample, p.flow.selection)
+            if index is None:
+                continue
+            picture = made / "figures" / f"event-{p.block.label}-{index}.png"
+            draw_event(sample, index, picture)
+            return [str(picture.relative_to(made))]
+    return []
+
+
+def _first_accepted(sample: Sample, selection: Selection) -> int | None:
+    """Position of the first event that passes all cuts into the last of the signal regions."""
+    import numpy as np
+
+    table = sample[selection.candidates]
+    rows = np.arange(len(table))
+    functions = [cut.function for cut in selection.cuts]
+    functions += [selection.regions[name] for name in selection.signal[-1:]]
+    for function in functions:
+        rows = rows[function(table.take(rows))]
+    return int(table.event_of_row()[rows[0]]) if len(rows) else None
+
+
+def _draw_scans(made: Path, scans: Sequence[dict[str, Any]]) -> list[str]:
+    from na62sim.report.figures.limits import draw_scan
+    from na62sim.study.published import published_limits
+
+    folder = made / "figures"
+    folder.mkdir(exist_ok=True)
+    drawn = [path for scan in scans for path in draw_scan(folder, scan, published_limits(scan["process"]))]
+    return [str(path.relative_to(made)) for path in drawn]

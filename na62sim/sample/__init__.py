@@ -1,0 +1,1 @@
+"""Tables of events and the files they are kept in: HDF5, content hash, shards joined."""

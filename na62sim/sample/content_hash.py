@@ -1,0 +1,171 @@
+"""A hash of the events alone: the same for any chunking, compression, number of threads or shards."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from na62sim.sample.table import Array, Field, Table
+
+__all__ = ["RUN_EVENTS", "ContentHash", "check_events"]
+
+RUN_EVENTS = 1000
+"""Events per digest. Runs start at event numbers that are multiples of it."""
+
+
+def check_events(groups: Mapping[str, Table], n_events: int) -> None:
+    """Refuse groups that do not all cover the same number of events."""
+    for name, table in groups.items():
+        if table.n_events != n_events:
+            raise ValueError(f"group {name!r} has {table.n_events} events, expected {n_events}")
+
+
+class ContentHash:
+    """SHA-256 of events, composed from one digest per 1000 events.
+
+    The digest of a run covers the names of groups and columns, the dtypes, the rows per event (uint32) and
+    the bytes of the columns, little-endian, in sorted order; the hash is the SHA-256 of the
+    concatenated digests. Samples of consecutive events are joined by joining their digests.
+
+    Parameters
+    ----------
+    first_event : int
+        Number of the first event, a multiple of 1000.
+
+    Examples
+    --------
+    >>> x = Field("x", "int64", "", "a number")
+    >>> whole, pieces = ContentHash(), ContentHash()
+    >>> whole.update({"events": Table([x], {"x": np.arange(1500)})}, 1500)
+    >>> for part in np.split(np.arange(1500), [7, 1200]):
+    ...     pieces.update({"events": Table([x], {"x": part})}, len(part))
+    >>> whole.hexdigest() == pieces.hexdigest(), len(whole.run_digests)
+    (True, 2)
+    """
+
+    def __init__(self, first_event: int = 0) -> None:
+        if first_event < 0 or first_event % RUN_EVENTS:
+            raise ValueError(f"first_event = {first_event} is not a multiple of {RUN_EVENTS}")
+        self.n_events = 0
+        self._digests: list[bytes] = []
+        self._parts: list[list[Array]] = []  # the events of the run that is not complete yet
+        self._pending = 0  # how many events those are
+        self._sealed = False  # true once a partial run came as a digest: nothing can follow it
+        self._schema: list[tuple[str, list[tuple[str, str]], bool]] | None = None
+        self._header = b""
+        self._seen: dict[str, tuple[Field, ...]] = {}
+
+    def update(self, groups: Mapping[str, Table], n_events: int) -> None:
+        """Add the next events."""
+        if self._sealed:
+            raise ValueError("no events can follow an incomplete run given as a digest")
+        check_events(groups, n_events)
+        self._check_schema(groups)
+        assert self._schema is not None
+        cutter = _Cutter()
+        for name, columns, _ in self._schema:
+            cutter.add(groups[name], columns)
+        self.n_events += n_events
+        start = 0
+        if self._pending:
+            start = min(RUN_EVENTS - self._pending, n_events)
+            self._keep(cutter.cut(0, start), start)
+        while n_events - start >= RUN_EVENTS:
+            self._digests.append(self._digest([cutter.cut(start, start + RUN_EVENTS)], RUN_EVENTS))
+            start += RUN_EVENTS
+        if start < n_events:
+            self._keep(cutter.cut(start, n_events), n_events - start)
+
+    def extend(self, run_digests: Sequence[bytes], n_events: int) -> None:
+        """Add the next events by the digests of their runs, without reading them."""
+        if self._pending or self._sealed:
+            raise ValueError(f"digests can only be joined at a multiple of {RUN_EVENTS} events")
+        if len(run_digests) != -(-n_events // RUN_EVENTS):
+            raise ValueError(f"{len(run_digests)} run digests do not fit {n_events} events")
+        self._digests.extend(run_digests)
+        self.n_events += n_events
+        self._sealed = n_events % RUN_EVENTS != 0
+
+    @property
+    def run_digests(self) -> list[bytes]:
+        """The SHA-256 of each run, the last possibly of fewer than 1000 events."""
+        if not self._pending:
+            return list(self._digests)
+        return [*self._digests, self._digest(self._parts, self._pending)]
+
+    def hexdigest(self) -> str:
+        """Return the hash of all events so far, as 64 hexadecimal digits."""
+        return self.compose(self.run_digests)
+
+    @staticmethod
+    def compose(run_digests: Iterable[bytes]) -> str:
+        """Return the content hash that belongs to these run digests."""
+        return hashlib.sha256(b"".join(run_digests)).hexdigest()
+
+    def _keep(self, arrays: list[Array], n_events: int) -> None:
+        # Copies, because a caller may fill the same arrays again before the run is complete.
+        self._parts.append([array.copy() for array in arrays])
+        self._pending += n_events
+        if self._pending == RUN_EVENTS:
+            self._digests.append(self._digest(self._parts, RUN_EVENTS))
+            self._parts, self._pending = [], 0
+
+    def _digest(self, parts: list[list[Array]], n_events: int) -> bytes:
+        digest = hashlib.sha256(self._header)
+        digest.update(n_events.to_bytes(8, "little"))
+        update: Any = digest.update  # arrays are buffers, which their type hints do not say
+        if len(parts) == 1:
+            for array in parts[0]:
+                update(array)
+        else:
+            for pieces in zip(*parts, strict=True):
+                for array in pieces:
+                    update(array)
+        return digest.digest()
+
+    def _check_schema(self, groups: Mapping[str, Table]) -> None:
+        # The fields of consecutive chunks are the same objects: comparing them is cheap.
+        jagged = {name for name, table in groups.items() if table.offsets is not None}
+        if self._schema is not None and len(groups) == len(self._seen):
+            same_jagged = all((name in jagged) == flag for name, _, flag in self._schema)
+            if same_jagged and all(self._seen.get(n) == table.fields for n, table in groups.items()):
+                return
+        schema = [
+            (name, sorted((f.name, _little_endian(f.dtype)) for f in groups[name].fields), name in jagged)
+            for name in sorted(groups)
+        ]
+        if self._schema is not None and schema != self._schema:
+            raise ValueError("the groups or columns differ from those of the events before")
+        self._schema = schema
+        self._header = json.dumps(schema).encode() + b"\n"
+        self._seen = {name: table.fields for name, table in groups.items()}
+
+
+class _Cutter:
+    """Cuts all columns of some groups into ranges of events."""
+
+    def __init__(self) -> None:
+        self._groups: list[tuple[list[Array], Array | None]] = []
+
+    def add(self, table: Table, columns: list[tuple[str, str]]) -> None:
+        arrays = [np.ascontiguousarray(table[name], dtype=dtype) for name, dtype in columns]
+        offsets = table.offsets
+        if offsets is not None:
+            low = offsets.astype("<i8", copy=False).view("<u4")[::2]  # differences need no more than these bits
+            self._groups.append(([low[1:] - low[:-1]], None))
+        self._groups.append((arrays, offsets))
+
+    def cut(self, i0: int, i1: int) -> list[Array]:
+        pieces: list[Array] = []
+        for arrays, offsets in self._groups:
+            a, b = (i0, i1) if offsets is None else (int(offsets[i0]), int(offsets[i1]))
+            pieces.extend([array[a:b] for array in arrays])
+        return pieces
+
+
+def _little_endian(dtype: str) -> str:
+    return np.dtype(dtype).newbyteorder("<").str

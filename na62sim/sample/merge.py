@@ -1,0 +1,194 @@
+"""Join the files of one run: consecutive ranges of events become one file, without hashing or decompressing them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from na62sim.sample.content_hash import RUN_EVENTS
+from na62sim.sample.manifest import MANIFEST, Entry, Run, read_entries, read_run, shard_name
+from na62sim.sample.provenance import Provenance, SampleError
+from na62sim.sample.reader import FileGroups
+from na62sim.sample.sample import Sample
+from na62sim.sample.writer import SampleWriter
+
+if TYPE_CHECKING:
+    from na62sim.sample.compression import Compression
+
+__all__ = ["merge"]
+
+_EVENTS_AT_A_TIME = 50 * RUN_EVENTS  # some MB per column
+_SAME_IN_ALL = (
+    "program_version", "seed", "process", "scenario", "geometry_name", "geometry_sha256", "decay_volume_m", "extra",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One file, as far as it has to be known before any is copied."""
+
+    path: Path
+    first_event: int
+    n_events: int
+    compression: str
+
+    @property
+    def end(self) -> int:
+        """Number of the event after the last."""
+        return self.first_event + self.n_events
+
+
+def merge(
+    paths: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> Provenance:
+    """Join files of consecutive events of one run, in the order of their events.
+
+    The content hash is composed from the digests in the files. Uncompressed columns are written one after the other;
+    the chunks of compressed ones are copied as they are, and virtual columns join them (`na62sim.sample.pieces`).
+
+    Parameters
+    ----------
+    paths : sample files, or folders of shards; folders must hold a whole run between them
+    out : file to write; it gets its name when it is whole
+    progress : called with the number of events done
+
+    Raises
+    ------
+    SampleError : files of different runs, a gap, an overlap, a shard that is missing or damaged
+    """
+    files = _files([Path(path) for path in paths])
+    if not files:
+        raise SampleError(f"{out}: nothing to merge")
+    target = Path(out).resolve()
+    if any(path.resolve() == target for path in files):
+        raise SampleError(f"{out}: would replace one of the files that it is made of")
+    parts = sorted(_look_at(files), key=lambda part: (part.first_event, part.end))
+    parts = [part for part in parts if part.n_events] or parts[:1]
+    _check_consecutive(parts)
+    with Sample.open(parts[0].path) as sample:
+        first = sample.provenance
+    about = replace(first, created=Provenance().created, command=shlex.join(sys.argv))
+    packed = [part.compression for part in parts if part.compression != "none"]
+    done = 0
+    with SampleWriter(out, about, cast("Compression", packed[0] if packed else "none")) as writer:
+        for part in parts:
+            with Sample.open(part.path) as sample:
+                _check_same_run(part.path, sample.provenance, parts[0].path, first)
+                _add(sample, writer, bool(packed))
+            done += part.n_events
+            if progress is not None:
+                progress(done)
+    return writer.provenance
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    """The files themselves, and the shards of folders, which must be all there."""
+    files: list[Path] = []
+    folders: list[tuple[Path, Run]] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        run = read_run(path)
+        if run is None:
+            raise SampleError(f"{path}: is a folder without {MANIFEST}")
+        if folders and (difference := folders[0][1].difference(run)):
+            raise SampleError(f"{path}: is of another run than {folders[0][0]}: {difference}")
+        folders.append((path, run))
+    if folders:
+        run = folders[0][1]
+        shards: dict[int, Path] = {}
+        for folder, _ in folders:
+            for shard in read_entries(folder, run):
+                shards.setdefault(shard, folder / f"{shard_name(shard)}.h5")
+        missing = [shard for shard in range(run.n_shards) if shard not in shards]
+        if missing:
+            names = ", ".join(str(folder) for folder, _ in folders)
+            few = ", ".join(str(shard) for shard in missing[:5]) + (", …" if len(missing) > 5 else "")
+            raise SampleError(
+                f"{names}: {len(missing)} of {run.n_shards} shards are missing ({few}); simulate … --resume makes them"
+            )
+        files += [shards[shard] for shard in sorted(shards)]
+    return files
+
+
+def _look_at(files: Sequence[Path]) -> Iterator[_Part]:
+    """Which events are in each file, and how. A shard is not opened before its SHA-256 is verified."""
+    compression: dict[str, str] = {}  # of the shards of a run, which have it in common
+    for path in files:
+        entry = _entry_beside(path)
+        if entry is not None and (damage := entry.damage(path.parent)):
+            raise SampleError(damage)
+        if entry is not None and entry.run in compression:
+            yield _Part(path, entry.first_event, entry.n_events, compression[entry.run])
+            continue
+        groups = FileGroups(path)
+        about, found = groups.provenance, groups.compression
+        groups.close()
+        if entry is not None:
+            compression[entry.run] = found
+        yield _Part(path, about.first_event, about.n_events, found)
+
+
+def _entry_beside(path: Path) -> Entry | None:
+    """The entry of a shard, which has the SHA-256 of its file; None for a file that is no shard of a folder."""
+    names = {field.name for field in fields(Entry)}
+    try:
+        values: dict[str, Any] = json.loads(path.with_suffix(".json").read_bytes())
+        return Entry(**values) if set(values) == names and values["file"] == path.name else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _check_consecutive(parts: Sequence[_Part]) -> None:
+    """Refuse files whose events overlap or leave a gap."""
+    for before, part in pairwise(parts):
+        if part.first_event != before.end:
+            what = "overlap" if part.first_event < before.end else "leave a gap"
+            raise SampleError(
+                f"{before.path} and {part.path} {what}: one ends before event {before.end}, "
+                f"the other starts at {part.first_event}"
+            )
+
+
+def _check_same_run(path: Path, about: Provenance, first_path: Path, first: Provenance) -> None:
+    """Refuse files that are not of one run."""
+    for name in _SAME_IN_ALL:
+        mine, theirs = getattr(about, name), getattr(first, name)
+        if mine == theirs:
+            continue
+        if name == "extra":
+            name = next(key for key in [*mine, *theirs] if mine.get(key) != theirs.get(key))
+            mine, theirs = mine.get(name), theirs.get(name)
+        values = f": {mine} and {theirs}" if len(f"{mine}{theirs}") < 160 else ""
+        raise SampleError(f"{path} and {first_path} differ in {name}{values}")
+
+
+def _add(sample: Sample, writer: SampleWriter, packed: bool) -> None:
+    """Copy the events of an open file."""
+    groups = sample.groups
+    assert isinstance(groups, FileGroups)
+    try:
+        if packed:
+            writer.join(groups)
+            return
+        if sample.n_events == 0:  # the columns are worth having all the same
+            writer.append(groups, 0)
+        for chunk in sample.chunks(_EVENTS_AT_A_TIME):
+            run = (chunk.first_event - sample.first_event) // RUN_EVENTS
+            known = groups.run_digests[run : run + _EVENTS_AT_A_TIME // RUN_EVENTS]
+            writer.append(chunk.groups, chunk.n_events, known)
+    except SampleError:
+        raise
+    except ValueError as error:
+        raise SampleError(f"{groups.path}: {error}") from None

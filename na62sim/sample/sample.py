@@ -1,0 +1,178 @@
+"""Samples of events: groups of tables in memory or in an HDF5 file, with their provenance."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+from na62sim.sample.compression import Compression
+from na62sim.sample.content_hash import RUN_EVENTS, ContentHash
+from na62sim.sample.provenance import Provenance, SampleError
+from na62sim.sample.reader import FileGroups
+from na62sim.sample.table import Table
+from na62sim.sample.writer import SampleWriter
+
+__all__ = [
+    "ContentHash",
+    "Provenance",
+    "Sample",
+    "SampleError",
+    "SampleWriter",
+    "read_sample",
+    "verify",
+    "write_sample",
+]
+
+_EVENTS_AT_A_TIME = 50 * RUN_EVENTS  # a few MB per column when a file is written or verified
+
+
+class Sample:
+    """Events as named tables: ``events``, ``truth``, ``hits/straw``, …
+
+    Tables of one row per event have no offsets, the others are jagged.
+
+    Parameters
+    ----------
+    groups : mapping of str to Table
+        All of `n_events` events.
+    provenance : Provenance
+        What made the sample.
+    n_events, first_event : int
+        How many events, and the number of the first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from na62sim.sample.table import Field
+    >>> x = Field("x", "int64", "", "a number")
+    >>> sample = Sample({"events": Table([x], {"x": np.arange(5)})}, Provenance(), 5)
+    >>> [chunk["events"]["x"].tolist() for chunk in sample.chunks(3)]
+    [[0, 1, 2], [3, 4]]
+    """
+
+    def __init__(
+        self, groups: Mapping[str, Table], provenance: Provenance, n_events: int, first_event: int = 0
+    ) -> None:
+        if not isinstance(groups, FileGroups):
+            for name, table in groups.items():
+                if table.n_events != n_events:
+                    raise ValueError(f"group {name!r} has {table.n_events} events, not {n_events}")
+        self.groups = groups
+        self.provenance = provenance
+        self.n_events = n_events
+        self.first_event = first_event
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Sample:
+        """Open a file; its columns are read when they are used. Close it, or use ``with``."""
+        groups = FileGroups(Path(path))
+        provenance = groups.provenance
+        return cls(groups, provenance, provenance.n_events, provenance.first_event)
+
+    def close(self) -> None:
+        """Close the file, if there is one: columns not read yet are lost."""
+        if isinstance(self.groups, FileGroups):
+            self.groups.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return self.n_events
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.groups
+
+    def __getitem__(self, name: str) -> Table:
+        if name not in self.groups:
+            where = f"{self.groups.path}: " if isinstance(self.groups, FileGroups) else ""
+            close = difflib.get_close_matches(name, self.groups, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(self.groups)}"
+            raise SampleError(f"{where}no group {name!r}; {hint}")
+        return self.groups[name]
+
+    def __repr__(self) -> str:
+        return f"Sample({self.n_events} events from {self.first_event}: {', '.join(self.groups)})"
+
+    def slice_events(self, i0: int, i1: int) -> Sample:
+        """Events i0 to i1 (excluded), counted from the start of the sample."""
+        if not 0 <= i0 <= i1 <= self.n_events:
+            raise IndexError(f"events {i0} to {i1} of a sample of {self.n_events}")
+        groups = self.groups
+        if isinstance(groups, FileGroups):
+            cut = {name: groups.read(name, i0, i1) for name in groups}
+        else:
+            cut = {name: table.slice_events(i0, i1) for name, table in groups.items()}
+        return Sample(cut, self.provenance, i1 - i0, self.first_event + i0)
+
+    def chunks(self, n: int) -> Iterator[Sample]:
+        """Yield the sample in pieces of n events, reading each from the file when it is used."""
+        if n < 1:
+            raise ValueError(f"chunks of {n} events; at least 1 is needed")
+        for start in range(0, self.n_events, n):
+            yield self.slice_events(start, min(start + n, self.n_events))
+
+    def with_groups(self, groups: Mapping[str, Table]) -> Sample:
+        """Return a sample with more groups."""
+        both = sorted(groups.keys() & self.groups.keys())
+        if both:
+            raise ValueError(f"group {both[0]!r} exists already")
+        return Sample({**self.groups, **groups}, self.provenance, self.n_events, self.first_event)
+
+    def content_sha256(self) -> str:
+        """Return the hash of the events, computed now."""
+        return _hash_content(self).hexdigest()
+
+
+def _hash_content(sample: Sample) -> ContentHash:
+    content = ContentHash(sample.first_event)
+    for chunk in sample.chunks(_EVENTS_AT_A_TIME):
+        content.update(chunk.groups, chunk.n_events)
+    return content
+
+
+def read_sample(path: str | os.PathLike[str]) -> Sample:
+    """Read a whole file into memory."""
+    with Sample.open(path) as sample:
+        groups = {name: sample[name] for name in sample.groups}
+        for table in groups.values():
+            for name in table.names:
+                table[name]  # a column stays in memory once it is read
+        return Sample(groups, sample.provenance, sample.n_events, sample.first_event)
+
+
+def write_sample(sample: Sample, path: str | os.PathLike[str], compression: Compression = "none") -> Provenance:
+    """Write a sample; return its provenance, completed with the content hash."""
+    provenance = replace(sample.provenance, first_event=sample.first_event)
+    with SampleWriter(path, provenance, compression) as writer:
+        if sample.n_events == 0:  # the columns are worth having all the same
+            writer.append(sample.groups, 0)
+        for chunk in sample.chunks(_EVENTS_AT_A_TIME):
+            writer.append(chunk.groups, chunk.n_events)
+    return writer.provenance
+
+
+def verify(path: str | os.PathLike[str]) -> str:
+    """Read all events of a file and compare their hash with the stored one, which is returned."""
+    with Sample.open(path) as sample:
+        try:
+            found = _hash_content(sample)
+        except SampleError:
+            raise
+        except ValueError as error:
+            raise SampleError(f"{path}: {error}") from None
+        stored = sample.provenance.content_sha256
+        if found.hexdigest() != stored:
+            assert isinstance(sample.groups, FileGroups)
+            pairs = zip(found.run_digests, sample.groups.run_digests, strict=True)
+            bad = next(i for i, (mine, theirs) in enumerate(pairs) if mine != theirs)
+            event = sample.first_event + bad * RUN_EVENTS
+            raise SampleError(f"{path}: damaged, at or after event {event}: the content hash differs")
+        return stored

@@ -1,0 +1,372 @@
+"""Write samples to HDF5: columns gather in memory, whole chunks go to disk, the name comes last."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import h5py
+import numpy as np
+
+from na62sim.sample.compression import Compression, column_filters
+from na62sim.sample.content_hash import RUN_EVENTS, ContentHash, check_events
+from na62sim.sample.pieces import Piece, copy_pieces, join_pieces
+from na62sim.sample.provenance import FORMAT, FORMAT_VERSION, Provenance, SampleError, first_line
+from na62sim.sample.table import Array, Field, Table
+
+if TYPE_CHECKING:
+    from na62sim.sample.reader import FileGroups
+
+__all__ = ["CHUNK_BYTES", "LIBVER", "SampleWriter"]
+
+CHUNK_BYTES = 1 << 18
+"""Bytes of a column per HDF5 chunk: written at the speed of the file system, and small enough that
+the unused end of the last chunks does not matter."""
+
+LIBVER = ("v110", "v110")
+"""File format of HDF5 1.10: its metadata carry checksums, so that damage is noticed when reading."""
+
+_EVENTS_AT_A_TIME = 50 * RUN_EVENTS  # of the offsets of a file that is joined
+_MARGIN = 1.03  # rows of a jagged column over those that the first events let expect
+_GROW = 16  # chunks by which a dataset is extended at a time; extending costs as much as 40 kB
+
+_TEXT = h5py.string_dtype()
+_TEXT_TYPE, _SCALAR = h5py.h5t.py_create(_TEXT, logical=True), h5py.h5s.create(h5py.h5s.SCALAR)
+
+
+def _describe(dataset: Any, unit: str, description: str) -> None:
+    """Add attributes as ``dataset.attrs`` does, but quicker."""
+    for name, text in ((b"unit", unit), (b"description", description)):
+        h5py.h5a.create(dataset.id, name, _TEXT_TYPE, _SCALAR).write(np.array(text, dtype=_TEXT))
+
+
+class _ColumnWriter:
+    """One column: a buffer of one chunk, and the dataset once the first chunk is full."""
+
+    def __init__(self, group: Any, field: Field, filters: dict[str, Any], rows: int = 0) -> None:
+        self._group, self._field, self._filters = group, field, filters
+        size = CHUNK_BYTES // np.dtype(field.dtype).itemsize
+        if rows:  # expected: chunks of equal length, so that the last one is not half empty
+            size = -(-rows // -(-rows // size))
+        self._buffer = np.empty(size, dtype=field.dtype)
+        self._fill = 0
+        self._written = 0
+        self._rows = self._chunk = 0  # of the dataset
+        self._dataset: Any = None
+
+    def append(self, values: Array) -> None:
+        start, size = 0, len(self._buffer)
+        while start < len(values):
+            if self._fill == 0 and len(values) - start >= size:
+                self._write(np.ascontiguousarray(values[start : start + size]))
+                start += size
+                continue
+            n = min(len(values) - start, size - self._fill)
+            self._buffer[self._fill : self._fill + n] = values[start : start + n]
+            self._fill += n
+            start += n
+            if self._fill == size:
+                self._write(self._buffer)
+                self._fill = 0
+
+    def _create(self, shape: int, chunk: int) -> None:
+        name, dtype = self._field.name, np.dtype(self._field.dtype)
+        if self._filters:
+            self._dataset = self._group.create_dataset(
+                name, shape=(shape,), maxshape=(None,), chunks=(chunk,), dtype=dtype, **self._filters
+            )
+        else:  # what h5py does in a third of the time
+            created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            created.set_chunk((chunk,))
+            created.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+            space = h5py.h5s.create_simple((shape,), (h5py.h5s.UNLIMITED,))
+            stored = h5py.h5t.py_create(dtype, logical=True)
+            self._dataset = h5py.Dataset(h5py.h5d.create(self._group.id, name.encode(), stored, space, created))
+        _describe(self._dataset, self._field.unit, self._field.description)
+        self._rows, self._chunk = shape, chunk
+
+    def _extend(self, rows: int) -> None:
+        if rows != self._rows:
+            self._dataset.id.set_extent((rows,))
+            self._rows = rows
+
+    def _write(self, chunk: Array) -> None:
+        start, stop = self._written, self._written + len(chunk)
+        if self._dataset is None:
+            self._create(_GROW * len(chunk), len(chunk))
+        elif stop > self._rows:
+            self._extend(start + _GROW * len(chunk))
+        if self._filters:
+            self._dataset[start:stop] = chunk
+        else:  # past HDF5's selections and conversions: twice as fast
+            self._dataset.id.write_direct_chunk((start,), chunk)
+        self._written = stop
+
+    def finish(self) -> None:
+        n_rows = self._written + self._fill
+        if self._dataset is None:  # a short column gets a chunk of its own length
+            self._create(n_rows, max(n_rows, 1))
+        else:
+            self._extend(n_rows)
+        if self._fill and self._filters:
+            self._dataset[self._written :] = self._buffer[: self._fill]
+        elif self._fill:
+            self._buffer[self._fill : self._chunk] = 0
+            self._dataset.id.write_direct_chunk((self._written,), self._buffer[: self._chunk])
+
+
+class _GroupWriter:
+    """The columns of one group, and its offsets."""
+
+    def __init__(self, group: Any, table: Table, filters: dict[str, Any], share: float = 0.0) -> None:
+        self.fields = table.fields
+        jagged = table.offsets is not None
+        rows = math.ceil(len(table) / share * (_MARGIN if jagged else 1.0)) if share else 0
+        self._group = group
+        self._pieces: dict[str, list[Piece]] = {}
+        group.attrs["columns"] = json.dumps(table.names)
+        group.attrs["jagged"] = table.offsets is not None
+        self._columns = {f.name: _ColumnWriter(group, f, filters, rows) for f in table.fields}
+        self._offsets: _ColumnWriter | None = None
+        self._n_rows = 0
+        if table.offsets is not None:
+            text = "first row of each event, and the number of rows at the end"
+            expected = round(table.n_events / share) + 1 if share else 0
+            self._offsets = _ColumnWriter(group, Field("offsets", "int64", "", text), filters, expected)
+            self._offsets.append(np.zeros(1, dtype=np.int64))
+
+    def check(self, name: str, table: Table) -> None:
+        if table.fields != self.fields:
+            raise ValueError(f"the columns of group {name!r} differ from those of the events before")
+        if (table.offsets is None) != (self._offsets is None):
+            raise ValueError(f"group {name!r} is jagged in some appends only")
+
+    def append(self, table: Table) -> None:
+        for name, column in self._columns.items():
+            column.append(table[name])
+        self._append_offsets(table)
+
+    def join(self, source: FileGroups, name: str) -> None:
+        """Copy the columns of another file as they are stored; `finish` joins the pieces."""
+        about = source.provenance
+        for column in self._columns:
+            stored = source.columns(name)[column]
+            copied = copy_pieces(source.file, stored, self._group.file, f"{name}/{column}", about.first_event)
+            self._pieces.setdefault(column, []).extend(copied)
+        if self._offsets is not None:
+            for i in range(0, about.n_events, _EVENTS_AT_A_TIME):
+                self._append_offsets(source.read(name, i, min(i + _EVENTS_AT_A_TIME, about.n_events)))
+
+    def _append_offsets(self, table: Table) -> None:
+        if self._offsets is not None and table.offsets is not None:
+            self._offsets.append(table.offsets[1:] + self._n_rows)
+        self._n_rows += len(table)
+
+    def finish(self) -> None:
+        for field in self.fields:
+            pieces = self._pieces.get(field.name, [])
+            if any(piece.rows for piece in pieces):
+                _describe(join_pieces(self._group, field, pieces), field.unit, field.description)
+            else:
+                self._columns[field.name].finish()
+        if self._offsets is not None:
+            self._offsets.finish()
+
+
+class SampleWriter:
+    """Write events, in order, to a file that gets its name when it is whole.
+
+    The data go to ``NAME.tmp`` beside it; `close` adds the content hash, marks the file complete,
+    and renames it. As a context manager, an exception removes the temporary file.
+
+    Parameters
+    ----------
+    path : path
+        Final name. A file of that name is replaced when this one is complete.
+    provenance : Provenance
+        ``first_event``, a multiple of 1000, is taken from it.
+    compression : {"none", "lzf", "gzip", "zstd", "blosc"}
+        The content hash does not depend on it.
+    events : int, optional
+        How many will come, if that is known: the file of a shard is then up to a fifth smaller.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> energy = Field("E", "float64", "MeV", "energy")
+    >>> path = Path(tempfile.mkdtemp()) / "a.h5"
+    >>> with SampleWriter(path, Provenance(seed=1)) as writer:
+    ...     writer.append({"events": Table([energy], {"E": np.array([1.0, 2.0])})}, 2)
+    >>> h5py.File(path)["events/E"][:].tolist(), h5py.File(path)["events/E"].attrs["unit"]
+    ([1.0, 2.0], 'MeV')
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        provenance: Provenance,
+        compression: Compression = "none",
+        events: int | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self._tmp = self.path.with_name(self.path.name + ".tmp")
+        self._filters = column_filters(compression)
+        self._hash = ContentHash(provenance.first_event)
+        self._groups: dict[str, _GroupWriter] = {}
+        self._events = events
+        self.provenance = provenance
+        self._handle = self._reserve()
+        self._file: Any = None
+        with self._h5():
+            # The lock is ours, taken before the file is truncated; no chunk may wait for the closing.
+            self._file = h5py.File(self._tmp, "w", libver=LIBVER, locking=False, rdcc_nbytes=0)
+            self._file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION, complete=False)
+
+    def append(self, groups: Mapping[str, Table], n_events: int, run_digests: Sequence[bytes] | None = None) -> None:
+        """Add the next events: every time the same groups with the same columns.
+
+        `run_digests`, where they are known already, save hashing the events.
+        """
+        if self._file is None:
+            raise SampleError(f"{self.path}: the file is closed")
+        if self._groups and groups.keys() != self._groups.keys():
+            differing = sorted(groups.keys() ^ self._groups.keys())
+            raise ValueError(f"groups {differing} are in some appends only")
+        check_events(groups, n_events)
+        for name, writer in self._groups.items():
+            writer.check(name, groups[name])
+        if run_digests is None:
+            self._hash.update(groups, n_events)
+        else:
+            self._hash.extend(run_digests, n_events)
+        with self._h5():
+            if not self._groups:
+                for name, table in groups.items():
+                    group = self._file.require_group(name)
+                    self._groups[name] = _GroupWriter(group, table, self._filters, n_events / (self._events or np.inf))
+            for name, writer in self._groups.items():
+                writer.append(groups[name])
+
+    def join(self, source: FileGroups) -> None:
+        """Add the events of an open file as they are stored there, compressed or not; only offsets are written anew.
+
+        A file is written by `append` or by `join`.
+        """
+        if self._file is None:
+            raise SampleError(f"{self.path}: the file is closed")
+        n_events = source.provenance.n_events
+        tables = {name: source.read(name, 0, 0) for name in source}
+        if self._groups and tables.keys() != self._groups.keys():
+            raise ValueError("its groups differ from those of the files before")
+        for name, writer in self._groups.items():
+            writer.check(name, tables[name])
+        self._hash.extend(source.run_digests, n_events)
+        with self._h5():
+            for name, table in tables.items():
+                if name not in self._groups:
+                    self._groups[name] = _GroupWriter(self._file.require_group(name), table, self._filters)
+                self._groups[name].join(source, name)
+
+    @property
+    def run_digests(self) -> list[bytes]:
+        """The digest of each run of events so far, which the content hash is composed of."""
+        return self._hash.run_digests
+
+    def close(self) -> None:
+        """Complete the file and give it its name; afterwards `provenance` holds the hash."""
+        if self._file is None or self._handle is None:
+            return
+        digests = self._hash.run_digests
+        content = ContentHash.compose(digests)
+        self.provenance = replace(self.provenance, n_events=self._hash.n_events, content_sha256=content, complete=True)
+        with self._h5():
+            for group in self._groups.values():
+                group.finish()
+            rows = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 32)
+            stored = self._file.create_dataset("provenance/run_digests", data=rows)
+            _describe(stored, "", f"SHA-256 of each run of {RUN_EVENTS} events")
+            self._file.attrs["groups"] = json.dumps(list(self._groups))
+            attributes = self.provenance.to_attributes()
+            for name in ("content_sha256", "complete"):  # last, in this order
+                attributes[name] = attributes.pop(name)
+            self._file.attrs.update(attributes)
+            self._file.flush()  # a full disk shows here, while the file can still be given up
+            self._file.close()
+            self._file = None  # an interrupt from here on must not empty the file that has its name
+            os.fsync(self._handle)
+            os.replace(self._tmp, self.path)
+        self._release()
+        with suppress(OSError):  # some systems cannot sync a folder
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
+
+    def abort(self) -> None:
+        """Give up: close and remove the temporary file; a file that is complete stays."""
+        if self._handle is None:
+            return
+        # On a full disk HDF5 cannot close the file, and crashes when the interpreter ends:
+        # dropping the contents first makes room.
+        with suppress(Exception):
+            if self._file is not None:
+                os.ftruncate(self._handle, 0)
+                self._file.close()
+        self._file = None
+        self._tmp.unlink(missing_ok=True)
+        self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self.close()
+        finally:
+            self.abort()
+
+    def _reserve(self) -> int | None:
+        """Check the name and lock the temporary file, so that a second writer cannot empty it."""
+        if os.path.isdir(self.path):  # unlike Path.is_dir, false for a name that is too long
+            raise SampleError(f"{self.path}: is a folder, not a file name")
+        if not os.path.isdir(self.path.parent):
+            raise SampleError(f"{self.path}: there is no folder {self.path.parent}")
+        try:
+            handle = os.open(self._tmp, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise SampleError(f"{self.path}: cannot be written: {error.strerror}") from None
+        if sys.platform != "win32":
+            import fcntl
+
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                busy = not os.path.samestat(os.fstat(handle), os.stat(self._tmp))
+            except (BlockingIOError, FileNotFoundError):
+                busy = True
+            except OSError:  # a file system without locks
+                busy = False
+            if busy:
+                os.close(handle)
+                raise SampleError(f"{self.path}: is being written by someone else ({self._tmp.name})")
+        return handle
+
+    def _release(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    @contextmanager
+    def _h5(self) -> Iterator[None]:
+        """Turn errors of HDF5 and the file system into one line, and give the file up."""
+        try:
+            yield
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+            self.abort()
+            raise SampleError(f"{self.path}: cannot be written: {first_line(error)}") from None

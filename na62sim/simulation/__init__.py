@@ -1,0 +1,1 @@
+"""The chain in chunks: threads, processes, shards; simulate, reconstruct, select, acceptance."""

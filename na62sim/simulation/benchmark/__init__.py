@@ -1,0 +1,1 @@
+"""Events per second: stages, chains, machine."""

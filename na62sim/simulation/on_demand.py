@@ -1,0 +1,216 @@
+"""A chunk as far as a selection looks at it: only what can be accepted is made.
+
+Particles are carried through the STRAW spectrometer, and tracks are found in events that can have as many as the
+selection asks for (`traceable`). What lies behind is made for the events that are left when a cut first asks for it: the
+way through the rest of the detector, the responses, the candidates. Trigger words are made of accepted events alone. A
+response is a pure function of the seed, the event and the particle, so that the counts are those of the full chain, but
+for one event in a thousand at the first cut that has a track of the hits of two particles (`traceable`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from na62sim.detector.response.respond import Hits, respond_behind
+from na62sim.detector.response.straw import straw_hits
+from na62sim.detector.transport.crossings import Crossings, carry_on, to_straw4
+from na62sim.detector.trigger import trigger_bits
+from na62sim.generators.generate import Truth
+from na62sim.reconstruction.candidate_columns import COLUMNS
+from na62sim.sample.table import Table
+from na62sim.selection.cutflow import CutFlow, NotMadeError, Selection
+from na62sim.simulation.pipeline import Chunk, Simulation
+from na62sim.simulation.tables import candidate_table
+
+IntArray = npt.NDArray[np.int64]
+_NAMES = frozenset(name for name, _, _ in COLUMNS)
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What a selection sees of one range of events.
+
+    Attributes
+    ----------
+    truth : of all events
+    crossings : of all events that can have enough tracks; with the STRAW chambers alone, unless all was asked for
+    tracks : of all events with enough of them
+    candidates : those of the events with the number of tracks that the selection asks for
+    event, weight, veto_weight : of each candidate; index of its event in the range
+    flow : the cut-flow
+    masks : trigger masks of each accepted candidate (rows ``flow.signal_rows`` of the candidates)
+    """
+
+    truth: Truth
+    crossings: Crossings
+    tracks: dict[str, Any]
+    candidates: OnDemand
+    event: IntArray
+    weight: npt.NDArray[np.float64]
+    veto_weight: npt.NDArray[np.float64]
+    flow: CutFlow
+    masks: npt.NDArray[np.uint32]
+
+    @property
+    def table(self) -> Table:
+        """All columns of all candidates."""
+        return self.candidates.table
+
+
+def run_selected(simulation: Simulation, selection: Selection, first: int, n: int, whole: bool = False) -> Selected:
+    """Events ``first`` to ``first + n - 1``, from the first random number to the cut-flow.
+
+    ``whole`` : carry all particles to their end, and make all columns of all candidates; they are wanted
+    """
+    s = simulation
+    truth = s.generator.generate(s.seed, first, n)
+    least, _ = selection.tracks
+    crossings = to_straw4(s.seed, truth, s.planes, s.flight, s.field, least)
+    tracks = s.reconstruction.tracks({"straw": straw_hits(s.seed, truth, crossings, s.response.straw, least)}, least)
+    if whole:
+        crossings = carry_on(s.seed, truth, crossings, s.planes, s.flight, s.field)
+    made = OnDemand(s, selection, truth, crossings, tracks)
+    if whole or s.weighted or selection.candidates != "reco/events":
+        made.make(np.arange(len(made)))
+    weight, flow, masks = made.count()
+    return Selected(truth, crossings, tracks, made, made.event, weight, made.veto, flow, masks)
+
+
+class OnDemand:
+    """Candidates of the events with the number of tracks that a selection asks for.
+
+    Columns that the tracks determine are there (`candidate_columns.OF_TRACKS`); the others are made for the rows that are left
+    when one of them is first asked for. The rows of ``reco/vertices`` are not known before: they are made at once (`make`).
+    """
+
+    def __init__(
+        self, simulation: Simulation, selection: Selection, truth: Truth, crossings: Crossings, tracks: dict[str, Any]
+    ) -> None:
+        self._simulation, self._selection = simulation, selection
+        self._truth, self._crossings = truth, crossings
+        least, most = selection.tracks
+        number = np.bincount(tracks["event"], minlength=len(truth.events))
+        wanted = (number >= least) & (number <= most)
+        self._tracks = tracks
+        if not wanted[tracks["event"]].all():
+            rows = np.flatnonzero(wanted[tracks["event"]])
+            self._tracks = {name: column.take(rows, axis=0) for name, column in tracks.items()}
+        self.event: IntArray = np.flatnonzero(wanted)
+        self._of_tracks: dict[str, Any] = {}
+        if selection.candidates == "reco/events":
+            self._of_tracks = simulation.reconstruction.track_columns(self._tracks)
+            self.event = self._of_tracks["event"]
+        self.veto: npt.NDArray[np.float64] = np.ones(len(self.event))
+        self._made: dict[str, Any] = {}
+        self._place: IntArray = np.empty(0, dtype=np.int64)  # of each row in what is made
+        self._seen: tuple[Truth, Hits, dict[str, Any]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    def __contains__(self, name: object) -> bool:
+        return name in _NAMES
+
+    def column(self, name: str, rows: IntArray) -> npt.NDArray[Any]:
+        """A column of some rows: the same as before, or some of them."""
+        if name in self._of_tracks:
+            column = self._of_tracks[name]
+            return column if len(rows) == len(column) else column.take(rows)
+        if name not in _NAMES:
+            raise KeyError(f"no column '{name}'")
+        if not self._made:
+            raise NotMadeError(name)
+        column = self._made[name]
+        return column if len(rows) == len(column) else column.take(self._place[rows])
+
+    def make(self, rows: IntArray) -> None:
+        """Make all columns of some rows; nothing if that is done."""
+        if self._made and (self.complete or np.all(self._place[rows] >= 0)):
+            return
+        wanted = np.zeros(len(self._truth.events), dtype=bool)
+        wanted[self.event[rows]] = True
+        track = np.flatnonzero(wanted[self._tracks["event"]])
+        tracks = {name: column.take(track, axis=0) for name, column in self._tracks.items()}
+        self._made, event, veto = self._see(wanted, tracks)
+        if self._selection.candidates == "reco/events":
+            self._place = np.full(len(self.event), -1)
+            self._place[rows] = np.arange(len(rows))
+            self.veto[rows] = veto
+        else:
+            self.event, self.veto, self._place = event, veto, np.arange(len(event))
+
+    def _see(self, wanted: npt.NDArray[np.bool_], tracks: dict[str, Any]) -> tuple[dict[str, Any], IntArray, Any]:
+        """Carry the particles of the wanted events on, and see what the detectors and the reconstruction say.
+
+        Returns
+        -------
+        candidates, with ``event`` among the wanted; the event of each in the range, and its veto weight
+        """
+        s, event, place = self._simulation, np.flatnonzero(wanted), np.cumsum(wanted) - 1
+        truth = self._truth.for_response(event)
+        tracks = tracks | {"event": place[tracks["event"]]}
+        crossings = carry_on(s.seed, truth, self._crossings.take(wanted, place), s.planes, s.flight, s.field)
+        hits, veto = respond_behind(s.seed, truth, crossings, s.generator.beam, s.response, s.weighted)
+        made = s.reconstruction.table(self._selection.candidates, len(event), hits, tracks, self._selection.tracks[0])
+        self._seen = truth, hits, tracks
+        return made, event[made["event"]], veto[made["event"]]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every column of every row is there."""
+        return bool(self._made) and len(self._made["event"]) == len(self.event)
+
+    @property
+    def table(self) -> Table:
+        """Every column of every row; what is not there is made."""
+        if not self.complete:
+            self.make(np.arange(len(self)))
+        return candidate_table(len(self._truth.events), self._made | {"event": self.event}, self._selection.candidates)
+
+    def trigger_masks(self, rows: IntArray) -> npt.NDArray[np.uint32]:
+        """The trigger masks of some rows, of those the cuts left."""
+        if self._seen is None:
+            self.make(rows)
+        assert self._seen is not None
+        truth, hits, tracks = self._seen
+        local = self._made["event"][self._place[rows]]
+        return trigger_bits(self._simulation.seed, truth.events, hits, tracks, self._simulation.trigger, local)["masks"]
+
+    def count(self) -> tuple[npt.NDArray[np.float64], CutFlow, npt.NDArray[np.uint32]]:
+        """Apply the selection: weight of each row, cut-flow, and trigger masks of the accepted rows."""
+        weight, flow = self._truth.weight[self.event] * self.veto, CutFlow(self._selection)
+        flow.fill(self.table if self.complete else self, weight, self._truth.weight)
+        masks = self.trigger_masks(flow.signal_rows)
+        flow.count_triggers(masks, list(self._simulation.detector.trigger.masks))
+        return weight, flow, masks
+
+
+class OfChunk(OnDemand):
+    """The same for events whose hits and trigger words are there already, because they are written to a file."""
+
+    def __init__(self, simulation: Simulation, selection: Selection, chunk: Chunk) -> None:
+        super().__init__(simulation, selection, chunk.truth, chunk.crossings, chunk.tracks)
+        self._chunk = chunk
+        self.veto = chunk.veto_weight[self.event]
+
+    def _see(self, wanted: npt.NDArray[np.bool_], tracks: dict[str, Any]) -> tuple[dict[str, Any], IntArray, Any]:
+        name, least = self._selection.candidates, self._selection.tracks[0]
+        made = self._simulation.reconstruction.table(name, len(wanted), self._chunk.hits, tracks, least)
+        return made, made["event"], self._chunk.veto_weight[made["event"]]
+
+    def trigger_masks(self, rows: IntArray) -> npt.NDArray[np.uint32]:
+        """The trigger masks of some rows."""
+        masks: npt.NDArray[np.uint32] = self._chunk.trigger["masks"][self.event[rows]]
+        return masks
+
+
+def select_chunk(simulation: Simulation, selection: Selection, chunk: Chunk) -> CutFlow:
+    """The cut-flow of a chunk that went through all stages."""
+    made = OfChunk(simulation, selection, chunk)
+    if selection.candidates != "reco/events":
+        made.make(np.arange(len(made)))
+    return made.count()[1]

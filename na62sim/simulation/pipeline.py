@@ -1,0 +1,208 @@
+"""Chunks through the stages: generate, transport, respond, trigger, reconstruct; threads side by side.
+
+A chunk of events goes through all stages on one thread while its arrays are in the cache; kernels release the
+GIL, so threads run chunks side by side, and results come back in order. A stage keeps nothing between events.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from hepunits import m
+
+from na62sim.core.kernel import announce_compiling
+from na62sim.detector.response.respond import Hits, build_response, respond
+from na62sim.detector.transport.crossings import Crossings, transport_charged
+from na62sim.detector.transport.planes import build_flight, build_planes
+from na62sim.detector.trigger import trigger_arrays, trigger_bits
+from na62sim.generators.chain.process import Process
+from na62sim.generators.generate import Generator, Truth
+from na62sim.geometry import Detector
+from na62sim.geometry.field import field_map
+from na62sim.reconstruction.arrays import reco_arrays
+from na62sim.reconstruction.candidates import build_candidates, track_columns
+from na62sim.reconstruction.fit import fit_arrays
+from na62sim.reconstruction.tracks import find_tracks
+from na62sim.reconstruction.vertices import build_vertices, vertex_arrays
+
+CHUNK = 24000  # events: large against the cost of the calls (1 ms), small enough for the memory that stays allocated
+RUN = 1000  # chunks are multiples of the runs of events that the content hash is made of
+_FREED = 32_000_000  # bytes; the most that glibc heeds is 32 MiB
+T = TypeVar("T")
+
+
+class Reconstruction:
+    """Tracks, candidates and vertices from hits, with the detector the reconstruction believes in."""
+
+    def __init__(self, detector: Detector) -> None:
+        from na62sim.detector.response.straw import straw_arrays
+
+        self.field = field_map(detector)
+        self.straw = straw_arrays(detector)
+        self.fit = fit_arrays(detector, self.field)
+        self.reco = reco_arrays(detector)
+        self.vertex = vertex_arrays(detector)
+
+    def tracks(self, hits: Hits, at_least: int = 0) -> dict[str, Any]:
+        """STRAW tracks of a chunk, of the events with ``at_least`` so many."""
+        return find_tracks(hits["straw"]["offsets"], hits["straw"], self.straw, self.fit, at_least)
+
+    def track_columns(self, tracks: dict[str, Any]) -> dict[str, Any]:
+        """What the tracks alone say of the candidates, see `candidates.track_columns`."""
+        return track_columns(tracks, self.reco)
+
+    def candidates(self, n: int, hits: Hits, tracks: dict[str, Any]) -> dict[str, Any]:
+        """One row per event with a track."""
+        return build_candidates(n, hits, tracks, self.reco, self.field)
+
+    def vertices(self, n: int, hits: Hits, tracks: dict[str, Any], at_least: int = 0) -> dict[str, Any]:
+        """One row per event with a vertex of two or more tracks, of ``at_least`` so many."""
+        return build_vertices(n, hits, tracks, self.vertex, self.field, at_least)
+
+    def table(self, name: str, n: int, hits: Hits, tracks: dict[str, Any], at_least: int = 0) -> dict[str, Any]:
+        """The rows that a selection of the table ``name`` (``reco/events`` or ``reco/vertices``) sees."""
+        if name == "reco/vertices":
+            return self.vertices(n, hits, tracks, at_least)
+        return self.candidates(n, hits, tracks)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What the stages made of one range of events."""
+
+    truth: Truth
+    crossings: Crossings
+    hits: Hits
+    veto_weight: Any
+    tracks: dict[str, Any]
+    trigger: dict[str, Any]
+
+
+class Simulation:
+    """A process in a detector, ready to make any range of events.
+
+    Parameters
+    ----------
+    process, detector : what decays, and where
+    seed : 0 to 2**64 - 1
+    volume_m : decay volume (z1, z2) in metres; the data set's own by default
+    intensity : instantaneous beam intensity in MHz; the data set's mean by default
+    photons : ``dice`` throws photon inefficiencies, ``weight`` carries them as the veto weight
+
+    Raises
+    ------
+    ValueError : for a value outside its range
+    """
+
+    def __init__(
+        self,
+        process: Process,
+        detector: Detector,
+        seed: int = 1,
+        *,
+        volume_m: tuple[float, float] | None = None,
+        intensity: float | None = None,
+        photons: str = "dice",
+    ) -> None:
+        if not 0 <= seed < 2**64:
+            raise ValueError(f"seed = {seed}: it must lie in 0 to 2**64 - 1")
+        if photons not in ("dice", "weight"):
+            raise ValueError(f"photons = '{photons}': it must be 'dice' or 'weight'")
+        self.process, self.detector, self.seed = process, detector, seed
+        block = detector.decay_volume
+        self.volume_m = volume_m or (block.z_min_m, block.z_max_m)
+        self.weighted = photons == "weight"
+        self.generator = Generator(process, detector, (self.volume_m[0] * m, self.volume_m[1] * m))
+        self.field = field_map(detector)
+        self.planes, self.flight = build_planes(detector, self.field), build_flight()
+        self.response = build_response(detector, intensity)
+        self.trigger = trigger_arrays(detector)
+        self.reconstruction = Reconstruction(detector)
+
+    def run(self, first: int, n: int) -> Chunk:
+        """Events ``first`` to ``first + n - 1``, from the first random number to the trigger."""
+        truth = self.generator.generate(self.seed, first, n)
+        crossings = transport_charged(self.seed, truth, self.planes, self.flight, self.field)
+        hits, weight = respond(self.seed, truth, crossings, self.generator.beam, self.response, self.weighted)
+        tracks = self.reconstruction.tracks(hits)
+        trigger = trigger_bits(self.seed, truth.events, hits, tracks, self.trigger)
+        return Chunk(truth, crossings, hits, weight, tracks, trigger)
+
+
+def check_events(events: int) -> int:
+    """A number of events that can be simulated.
+
+    Raises
+    ------
+    ValueError : if it is not a positive whole number
+    """
+    if int(events) != events or not 1 <= events <= 10**12:
+        raise ValueError(f"events = {events}: it must be a whole number from 1 to 1e12")
+    return int(events)
+
+
+def check_chunk(chunk: int) -> int:
+    """A chunk size.
+
+    Raises
+    ------
+    ValueError : unless it is a positive multiple of 1000
+    """
+    if chunk < RUN or chunk % RUN:
+        raise ValueError(f"chunk = {chunk}: it must be a positive multiple of {RUN} events")
+    return chunk
+
+
+def default_threads() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def chunks_of(first: int, events: int, chunk: int) -> Iterator[tuple[int, int]]:
+    """First event and number of events of each chunk of a range."""
+    for k in range(0, events, chunk):
+        yield first + k, min(chunk, events - k)
+
+
+def in_order(job: Callable[[int, int], T], first: int, events: int, chunk: int, threads: int) -> Iterator[T]:
+    """Run ``job(first, n)`` over chunks on threads; results come in the order of events."""
+    return side_by_side(job, chunks_of(first, events, chunk), threads)
+
+
+def side_by_side(job: Callable[[int, int], T], ranges: Iterable[tuple[int, int]], threads: int) -> Iterator[T]:
+    """Run ``job(first, n)`` over ranges of events on threads; results come in the order of the ranges.
+
+    At most two chunks per thread wait at a time, so memory does not grow with the number of events.
+    """
+    if threads <= 1:
+        for start, n in ranges:
+            yield job(start, n)
+        return
+    waiting: deque[Future[T]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="chunk") as pool:
+        try:
+            for start, n in ranges:
+                waiting.append(pool.submit(job, start, n))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def warm_up(simulation: Simulation, table: str = "reco/events") -> None:
+    """Compile (or load) every kernel of the chain up to a table on one thread, before threads start."""
+    announce_compiling()
+    # The C library gives freed memory back to the system, and takes it anew page by page, unless a block as large
+    # has been freed before: this one keeps what the arrays of a chunk need.
+    np.empty(_FREED, dtype=np.uint8)
+    chunk = simulation.run(0, 10)
+    simulation.reconstruction.table(table, 10, chunk.hits, chunk.tracks)

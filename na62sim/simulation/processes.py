@@ -1,0 +1,152 @@
+"""The same work for many numbers, spread over processes of this machine or over the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any, TypeVar
+
+from na62sim.sample.provenance import SampleError
+from na62sim.simulation.pipeline import default_threads
+
+__all__ = ["check_workers", "in_processes", "on_dask"]
+
+PATIENCE = 20  # s, for a scheduler to answer
+_RETRIES = 3  # of a piece of work whose worker is lost or fails
+T = TypeVar("T")
+J = TypeVar("J")
+N = TypeVar("N")
+
+
+def check_workers(workers: int, dask: Any = None) -> int:
+    """A number of processes.
+
+    Raises
+    ------
+    ValueError : unless it is positive, and 1 where a cluster does the work; Dask is not installed
+    """
+    if workers < 1:
+        raise ValueError(f"workers = {workers}: it must be 1 or more")
+    if dask is not None and workers > 1:
+        raise ValueError(f"workers = {workers}: the workers are those of the Dask cluster, give one of both")
+    if dask is not None:
+        try:
+            import distributed  # noqa: F401
+        except ImportError:
+            raise ValueError("dask is not installed: pip install 'na62sim[dask]'") from None
+    return workers
+
+
+def in_processes(work: Callable[[J, N], T], job: J, numbers: Sequence[N], workers: int) -> Iterator[T]:
+    """``work(job, number)`` in processes of their own; results come as they are done.
+
+    Raises
+    ------
+    SampleError : a process died
+    """
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import active_children, get_context
+
+    others = set(active_children())
+    pool = ProcessPoolExecutor(
+        max(1, min(workers, len(numbers))), mp_context=get_context("spawn"), initializer=_begin_worker
+    )
+    try:
+        for future in as_completed([pool.submit(work, job, number) for number in numbers]):
+            yield future.result()
+    except BrokenProcessPool:
+        raise SampleError("a worker process died: killed, or out of memory (fewer --workers take less)") from None
+    except BaseException:  # nobody waits for what the others are at
+        for child in set(active_children()) - others:
+            child.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    """An interrupt of the terminal is for the parent to handle; without a parent there is nothing to do."""
+    from multiprocessing import parent_process
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    parent = parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def on_dask(work: Callable[[J, N], T], job: J, numbers: Sequence[N], dask: Any) -> Iterator[T]:
+    """``work(job, number)`` on the workers of a cluster; results come as they are done.
+
+    Parameters
+    ----------
+    dask : ``local``, the address of a scheduler, or a ``distributed.Client``
+
+    Raises
+    ------
+    SampleError : no cluster answers, or it lost several workers over the same piece of work
+    """
+    distributed: Any = import_module("distributed")
+    with _client(dask) as client:
+        about = client.submit(_itself, job, pure=False)  # sent once, and made again where it is lost
+        futures = [
+            client.submit(work, about, number, pure=False, retries=_RETRIES, priority=-k)  # in order
+            for k, number in enumerate(numbers)
+        ]
+        try:
+            for _, result in distributed.as_completed(futures, loop=client.loop, with_results=True):
+                yield result
+        except distributed.KilledWorker as error:
+            raise SampleError(f"the cluster lost its workers again and again: {str(error).splitlines()[0]}") from None
+        finally:
+            client.cancel([future for future in futures if not future.done()])
+
+
+def _itself(job: J) -> J:
+    return job
+
+
+@contextmanager
+def _client(dask: Any) -> Iterator[Any]:
+    """A client of the cluster: the user's own, or one that is closed at the end."""
+    if not isinstance(dask, str):
+        yield dask
+        return
+    distributed: Any = import_module("distributed")
+    if dask == "local":
+        with _deaf():
+            cluster = distributed.LocalCluster(
+                n_workers=default_threads(), threads_per_worker=1, dashboard_address=":0", silence_logs=50
+            )
+        with cluster, distributed.Client(cluster, set_as_default=False) as client:
+            yield client
+        return
+    try:
+        client = distributed.Client(dask, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise SampleError(f"dask = {dask}: no scheduler answers there ({error})") from None
+    with client:
+        yield client
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that start now ignore an interrupt of the terminal, which is for their parent."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,1 @@
+"""A run in files of its own, which survives an interruption."""

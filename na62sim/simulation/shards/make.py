@@ -1,0 +1,288 @@
+"""A run as a set of shards: each is a sample of its own, finished or not there; what is missing can be made later.
+
+A shard is a range of events, so that it is the same bits wherever and whenever it is made: here, in other processes,
+on a cluster, or again after a crash.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from na62sim.core.kernel import source_hash
+from na62sim.generators.chain.process import Process, find_process
+from na62sim.geometry import Detector
+from na62sim.sample.compression import Compression, column_filters
+from na62sim.sample.manifest import (
+    MAX_SHARDS,
+    Entry,
+    Run,
+    drop,
+    file_sha256,
+    read_entries,
+    read_run,
+    shard_name,
+    write_entry,
+    write_manifest,
+)
+from na62sim.sample.provenance import Provenance, SampleError
+from na62sim.sample.writer import SampleWriter
+from na62sim.simulation.pipeline import (
+    CHUNK,
+    RUN,
+    Simulation,
+    check_chunk,
+    check_events,
+    chunks_of,
+    default_threads,
+    side_by_side,
+    warm_up,
+)
+from na62sim.simulation.processes import check_workers, in_processes, on_dask
+from na62sim.simulation.shards.folder import claim, make_folder
+from na62sim.simulation.shards.lock import gate, locked
+from na62sim.simulation.stages import Digested, Progress, as_detector, digested, program_version, provenance_of
+
+SHARD_EVENTS = 100_000
+"""Events per shard by default: some seconds of work, some tens of MB."""
+
+
+@dataclass(frozen=True, eq=False)
+class ShardJob:
+    """All that it takes to make any shard of a run, in any process."""
+
+    folder: Path
+    run: Run
+    process: Process
+    detector: Detector
+    provenance: Provenance
+    intensity: float | None
+    compression: Compression
+    threads: int
+    chunk: int
+
+
+_prepared: dict[str, Simulation] = {}  # of the run that this process makes shards of
+
+
+def _simulation(job: ShardJob) -> Simulation:
+    key = job.run.key
+    if key not in _prepared:
+        about = job.run.about
+        if source_hash() != about["sources"]:
+            raise SampleError(f"{job.folder}: the worker on {socket.gethostname()} runs another version of na62sim")
+        simulation = Simulation(
+            job.process, job.detector, about["seed"], volume_m=tuple(about["decay_volume_m"]),
+            intensity=job.intensity, photons=about["photons"],
+        )  # fmt: skip
+        warm_up(simulation)
+        _prepared.clear()
+        _prepared[key] = simulation
+    return _prepared[key]
+
+
+def make_shards(job: ShardJob, shards: Sequence[int], progress: Progress | None = None) -> Iterator[Entry]:
+    """Make shards one after the other; threads go on with the next one while a shard is completed."""
+    simulation = _simulation(job)
+
+    def work(first: int, n: int) -> Digested:
+        return digested(simulation, first, n)
+
+    ranges = chain.from_iterable(chunks_of(*job.run.events_of(shard), job.chunk) for shard in shards)
+    made = side_by_side(work, ranges, job.threads)
+    try:
+        for shard in shards:
+            first, n = job.run.events_of(shard)
+            path = job.folder / f"{shard_name(shard)}.h5"
+            left = n
+            with SampleWriter(path, replace(job.provenance, first_event=first), job.compression, n) as writer:
+                while left:
+                    groups, m, digests = next(made)
+                    writer.append(groups, m, digests)
+                    left -= m
+                    if progress is not None:
+                        progress(m)
+                digests = writer.run_digests
+            entry = Entry(
+                path.name, first, n, path.stat().st_size, file_sha256(path), writer.provenance.content_sha256,
+                [digest.hex() for digest in digests], job.run.key,
+            )  # fmt: skip
+            write_entry(job.folder, entry)
+            yield entry
+    finally:
+        made.close()  # type: ignore[attr-defined]
+
+
+def make_shard(job: ShardJob, shard: int) -> int:
+    """Make one shard; how many events it has. The work of another process, or of a cluster's worker."""
+    for _ in make_shards(job, [shard]):
+        pass
+    return job.run.events_of(shard)[1]
+
+
+def simulate_shards(
+    process: str | Process,
+    events: int,
+    folder: str | os.PathLike[str],
+    detector: str | Detector | None = None,
+    seed: int = 1,
+    *,
+    shard_events: int | None = None,
+    shards: tuple[int, int] | None = None,
+    resume: bool = False,
+    force: bool = False,
+    decay_volume_m: tuple[float, float] | None = None,
+    intensity: float | None = None,
+    photons: str = "dice",
+    compression: Compression = "none",
+    threads: int | None = None,
+    chunk: int = CHUNK,
+    workers: int = 1,
+    dask: Any = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+    **parameters: Any,
+) -> dict[str, Any]:
+    """Simulate a process into a folder of shards: one sample each, and ``manifest.json``.
+
+    The parameters that `simulate` has mean the same here.
+
+    Parameters
+    ----------
+    folder : where to; made if it does not exist
+    shard_events : events per shard, a multiple of 1000; 100 000 by default, with ``resume`` what the folder has
+    shards : (first, last + 1), to make these only: several jobs share a run, in one folder or in several
+    resume : keep the finished shards of the folder once the SHA-256 of each file is verified
+    force : start anew where there is a run already
+    workers : processes, each of which makes whole shards with ``threads`` threads
+    dask : ``local``, the address of a scheduler, or a ``distributed.Client``, whose workers see the same folder
+    progress : called with the number of events done
+    say : called with a line about what is found in the folder
+
+    Returns
+    -------
+    The manifest: ``complete``, ``content_sha256`` (None unless complete), ``shards``, ``run``
+
+    Raises
+    ------
+    ValueError : a value outside its range
+    SampleError : the folder holds another run, is being written to, or cannot be written
+    """
+    made = find_process(process, **parameters)
+    column_filters(compression)
+    folder = Path(folder) if dask is None else Path(folder).absolute()
+    simulation = Simulation(
+        made, as_detector(detector), seed, volume_m=decay_volume_m, intensity=intensity, photons=photons
+    )
+    if shard_events is None:
+        shard_events = _shard_events_of(folder) if resume and folder.is_dir() else SHARD_EVENTS
+    provenance = provenance_of(simulation, intensity, parameters)
+    events = check_events(events)
+    run = Run(_about(simulation, provenance, compression), events, _check_shard_events(shard_events, events))
+    first, last = _check_range(shards, run.n_shards)
+    check_workers(workers, dask)
+    job = ShardJob(
+        folder, run, made, simulation.detector, provenance, intensity, compression,
+        threads or (1 if dask is not None else max(1, default_threads() // workers)),
+        min(check_chunk(chunk), run.shard_events),
+    )  # fmt: skip
+    make_folder(folder)
+    with locked(folder, first, last if last - first < run.n_shards else MAX_SHARDS):
+        kept = claim(folder, run, range(first, last), resume, force, say or (lambda _: None))
+        try:
+            _complete(job, simulation, range(first, last), kept, workers, dask, progress)
+        except BaseException as error:
+            with suppress(OSError):
+                drop(folder, range(first, last), only_unfinished=True)
+                error.add_note(f"{len(read_entries(folder, run))} of {run.n_shards} shards are finished and stay")
+            raise
+        with gate(folder):
+            return write_manifest(folder, run)
+
+
+def _complete(
+    job: ShardJob,
+    simulation: Simulation,
+    wanted: range,
+    kept: set[int],
+    workers: int,
+    dask: Any,
+    progress: Progress | None,
+) -> None:
+    """Make the shards that are missing: here, in worker processes or on a cluster."""
+    missing = [shard for shard in wanted if shard not in kept]
+    done = sum(job.run.events_of(shard)[1] for shard in kept)
+
+    def tick(n: int) -> None:
+        nonlocal done
+        done += n
+        if progress is not None:
+            progress(done)
+
+    if kept:
+        tick(0)
+    if not missing:
+        return
+    warm_up(simulation)  # the kernels are compiled before others start
+    if dask is not None:
+        for n in on_dask(make_shard, job, missing, dask):
+            tick(n)
+    elif workers > 1:
+        for n in in_processes(make_shard, job, missing, workers):
+            tick(n)
+    else:
+        _prepared.clear()
+        _prepared[job.run.key] = simulation
+        for _ in make_shards(job, missing, tick):
+            pass
+
+
+def _about(simulation: Simulation, provenance: Provenance, compression: Compression) -> dict[str, Any]:
+    """Whatever the bits of the events depend on, and how the files are written."""
+    extra = provenance.extra
+    return {
+        "process": extra["process"],
+        "geometry": provenance.geometry_name,
+        "geometry_sha256": provenance.geometry_sha256,
+        "seed": provenance.seed,
+        "decay_volume_m": list(simulation.volume_m),
+        "photons": extra["photons"],
+        "intensity_MHz": extra["intensity_MHz"],
+        "program_version": program_version(),
+        "sources": source_hash(),
+        "compression": compression,
+    }
+
+
+def _shard_events_of(folder: Path) -> int:
+    """How the run in a folder is cut, if there is one."""
+    try:
+        there = read_run(folder)
+    except SampleError as error:
+        raise SampleError(f"{error}; give --shard-events to make it anew from the shards") from None
+    return there.shard_events if there is not None else SHARD_EVENTS
+
+
+def _check_shard_events(shard_events: int, events: int) -> int:
+    if int(shard_events) != shard_events or shard_events < RUN or shard_events % RUN:
+        raise ValueError(f"shard_events = {shard_events}: it must be a positive multiple of {RUN} events")
+    if events > MAX_SHARDS * shard_events:
+        raise ValueError(
+            f"shard_events = {shard_events}: {events} events would be more than {MAX_SHARDS} shards; take larger ones"
+        )
+    return int(shard_events)
+
+
+def _check_range(shards: tuple[int, int] | None, n_shards: int) -> tuple[int, int]:
+    if shards is None:
+        return 0, n_shards
+    first, last = shards
+    if not 0 <= first < last <= n_shards:
+        raise ValueError(f"shards = {first}:{last}: the run has {n_shards} shards, the range must lie in 0:{n_shards}")
+    return first, last

@@ -1,0 +1,1 @@
+"""A scenario goes in, results come out."""

@@ -1,0 +1,1 @@
+"""What the beam dump sees: acceptances, expected events, excluded regions."""

@@ -1,0 +1,147 @@
+"""What figures and tables of the beam dump need beyond the accepted events of a sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from hepunits import GeV
+
+from na62sim.generators.chain.process import Process
+from na62sim.generators.processes.dark_photon import ctau
+from na62sim.geometry import Detector
+from na62sim.statistics.reweighting import MassSample
+from na62sim.study.dump.acceptance import Accepted, Chain
+from na62sim.study.dump.chain import Reconstructed
+from na62sim.study.dump.samples import MakeChain, mass_sample, spread
+
+__all__ = ["MOMENTUM_EDGES", "NEAR", "Record", "Recorder", "record", "recording"]
+
+FloatArray = npt.NDArray[np.float64]
+NEAR = 6e-7  # coupling at which the resolution of the mass is stated: the middle of the regions, in the logarithm
+MOMENTUM_EDGES = np.arange(0.0, 401.0, 20.0)  # GeV/c
+
+
+@dataclass(frozen=True)
+class Record:
+    """One sample with what was seen on the way.
+
+    Attributes
+    ----------
+    decays : per coupling the probability to decay in the volume, whether accepted or not
+    in_volume, squares, accepted : sums of weights, of their squares, and of the accepted ones, in bins of the true
+        momentum of A' (`MOMENTUM_EDGES`), at the lifetime of the process
+    columns : of the accepted events, in the order of ``sample``: ``p``, ``z``, ``z_tax``, ``cda_tax``, ``mass``,
+        ``z_residual``, ``p_true``, ``z_true`` (MeV, mm); empty where they were not kept
+    resolution : half of the central 68 % of the reconstructed masses (MeV) at the coupling `NEAR`; None without any
+    flow : the cut-flow at the lifetime of the process
+    """
+
+    sample: MassSample
+    decays: FloatArray
+    in_volume: FloatArray
+    squares: FloatArray
+    accepted: FloatArray
+    columns: dict[str, FloatArray]
+    resolution: float | None = None
+    flow: Any = None
+
+    def weights(self, eps: float) -> FloatArray:
+        """Weight of each accepted event at a coupling, as a share of all mothers that are made."""
+        length = float(ctau(self.sample.mass, eps))
+        decay = np.exp(-np.minimum(self.sample.reach / length, 690.0)) / length
+        return np.asarray(self.sample.strength * decay / self.sample.generated)
+
+
+class Recorder:
+    """A chain that remembers.
+
+    Parameters
+    ----------
+    chain : how events are accepted
+    couplings : at which the decays in the volume are counted
+    columns : whether to keep what was reconstructed
+    """
+
+    def __init__(self, chain: Chain, couplings: FloatArray, columns: bool = False) -> None:
+        self.chain, self.generator, self.columns = chain, chain.generator, columns
+        self.mass = self.generator.chain.particles[0].mass
+        self.lengths = np.asarray(ctau(self.mass, couplings))
+        self.generated = 0
+        self.decays = np.zeros(self.lengths.size)
+        self.in_volume, self.squares, self.accepted = np.zeros((3, MOMENTUM_EDGES.size - 1))
+        self.kept: list[dict[str, FloatArray]] = []
+        self.masses: list[FloatArray] = []
+
+    def run(self, first: int, n: int) -> Accepted:
+        """Events ``first`` to ``first + n - 1``."""
+        return self.chain.run(first, n)
+
+    def keep(self, part: Accepted) -> None:
+        """Count a chunk."""
+        self.chain.keep(part)
+        truth, rows = part.truth, part.rows
+        assert truth.made is not None
+        momentum = np.sqrt((truth.p[0, :3] ** 2).sum(axis=0))
+        path = np.sqrt(((truth.vertex[0, :3] - truth.made[:3]) ** 2).sum(axis=0))
+        slowness = self.mass / momentum
+        whole = MassSample(self.mass, 1.0, momentum.size, path * slowness, truth.made[3] * slowness, 1.0)
+        self.decays += momentum.size * whole.probability(self.lengths)[0]
+        self.generated += momentum.size
+        self.in_volume += np.histogram(momentum / GeV, MOMENTUM_EDGES, weights=truth.weight)[0]
+        self.squares += np.histogram(momentum / GeV, MOMENTUM_EDGES, weights=truth.weight**2)[0]
+        weight = truth.weight[rows] * part.weight
+        self.accepted += np.histogram(momentum[rows] / GeV, MOMENTUM_EDGES, weights=weight)[0]
+        if part.mass is not None:
+            self.masses.append(part.mass)
+        if self.columns:
+            z = truth.vertex[0, 2, rows]
+            own = {"p_true": momentum[rows], "z_true": z}
+            if part.mass is not None:
+                own |= {**part.columns, "mass": part.mass, "z_residual": part.columns["z"] - z}
+            self.kept.append(own)
+
+    def record(self, sample: MassSample) -> Record:
+        """What was seen, beside the sample that was made with this chain."""
+        names = self.kept[0] if self.kept else ()
+        columns = {name: np.concatenate([part[name] for part in self.kept]) for name in names}
+        flow = getattr(self.chain, "flow", None)
+        found = Record(
+            sample, self.decays / self.generated, self.in_volume, self.squares, self.accepted, columns, None, flow
+        )
+        masses = np.concatenate(self.masses) if self.masses else np.empty(0)
+        return replace(found, resolution=spread(masses, found.weights(NEAR))) if masses.size > 50 else found
+
+
+def recording(chain: MakeChain, couplings: FloatArray, recorders: list[Recorder]) -> MakeChain:
+    """A maker of chains that appends a `Recorder` per chain to a list."""
+
+    def make(process: Process, detector: Detector, seed: int) -> Chain:
+        recorders.append(Recorder(chain(process, detector, seed), couplings))
+        return recorders[-1]
+
+    return make
+
+
+def record(
+    process: Process,
+    detector: Detector,
+    channel: str,
+    fraction: float,
+    events: int,
+    seed: int = 1,
+    *,
+    chain: MakeChain = Reconstructed,
+    couplings: FloatArray | None = None,
+    threads: int | None = None,
+) -> Record:
+    """One sample with everything that was reconstructed.
+
+    Parameters
+    ----------
+    fraction : branching ratio of the channel
+    """
+    recorder = Recorder(chain(process, detector, seed), np.array([1e-6]) if couplings is None else couplings, True)
+    return recorder.record(mass_sample(recorder, events, channel, fraction, threads=threads))

@@ -1,0 +1,1 @@
+"""Sensitivities and limits of kaon decays."""

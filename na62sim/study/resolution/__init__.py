@@ -1,0 +1,1 @@
+"""Resolutions as the reconstruction leaves them."""

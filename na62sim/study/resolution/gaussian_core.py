@@ -1,0 +1,201 @@
+"""Resolutions and peak positions from histograms: Gaussian cores with their errors, beside the published forms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from hepunits import GeV
+from scipy.optimize import minimize
+from scipy.special import ndtr
+
+from na62sim.core.particles import species
+from na62sim.geometry import Detector
+
+if TYPE_CHECKING:
+    from na62sim.study.resolution.histograms import Histograms
+
+FloatArray = npt.NDArray[np.float64]
+MOMENTA = (10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0)  # GeV/c
+M2_RESOLUTION = 1.0e-3  # GeV^2 at the K2pi peak; NA62, PLB 791 (2019) 156 and JHEP 06 (2021) 093 (recalled)
+METHOD = "Gaussian core: binned likelihood within 2 standard deviations"
+_MIN_EVENTS = 50.0  # effective events in the window of a fit
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """Mean and standard deviation of a Gaussian core with statistical errors; n is the effective number of events."""
+
+    mean: float
+    sigma: float
+    mean_error: float
+    sigma_error: float
+    n: float
+
+
+def published_momentum(detector: Detector, p: Any) -> Any:
+    """Published sigma(p)/p at p (GeV/c): two terms in quadrature, from the geometry file."""
+    s = detector.straw
+    return np.hypot(s.published_momentum_constant, s.published_momentum_slope_per_GeV * np.asarray(p))
+
+
+def published_angle(p: Any) -> Any:
+    """Published track angle resolution (urad) at p (GeV/c).
+
+    NA62, JINST 12 (2017) P05025 (recalled): 60 urad at 10 GeV/c to 20 urad at 50 GeV/c; drawn between them as a
+    scattering term and a constant in quadrature.
+    """
+    return np.hypot(600.0 / np.asarray(p), 16.0)
+
+
+def kmu2_band(p: Any, beam: float = 75.0) -> Any:
+    """m2_miss (GeV^2) of K+ -> mu+ nu with the pion mass, at track momentum p for beam momentum ``beam`` (GeV/c)."""
+    return (species("pi+").mass ** 2 - species("mu+").mass ** 2) / GeV**2 * (1.0 - beam / np.asarray(p))
+
+
+def gaussian_core(edges: FloatArray, values: FloatArray, variances: FloatArray, width: float = 2.0) -> Core | None:
+    """Fit a Gaussian to the bins within ``width`` standard deviations of its mean.
+
+    The likelihood is that of the shape inside the window, with the Gaussian integrated over each bin; the window
+    follows the fit until it stays. Errors of weighted events are scaled by the mean squared weight.
+
+    Returns
+    -------
+    None if fewer than 50 effective events are in the window
+    """
+    total = float(values.sum())
+    if total <= 0.0 or total**2 / float(variances.sum()) < _MIN_EVENTS:
+        return None
+    quantiles = np.interp([0.1587, 0.5, 0.8413], np.concatenate(([0.0], np.cumsum(values))) / total, edges)
+    mean, sigma = float(quantiles[1]), max(0.5 * float(quantiles[2] - quantiles[0]), float(edges[1] - edges[0]))
+    window = (-1, -1)
+    for _ in range(20):
+        a = int(np.clip(np.searchsorted(edges, mean - width * sigma) - 1, 0, len(values) - 3))
+        b = int(np.clip(np.searchsorted(edges, mean + width * sigma), a + 3, len(values)))
+        if (a, b) == window:
+            break
+        window = (a, b)
+        core = _fit(edges[a : b + 1], values[a:b], variances[a:b], mean, sigma)
+        if core is None:
+            return None
+        mean, sigma = core.mean, core.sigma
+    return core
+
+
+def _fit(edges: FloatArray, values: FloatArray, variances: FloatArray, mean: float, sigma: float) -> Core | None:
+    total, squares = float(values.sum()), float(variances.sum())
+    if squares <= 0.0 or total**2 / squares < _MIN_EVENTS:
+        return None
+    unit, centre = sigma, mean
+    x, share = (edges - centre) / unit, values / total
+
+    def loss(q: FloatArray) -> float:  # minus log likelihood per event
+        c = ndtr((x - q[0]) * np.exp(-q[1]))
+        return -float(share @ np.log(np.maximum(np.diff(c), 1e-300) / max(c[-1] - c[0], 1e-300)))
+
+    q = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-9, "maxiter": 400}).x
+    step = 1e-3
+    hessian = np.empty((2, 2))
+    for i in range(2):
+        for j in range(2):
+            di, dj = np.eye(2)[i] * step, np.eye(2)[j] * step
+            hessian[i, j] = (loss(q + di + dj) - loss(q + di - dj) - loss(q - di + dj) + loss(q - di - dj)) / (
+                4 * step**2
+            )
+    if np.linalg.det(hessian) <= 0.0 or abs(q[1]) > 3.0:
+        return None
+    error = np.sqrt(np.abs(np.diag(np.linalg.inv(hessian))) * squares) / total
+    s = unit * float(np.exp(q[1]))
+    return Core(centre + unit * float(q[0]), s, unit * float(error[0]), s * float(error[1]), total**2 / squares)
+
+
+def core_near(h: Histograms, name: str, x: float, half_width: float, first: bool = True) -> Core | None:
+    """Core of the second axis of a histogram in the bins of the first (or the other way) whose centres are near x."""
+    histogram = h.histograms[name]
+    axis, other = (0, 1) if first else (1, 0)
+    near = np.abs(histogram.axes[axis].centers - x) <= half_width * (1.0 + 1e-9)
+    values, variances = (
+        np.moveaxis(histogram.values(), axis, 0)[near],
+        np.moveaxis(histogram.variances(), axis, 0)[near],
+    )
+    return gaussian_core(histogram.axes[other].edges, values.sum(axis=0), variances.sum(axis=0))
+
+
+def cores(h: Histograms, name: str, points: Any, half_width: float, first: bool = True) -> list[Core | None]:
+    """`core_near` at several points."""
+    return [core_near(h, name, float(x), half_width, first) for x in points]
+
+
+def total_core(h: Histograms, name: str, low: float, high: float) -> Core | None:
+    """Core of the residual of a histogram over a range of its first axis."""
+    return core_near(h, name, 0.5 * (low + high), 0.5 * (high - low))
+
+
+def momentum_range(detector: Detector) -> tuple[float, float]:
+    """Momentum range (GeV/c) that holds both signal regions."""
+    s = detector.pinunu
+    return min(s.r1_p_GeV[0], s.r2_p_GeV[0]), max(s.r1_p_GeV[1], s.r2_p_GeV[1])
+
+
+def measure(h: Histograms) -> dict[str, Any]:
+    """All resolutions of a set of histograms, for JSON.
+
+    Returns
+    -------
+    ``p_GeV`` and lists over it: ``sigma_p_over_p``, ``sigma_theta_x_urad``, ``sigma_theta_y_urad`` (slopes before
+    STRAW 1), ``sigma_m2_in_p_GeV2`` and, for a two-body decay, ``m2_peak_in_p_GeV2``; over the momentum range of the
+    signal regions ``sigma_m2_GeV2`` and ``m2_peak_GeV2``; ``sigma_z_m`` (all vertices), ``z_bias_m``,
+    ``sigma_z_in_angle_m`` over ``angle_mrad``; ``cda_68_mm`` that holds 68 % of the CDA below 10 mm; ``chi2_mean``.
+    Each is {"value", "error"}, or None where fewer than 50 events are.
+    """
+    low, high = momentum_range(h.detector)
+    pairs = {"sigma_p_over_p": "residual_p", "sigma_theta_x_urad": "residual_u", "sigma_theta_y_urad": "residual_v"}
+    out: dict[str, Any] = {"method": METHOD, "label": h.label, "p_GeV": list(MOMENTA)}
+    for key, name in pairs.items():
+        out[key] = [_sigma(c) for c in cores(h, name, MOMENTA, 1.0)]
+    m2 = cores(h, "residual_m2", MOMENTA, 1.0)
+    whole = total_core(h, "residual_m2", low, high)
+    out["sigma_m2_in_p_GeV2"], out["sigma_m2_GeV2"] = [_sigma(c) for c in m2], _sigma(whole)
+    out["m2_peak_in_p_GeV2"] = out["m2_peak_GeV2"] = None
+    if h.two_body_mass is not None:
+        out["m2_peak_in_p_GeV2"] = [_mean(c) for c in cores(h, "m2_p", MOMENTA, 0.25, first=False)]
+        if h.particle == "pi+":  # a sharp peak: with another particle the mass is wrong, and it is a band
+            out["m2_peak_GeV2"] = _mean(whole, h.two_body_mass**2 / GeV**2)
+    z = total_core(h, "residual_z", 100.0, 180.0)
+    out["sigma_z_m"], out["z_bias_m"] = _sigma(z), _mean(z)
+    angle = h.histograms["residual_z_angle"].axes[0].centers
+    out["angle_mrad"] = angle.tolist()
+    out["sigma_z_in_angle_m"] = [_sigma(c) for c in cores(h, "residual_z_angle", angle, 0.5 * (angle[1] - angle[0]))]
+    out["cda_68_mm"], out["chi2_mean"] = _quantile(h.histograms["cda"], 0.6827), _average(h.histograms["chi2"])
+    return out
+
+
+def _sigma(core: Core | None) -> dict[str, float] | None:
+    return None if core is None else {"value": core.sigma, "error": core.sigma_error}
+
+
+def _mean(core: Core | None, offset: float = 0.0) -> dict[str, float] | None:
+    return None if core is None else {"value": core.mean + offset, "error": core.mean_error}
+
+
+def _quantile(histogram: Any, share: float) -> dict[str, float] | None:
+    values, edges = histogram.values(), histogram.axes[0].edges
+    total, squares = float(values.sum()), float(histogram.variances().sum())
+    if total <= 0.0 or total**2 / squares < _MIN_EVENTS:
+        return None
+    cumulative = np.concatenate(([0.0], np.cumsum(values))) / total
+    spread = np.sqrt(share * (1.0 - share) * squares) / total  # binomial, with effective events
+    low, value, high = np.interp([share - spread, share, min(share + spread, 1.0)], cumulative, edges)
+    return {"value": float(value), "error": float(0.5 * (high - low))}
+
+
+def _average(histogram: Any) -> dict[str, float] | None:
+    values, x = histogram.values(), histogram.axes[0].centers
+    total, squares = float(values.sum()), float(histogram.variances().sum())
+    if total <= 0.0 or total**2 / squares < _MIN_EVENTS:
+        return None
+    mean = float(values @ x) / total
+    rms = float(np.sqrt(values @ (x - mean) ** 2 / total))
+    return {"value": mean, "error": rms * float(np.sqrt(squares)) / total}

@@ -1,0 +1,350 @@
+"""Scenarios: what to simulate, as TOML. The shipped ones are in scenarios/, a user's own is a file.
+
+A scenario is a list of ``[[sample]]`` blocks: a process in a geometry, seen through a selection. Its ``role``
+says what the numbers are for: ``signal`` and ``normalisation`` make the single event sensitivity of their
+geometry, ``figure`` is drawn, ``count`` is only counted. A ``[[scan]]`` makes a sample per point of a grid of
+parameters, and with ``[limits]`` a limit at each. A block ``[exclusion]`` asks for the region of mass and coupling
+that a beam dump excludes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
+
+from na62sim.core.units import UnitError, parse_parameters
+from na62sim.geometry.quantity import quote, short, suggestion
+from na62sim.study.scenario.blocks import LABEL, Axis, Block, Chain, ExclusionBlock, Limits, Run, SampleBlock, ScanBlock
+
+if TYPE_CHECKING:
+    from na62sim.generators.chain.process import Process
+
+__all__ = [
+    "ExclusionBlock",
+    "SampleBlock",
+    "Scenario",
+    "ScenarioError",
+    "available_scenarios",
+    "load_scenario",
+    "process_of",
+]
+
+
+_BLOCKS: dict[str, type[Block]] = {
+    "sample": SampleBlock, "run": Run, "limits": Limits, "scan": ScanBlock, "exclusion": ExclusionBlock,
+}  # fmt: skip
+
+
+class ScenarioError(ValueError):
+    """A scenario that cannot be used; the message is one line naming the file and the key."""
+
+
+class Scenario(Block):
+    """What to simulate; never changes. Load one with `load_scenario`."""
+
+    name: str = Field(pattern=LABEL, max_length=60)
+    title: str = ""
+    seed: int = Field(1, ge=0, lt=2**64)
+    run: Run = Field(default_factory=Run)
+    limits: Limits | None = None
+    sample: Annotated[tuple[SampleBlock, ...], Field(strict=False)] = ()
+    scan: Annotated[tuple[ScanBlock, ...], Field(strict=False)] = ()
+    exclusion: ExclusionBlock | None = None
+
+    _folder: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.chains and self.exclusion is None:
+            raise ValueError("a scenario needs a [[sample]], a [[scan]] or an [exclusion]")
+        if self.limits is None and any(block.branching_ratio for block in self.sample):
+            raise ValueError("a sample with a branching_ratio needs the kaons of [limits]")
+        if self.limits and self.limits.normalisation not in ("", *(block.label for block in self.sample)):
+            raise ValueError(f"limits.normalisation = {self.limits.normalisation!r} is the label of no [[sample]]")
+        labels = [block.label for block in self.chains]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ValueError(f"two samples have the label {label!r}")
+        for role in ("signal", "normalisation"):
+            used = [block.geometry for block in self.sample if block.role == role]
+            for geometry in used:
+                if used.count(geometry) > 1:
+                    raise ValueError(f"geometry {geometry!r} has two samples of role {role!r}")
+        return self
+
+    @property
+    def chains(self) -> list[Chain]:
+        """Samples and scans."""
+        return [*self.sample, *self.scan]
+
+    @property
+    def text(self) -> str:
+        """The scenario as TOML; loading it gives this scenario again."""
+        return _to_toml(self)
+
+    @property
+    def sha256(self) -> str:
+        """Digest of `text`."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def __str__(self) -> str:
+        return self.text
+
+    def with_seed(self, seed: int) -> Scenario:
+        """The same scenario with another seed.
+
+        Raises
+        ------
+        ScenarioError : outside 0 to 2**64 - 1
+        """
+        if not 0 <= seed < 2**64:
+            raise ScenarioError(f"seed = {seed}: it must lie in 0 to 2**64 - 1")
+        return self._copy({"seed": seed})
+
+    def scaled_to(self, events: int) -> Scenario:
+        """The same scenario with ``events`` in its largest sample, the others in proportion."""
+        region = self.exclusion
+        wanted = [block.events for block in (*self.chains, *([region] if region else ()))]
+        scale = events / max(wanted)
+
+        def scaled(block: Chain | ExclusionBlock) -> int:
+            return max(round(block.events * scale), 1)
+
+        samples = [
+            b.model_copy(update={"events": scaled(b), "stored_events": min(b.stored_events, scaled(b))})
+            for b in self.sample
+        ]
+        scans = [b.model_copy(update={"events": scaled(b)}) for b in self.scan]
+        if region is not None:
+            region = region.model_copy(update={"events": scaled(region)})
+        return self._copy({"sample": tuple(samples), "scan": tuple(scans), "exclusion": region})
+
+    def _copy(self, update: dict[str, Any]) -> Scenario:
+        copy = self.model_copy(update=update)
+        copy._folder = self._folder
+        return copy
+
+    def geometry_of(self, block: Chain | ExclusionBlock) -> str:
+        """The geometry to load: a shipped name, or a path (relative to the scenario's file)."""
+        if block.geometry.endswith(".toml") or "/" in block.geometry:
+            return str(self._folder / Path(block.geometry).expanduser())
+        return block.geometry
+
+    def check(self) -> None:
+        """Find every process, geometry and selection that the scenario names.
+
+        Raises
+        ------
+        ScenarioError, GeometryError : for the first one that cannot be used
+        """
+        from na62sim.geometry import load_detector
+        from na62sim.selection.registry import find_selection
+
+        for block in self.sample:
+            try:
+                process_of(block.process, parse_parameters(block.parameters))
+                find_selection(block.selection, load_detector(self.geometry_of(block)))
+            except ValueError as error:
+                raise ScenarioError(f"{self.name}: sample {block.label}: {error}") from None
+        for scan in self.scan:
+            try:
+                open_points(scan)
+                find_selection(scan.selection, load_detector(self.geometry_of(scan)))
+            except ValueError as error:
+                raise ScenarioError(f"{self.name}: scan {scan.label}: {error}") from None
+        if self.exclusion is not None:
+            from na62sim.study.dump.acceptance import windows
+
+            try:
+                for channel in self.exclusion.channels:
+                    windows(load_detector(self.geometry_of(self.exclusion)), channel)
+            except ValueError as error:
+                raise ScenarioError(f"{self.name}: exclusion: {error}") from None
+
+
+def open_points(scan: ScanBlock) -> list[dict[str, str]]:
+    """The points of a scan at which its process is possible, with the fixed parameters.
+
+    Raises
+    ------
+    ValueError : at none of them; the message is that of the first point
+    """
+    found, reason = [], ""
+    for point in scan.points:
+        try:
+            process_of(scan.process, parse_parameters(scan.parameters | point))
+        except ValueError as error:
+            reason = reason or str(error)
+        else:
+            found.append(scan.parameters | point)
+    if not found:
+        raise ScenarioError(reason)
+    return found
+
+
+def scenario_folder() -> Path:
+    """Folder of the shipped scenarios."""
+    return Path(__file__).resolve().parent / "shipped"
+
+
+def available_scenarios() -> list[str]:
+    """Names of the shipped scenarios.
+
+    Examples
+    --------
+    >>> available_scenarios()
+    ['dump-2021', 'dump-2021-ee', 'dump-2021-mumu', 'pi4e-2017-2018', 'pinunu-2017', 'pinunu-2018', 'pinunu-2022']
+    """
+    return sorted(path.stem for path in scenario_folder().glob("*.toml"))
+
+
+def load_scenario(name_or_path: str | Path) -> Scenario:
+    """Load a shipped scenario by name, or a scenario file of one's own by path.
+
+    Raises
+    ------
+    ScenarioError : for anything wrong with it, in one line
+    OSError : a file that cannot be read
+
+    Examples
+    --------
+    >>> load_scenario("pinunu-2018").sample[0].process
+    'kpinunu'
+    """
+    text = str(name_or_path)
+    if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text:
+        path = Path(name_or_path).expanduser()
+    elif text in available_scenarios():
+        path = scenario_folder() / f"{text}.toml"
+    else:
+        shipped = available_scenarios()
+        raise ScenarioError(f"unknown scenario {text!r}{suggestion(text, shipped)}; shipped: {', '.join(shipped)}")
+    return read_scenario(path.read_bytes(), path)
+
+
+def read_scenario(content: bytes, path: Path) -> Scenario:
+    """A scenario from the bytes of a file.
+
+    Raises
+    ------
+    ScenarioError : in one line that names the file and the key
+    """
+    try:
+        data = tomllib.loads(content.decode("utf-8"))
+        scenario = Scenario.model_validate(data)
+        for block in scenario.chains:
+            parse_parameters(block.parameters)
+    except ValidationError as error:
+        raise ScenarioError(f"{path.name}: {_explain(error)}") from None
+    except (UnitError, tomllib.TOMLDecodeError) as error:
+        raise ScenarioError(f"{path.name}: {_line(error)}") from None
+    except UnicodeDecodeError:
+        raise ScenarioError(f"{path.name}: is not a text file in UTF-8") from None
+    except RecursionError:
+        raise ScenarioError(f"{path.name}: is nested too deeply") from None
+    except ValueError as error:  # an integer of more than 4300 digits
+        raise ScenarioError(f"{path.name}: {_line(error)}") from None
+    scenario._folder = path.parent
+    return scenario
+
+
+def process_of(text: str, parameters: Mapping[str, float | str]) -> Process:
+    """A named process, or one from a decay descriptor, with parameters in the package's units.
+
+    In a descriptor's parameters ``m_X`` is the mass of X, ``tau_X`` its lifetime; ``Aprime`` stands for A'.
+
+    Raises
+    ------
+    ValueError : unknown process or parameter, or a value outside its range
+
+    Examples
+    --------
+    >>> process_of("K+ -> pi+ (X -> mu+ mu-)", {"m_X": 250.0, "tau_X": 0.1}).mass
+    {'X': 250.0}
+    """
+    from na62sim.generators.chain.process import Process, find_process
+
+    if "->" not in text:
+        return find_process(text, **parameters)
+    values: dict[str, dict[str, float]] = {"m": {}, "tau": {}}
+    for name, value in parameters.items():
+        kind, _, particle = name.partition("_")
+        if kind not in values or not particle or isinstance(value, str):
+            raise ScenarioError(
+                f"parameter '{name}' of '{text}': only masses (m_X) and lifetimes (tau_X, ctau_X) are known"
+            )
+        values[kind]["A'" if particle == "Aprime" else particle] = value
+    return Process(text, mass=values["m"], lifetime=values["tau"])
+
+
+def _explain(error: ValidationError) -> str:
+    """One line for the first thing the schema objects to."""
+    problems = error.errors(include_url=False)
+    problem = min(problems, key=lambda item: item["type"] != "extra_forbidden")
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    place, keys = "", problem["loc"]
+    for key in keys:
+        place += f"[{key + 1}]" if isinstance(key, int) else f"{'.' if place else ''}{_printable(key)}"
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {place}{suggestion(str(keys[-1]), _keys_at(keys))}{more}"
+    if problem["type"] == "missing":
+        return f"{place} is missing{more}"
+    message = (
+        problem["msg"].removeprefix("Value error, ").replace("valid tuple", "list").replace("valid dictionary", "table")
+    )
+    value = "" if isinstance(problem["input"], dict) else f" = {short(problem['input'])}"
+    return f"{place or 'scenario'}{value}: {message[:1].lower()}{_line(message[1:])}{more}"
+
+
+def _keys_at(location: tuple[int | str, ...]) -> Iterable[str]:
+    """The keys that are known where an unknown one was found."""
+    known = _BLOCKS.get(str(location[0]), Scenario) if len(location) > 1 else Scenario
+    return (Axis if "axes" in location[:-1] else known).model_fields
+
+
+def _printable(key: str) -> str:
+    return key if key.isidentifier() else short(key)
+
+
+def _line(error: object) -> str:
+    return " ".join(str(error).split())
+
+
+def _to_toml(scenario: Scenario) -> str:
+    """Top keys, the blocks, then samples and scans; keys without a value, empty by default, are left out."""
+    data: dict[str, Any] = scenario.model_dump(exclude_none=True)
+    lines = [f"{key} = {_literal(value)}" for key, value in data.items() if key not in _BLOCKS]
+    for heading in ("run", "limits", "exclusion"):
+        if heading in data:
+            lines += ["", f"[{heading}]", *_block_lines(heading, data[heading])]
+    for heading in ("sample", "scan"):
+        for block in data[heading]:
+            lines += ["", f"[[{heading}]]", *_block_lines(heading, block)]
+    return "\n".join(lines) + "\n"
+
+
+def _block_lines(heading: str, block: Mapping[str, Any]) -> list[str]:
+    fields = _BLOCKS[heading].model_fields
+    shown = {
+        key: value
+        for key, value in block.items()
+        if value not in ({}, "") or fields[key].get_default(call_default_factory=True)
+    }
+    return [f"{key} = {_literal(value)}" for key, value in shown.items()]
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return quote(value)
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{quote(str(key))} = {_literal(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_literal(item) for item in value) + "]"
+    return repr(value)

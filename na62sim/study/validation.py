@@ -1,0 +1,225 @@
+"""The validation table: published, obtained, ratio, for every published number the project knows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from hepunits import GeV
+
+from na62sim.detector.response import veto
+from na62sim.generators.chain.process import find_process
+from na62sim.generators.generate import Generator
+from na62sim.geometry import Detector, load_detector
+from na62sim.sample.table import Array, Table
+from na62sim.selection.cutflow import CutFlow, CutFunction, Selection
+from na62sim.selection.pinunu import beam_cuts, inside, k2pi, momentum_edges, pinunu, track_cuts
+from na62sim.simulation.pipeline import Simulation
+from na62sim.simulation.stages import acceptance, program_version
+from na62sim.simulation.tables import candidate_table
+from na62sim.statistics import BR_PINUNU_NA62
+from na62sim.study.dump.run import published_edges
+from na62sim.study.kaon.sensitivity import BranchingRatio, combine, data_set_result
+from na62sim.study.published import compare, obtained_numbers, published_limits, published_numbers
+from na62sim.study.resolution.histograms import Histograms
+from na62sim.study.scan import measure_point, point_limits
+from na62sim.study.scenario.scenario import load_scenario
+
+__all__ = ["validation"]
+
+Found = dict[str, tuple[float | None, float | None]]  # key to value and statistical error
+GeV2 = GeV * GeV
+DATA_SETS = ("run1-2018-s1", "run1-2018-s2", "run1-2017")
+RESOLUTION_DATA_SET = "run1-2018-s2"
+TRUTH_EVENTS = 1_000_000
+_P = (15.0, 35.0)  # GeV/c, of the published photon numbers
+_TAIL_FACTOR = 5  # more events where one in ten thousand counts
+
+
+def validation(
+    events: int, *, seed: int = 1, threads: int | None = None, say: Callable[[str], None] = print
+) -> dict[str, Any]:
+    """Simulate what is needed and compare with every published number.
+
+    Parameters
+    ----------
+    events : of each sample that goes through the detector
+    seed : the table is the same for the same seed and number of events
+    say : receives messages
+
+    Returns
+    -------
+    ``rows`` of the comparison, how many are within their stated range, and what made them
+    """
+    start = time.perf_counter()
+    branching = BranchingRatio(BR_PINUNU_NA62.value, BR_PINUNU_NA62.sigma)
+    common: dict[str, Any] = {"events": events, "seed": seed, "threads": threads}
+    data_sets: list[dict[str, Any]] = []
+    found: Found = {}
+    for name in DATA_SETS:
+        say(f"{name}: kpinunu and k2pi, {events} events each …")
+        d = load_detector(name)
+        signal, normalisation = Histograms("kpinunu", d), Histograms("k2pi", d)
+        keep = name == RESOLUTION_DATA_SET
+        flow = acceptance("kpinunu", "pinunu", detector=d, keep=signal.fill if keep else None, **common)
+        other = acceptance("k2pi", "k2pi", detector=d, keep=normalisation.fill if keep else None, **common)
+        data_sets.append(data_set_result(d, flow, other, branching))
+        if keep:
+            found |= _resolutions(signal, normalisation)
+    total = combine([data for data in data_sets if data["geometry"].startswith("run1-2018")], branching)
+    rows = obtained_numbers({"data_sets": data_sets, "total": total})
+    say(f"kpiaa at four masses, {events} events each …")
+    rows += obtained_numbers({"data_sets": [], "scans": [_cascades(common)]})
+    say("generated truth, bands, photons and tails …")
+    d = load_detector(RESOLUTION_DATA_SET)
+    found |= _truth(d, seed) | _bands(d, common) | _tails(d, common) | _photons(d, events, seed)
+    say("beam dump, bremsstrahlung, 11 masses …")
+    rows += published_edges(max(events // 4, 10_000), seed, threads)
+    compared = {row["key"] for row in rows}
+    rows += [compare(n, *found.get(n.key, (None, None))) for n in published_numbers().values() if n.key not in compared]
+    return {
+        "rows": rows,
+        "n_within": sum(row["within"] is True for row in rows),
+        "missed": [row["quantity"] for row in rows if row["within"] is False],
+        "events": events,
+        "seed": seed,
+        "program_version": program_version(),
+        "seconds": time.perf_counter() - start,
+    }
+
+
+def _cascades(common: Mapping[str, Any]) -> dict[str, Any]:
+    """The published masses of K+ -> pi+ aa, with the limits of the shipped scenario."""
+    scenario = load_scenario("pi4e-2017-2018")
+    assert scenario.limits is not None
+    block = next(scan for scan in scenario.scan if scan.process == "kpiaa").model_copy(
+        update={"events": common["events"]}
+    )
+    d = load_detector(block.geometry)
+    name = scenario.limits.normalisation
+    normalisation = acceptance(
+        name, name, detector=d, decay_volume_m=block.decay_volume_m, **{**common, "events": 2 * common["events"]}
+    )
+    rows = []
+    for mass in published_limits(block.process):
+        row = measure_point(block, d, {"m_a": f"{mass:g}MeV"}, common["seed"], common["threads"])
+        rows.append(row | point_limits(row, scenario.limits, d, normalisation))
+    return {"process": block.process, "axes": ["m_a"], "rows": rows}
+
+
+def _pair(measured: Mapping[str, float] | None) -> tuple[float | None, float | None]:
+    return (measured["value"], measured["error"]) if measured else (None, None)
+
+
+def _resolutions(signal: Histograms, normalisation: Histograms) -> Found:
+    """Momentum and angle from the signal sample, missing mass from the K2pi peak."""
+    found: Found = {}
+    track, peak = signal.resolutions(), normalisation.resolutions()
+    for p, momentum, angle in zip(track["p_GeV"], track["sigma_p_over_p"], track["sigma_theta_x_urad"], strict=True):
+        found[f"sigma_p_over_p.{p:g}"] = _pair(momentum)
+        found[f"sigma_theta_urad.{p:g}"] = _pair(angle)
+    found["sigma_m2_GeV2"] = _pair(peak["sigma_m2_GeV2"])
+    found["m2_peak_k2pi_GeV2"] = _pair(peak["m2_peak_GeV2"])
+    return found
+
+
+def _truth(d: Detector, seed: int) -> Found:
+    """Shape of the generated neutrino-pair mass; regions of the missing mass without momentum range."""
+    volume = (d.decay_volume.z_min_m * 1e3, d.decay_volume.z_max_m * 1e3)
+    generator = Generator(find_process("kpinunu"), d, volume)
+    pion = next(k for k, s in enumerate(generator.chain.particles) if s.name == "pi+")
+    parts = []
+    for first in range(0, TRUTH_EVENTS, 100_000):
+        p = generator.generate(seed, first, 100_000).p
+        q = p[0] - p[pion]
+        parts.append((q[3] ** 2 - q[0] ** 2 - q[1] ** 2 - q[2] ** 2) / GeV2)
+    q2 = np.concatenate(parts)
+    found: Found = {"kpinunu.mean_q2_GeV2": (float(q2.mean()), float(q2.std() / np.sqrt(len(q2))))}
+    for name, (low, high) in (("r1", d.pinunu.r1_GeV2), ("r2", d.pinunu.r2_GeV2)):
+        share = float(np.mean((q2 >= low) & (q2 < high)))
+        found[f"kpinunu.{name}_fraction"] = share, float(np.sqrt(share * (1.0 - share) / len(q2)))
+    return found
+
+
+def _bands(d: Detector, common: Mapping[str, Any]) -> Found:
+    """The K mu2 band under the pion hypothesis, and how much of it leaks into the signal regions."""
+    histograms = Histograms("kmu2", d)
+    more = {**common, "events": _TAIL_FACTOR * common["events"]}
+    flow = acceptance("kmu2", _without_identification(d), detector=d, keep=histograms.fill, **more)
+    r = histograms.resolutions()
+    found: Found = {}
+    if r["m2_peak_in_p_GeV2"]:
+        for p, measured in zip(r["p_GeV"], r["m2_peak_in_p_GeV2"], strict=True):
+            found[f"m2_band_kmu2_GeV2.{p:g}"] = _pair(measured)
+    found["kmu2.kinematic_tails"] = _tail(flow)
+    return found
+
+
+def _without_identification(d: Detector) -> Selection:
+    """Track and beam cuts and the momentum range; R1 and R2 by the missing mass alone."""
+    s = d.pinunu
+    low, high = momentum_edges(s.r1_p_GeV, s.r2_p_GeV, step=1e3)
+    cuts = [*track_cuts(d), *beam_cuts(d)]
+
+    def window(t: Table, region: Sequence[float]) -> Array:
+        return inside(t["m2_miss"], region, GeV2) & whole(t)
+
+    def whole(t: Table) -> Array:
+        return inside(t["p"], (low, high))
+
+    regions: dict[str, CutFunction] = {
+        "R1": lambda t: window(t, s.r1_GeV2),
+        "R2": lambda t: window(t, s.r2_GeV2),
+        "all": whole,
+    }
+    return Selection("kinematics", cuts, regions, signal=("R1", "R2"))
+
+
+def _tails(d: Detector, common: Mapping[str, Any]) -> Found:
+    """Share of selected K2pi, photons ignored, that the kinematics put into the signal regions."""
+    signal, cuts = pinunu(d), k2pi(d).cuts
+    regions: dict[str, CutFunction] = {name: signal.regions[name] for name in ("R1", "R2")}
+    regions["all"] = lambda t: np.ones(len(t), dtype=bool)
+    more = {**common, "events": _TAIL_FACTOR * common["events"]}
+    selection = Selection("k2pi without photon veto", cuts, regions, signal=("R1", "R2"))
+    return {"k2pi.kinematic_tails": _tail(acceptance("k2pi", selection, detector=d, **more))}
+
+
+def _tail(flow: CutFlow) -> tuple[float | None, float | None]:
+    """Signal regions over all that passed the cuts, with a Poisson error."""
+    tail, everything = flow.selected, flow.counts["all"]
+    if not tail.n or not everything.sumw:
+        return None, None
+    share = tail.sumw / everything.sumw
+    return share, share / float(np.sqrt(tail.n))
+
+
+def _photons(d: Detector, events: int, seed: int) -> Found:
+    """K2pi with the pi+ in the acceptance, 15-35 GeV/c: photons that hit no detector, and the veto's inefficiency."""
+    simulation = Simulation(find_process("k2pi"), d, seed, photons="weight")
+    cuts = track_cuts(d)
+    passed = outside = 0
+    missed = squares = 0.0
+    for first in range(0, events, 20_000):
+        n = min(20_000, events - first)
+        chunk = simulation.run(first, n)
+        found = candidate_table(n, simulation.reconstruction.candidates(n, chunk.hits, chunk.tracks))
+        good = inside(found["p"], _P, GeV)
+        for cut in cuts:
+            good &= cut.function(found)
+        rows = found.event_of_row()[good]
+        response = simulation.response
+        hits = veto.photon_hits(seed, chunk.truth, chunk.crossings, response.veto, response.calorimeter, True)
+        lost = (hits["target"] == veto.NOTHING) | (hits["target"] == veto.WALL)
+        weight = chunk.veto_weight[rows]
+        passed, outside = passed + len(rows), outside + int(lost[:, rows].any(axis=0).sum())
+        missed, squares = missed + float(weight.sum()), squares + float((weight**2).sum())
+    if not passed:
+        return {}
+    share = outside / passed
+    return {
+        "k2pi.both_photons_reach_a_detector": (1.0 - share, float(np.sqrt(share * (1.0 - share) / passed))),
+        "k2pi.pi0_inefficiency": (missed / passed, float(np.sqrt(squares)) / passed),
+    }

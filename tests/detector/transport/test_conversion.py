@@ -1,0 +1,150 @@
+"""Photons that convert in the STRAW chambers: how many, where, how the pair shares the energy, what the vetoes see.
+
+Fixed seeds; 4 standard errors, or p > 1e-4, where no other tolerance is given.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from na62sim.detector.response import veto
+from na62sim.detector.transport import conversion
+from na62sim.detector.transport.planes import LKR
+
+DEPTH = 7.0 / 9.0 * 0.0045  # conversions per chamber: X/X0 = 1.8 % in four (JINST 12 (2017) P05025)
+Z = [183508.0, 194066.0, 204459.0, 218885.0]
+HOLES = [101.2, 114.4, 92.4, 52.8]
+
+
+@pytest.fixture(scope="module")
+def away(bench: Any, shoot: Any) -> Any:
+    """4e5 photons of 20 GeV beside the holes."""
+    truth = shoot("gamma", np.full(400_000, 20e3), x=300.0, y=-100.0, z=150e3, sx=2e-3)
+    return truth, bench.off("decays").carry(truth)
+
+
+def test_probability_and_place(away: Any) -> None:
+    truth, tracks = away
+    n = len(truth.events)
+    total = 1.0 - math.exp(-4 * DEPTH)
+    assert tracks.converted.shape == (1, n)
+    assert tracks.converted.mean() == pytest.approx(total, abs=4.0 * math.sqrt(total / n))
+    born = tracks.secondary[:, tracks.secondary[1] == 2]
+    first = born[:, ::2]
+    assert np.array_equal(np.sort(first[0]), np.flatnonzero(tracks.converted[0]))
+    for k, z in enumerate(Z):
+        here = first[9] == z
+        expected = math.exp(-k * DEPTH) * (1.0 - math.exp(-DEPTH))
+        assert here.mean() * tracks.converted.mean() == pytest.approx(expected, abs=4.0 * math.sqrt(expected / n))
+        np.testing.assert_allclose(first[7, here], 300.0 + 2e-3 * (z - 150e3), atol=1e-6)
+
+
+def test_energy_sharing(away: Any) -> None:
+    """Positron and electron add up to the photon; density 1 - 4/3 x (1 - x), and both move in its direction."""
+    _, tracks = away
+    born = tracks.secondary[:, tracks.secondary[1] == 2]
+    positron, electron = born[:, ::2], born[:, 1::2]
+    assert set(positron[2]) == {-11.0} and set(electron[2]) == {11.0}
+    np.testing.assert_allclose(positron[6] + electron[6], 20e3, rtol=1e-4)
+    x = positron[6] / 20e3
+
+    def cdf(a: Any) -> Any:
+        return (a - 4.0 / 3.0 * (a * a / 2.0 - a**3 / 3.0)) / (7.0 / 9.0)
+
+    assert stats.kstest(x, cdf).pvalue > 1e-4
+    np.testing.assert_allclose(positron[3] / positron[5], 2e-3, atol=1e-9)
+
+
+def test_the_pair_goes_on(away: Any) -> None:
+    """Half of the pairs are seen by the chamber they are born in; the magnet parts those born before it."""
+    _, tracks = away
+    assert np.all(np.diff(tracks.event) >= 0)
+    slots = np.unique(tracks.slot)
+    np.testing.assert_array_equal(slots, [conversion.PAIR + 4, conversion.PAIR + 5])
+    early = tracks.first == 0
+    assert early.mean() == pytest.approx(0.125, abs=0.01)
+    alive = (tracks.last > LKR) & (tracks.first <= 1)
+    positive = tracks.slot == slots[0]
+    assert tracks.x[LKR, alive & positive].mean() < tracks.x[LKR, alive & ~positive].mean() - 1000.0
+    late = (tracks.last > LKR) & (tracks.first >= 3) & (tracks.p[2] > 5e3)
+    np.testing.assert_allclose(tracks.x[LKR, late], 300.0 + 2e-3 * (241093.0 - 150e3), atol=60.0)
+    flight = (Z[0] - 102_400.0) / 299.792458
+    np.testing.assert_allclose(tracks.time[tracks.p[0] > 2e3], flight, atol=0.3)  # as of STRAW 1; longer where bent
+
+
+def test_no_straws_in_the_hole(bench: Any, shoot: Any) -> None:
+    planes = bench._setup[1]
+    for chamber, hole in enumerate(HOLES):
+        assert conversion.straw_layers(hole, 0.0, chamber, planes) == 0.0
+        assert conversion.straw_layers(hole, 60.0, chamber, planes) == 0.0
+        assert conversion.straw_layers(hole + 64.0, 0.0, chamber, planes) == 0.25  # x alone
+        assert conversion.straw_layers(hole, 70.0, chamber, planes) == 0.25
+        assert conversion.straw_layers(hole + 95.0, 0.0, chamber, planes) == 0.75
+        assert conversion.straw_layers(hole + 95.0, 90.0, chamber, planes) == 0.75  # u is near the hole's middle
+        assert conversion.straw_layers(500.0, 200.0, chamber, planes) == 1.0
+        assert conversion.straw_layers(500.0, 1051.0, chamber, planes) == 0.0
+    truth = shoot("gamma", np.full(50_000, 20e3), x=55.0, z=150e3, sx=1.2e-3)
+    tracks = bench.off("decays").carry(truth)
+    assert set(tracks.secondary[9]) <= set(Z[2:])  # the others have the line in their holes
+
+
+def test_photons_stopped_before_do_not_convert(bench: Any, shoot: Any) -> None:
+    """Into the lead glass in front of STRAW 1, or of STRAW 4."""
+    n = 50_000
+    truth = shoot("gamma", np.full(n, 20e3), z=150e3, sx=650.0 / (151803.0 - 150e3))
+    assert not bench.carry(truth).converted.any()
+    truth = shoot("gamma", np.full(n, 20e3), x=960.0, z=184e3, sx=1e-3)  # r = 994 mm at station 11, beyond 980 mm
+    tracks = bench.carry(truth)
+    pairs = tracks.secondary[:, tracks.secondary[1] == 2]
+    assert tracks.converted.any() and not np.any(pairs[9] == Z[3])
+
+
+def test_truth_of_a_conversion(bench: Any) -> None:
+    """The photon has decayed (status 2), its electrons follow with it as parent; radiation goes on from there."""
+    from na62sim.simulation.tables import truth_columns
+
+    truth = bench.generate("k2pi", 30_000)
+    tracks = bench.carry(truth)
+    table = truth_columns(truth, tracks)
+    offsets = table["offsets"]
+    count = 0
+    for j, i in zip(*np.nonzero(tracks.converted), strict=True):
+        rows = slice(offsets[i], offsets[i + 1])
+        pdg, parent, status, energy = (table[name][rows] for name in ("pdg", "parent", "status", "energy"))
+        photon = 3 + j
+        children = np.flatnonzero(parent == photon)
+        assert list(pdg[children]) == [-11, 11] and status[photon] == 2
+        assert energy[children].sum() == pytest.approx(energy[photon], rel=2e-3, abs=2.0)
+        for k in range(len(pdg)):  # every vertex behind the generated ones conserves energy, but for neutrinos
+            daughters = np.flatnonzero(parent == k)
+            assert status[k] == (2 if len(daughters) else 1) or k == 0
+            if abs(pdg[k]) == 11 and len(daughters):
+                assert sorted(abs(pdg[daughters])) == [11, 22]
+                assert energy[daughters].sum() == pytest.approx(energy[k], rel=1e-6, abs=0.1)
+                count += 1
+    assert count > 10
+
+
+def test_dice_and_weight_agree_with_conversions(bench: Any) -> None:
+    """With an inefficiency of 0.3 everywhere: events without any photon hit, and the mean weight."""
+    truth = bench.generate("k2pi", 40_000)
+    tracks = bench.carry(truth)
+    r = bench.response
+    some = np.full_like(r.veto.low, 0.3)
+    v = r.veto._replace(low=some, high=some, track_distance=0.0)
+    dice = veto.photon_hits(1, truth, tracks, v, r.calorimeter, False)
+    weight = veto.photon_hits(1, truth, tracks, v, r.calorimeter, True)
+    gone = tracks.converted.astype(bool)
+    assert np.all(dice["target"][gone] == veto.CONVERTED) and not np.any(dice["target"][~gone] == veto.CONVERTED)
+    seen = np.zeros(40_000, dtype=bool)
+    for name in ("lav", "lkr", "irc", "sac"):
+        seen[dice[name]["event"]] = True
+    assert (~seen).mean() == pytest.approx(weight["weight"].mean(), abs=4.0 * math.sqrt(0.1 / 40_000))
+    assert np.all(weight["weight"][gone.all(axis=0)] == 1.0)
+    one = gone.sum(axis=0) == 1
+    assert set(np.round(weight["weight"][one], 6)) <= {0.3, 1.0}

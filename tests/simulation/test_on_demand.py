@@ -1,0 +1,75 @@
+"""What a selection looks at gives the counts of the full chain, whatever is left out."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from na62sim.detector.trigger import trigger_bits
+from na62sim.generators.chain.process import find_process
+from na62sim.geometry import load_detector
+from na62sim.selection.cutflow import ANY, CutFlow, Selection
+from na62sim.selection.registry import find_selection
+from na62sim.simulation.on_demand import Selected, run_selected, select_chunk
+from na62sim.simulation.pipeline import Simulation
+from na62sim.simulation.tables import candidate_table
+
+N = 4000
+SEED = 11
+CHAINS = [
+    ("kpinunu", "pinunu", {}, "dice"),
+    ("k2pi", "k2pi", {}, "weight"),
+    ("kpiaa", "kpiaa", {"m_a": 100.0}, "dice"),
+    ("k3pi", "k3pi", {}, "dice"),
+    ("aprime-brems", "dimuon", {"m_Aprime": 400.0, "eps": 1e-6}, "dice"),
+]
+
+
+def both(name: str, selection: str, parameters: dict[str, float], photons: str) -> tuple[CutFlow, Selected, CutFlow]:
+    """The cut-flow of everything, what is made for the selection, and the cut-flow of events that are written."""
+    process = find_process(name, **parameters)
+    detector = load_detector("dump-2021" if name.startswith("aprime") else "run1-2018-s2")
+    simulation = Simulation(process, detector, SEED, photons=photons)
+    chosen = find_selection(selection, detector, process.mass)
+    chunk = simulation.run(0, N)
+    found = simulation.reconstruction.table(chosen.candidates, N, chunk.hits, chunk.tracks)
+    flow = CutFlow(chosen)
+    weight = (chunk.truth.weight * chunk.veto_weight)[found["event"]]
+    flow.fill(candidate_table(N, found, chosen.candidates), weight, chunk.truth.weight)
+    flow.count_triggers(chunk.trigger["masks"][found["event"][flow.signal_rows]], list(detector.trigger.masks))
+    return flow, run_selected(simulation, chosen, 0, N), select_chunk(simulation, chosen, chunk)
+
+
+@pytest.mark.parametrize(("name", "selection", "parameters", "photons"), CHAINS)
+def test_counts_are_those_of_the_full_chain(
+    name: str, selection: str, parameters: dict[str, float], photons: str
+) -> None:
+    full, part, written = both(name, selection, parameters, photons)
+    assert full.cuts[0].n > 20
+    assert part.flow.to_dict() == written.to_dict() == full.to_dict()  # bit by bit, triggers too
+    assert [c.parts for c in part.flow.cuts] == [c.parts for c in full.cuts]
+    assert len(part.event) == len(part.table) == len(part.weight)
+    np.testing.assert_array_equal(part.table.event_of_row(), part.event)
+
+
+def test_only_events_with_the_right_number_of_tracks_have_candidates() -> None:
+    full, part, _ = both(*CHAINS[2])
+    number = np.bincount(part.tracks["event"], minlength=N)
+    assert set(part.event) <= set(np.flatnonzero(number >= 5))
+    assert full.cuts[0].n <= len(part.event) < 0.05 * N
+
+
+def test_a_selection_of_ones_own_sees_every_candidate() -> None:
+    assert Selection("mine", []).tracks == (1, ANY)
+    assert Selection("mine", [], candidates="vertices").tracks == (2, ANY)
+
+
+def test_trigger_words_of_some_events() -> None:
+    s = Simulation(find_process("k3pi"), load_detector("run1-2018-s2"), SEED)
+    chunk = s.run(0, 1000)
+    rows: npt.NDArray[np.int64] = np.arange(3, 1000, 7)
+    some = trigger_bits(SEED, chunk.truth.events, chunk.hits, chunk.tracks, s.trigger, rows)
+    assert len(set(some["l1"])) > 3
+    for name, words in some.items():
+        np.testing.assert_array_equal(words, chunk.trigger[name][rows])

@@ -1,0 +1,155 @@
+"""Scans: points, resuming, limits at each point, tables and figures."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from na62sim.cli import main
+from na62sim.study.scan import PointStore, point_limit, points_file, run_scan
+from na62sim.study.scenario.blocks import Axis, Limits
+from na62sim.study.scenario.scenario import ScenarioError, load_scenario, open_points
+
+OWN = """
+name = "own-scan"
+seed = 3
+[run]
+figures = true
+[limits]
+kaons = 1e12
+background = 0.5
+background_sigma = 0.1
+observed = 0
+source = "assumed: test"
+[[scan]]
+label = "curve"
+process = "kpix"
+geometry = "run1-2018-s2"
+selection = "pinunu"
+events = 3000
+axes = { m_X = { start = 200, stop = 360, step = 40 } }
+[[scan]]
+label = "map"
+process = "kpix"
+geometry = "run1-2018-s2"
+selection = "pinunu"
+events = 1000
+axes = { m_X = { start = 100, stop = 200, step = 100 }, tau_X = { start = 1, stop = 2, step = 1, unit = "ns" } }
+"""
+LIMITS = Limits(kaons=1e12, background=0.5, background_sigma=0.1, observed=0, source="assumed: test")
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Path:
+    path = tmp_path / "own.toml"
+    path.write_text(OWN)
+    return path
+
+
+def test_axis() -> None:
+    assert Axis(start=5.0, stop=175.0, step=5.0).values == [5.0 * k for k in range(1, 36)]
+    assert Axis(start=0.1, stop=0.3, step=0.1).values == [0.1, 0.2, 0.3]
+    assert Axis(start=5.0, stop=5.0, step=1.0).values == [5.0]
+
+
+def test_points_and_closed_ones(scenario: Path) -> None:
+    """360 MeV is above m_K - m_pi = 354.1 MeV: the point is left out."""
+    curve, grid = load_scenario(scenario).scan
+    assert [p["m_X"] for p in curve.points] == ["200MeV", "240MeV", "280MeV", "320MeV", "360MeV"]
+    assert [p["m_X"] for p in open_points(curve)] == ["200MeV", "240MeV", "280MeV", "320MeV"]
+    assert len(open_points(grid)) == 4
+
+
+def test_limit_at_a_point() -> None:
+    """Nothing observed: CLs gives ln 10 events for an exact efficiency, a little more for an uncertain one."""
+    exact = point_limit({"value": 0.01, "stat": 0.0, "syst": 0.0}, LIMITS)
+    assert exact["upper_limit"] == pytest.approx(2.302585 / (1e12 * 0.01), rel=1e-6)
+    loose = point_limit({"value": 0.01, "stat": 0.001, "syst": 0.001}, LIMITS)
+    assert 1.005 < loose["upper_limit"] / exact["upper_limit"] < 1.05
+    none = point_limit({"value": 0.0, "stat": 0.1, "syst": 0.0}, LIMITS)
+    assert none["upper_limit"] is None and "no event is selected" in none["reason"]
+
+
+def test_store_forgets_a_line_that_was_cut_off(tmp_path: Path) -> None:
+    store = PointStore(tmp_path / "a.points", "me", resume=False)
+    store.add("1", {"x": 1})
+    store.add("2", {"x": 2})
+    path = tmp_path / "a.points"
+    path.write_bytes(path.read_bytes()[:-3])
+    again = PointStore(path, "me", resume=True)
+    assert again.points == {"1": {"x": 1}}
+    again.add("3", {"x": 3})
+    assert PointStore(path, "me", resume=True).points == {"1": {"x": 1}, "3": {"x": 3}}
+    with pytest.raises(ScenarioError, match="another scenario"):
+        PointStore(path, "you", resume=True)
+    assert PointStore(path, "me", resume=False).points == {} and not path.exists()
+
+
+def test_interrupted_and_resumed(
+    scenario: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run stopped in the second scan leaves its points; resumed, it gives the numbers of an uninterrupted one."""
+    import na62sim.study.scan
+
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert main(["run", str(scenario), "-o", str(whole)]) == 0
+    count = [0]
+
+    def tired(*arguments: Any, **options: Any) -> Any:
+        for row in run_scan(*arguments, **options):
+            count[0] += 1
+            if count[0] == 6:
+                raise KeyboardInterrupt
+            yield row
+
+    with monkeypatch.context() as patched:
+        patched.setattr(na62sim.study.scan, "run_scan", tired)
+        assert main(["run", str(scenario), "-o", str(broken)]) == 130
+    assert "--resume" in capsys.readouterr().err
+    assert not broken.exists() and points_file(broken).exists()
+    assert main(["run", str(scenario), "-o", str(broken), "--resume"]) == 0
+    assert "6 points taken over" in capsys.readouterr().err
+    assert not points_file(broken).exists()
+    results = [json.loads((folder / "result.json").read_text())["scans"] for folder in (whole, broken)]
+    for scans in results:
+        for scan in scans:
+            del scan["seconds"]
+            for row in scan["rows"]:
+                del row["events_per_second"]
+    assert results[0] == results[1]
+
+
+def test_folder(scenario: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    assert main(["run", str(scenario), "-o", str(folder)]) == 0
+    with open(folder / "scans" / "curve.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["m_X_MeV"] for row in rows] == ["200", "240", "280", "320"]
+    assert float(rows[0]["upper_limit"]) == pytest.approx(2.32 / (1e12 * float(rows[0]["acceptance"])), rel=0.02)
+    assert rows[3]["upper_limit"] == "" and float(rows[3]["acceptance"]) == 0.0
+    names = ("curve-limit", "curve-acceptance", "map-limit", "map-acceptance")
+    assert all((folder / "figures" / f"{name}.png").stat().st_size > 10_000 for name in names)
+    assert "no event is selected" in (folder / "report.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("step = 40", "step = 0", "step"),
+        ("start = 200", "start = 400", "stop must not be below start"),
+        ("start = 200, stop = 360", "start = 355, stop = 400", "is closed"),
+        ("axes = { m_X = { start = 200", "axes = { m_Y = { start = 200", "m_X"),
+        ("observed = 0", "observed = -1", "limits.observed"),
+        ("kaons = 1e12", "kaon = 1e12", "did you mean"),
+        ('label = "map"', 'label = "curve"', "two samples"),
+    ],
+)
+def test_refused(scenario: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, message: str) -> None:
+    scenario.write_text(OWN.replace(old, new, 1))
+    assert main(["run", str(scenario), "-o", str(scenario.parent / "x")]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and message in lines[0], lines
