@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 
 import na62sim as na
-from na62sim.generators.chain.process import find_process
 from na62sim.generators.generate import Generator
 from na62sim.generators.processes.dark_photon import ctau
+from na62sim.generators.registry import find_process
 from na62sim.simulation.benchmark.machine import REFERENCE, yardstick
-from na62sim.study.dump.samples import dark_photon_samples, exclude
+from na62sim.study.dump.exclusion import exclude
+from na62sim.study.dump.samples import dark_photon_samples
 
 COUPLINGS = np.geomspace(1e-8, 1e-4, 60)
 VOLUME = (105e3, 180e3)  # mm

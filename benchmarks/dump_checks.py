@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 
 import na62sim as na
-from na62sim.generators.chain.process import find_process
 from na62sim.generators.processes.dark_photon import ctau
+from na62sim.generators.registry import find_process
 from na62sim.geometry import Detector
 from na62sim.study.dump.acceptance import Geometric
 from na62sim.study.dump.chain import Reconstructed
+from na62sim.study.dump.exclusion import exclude
 from na62sim.study.dump.reference import measure, reference_record
-from na62sim.study.dump.samples import dark_photon_samples, exclude
+from na62sim.study.dump.samples import dark_photon_samples
 
 MASS = {
     "mumu": {220.0: 0.31, 250.0: 0.67, 300.0: 1.06, 410.0: 1.8, 500.0: 2.4, 600.0: 3.2},

@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 
 import na62sim as na
-from na62sim.generators.chain.process import find_process, registry
 from na62sim.generators.generate import Generator
+from na62sim.generators.registry import find_process, registry
 from na62sim.simulation.benchmark.machine import REFERENCE, yardstick
-from na62sim.simulation.pipeline import CHUNK
+from na62sim.simulation.chunks import CHUNK
 
 TARGETS = {"kpinunu": 8e6, "kpis": 6e6}
 SLOW = {"kpi4e": 0.02, "k2pi-4e": 0.05, "ke4": 0.1}  # share of the events: matrix elements with trials

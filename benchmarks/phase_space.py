@@ -62,7 +62,7 @@ def na62sim_beam(decay: str, n: int) -> Batch:
     import na62sim as na
     from na62sim.generators.chain.process import Process
     from na62sim.generators.generate import Generator
-    from na62sim.simulation.pipeline import CHUNK
+    from na62sim.simulation.chunks import CHUNK
 
     process = Process(DECAYS[decay][0])
     generator = Generator(process, na.load_detector("run1-2018-s2"), (105e3, 170e3))  # mm

@@ -9,15 +9,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _PUBLIC = {
-    "Cut": "na62sim.selection.cutflow",
+    "Cut": "na62sim.selection.cut",
     "CutFlow": "na62sim.selection.cutflow",
     "Detector": "na62sim.geometry",
     "Measured": "na62sim.statistics",
     "Process": "na62sim.generators.chain.process",
     "Sample": "na62sim.sample.sample",
-    "Selection": "na62sim.selection.cutflow",
+    "Selection": "na62sim.selection.cut",
     "Table": "na62sim.sample.table",
-    "acceptance": "na62sim.simulation.stages",
+    "acceptance": "na62sim.simulation.acceptance",
     "available_detectors": "na62sim.geometry",
     "expected_events": "na62sim.statistics",
     "lifetime_acceptance": "na62sim.simulation.lifetimes",
@@ -25,7 +25,7 @@ _PUBLIC = {
     "merge": "na62sim.sample.merge",
     "read_sample": "na62sim.sample.sample",
     "reconstruct": "na62sim.simulation.stages",
-    "select": "na62sim.simulation.stages",
+    "select": "na62sim.simulation.acceptance",
     "simulate": "na62sim.simulation.stages",
     "simulate_shards": "na62sim.simulation.shards.make",
     "single_event_sensitivity": "na62sim.statistics",
@@ -43,14 +43,14 @@ if TYPE_CHECKING:
     from na62sim.sample.sample import Sample as Sample
     from na62sim.sample.sample import read_sample as read_sample
     from na62sim.sample.table import Table as Table
-    from na62sim.selection.cutflow import Cut as Cut
+    from na62sim.selection.cut import Cut as Cut
+    from na62sim.selection.cut import Selection as Selection
     from na62sim.selection.cutflow import CutFlow as CutFlow
-    from na62sim.selection.cutflow import Selection as Selection
+    from na62sim.simulation.acceptance import acceptance as acceptance
+    from na62sim.simulation.acceptance import select as select
     from na62sim.simulation.lifetimes import lifetime_acceptance as lifetime_acceptance
     from na62sim.simulation.shards.make import simulate_shards as simulate_shards
-    from na62sim.simulation.stages import acceptance as acceptance
     from na62sim.simulation.stages import reconstruct as reconstruct
-    from na62sim.simulation.stages import select as select
     from na62sim.simulation.stages import simulate as simulate
     from na62sim.statistics import Measured as Measured
     from na62sim.statistics import expected_events as expected_events
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from na62sim.simulation.stages import program_version
+        from na62sim.core.version import program_version
 
         return program_version()
     if name in _PUBLIC:

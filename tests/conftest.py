@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from na62sim.detector.response.respond import Hits, Response
     from na62sim.detector.transport.crossings import Crossings
     from na62sim.detector.transport.planes import Flight, Planes
-    from na62sim.generators.generate import Truth
+    from na62sim.generators.chain.truth import Truth
     from na62sim.geometry import Detector
     from na62sim.simulation.pipeline import Reconstruction
 
@@ -33,7 +33,7 @@ def shoot(name: str, p: Any, x: Any = 0.0, y: Any = 0.0, z: Any = 180e3, sx: Any
     """One particle per event: momentum (MeV), start x, y, z (mm), slopes; at z / c after GTK3."""
     from na62sim.generators.chain.compile import compile_chain
     from na62sim.generators.chain.process import Process
-    from na62sim.generators.generate import Truth
+    from na62sim.generators.chain.truth import Truth
 
     process = Process(CARRIERS[name][0])
     chain = compile_chain(process.tree, process.species, process.amplitude)
@@ -120,8 +120,8 @@ class Bench:
 
     def generate(self, process: Any, n: int, volume: tuple[float, float] = (105e3, 170e3)) -> Truth:
         """Events of a process, decaying in the volume (mm)."""
-        from na62sim.generators.chain.process import find_process
         from na62sim.generators.generate import Generator
+        from na62sim.generators.registry import find_process
 
         return Generator(find_process(process), self.detector, volume).generate(self.seed, 0, n)
 

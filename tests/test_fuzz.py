@@ -25,11 +25,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from na62sim.cli import main
-from na62sim.generators.chain.process import find_process
+from na62sim.generators.registry import find_process
 from na62sim.geometry import GeometryError, load_detector
 from na62sim.geometry.files import shipped_folder
 from na62sim.selection.registry import SELECTIONS, find_selection
 from na62sim.simulation.pipeline import Simulation
+from na62sim.study.plan import plan
 from na62sim.study.scenario.scenario import ScenarioError, load_scenario, scenario_folder
 
 EXAMPLES = int(os.environ.get("NA62SIM_FUZZ", "300"))
@@ -295,7 +296,7 @@ def scenario_is_taken_or_refused(path: Path) -> None:
         again.write_text(scenario.text, encoding="utf-8")
         assert load_scenario(again).sha256 == scenario.sha256
         try:
-            scenario.check()
+            plan(scenario)
         except ValueError as error:
             one_line(error, path.name, scenario.name)
             assert command("run", str(path), "-o", str(path.parent / "out")) != 0

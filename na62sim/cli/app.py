@@ -20,7 +20,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        from na62sim.simulation.stages import program_version
+        from na62sim.core.version import program_version
 
         typer.echo(f"na62sim {program_version()}")
         raise typer.Exit

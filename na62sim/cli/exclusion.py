@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from na62sim.cli import options
-from na62sim.cli.output import Ticker, emit, kernels, refuse_existing, say
+from na62sim.cli.output import emit, kernels, refuse_existing, say
+from na62sim.cli.progress import Ticker
 from na62sim.core.units import UnitError, parse_count, parse_masses, parse_parameters
 
 
@@ -53,25 +54,27 @@ def exclusion(
     count, own = parse_count("events", events), parse_parameters(parameter or [])
     if out is not None:
         refuse_existing(out, force)
+    from na62sim.geometry.detector import as_detector
     from na62sim.report.dump import region_csv, region_report
     from na62sim.report.folder import write_whole
-    from na62sim.simulation.stages import as_detector
-    from na62sim.study.dump import samples
     from na62sim.study.dump.acceptance import Geometric
     from na62sim.study.dump.chain import Reconstructed
+    from na62sim.study.dump.channels import channels_of, default_masses, open_masses, productions_of
+    from na62sim.study.dump.exclusion import exclude, refuse_empty
+    from na62sim.study.dump.samples import region_samples
 
-    channels = samples.channels_of(channel)
-    wanted = samples.default_masses(channel) if masses is None else parse_masses("masses", masses)
+    channels = channels_of(channel)
+    wanted = default_masses(channel) if masses is None else parse_masses("masses", masses)
     detector = as_detector(geometry)
-    open_at = samples.open_masses(wanted, channels)
-    total = sum(map(len, open_at.values())) * len(samples.productions_of(production)) * count
+    open_at = open_masses(wanted, channels)
+    total = sum(map(len, open_at.values())) * len(productions_of(production)) * count
     with kernels(), Ticker(f"A' in {detector.name}: {channel}, {production}", total) as ticker:
-        produced = samples.region_samples(
+        produced = region_samples(
             open_at, detector, production, count, seed,
             chain=Geometric if geometric else Reconstructed, threads=threads, progress=ticker, parameters=own,
         )  # fmt: skip
-    region = samples.exclude(produced, detector, grid, protons=pot, cl=cl)
-    samples.refuse_empty(region)
+    region = exclude(produced, detector, grid, protons=pot, cl=cl)
+    refuse_empty(region)
     about: dict[str, Any] = {
         "channel": channel,
         "production": production,

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import math
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
-
-from na62sim.cli.stopping import stop_if_asked
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+from typing import TYPE_CHECKING
+
+from na62sim.report.as_json import to_json
+
+if TYPE_CHECKING:
+    from na62sim.sample.sample import Sample
 
 PLAIN_INTERVAL = 10.0  # s between lines of progress where there is no terminal
 _SHORT = 0.2  # s, below which a rate would say nothing
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON can hold it: numpy scalars as Python ones, NaN and infinities as null."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    if hasattr(value, "tolist"):  # numpy
-        return plain(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
-
-
-def to_json(payload: Mapping[str, Any]) -> str:
-    """A result as JSON text."""
-    return json.dumps(plain(payload), allow_nan=False, indent=2, ensure_ascii=False)
 
 
 def emit(payload: Mapping[str, Any], as_json: bool, *parts: RenderableType) -> None:
@@ -83,56 +63,28 @@ def kernels() -> Iterator[None]:
         kernel.mark_warm()
 
 
-class Ticker:
-    """Progress of one production on stderr: a bar with events/s, or plain lines where there is no terminal.
+def about_file(sample: Sample, path: Path) -> dict[str, Any]:
+    """What a script wants to know of a file just written."""
+    p = sample.provenance
+    return {
+        "file": str(path),
+        "n_events": len(sample),
+        "first_event": sample.first_event,
+        "content_sha256": p.content_sha256,
+        "process": p.process,
+        "geometry": p.geometry_name,
+        "geometry_sha256": p.geometry_sha256,
+        "seed": p.seed,
+        "decay_volume_m": list(p.decay_volume_m or ()),
+        "bytes": path.stat().st_size,
+        "groups": list(sample.groups),
+    }
 
-    Call it with the number of events done.
-    """
 
-    def __init__(self, label: str, total: int) -> None:
-        self.label, self.total = label, total
-        self.done = self._first = 0
-        self._bar: Any = None
-        self._task: Any = None
-        self._start = self._last = time.perf_counter()
-
-    def __enter__(self) -> Self:
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-            self._bar = Progress(
-                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
-                console=Console(stderr=True), transient=True,
-            )  # fmt: skip
-            self._task = self._bar.add_task(self.label, total=self.total, rate="")
-            self._bar.start()
-        return self
-
-    def __call__(self, done: int) -> None:
-        stop_if_asked()
-        now = time.perf_counter()
-        if self.done == 0:  # the clock starts with the first events: compiling is not counted
-            self._start, self._last, self._first = now, now, done
-        self.done = done
-        if self._bar is not None:
-            self._bar.update(self._task, completed=done, rate=self.rate)
-        elif now - self._last > PLAIN_INTERVAL:
-            self._last = now
-            say(f"{self.label}: {done} of {self.total} events {self.rate}")
-
-    @property
-    def rate(self) -> str:
-        """Events per second so far, as text."""
-        seconds = time.perf_counter() - self._start
-        events = self.done - self._first
-        return f"{events / seconds / 1e3:.0f}k events/s" if events and seconds > _SHORT else ""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-        if kind is None:
-            say(f"{self.label}: {self.done} events {self.rate}".rstrip())
+def written(payload: dict[str, Any]) -> str:
+    """The same for people."""
+    size = payload["bytes"] / 1e6
+    return (
+        f"{payload['file']}: {payload['n_events']} events of {payload['process']} in {payload['geometry']}, "
+        f"seed {payload['seed']}, {size:.1f} MB\ncontent sha256 {payload['content_sha256']}"
+    )

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from na62sim.cli import options
-from na62sim.cli.output import Ticker, emit, kernels, refuse_existing, say
+from na62sim.cli.output import emit, kernels, refuse_existing, say
+from na62sim.cli.progress import Ticker
 from na62sim.core.units import parse_count
 
 
@@ -67,7 +68,7 @@ def merge(
     Events are neither hashed nor decompressed again; the SHA-256 of every shard is verified.
     """
     refuse_existing(out, force)
-    from na62sim.cli.stages import about_file, written
+    from na62sim.cli.output import about_file, written
     from na62sim.sample.merge import merge
     from na62sim.sample.sample import Sample
 

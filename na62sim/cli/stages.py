@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from na62sim.cli import options
-from na62sim.cli.output import Ticker, emit, kernels, refuse_existing
+from na62sim.cli.output import emit, kernels, refuse_existing
+from na62sim.cli.progress import Ticker
 from na62sim.core.units import UnitError, parse_count, parse_interval, parse_lifetimes, parse_precision
 from na62sim.simulation.precision import MOST
 
 if TYPE_CHECKING:
     from na62sim.sample.compression import Compression
-    from na62sim.sample.sample import Sample
+from na62sim.cli.output import about_file, written
 
 
 def simulate(
@@ -55,10 +56,10 @@ def simulate(
         )  # fmt: skip
         return
     refuse_existing(out, force)
-    from na62sim.simulation import stages as simulation
+    from na62sim.simulation import stages
 
     with kernels(), Ticker(f"{process} in {arguments['detector'].name}", count) as ticker:
-        sample = simulation.simulate(
+        sample = stages.simulate(
             events=count,
             seed=seed,
             path=out,
@@ -85,7 +86,7 @@ def reconstruct(
 ) -> None:
     """Reconstruct a sample: tracks, vertices, identification. The input is not changed."""
     from na62sim.sample.sample import Sample
-    from na62sim.simulation import stages as simulation
+    from na62sim.simulation import stages
 
     path = out or file.with_name(f"{file.name.removesuffix('.h5')}.reco.h5")
     refuse_existing(path, force)
@@ -93,7 +94,7 @@ def reconstruct(
         if path.exists() and path.samefile(file):
             raise ValueError(f"{path}: the result would replace its own input")
         with kernels(), Ticker(f"reconstructing {file.name}", len(sample)) as ticker:
-            made = simulation.reconstruct(sample, path, detector=geometry, progress=ticker)
+            made = stages.reconstruct(sample, path, detector=geometry, progress=ticker)
     with made:
         payload = {**about_file(made, path), "input": str(file), "n_candidates": len(made["reco/events"])}
     emit(payload, as_json, written(payload))
@@ -121,20 +122,20 @@ def select(
     import time
 
     from na62sim.core.units import parse_parameters
-    from na62sim.report.text import flow_report
+    from na62sim.report.flow import flow_report
     from na62sim.sample.sample import Sample
-    from na62sim.simulation import stages as simulation
+    from na62sim.simulation.acceptance import select as apply_selection
 
     values: dict[str, Any] = parse_parameters(parameter or [])
     if out is not None:
         refuse_existing(out, force)
     start = time.perf_counter()
     with Sample.open(file) as sample:
-        flow = simulation.select(sample, selection, detector=geometry, **values)
+        flow = apply_selection(sample, selection, detector=geometry, **values)
     flow.info["events_per_second"] = flow.generated.n / (time.perf_counter() - start)
     payload = {**flow.to_dict(), "file": str(file)}
     if out is not None:
-        from na62sim.cli.output import to_json
+        from na62sim.report.as_json import to_json
         from na62sim.report.folder import write_whole
 
         write_whole(out, to_json(payload) + "\n")
@@ -185,12 +186,12 @@ def acceptance(
             raise ValueError("--lifetimes: one sample is reweighted here; it takes --threads, not --workers or --dask")
         _against_lifetime(lifetimes, process, selection, count, seed, arguments, as_json)
         return
-    from na62sim.report.text import flow_report
-    from na62sim.simulation import stages as simulation
+    from na62sim.report.flow import flow_report
+    from na62sim.simulation.acceptance import acceptance as measure_acceptance
 
     most = None if events is None else count
     with kernels(), Ticker(f"{process} in {arguments['detector'].name}", count) as ticker:
-        flow = simulation.acceptance(
+        flow = measure_acceptance(
             selection=selection,
             events=most,
             precision=precision,
@@ -214,7 +215,7 @@ def _against_lifetime(
     lifetimes: str, process: str, selection: str, events: int, seed: int, arguments: dict[str, Any], as_json: bool
 ) -> None:
     """One sample, reweighted to each of the lifetimes."""
-    from na62sim.report.text import lifetime_table
+    from na62sim.report.flow import lifetime_table
     from na62sim.simulation.lifetimes import lifetime_acceptance
 
     particle, taus = parse_lifetimes(lifetimes)
@@ -241,13 +242,13 @@ def _arguments(
 ) -> tuple[int, dict[str, Any]]:
     """What simulate and acceptance share, checked cheap things first."""
     from na62sim.core.units import parse_parameters
-    from na62sim.study.scenario.scenario import process_of
+    from na62sim.generators.registry import process_of
 
     count = parse_count("events", events)
     volume = None if decay_volume is None else parse_interval("decay volume", decay_volume)
     made = process_of(process, parse_parameters(parameter or []))
-    from na62sim.simulation.pipeline import CHUNK
-    from na62sim.simulation.stages import as_detector
+    from na62sim.geometry.detector import as_detector
+    from na62sim.simulation.chunks import CHUNK
 
     return count, {
         "process": made,
@@ -258,30 +259,3 @@ def _arguments(
         "threads": threads,
         "chunk": CHUNK if chunk is None else chunk,
     }
-
-
-def about_file(sample: Sample, path: Path) -> dict[str, Any]:
-    """What a script wants to know of a file just written."""
-    p = sample.provenance
-    return {
-        "file": str(path),
-        "n_events": len(sample),
-        "first_event": sample.first_event,
-        "content_sha256": p.content_sha256,
-        "process": p.process,
-        "geometry": p.geometry_name,
-        "geometry_sha256": p.geometry_sha256,
-        "seed": p.seed,
-        "decay_volume_m": list(p.decay_volume_m or ()),
-        "bytes": path.stat().st_size,
-        "groups": list(sample.groups),
-    }
-
-
-def written(payload: dict[str, Any]) -> str:
-    """The same for people."""
-    size = payload["bytes"] / 1e6
-    return (
-        f"{payload['file']}: {payload['n_events']} events of {payload['process']} in {payload['geometry']}, "
-        f"seed {payload['seed']}, {size:.1f} MB\ncontent sha256 {payload['content_sha256']}"
-    )

@@ -9,6 +9,7 @@ import typer
 
 from na62sim.cli import options
 from na62sim.cli.output import emit, kernels, say
+from na62sim.cli.progress import Ticker
 
 
 def run(
@@ -32,8 +33,7 @@ def run(
 ) -> None:
     """Simulate, reconstruct, select, count and plot a scenario, into one folder with a report."""
     from na62sim.core.units import parse_count
-    from na62sim.report.folder import check_folder
-    from na62sim.study.run import run_scenario
+    from na62sim.report.folder import check_folder, write_run
     from na62sim.study.scenario.scenario import load_scenario
 
     chosen = load_scenario(scenario)
@@ -44,7 +44,7 @@ def run(
     folder = out or Path(chosen.name)
     check_folder(folder, chosen.name, force)
     with kernels():
-        result = run_scenario(chosen, folder, threads=threads, say=say, resume=resume)
+        result = write_run(chosen, folder, threads=threads, say=say, resume=resume, meter=Ticker)
     from na62sim.report.run import run_report
 
     parts = [f"{len(result[key])} {key}" for key in ("samples", "scans", "figures") if result.get(key)]
@@ -69,7 +69,7 @@ def limit(
     as_json: options.Json = False,
 ) -> None:
     """Upper limit of a counting experiment, observed and expected."""
-    from na62sim.report.text import limit_table
+    from na62sim.report.flow import limit_table
     from na62sim.statistics import upper_limit
 
     found = upper_limit(

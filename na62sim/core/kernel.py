@@ -10,7 +10,6 @@ is therefore keyed on a hash of all sources of the package: an edit anywhere sta
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -20,18 +19,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-_PACKAGE = Path(__file__).resolve().parents[1]
+from na62sim.core.version import source_hash
+
 _UNUSED = 86400.0  # s: a younger folder may belong to a process that is running
 _KEPT_CACHES = 4  # folders of earlier versions that stay, so that switching branches does not recompile
-
-
-def source_hash() -> str:
-    """Hash of every source file of the package, 16 hex digits."""
-    digest = hashlib.sha256()
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        digest.update(path.relative_to(_PACKAGE).as_posix().encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def _cache_root() -> Path:

@@ -17,13 +17,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from na62sim.core.arrays import FloatArray
 from na62sim.core.elementary import exp
 from na62sim.core.kernel import formula
 from na62sim.core.sampling import inverse_cdf, quantile
 
-FloatArray = npt.NDArray[np.float64]
 SOFTEST = 1e-3  # share of the electron's energy below which no photon is made
 LEAST = 20.0  # MeV: an electron below it curls up, and is not followed
 
@@ -82,3 +81,8 @@ def onward(before: float, u: float) -> float:
 def cumulative(depth: Any) -> FloatArray:
     """Probability 1 - exp(-sum) of at least one event up to and with each of some layers."""
     return np.asarray(-np.expm1(-np.cumsum(depth)))
+
+
+def highland(x_over_x0: float) -> float:
+    """Scattering angle per plane times p beta, in MeV (Highland; PDG review, eq. 34.16)."""
+    return 13.6 * float(np.sqrt(x_over_x0)) * (1.0 + 0.038 * float(np.log(x_over_x0)))

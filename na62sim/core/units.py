@@ -10,12 +10,13 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 
+from na62sim.core.constants import LIGHT
+
 __all__ = [
     "UnitError", "parse_count", "parse_interval", "parse_lifetimes", "parse_masses", "parse_parameter", "parse_parameters",
     "parse_precision",
 ]  # fmt: skip
 
-LIGHT = 299.792458  # mm/ns, exact
 _ENERGIES = {"eV": 1e-6, "keV": 1e-3, "MeV": 1.0, "GeV": 1e3, "TeV": 1e6}
 _UNITS: dict[str, dict[str, float]] = {
     "mass": _ENERGIES,

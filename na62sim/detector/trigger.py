@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from hepunits import GeV, m, mm, mrad
 
+from na62sim.core.constants import KICK
 from na62sim.core.kernel import formula, kernel, step
 from na62sim.core.rng import STREAM_TRIGGER, uniforms4
 from na62sim.geometry import Detector
-from na62sim.geometry.field import KICK
 
 _L0 = [
     "RICH",

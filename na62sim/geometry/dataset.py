@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, model_validator
 
+from na62sim.core.suggest import suggestion
 from na62sim.geometry.blocks import (
     Block,
     Count,
@@ -19,7 +20,6 @@ from na62sim.geometry.blocks import (
     Probability,
     equal_lengths,
 )
-from na62sim.geometry.quantity import suggestion
 
 __all__ = [
     "L0_CONDITIONS",

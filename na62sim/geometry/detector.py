@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -12,17 +13,17 @@ from typing import get_args, get_origin
 
 from pydantic import PrivateAttr, ValidationError
 
-from na62sim.geometry import blocks, dataset, detectors
+from na62sim.core.suggest import suggestion
 from na62sim.geometry.blocks import Block
-from na62sim.geometry.dump import Dilepton, Dump
 from na62sim.geometry.files import Files, read_files
+from na62sim.geometry.layout import Layout
 from na62sim.geometry.planes import check_planes
-from na62sim.geometry.quantity import TAGS, GeometryError, Quantity, Value, plain_value, short, suggestion
+from na62sim.geometry.quantity import TAGS, GeometryError, Quantity, Value, plain_value, short
 
 __all__ = ["Detector", "load_detector"]
 
 
-class Detector(Block):
+class Detector(Layout):
     """Geometry and response of the detector, with the windows of one data set; never changes.
 
     Blocks are attributes and hold plain numbers in the unit that their name ends in.
@@ -35,45 +36,6 @@ class Detector(Block):
     >>> detector.quantity("ktag.efficiency").tag
     'known'
     """
-
-    target: blocks.Target
-    beam: blocks.Beam
-    decay_volume: blocks.DecayVolume
-    tube: blocks.Tube
-    beam_pipe: blocks.BeamPipe
-    field: blocks.Field
-    material: dict[str, blocks.Material]
-    hadronic: blocks.Hadronic
-    ktag: detectors.Ktag
-    gtk: blocks.Gtk
-    chanti: blocks.Chanti
-    anti0: detectors.Anti0 | None = None
-    straw: blocks.Straw
-    rich: detectors.Rich
-    muv0: detectors.Muv0
-    newchod: detectors.Newchod
-    chod: detectors.Chod
-    matching: detectors.Matching
-    lkr: detectors.Lkr
-    muv12: detectors.Muv12
-    iron_wall: detectors.IronWall
-    muv3: detectors.Muv3
-    lav: detectors.Lav
-    irc: detectors.Irc
-    sac: detectors.Sac
-    hasc: detectors.Hasc
-    photon_inefficiency: detectors.PhotonInefficiencies
-    upstream: dataset.Upstream
-    trigger: dataset.Trigger
-    veto: dataset.Veto
-    random_veto: dataset.RandomVeto
-    pinunu: dataset.PiNuNu
-    vertices: dataset.Vertices
-    pi4e: dataset.Pi4e
-    dataset: dataset.DataSet
-    dump: Dump | None = None
-    dimuon: Dilepton | None = None
-    dielectron: Dilepton | None = None
 
     _files: Files = PrivateAttr()
 
@@ -249,3 +211,13 @@ def _schema_paths(block: type[Block], above: str = "") -> Iterator[str]:
 def _unknown(path: str, known: Iterable[str]) -> str:
     """Message for a name that is not known, with the nearest one that is."""
     return f"unknown key {short(path)}{suggestion(path, known)}"
+
+
+DEFAULT_DETECTOR = "run1-2018-s2"
+
+
+def as_detector(detector: str | os.PathLike[str] | Detector | None) -> Detector:
+    """A detector by name, path or object; the default data set for None."""
+    if isinstance(detector, Detector):
+        return detector
+    return load_detector(DEFAULT_DETECTOR if detector is None else detector)  # type: ignore[arg-type]

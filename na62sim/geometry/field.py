@@ -18,17 +18,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from hepunits import m
 
+from na62sim.core.arrays import FloatArray
 from na62sim.core.kernel import formula
 from na62sim.geometry import Detector
 
-KICK = 0.299792458  # MeV/c per T mm and unit charge
 _STEP = 20.0  # mm
 _MICROTESLA = 1e-6
-
-FloatArray = npt.NDArray[np.float64]
 
 
 class FieldMap(NamedTuple):

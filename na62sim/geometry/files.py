@@ -11,17 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from na62sim.geometry.quantity import (
-    TAGS,
-    GeometryError,
-    Quantity,
-    Value,
-    inline,
-    plain_value,
-    quote,
-    short,
-    suggestion,
-)
+from na62sim.core.suggest import suggestion
+from na62sim.geometry.quantity import TAGS, GeometryError, Quantity, Value, inline, plain_value, quote, short
 
 __all__ = ["Files", "available_detectors", "read_files"]
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from na62sim.geometry.detector import Detector
+from na62sim.geometry.layout import Layout
 
 __all__ = ["check_planes"]
 
@@ -15,7 +13,7 @@ Plane = tuple[str, float, float]
 """Path of the key, first and last z in m (equal for a thin plane)."""
 
 
-def check_planes(detector: Detector) -> Iterator[tuple[str, str]]:
+def check_planes(detector: Layout) -> Iterator[tuple[str, str]]:
     """Path and description of whatever is out of place."""
     line = _beam_line(detector)
     lav = detector.lav
@@ -37,7 +35,7 @@ def check_planes(detector: Detector) -> Iterator[tuple[str, str]]:
     yield from _inside(detector)
 
 
-def _beam_line(detector: Detector) -> list[Plane]:
+def _beam_line(detector: Layout) -> list[Plane]:
     """All planes but the LAV stations, in the order they must have."""
     half = 0.5e-3 * detector.straw.chamber_thickness_mm
     bend, hasc = detector.field.bend, detector.hasc
@@ -62,7 +60,7 @@ def _beam_line(detector: Detector) -> list[Plane]:
     return planes
 
 
-def _inside(detector: Detector) -> Iterator[tuple[str, str]]:
+def _inside(detector: Layout) -> Iterator[tuple[str, str]]:
     """Things that belong between, or at, other things."""
     chambers = detector.straw.chamber_z_m
     volume, magnet = detector.decay_volume, detector.field.mnp33

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
+
+from na62sim.core.suggest import suggestion
 
 __all__ = ["TAGS", "GeometryError", "Quantity", "Value", "inline", "plain_value", "quote", "short", "suggestion"]
 
@@ -72,12 +72,6 @@ class Quantity:
     def each_tag(self) -> tuple[str, ...]:
         """The tag of each of `numbers`."""
         return self.tags or (self.tag,) * len(self.numbers)
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """A "did you mean" for a word that is not among the known ones, or nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def plain_value(value: object, path: str, file: str) -> Value:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+from na62sim.core.suggest import suggestion
 from na62sim.geometry.files import shipped_folder
-from na62sim.geometry.quantity import GeometryError, suggestion
+from na62sim.geometry.quantity import GeometryError
 
 __all__ = ["table_path", "table_provenance"]
 

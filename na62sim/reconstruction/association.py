@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from na62sim.core.constants import LIGHT
 from na62sim.core.kernel import kernel
 from na62sim.core.kinematics import mass2
 from na62sim.geometry.field import FieldMap, integrals_at
@@ -60,8 +61,6 @@ from na62sim.reconstruction.candidate_columns import (
     P,
 )
 from na62sim.reconstruction.vertex import kaon_vertex
-
-LIGHT = 299.792458
 
 
 @kernel

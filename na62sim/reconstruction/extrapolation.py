@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from na62sim.core.constants import KICK
 from na62sim.core.kernel import kernel, step
 from na62sim.core.kinematics import mass2
-from na62sim.geometry.field import KICK
 from na62sim.reconstruction.arrays import RecoArrays
 from na62sim.reconstruction.candidate_columns import (
     BEAM_CDA,

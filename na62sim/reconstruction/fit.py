@@ -11,15 +11,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from na62sim.core.arrays import FloatArray
+from na62sim.core.constants import KICK
 from na62sim.core.kernel import formula, step
+from na62sim.core.matter import highland
 from na62sim.core.particles import species
-from na62sim.detector.transport.planes import highland
 from na62sim.geometry import Detector
-from na62sim.geometry.field import KICK, FieldMap, Segment, plane_segments, propagate
+from na62sim.geometry.field import FieldMap, Segment, plane_segments, propagate
 
-FloatArray = npt.NDArray[np.float64]
 LANES = 136  # tracks fitted side by side: 128 or fewer; no power of two, for the cache
 ROWS, RESULTS = 36, 16  # of `fit_tracks`; where the results begin
 PION_MASS = species("pi+").mass  # for the velocity in the scattering angle, whatever the track is

@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from na62sim.core.constants import KICK, LIGHT
 from na62sim.core.kernel import formula, step
-from na62sim.detector.response.calorimeter import in_lkr
+from na62sim.geometry.lkr import in_lkr
 from na62sim.reconstruction.vertex_fit import (
     TK,
     TU,
@@ -39,7 +40,6 @@ from na62sim.reconstruction.vertex_fit import (
 EOP, LKR, CHOD, NEWCHOD, RICH, RING_E, RING_PI, MUV3, LKR_X, LKR_Y, RAY_X, RAY_Y = range(12)
 ASSOCIATION = 12
 NO_RING = 99.0
-LIGHT = 299.792458
 _RING_MATCH = 20.0  # mm: centre resolution 2 mm, scattering in the RICH below 1 mm
 _MIN_RING_HITS = 4
 _SEPARATION = 2.0  # standard deviations between the two radii
@@ -76,7 +76,7 @@ def associate(i: int, first: int, n: int, t: Any, h: Any, v: Any, about: Any) ->
         a[RICH] *= _within(x4 + sx * back - hole_back, y4 + sy * back, low, high)
         a[EOP], a[MUV3], a[RING_E], a[RING_PI] = 0.0, 0.0, NO_RING, NO_RING
         if a[RICH] > 0.0:
-            _ring(i, u * inverse * r.focal, s * inverse * r.focal, r.pion * abs(t[TK, q]) / 0.299792458, h, v, a)
+            _ring(i, u * inverse * r.focal, s * inverse * r.focal, r.pion * abs(t[TK, q]) / KICK, h, v, a)
         d = r.muv3 - r.z4
         x, y = x4 + sx * d, y4 + sy * d
         for j in range(h.muv_o[i], h.muv_o[i + 1]):
@@ -89,7 +89,7 @@ def associate(i: int, first: int, n: int, t: Any, h: Any, v: Any, about: Any) ->
     for j in range(h.lkr_o[i], h.lkr_o[i + 1]):
         k, _ = _nearest(h.lkr_x[j], h.lkr_y[j], LKR_X, n, r.track_distance, about)
         if k >= 0:
-            about[EOP, k] += h.lkr_energy[j] * abs(t[TK, first + k]) / 0.299792458
+            about[EOP, k] += h.lkr_energy[j] * abs(t[TK, first + k]) / KICK
     for k in range(n):  # the cluster of another track is in the way
         if about[EOP, k] == 0.0 and about[LKR, k] > 0.0:
             for j in range(h.lkr_o[i], h.lkr_o[i + 1]):

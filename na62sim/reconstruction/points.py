@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from na62sim.core.kernel import formula, step
-from na62sim.detector.response.straw import StrawArrays
+from na62sim.geometry.straw import StrawArrays
 
 MAX_HITS = 16  # per view of a chamber
 AT_ONCE = 8  # hits that are compared with a pair side by side

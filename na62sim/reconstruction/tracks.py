@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from na62sim.core.constants import KICK
 from na62sim.core.kernel import formula, kernel, step
-from na62sim.detector.response.straw import StrawArrays
-from na62sim.geometry.field import KICK
+from na62sim.geometry.straw import StrawArrays
 from na62sim.reconstruction.fit import LANES, RESULTS, ROWS, FitArrays, fit_tracks
 from na62sim.reconstruction.pattern import (
     CROWD,

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from na62sim.core.constants import KICK
 from na62sim.core.kernel import formula
-from na62sim.geometry.field import KICK, FieldMap, Segment, between, integrals_at, propagate
+from na62sim.geometry.field import FieldMap, Segment, between, integrals_at, propagate
 
 
 @formula

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from na62sim.core.constants import KICK
 from na62sim.core.kernel import step
-from na62sim.geometry.field import KICK, FieldMap, between, integrals_at
+from na62sim.geometry.field import FieldMap, between, integrals_at
 from na62sim.reconstruction.vertex import back_to
 
 # rows of a track, as in `tracks.COLUMNS`

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from na62sim.report.text import grid, number
+from na62sim.report.text import grid
+from na62sim.statistics.text import number
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from na62sim.report.text import grid, ledger_table, number
+from na62sim.report.flow import ledger_table
+from na62sim.report.text import grid
+from na62sim.statistics.text import number
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from na62sim.core.suggest import suggestion
 from na62sim.geometry import Detector, available_detectors, load_detector
-from na62sim.geometry.quantity import suggestion
 from na62sim.sample.manifest import MANIFEST, read_run, sum_up
+from na62sim.selection.ledger import _word, ledger_rows
 from na62sim.study.scenario.scenario import Scenario, available_scenarios, load_scenario
 
 __all__ = ["describe", "ledger_rows"]
-
-_TAG_WORDS = {"known": "recalled"}  # how people see a tag
 
 
 def describe(thing: str | None = None) -> dict[str, Any]:
@@ -32,7 +30,7 @@ def describe(thing: str | None = None) -> dict[str, Any]:
         return _run(Path(thing).expanduser())
     if "/" in thing or Path(thing).suffix or Path(thing).is_file():
         return _file(Path(thing).expanduser())
-    from na62sim.generators.chain.process import registry
+    from na62sim.generators.registry import registry
     from na62sim.selection.registry import SELECTIONS
 
     found: dict[str, Any] = {}
@@ -52,9 +50,9 @@ def describe(thing: str | None = None) -> dict[str, Any]:
 
 def everything() -> dict[str, Any]:
     """Names of everything, with a line about each."""
-    from na62sim.generators.chain.process import registry
+    from na62sim.core.version import program_version
+    from na62sim.generators.registry import registry
     from na62sim.selection.registry import SELECTIONS
-    from na62sim.simulation.stages import program_version
 
     return {
         "kind": "everything",
@@ -66,26 +64,6 @@ def everything() -> dict[str, Any]:
         "selections": [{"name": name, "title": _title(make)} for name, make in SELECTIONS.items()],
         "scenarios": [{"name": name, "title": load_scenario(name).title} for name in available_scenarios()],
     }
-
-
-def ledger_rows(losses: Sequence[Any]) -> list[dict[str, Any]]:
-    """A ledger as dictionaries."""
-    return [
-        {
-            "loss": x.name,
-            "how": x.how,
-            "value": x.value,
-            "sigma": x.sigma or None,
-            "tracks": x.tracks,
-            "tag": _word(x.tag),
-            "source": x.source,
-        }
-        for x in losses
-    ]
-
-
-def _word(tag: str) -> str:
-    return _TAG_WORDS.get(tag, tag)
 
 
 def _title(function: Any) -> str:
@@ -110,7 +88,7 @@ def _short_geometry(name: str) -> dict[str, Any]:
 
 
 def _process(name: str) -> dict[str, Any]:
-    from na62sim.generators.chain.process import registry
+    from na62sim.generators.registry import registry
 
     declaration = registry()[name]
     process = declaration.make(**{key: value[0] for key, value in declaration.parameters.items()})
@@ -133,7 +111,7 @@ def _process(name: str) -> dict[str, Any]:
 
 def _selection(name: str) -> dict[str, Any]:
     from na62sim.selection.registry import SELECTIONS, selection_parameters
-    from na62sim.study.dump.acceptance import SELECTIONS as DUMP
+    from na62sim.study.dump.channels import SELECTIONS as DUMP
 
     geometry = "dump-2021" if name in DUMP.values() else "run1-2018-s2"
     chosen = SELECTIONS[name](load_detector(geometry))

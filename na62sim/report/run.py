@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from na62sim.report.dump import dump_report
+from na62sim.report.flow import bin_table, cutflow_table, ledger_table
 from na62sim.report.scan import scan_report
-from na62sim.report.text import bin_table, cutflow_table, fraction, grid, ledger_table, number, pm
+from na62sim.report.text import grid
+from na62sim.statistics.text import fraction, number, pm
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

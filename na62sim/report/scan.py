@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from na62sim.report.text import fraction, grid, number, pm
+from na62sim.report.text import grid
+from na62sim.statistics.text import fraction, number, pm
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+import csv
+import io
+from collections.abc import Sequence
 
 _MOST_ROWS = 60
 Columns = list[str | tuple[str, str]]
@@ -109,3 +113,32 @@ def _speed(scan: Mapping[str, Any]) -> str:
     events = sum(row["n_generated"] for row in scan["rows"])
     points, most = len(scan["rows"]), scan["events"]
     return f"{points} points of up to {most} events, {events / 1e6:.1f}M in all in {scan['seconds']:.0f} s.\n"
+
+
+def scan_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows of a scan as CSV: parameters with their unit in the header, acceptance, limits."""
+    out = io.StringIO()
+    names = list(rows[0]["parameters"])
+    units = {name: rows[0]["parameters"][name].lstrip("0123456789.e+-") for name in names}
+    bands = ("minus2", "minus1", "median", "plus1", "plus2")
+    writer = csv.writer(out, lineterminator="\n")
+    header = [f"{name}_{units[name]}" for name in names]
+    header += ["acceptance", "stat", "syst", "n_selected", "n_effective"]
+    with_limits = any("upper_limit" in row for row in rows)
+    writer.writerow(
+        header + (["trigger_ratio", "ses", "upper_limit", *(f"expected_{b}" for b in bands)] if with_limits else [])
+    )
+    for row in rows:
+        cells = [row["parameters"][name].removesuffix(units[name]) for name in names]
+        cells += [f"{row['acceptance'][key]:.6g}" for key in ("value", "stat", "syst")]
+        cells += [row["n_selected"], f"{row['n_effective']:.1f}"]
+        if with_limits:
+            limits = [
+                row.get("trigger_ratio"),
+                row["ses"],
+                row["upper_limit"],
+                *(row.get("expected", {}).get(b) for b in bands),
+            ]
+            cells += ["" if value is None else f"{value:.6g}" for value in limits]
+        writer.writerow(cells)
+    return out.getvalue()

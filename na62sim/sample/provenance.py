@@ -140,3 +140,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "decay_volume_m": _bounds,
     "extra": _extra,
 }
+
+
+LIBVER = ("v110", "v110")
+"""File format of HDF5 1.10: its metadata carry checksums, so that damage is noticed when reading."""

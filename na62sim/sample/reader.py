@@ -16,9 +16,8 @@ from na62sim.sample.compression import compression_of
 from na62sim.sample.content_hash import RUN_EVENTS, ContentHash
 from na62sim.sample.manifest import MANIFEST
 from na62sim.sample.pieces import Pieces
-from na62sim.sample.provenance import FORMAT, FORMAT_VERSION, Provenance, SampleError, first_line
+from na62sim.sample.provenance import FORMAT, FORMAT_VERSION, LIBVER, Provenance, SampleError, first_line
 from na62sim.sample.table import Array, Field, Source, Table
-from na62sim.sample.writer import LIBVER
 
 __all__ = ["FileGroups"]
 

@@ -23,6 +23,7 @@ from na62sim.sample.table import Array, Field, Table
 
 if TYPE_CHECKING:
     from na62sim.sample.reader import FileGroups
+from na62sim.sample.provenance import LIBVER
 
 __all__ = ["CHUNK_BYTES", "LIBVER", "SampleWriter"]
 
@@ -30,8 +31,6 @@ CHUNK_BYTES = 1 << 18
 """Bytes of a column per HDF5 chunk: written at the speed of the file system, and small enough that
 the unused end of the last chunks does not matter."""
 
-LIBVER = ("v110", "v110")
-"""File format of HDF5 1.10: its metadata carry checksums, so that damage is noticed when reading."""
 
 _EVENTS_AT_A_TIME = 50 * RUN_EVENTS  # of the offsets of a file that is joined
 _MARGIN = 1.03  # rows of a jagged column over those that the first events let expect

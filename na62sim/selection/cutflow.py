@@ -6,137 +6,19 @@ exact and associative (`tally`), so that a cut-flow does not depend on chunks or
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from na62sim.sample.table import Table
+from na62sim.selection.cut import Candidates, Mask, NotMadeError, Selection, Survivors
 from na62sim.selection.tally import Counter, Counters, deepen, tally, tally_all, tally_bits, tally_regions
 from na62sim.statistics import Interval, clopper_pearson, weighted_efficiency
+from na62sim.statistics.text import fraction
 
-Mask = npt.NDArray[np.bool_]
-CutFunction = Callable[[Table], Mask]
 _SPARSE = 0.6  # share of survivors below which they are gathered
-TABLES = ("reco/events", "reco/vertices")
-ANY = 1 << 30  # number of tracks: no upper end
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A named cut. ``factor`` multiplies the weight of what passes: a loss carried as a weight."""
-
-    name: str
-    function: CutFunction
-    factor: float = 1.0
-
-
-@dataclass(frozen=True)
-class Loss:
-    """One line of the ledger: where signal is lost, how it enters, with value, uncertainty and source.
-
-    ``how`` is ``simulated``, ``dice``, ``weight`` or ``factor`` (outside the acceptance). ``tracks`` says how many times
-    the efficiency enters: the same number of a detector for every track, so that its error adds linearly.
-    """
-
-    name: str
-    how: str
-    value: float | None
-    sigma: float
-    tag: str
-    source: str
-    tracks: float = 1.0
-
-    @property
-    def relative(self) -> float:
-        """Relative standard deviation of an acceptance from this loss; 0 for a factor outside and without a number."""
-        return self.tracks * self.sigma / self.value if self.value and self.how != "factor" else 0.0
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Cuts in order, then regions that count separately, then bins of one column per region.
-
-    Parameters
-    ----------
-    name : of the selection
-    cuts : applied in order
-    regions : name to function of the surviving candidates; the acceptance is the sum of ``signal``
-    signal : names of the signal regions; all survivors when there are none
-    control : names of regions reported beside them, not part of the acceptance
-    bin_column, bin_edges : what to bin the signal regions in (in the column's unit)
-    ledger : where the losses come from
-    candidates : the table whose rows the cuts see, ``reco/events`` or ``reco/vertices``
-    tracks : least and largest number of STRAW tracks of an event that the first cut can pass; events with others
-        need no candidate. By default whatever makes a row of the table.
-    """
-
-    name: str
-    cuts: Sequence[Cut]
-    regions: Mapping[str, CutFunction] = field(default_factory=dict)
-    signal: Sequence[str] = ()
-    bin_column: str = ""
-    bin_edges: Sequence[float] = ()
-    ledger: Sequence[Loss] = ()
-    candidates: str = "reco/events"
-    tracks: tuple[int, int] = (0, ANY)
-
-    def __post_init__(self) -> None:
-        name = self.candidates if self.candidates.startswith("reco/") else f"reco/{self.candidates}"
-        if name not in TABLES:
-            raise ValueError(f"candidates = '{self.candidates}': it must be one of {', '.join(TABLES)}")
-        object.__setattr__(self, "candidates", name)
-        least, most = self.tracks
-        object.__setattr__(self, "tracks", (max(least, 1 + TABLES.index(name)), most))  # a vertex has two
-
-    @property
-    def systematic(self) -> float:
-        """Relative standard deviation of the acceptance from the component efficiencies, uncorrelated."""
-        return math.sqrt(sum(x.relative**2 for x in self.ledger))
-
-
-class NotMadeError(Exception):
-    """A column is asked for that is not made yet."""
-
-
-class Candidates(Protocol):
-    """Rows whose columns are made when a cut asks for one of them, for the rows that are left then."""
-
-    def __len__(self) -> int:
-        """Number of rows."""
-
-    def __contains__(self, name: object) -> bool:
-        """Whether there is such a column."""
-
-    def column(self, name: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-        """A column of some rows; `NotMadeError` unless `make` was called with these and perhaps more."""
-
-    def make(self, rows: npt.NDArray[np.int64]) -> None:
-        """Make all columns of some rows, unless they are there."""
-
-
-class Survivors:
-    """A Table seen through the rows that are left; a column is gathered when a cut asks for it."""
-
-    __slots__ = ("rows", "table")
-
-    def __init__(self, table: Table | Candidates, rows: npt.NDArray[np.int64]) -> None:
-        self.table, self.rows = table, rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.table
-
-    def __getitem__(self, name: str) -> npt.NDArray[Any]:
-        if isinstance(self.table, Table):
-            column = self.table[name]
-            return column if len(self.rows) == len(column) else column.take(self.rows)
-        return self.table.column(name, self.rows)
 
 
 class CutFlow:
@@ -361,7 +243,6 @@ class CutFlow:
         }
 
     def __str__(self) -> str:
-        from na62sim.report.text import cutflow_text
 
         return cutflow_text(self)
 
@@ -376,3 +257,23 @@ def _mask(name: str, mask: Any, n: int) -> Mask:
     if out.dtype != np.bool_ or out.shape != (n,):
         raise ValueError(f"cut '{name}' must return a boolean mask of {n} candidates, got {out.dtype} {out.shape}")
     return out
+
+
+def cutflow_text(flow: CutFlow) -> str:
+    """A cut-flow as plain text, with the acceptance and its regions."""
+    rows = flow.rows()
+    width = max(len(str(r["cut"])) for r in rows)
+    lines = [f"{'cut':<{width}}  {'events':>10}  {'efficiency':>10}  {'relative':>8}"]
+    before = rows[0]["efficiency"]
+    for r in rows:
+        relative = r["efficiency"] / before if before else 0.0
+        lines.append(f"{r['cut']:<{width}}  {r['n']:>10d}  {fraction(r['efficiency']):>10}  {relative:>8.4f}")
+        before = r["efficiency"]
+    a = flow.acceptance
+    lines.append(
+        f"acceptance {fraction(a.value)} ± {fraction(a.stat)} (stat) ± {fraction(flow.systematic)} (components)"
+    )
+    lines += [
+        f"  {name}: {fraction(i.value)} [{fraction(i.low)}, {fraction(i.high)}]" for name, i in flow.regions.items()
+    ]
+    return "\n".join(lines)

@@ -14,7 +14,7 @@ from hepunits import GeV, m, mm, ns
 from na62sim.geometry import Detector
 from na62sim.geometry.dump import Dilepton, Dump
 from na62sim.sample.table import Array, Table
-from na62sim.selection.cutflow import Cut, Loss, Selection
+from na62sim.selection.cut import Cut, Loss, Selection
 from na62sim.selection.pinunu import inside
 
 

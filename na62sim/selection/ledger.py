@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from na62sim.geometry import Detector
-from na62sim.selection.cutflow import Loss
+from na62sim.selection.cut import Loss
 
 
 def ledger(d: Detector, normalisation: bool) -> list[Loss]:
@@ -105,3 +107,31 @@ def _hadronic(d: Detector) -> Loss:
     survive = math.prod(kept)
     slope = sum(block.interaction_fraction / k for block, k in zip(d.material.values(), kept, strict=True)) * survive
     return Loss("hadronic interaction before the LKr", "dice", survive, slope * sigma, tag, source)
+
+
+_TAG_WORDS = {"known": "recalled"}  # how people see a tag
+
+
+def ledger_rows(losses: Sequence[Any]) -> list[dict[str, Any]]:
+    """A ledger as dictionaries."""
+    return [
+        {
+            "loss": x.name,
+            "how": x.how,
+            "value": x.value,
+            "sigma": x.sigma or None,
+            "tracks": x.tracks,
+            "tag": _word(x.tag),
+            "source": x.source,
+        }
+        for x in losses
+    ]
+
+
+def _word(tag: str) -> str:
+    return _TAG_WORDS.get(tag, tag)
+
+
+def component_parts(value: float, ledger: tuple[Loss, ...] | list[Loss]) -> dict[str, float]:
+    """Changes of an acceptance for one standard deviation of each component efficiency inside it."""
+    return {loss.name: value * loss.relative for loss in ledger if loss.relative}

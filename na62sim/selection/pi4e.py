@@ -15,7 +15,7 @@ from hepunits import GeV, MeV, m, mm
 from na62sim.core.particles import species
 from na62sim.geometry import Detector
 from na62sim.sample.table import Array, Table
-from na62sim.selection.cutflow import ANY, Cut, CutFunction, Selection
+from na62sim.selection.cut import ANY, Cut, CutFunction, Selection
 from na62sim.selection.ledger import multi_track_ledger
 from na62sim.selection.pinunu import inside
 

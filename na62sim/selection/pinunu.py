@@ -14,7 +14,7 @@ from hepunits import GeV, m, mm
 from na62sim.core.particles import species
 from na62sim.geometry import Detector
 from na62sim.sample.table import Array, Table
-from na62sim.selection.cutflow import Cut, CutFunction, Selection
+from na62sim.selection.cut import Cut, CutFunction, Selection
 from na62sim.selection.ledger import ledger
 
 GeV2 = GeV * GeV

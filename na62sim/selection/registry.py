@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 
-from na62sim.generators.chain.process import did_you_mean
+from na62sim.core.suggest import did_you_mean
 from na62sim.geometry import Detector
-from na62sim.selection.cutflow import Selection
+from na62sim.selection.cut import Selection
 from na62sim.selection.dilepton import dielectron, dimuon
 from na62sim.selection.pi4e import k2pi4e, k3pi, kpiaa, kpis, pi4e
 from na62sim.selection.pinunu import k2pi, pinunu

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from na62sim.core.arrays import IntArray
 from na62sim.core.kernel import formula, kernel
 
-IntArray = npt.NDArray[np.int64]
 _HIGH, _LOW = 2.0**32, 2.0**40
 _MANY = 1 << 30  # events after which the high parts are moved to integers without an end
 

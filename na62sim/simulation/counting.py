@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from na62sim.core.kernel import source_hash
+from na62sim.core.version import source_hash
 from na62sim.generators.chain.process import Process
 from na62sim.geometry import Detector
 from na62sim.sample.provenance import SampleError
-from na62sim.selection.cutflow import CutFlow, Selection
+from na62sim.selection.cut import Selection
+from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.registry import find_selection
+from na62sim.simulation.chunks import chunks_of, side_by_side
 from na62sim.simulation.on_demand import run_selected
-from na62sim.simulation.pipeline import Simulation, chunks_of, side_by_side, warm_up
+from na62sim.simulation.pipeline import Simulation, warm_up
 from na62sim.simulation.processes import check_workers, in_processes, on_dask
 
 RANGE = 200_000

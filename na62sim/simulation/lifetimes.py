@@ -11,20 +11,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from na62sim.generators.chain.process import Process, find_process, registry
-from na62sim.generators.generate import Truth
+from na62sim.core.arrays import FloatArray
+from na62sim.core.constants import LIGHT
+from na62sim.generators.chain.process import Process
+from na62sim.generators.chain.truth import Truth
+from na62sim.generators.registry import find_process, registry
 from na62sim.geometry import Detector
-from na62sim.selection.cutflow import Selection
+from na62sim.selection.cut import Selection
 from na62sim.selection.registry import find_selection
+from na62sim.simulation.chunks import CHUNK, check_events, default_threads, in_order
 from na62sim.simulation.on_demand import run_selected
-from na62sim.simulation.pipeline import CHUNK, Simulation, check_events, default_threads, in_order, warm_up
+from na62sim.simulation.pipeline import Simulation, warm_up
 
 __all__ = ["MIN_EFFECTIVE", "lifetime_acceptance"]
 
-FloatArray = npt.NDArray[np.float64]
-LIGHT = 299.792458  # mm/ns
 MIN_EFFECTIVE = 25.0  # events: below, an acceptance is not given
 _BELOW, _ABOVE = 1e-3, 20.0  # of the shortest and the longest lifetime: what lies outside is below a permille
 
@@ -60,7 +61,7 @@ def lifetime_acceptance(
     ------
     ValueError : a lifetime that is not above 0, an unknown particle, or several to choose from
     """
-    from na62sim.simulation.stages import as_detector
+    from na62sim.geometry.detector import as_detector
 
     taus = np.asarray(lifetimes, dtype=np.float64)
     if taus.ndim != 1 or not taus.size or not np.all(np.isfinite(taus)) or not np.all(taus > 0.0):

@@ -15,18 +15,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from na62sim.core.arrays import IntArray
 from na62sim.detector.response.respond import Hits, respond_behind
 from na62sim.detector.response.straw import straw_hits
 from na62sim.detector.transport.crossings import Crossings, carry_on, to_straw4
 from na62sim.detector.trigger import trigger_bits
-from na62sim.generators.generate import Truth
+from na62sim.generators.chain.truth import Truth
 from na62sim.reconstruction.candidate_columns import COLUMNS
 from na62sim.sample.table import Table
-from na62sim.selection.cutflow import CutFlow, NotMadeError, Selection
+from na62sim.selection.cut import NotMadeError, Selection
+from na62sim.selection.cutflow import CutFlow
 from na62sim.simulation.pipeline import Chunk, Simulation
 from na62sim.simulation.tables import candidate_table
 
-IntArray = npt.NDArray[np.int64]
 _NAMES = frozenset(name for name, _, _ in COLUMNS)
 
 

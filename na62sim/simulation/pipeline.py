@@ -6,12 +6,8 @@ GIL, so threads run chunks side by side, and results come back in order. A stage
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from hepunits import m
@@ -22,7 +18,8 @@ from na62sim.detector.transport.crossings import Crossings, transport_charged
 from na62sim.detector.transport.planes import build_flight, build_planes
 from na62sim.detector.trigger import trigger_arrays, trigger_bits
 from na62sim.generators.chain.process import Process
-from na62sim.generators.generate import Generator, Truth
+from na62sim.generators.chain.truth import Truth
+from na62sim.generators.generate import Generator
 from na62sim.geometry import Detector
 from na62sim.geometry.field import field_map
 from na62sim.reconstruction.arrays import reco_arrays
@@ -31,17 +28,14 @@ from na62sim.reconstruction.fit import fit_arrays
 from na62sim.reconstruction.tracks import find_tracks
 from na62sim.reconstruction.vertices import build_vertices, vertex_arrays
 
-CHUNK = 24000  # events: large against the cost of the calls (1 ms), small enough for the memory that stays allocated
-RUN = 1000  # chunks are multiples of the runs of events that the content hash is made of
 _FREED = 32_000_000  # bytes; the most that glibc heeds is 32 MiB
-T = TypeVar("T")
 
 
 class Reconstruction:
     """Tracks, candidates and vertices from hits, with the detector the reconstruction believes in."""
 
     def __init__(self, detector: Detector) -> None:
-        from na62sim.detector.response.straw import straw_arrays
+        from na62sim.geometry.straw import straw_arrays
 
         self.field = field_map(detector)
         self.straw = straw_arrays(detector)
@@ -133,69 +127,6 @@ class Simulation:
         tracks = self.reconstruction.tracks(hits)
         trigger = trigger_bits(self.seed, truth.events, hits, tracks, self.trigger)
         return Chunk(truth, crossings, hits, weight, tracks, trigger)
-
-
-def check_events(events: int) -> int:
-    """A number of events that can be simulated.
-
-    Raises
-    ------
-    ValueError : if it is not a positive whole number
-    """
-    if int(events) != events or not 1 <= events <= 10**12:
-        raise ValueError(f"events = {events}: it must be a whole number from 1 to 1e12")
-    return int(events)
-
-
-def check_chunk(chunk: int) -> int:
-    """A chunk size.
-
-    Raises
-    ------
-    ValueError : unless it is a positive multiple of 1000
-    """
-    if chunk < RUN or chunk % RUN:
-        raise ValueError(f"chunk = {chunk}: it must be a positive multiple of {RUN} events")
-    return chunk
-
-
-def default_threads() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def chunks_of(first: int, events: int, chunk: int) -> Iterator[tuple[int, int]]:
-    """First event and number of events of each chunk of a range."""
-    for k in range(0, events, chunk):
-        yield first + k, min(chunk, events - k)
-
-
-def in_order(job: Callable[[int, int], T], first: int, events: int, chunk: int, threads: int) -> Iterator[T]:
-    """Run ``job(first, n)`` over chunks on threads; results come in the order of events."""
-    return side_by_side(job, chunks_of(first, events, chunk), threads)
-
-
-def side_by_side(job: Callable[[int, int], T], ranges: Iterable[tuple[int, int]], threads: int) -> Iterator[T]:
-    """Run ``job(first, n)`` over ranges of events on threads; results come in the order of the ranges.
-
-    At most two chunks per thread wait at a time, so memory does not grow with the number of events.
-    """
-    if threads <= 1:
-        for start, n in ranges:
-            yield job(start, n)
-        return
-    waiting: deque[Future[T]] = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="chunk") as pool:
-        try:
-            for start, n in ranges:
-                waiting.append(pool.submit(job, start, n))
-                if len(waiting) > 2 * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def warm_up(simulation: Simulation, table: str = "reco/events") -> None:

@@ -93,14 +93,3 @@ def relative_error(flow: CutFlow) -> float:
     """Statistical error of an acceptance over the acceptance; infinite without an accepted event."""
     a = flow.acceptance
     return a.stat / a.value if a.value > 0.0 else math.inf
-
-
-def precision_line(outcome: dict[str, Any], generated: int) -> str:
-    """One line that says whether the precision was reached."""
-    asked, reached = f"{100 * outcome['asked']:.3g} %", outcome["reached"]
-    if reached is None:
-        return f"precision {asked} not reached: none of {generated} events is accepted, the most that were to be made"
-    got = f"{100 * reached:.3g} %"
-    if outcome["met"]:
-        return f"precision {asked} reached: {got} with {generated} events"
-    return f"precision {asked} not reached: {got} with {generated} events, the most that were to be made"

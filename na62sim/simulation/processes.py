@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from na62sim.sample.provenance import SampleError
-from na62sim.simulation.pipeline import default_threads
+from na62sim.simulation.chunks import default_threads
 
 __all__ = ["check_workers", "in_processes", "on_dask"]
 

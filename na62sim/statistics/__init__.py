@@ -2,11 +2,11 @@
 
 from na62sim.statistics.intervals import Interval, clopper_pearson, garwood, weighted_efficiency
 from na62sim.statistics.limits import Expected, Limit, upper_limit
+from na62sim.statistics.measured import Measured
 from na62sim.statistics.yields import (
     BR_K2PI,
     BR_PINUNU_BURAS_VENTURINI,
     BR_PINUNU_NA62,
-    Measured,
     expected_events,
     kaons_from_normalisation,
     single_event_sensitivity,

@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from na62sim.core.arrays import FloatArray
 
 
 def log_pmf(mean: FloatArray, overdispersion: FloatArray, size: int) -> FloatArray:

@@ -11,10 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from na62sim.selection.cutflow import Loss
-
-__all__ = ["Estimate", "component_parts"]
-
 
 @dataclass(frozen=True)
 class Estimate:
@@ -74,8 +70,3 @@ class Estimate:
         """Value, total and named uncertainties, for JSON."""
         parts = {name: abs(part) for name, part in self.parts.items() if part}
         return {"value": self.value, "sigma": self.sigma, "parts": dict(sorted(parts.items(), key=lambda x: -x[1]))}
-
-
-def component_parts(value: float, ledger: tuple[Loss, ...] | list[Loss]) -> dict[str, float]:
-    """Changes of an acceptance for one standard deviation of each component efficiency inside it."""
-    return {loss.name: value * loss.relative for loss in ledger if loss.relative}

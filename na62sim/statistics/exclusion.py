@@ -18,13 +18,13 @@ import numpy.typing as npt
 from hepunits import GeV
 from scipy.optimize import brentq, minimize_scalar
 
+from na62sim.core.arrays import FloatArray
 from na62sim.statistics.intervals import in_range
 from na62sim.statistics.limits import Limit, upper_limit
 from na62sim.statistics.reweighting import MassSample
 
 __all__ = ["CURVES", "Channel", "Counting", "Exclusion", "Region", "exclusion", "lifetime_limits"]
 
-FloatArray = npt.NDArray[np.float64]
 CURVES = ("observed", "median", "minus1", "plus1", "minus2", "plus2")
 _SIGMAS = {"median": 0.0, "minus1": -1.0, "plus1": 1.0, "minus2": -2.0, "plus2": 2.0}
 MIN_EFFECTIVE = 25.0  # events: a statistical error of 20 %, 5 % in the coupling at a lower edge

@@ -7,7 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from na62sim.statistics.counting import CountModel, FloatArray
+from na62sim.core.arrays import FloatArray
+from na62sim.statistics.counting import CountModel
 
 # The upper end jumps up about once per unit of background. The highest tooth beyond b is the
 # next one, so two units are enough to find it.

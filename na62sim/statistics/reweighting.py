@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from na62sim.core.arrays import FloatArray
 from na62sim.core.elementary import exp
 from na62sim.core.kernel import kernel
 
 __all__ = ["MassSample"]
 
-FloatArray = npt.NDArray[np.float64]
 _BLOCK = 256
 _UNDERFLOW = 690.0
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from na62sim.core.units import parse_parameter
-
-__all__ = ["Published", "compare", "obtained_numbers", "published_limits", "published_numbers"]
+__all__ = ["Published", "compare", "published_limits", "published_numbers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,55 +73,3 @@ def compare(number: Published, obtained: float | None, sigma: float | None = Non
         "source": number.source,
         "tag": {"known": "recalled"}.get(number.tag, number.tag),
     }
-
-
-def obtained_numbers(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Compare the data sets of a run, and their sum, with what is published for them."""
-    known = published_numbers()
-    rows: list[dict[str, Any]] = []
-    for data in result["data_sets"]:
-        several = len(data["ranges"]) > 1
-        for numbers in data["ranges"]:
-            r2 = numbers["p_GeV"]["R2"]
-            note = f"R2 {r2[0]:g}–{r2[1]:g}" if several else ""
-            for name in ("acceptance_k2pi", "acceptance_pinunu", "ratio", "ses"):
-                found, key = numbers.get(name), f"{data['geometry']}.{name}"
-                if found is not None and key in known:
-                    rows.append(compare(known[key], found["value"], found["sigma"], note))
-            found, key = numbers["ses"]["expected_events"], f"{data['geometry']}.expected_events"
-            if key in known:
-                rows.append(compare(known[key], found["value"], found["sigma"], note))
-    rows += [row for scan in result.get("scans", []) for row in _scan_numbers(scan)]
-    total = result.get("total") or {}
-    key = "+".join(total.get("data_sets", [])) + ".expected_events"
-    if "ses" in total and key in known and len(total["data_sets"]) > 1:
-        found = total["ses"]["expected_events"]
-        rows.append(compare(known[key], found["value"], found["sigma"]))
-    return rows
-
-
-_SHAPE_AT = {"kpiaa": 155.0}  # MeV; with nothing observed the shape of a limit is that of 1/A
-
-
-def _scan_numbers(scan: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Compare limits and the shape of the acceptance of a scan in one mass with what is published."""
-    known, process = published_numbers(), scan["process"]
-    if len(scan["axes"]) != 1:
-        return []
-    axis = scan["axes"][0]
-    points = {float(parse_parameter(axis, row["parameters"][axis])[1]): row for row in scan["rows"]}
-    reference = points.get(_SHAPE_AT.get(process, -1.0))
-    found = []
-    for mass, row in points.items():
-        a, key = row["acceptance"], f"{process}.upper_limit.{mass:g}"
-        if key in known and row.get("upper_limit"):
-            relative = math.hypot(a["stat"], a["syst"]) / a["value"]
-            found.append(compare(known[key], row["upper_limit"], relative * row["upper_limit"]))
-        key = f"{process}.shape.{mass:g}"
-        if key in known and reference and reference["acceptance"]["value"] and a["value"]:
-            other = reference["acceptance"]
-            triggers = row.get("trigger_ratio", 1.0) / reference.get("trigger_ratio", 1.0)
-            ratio = triggers * a["value"] / other["value"]
-            relative = math.hypot(a["stat"] / a["value"], other["stat"] / other["value"])  # components are common
-            found.append(compare(known[key], ratio, ratio * relative))
-    return found

@@ -9,22 +9,25 @@ from typing import Any
 import numpy as np
 from hepunits import GeV
 
+from na62sim.core.version import program_version
 from na62sim.detector.response import veto
-from na62sim.generators.chain.process import find_process
 from na62sim.generators.generate import Generator
+from na62sim.generators.registry import find_process
 from na62sim.geometry import Detector, load_detector
 from na62sim.sample.table import Array, Table
-from na62sim.selection.cutflow import CutFlow, CutFunction, Selection
+from na62sim.selection.cut import CutFunction, Selection
+from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.pinunu import beam_cuts, inside, k2pi, momentum_edges, pinunu, track_cuts
+from na62sim.simulation.acceptance import acceptance
 from na62sim.simulation.pipeline import Simulation
-from na62sim.simulation.stages import acceptance, program_version
 from na62sim.simulation.tables import candidate_table
 from na62sim.statistics import BR_PINUNU_NA62
-from na62sim.study.dump.run import published_edges
+from na62sim.study.comparison import obtained_numbers, published_edges
+from na62sim.study.kaon.limits import measure_point, point_limits
 from na62sim.study.kaon.sensitivity import BranchingRatio, combine, data_set_result
-from na62sim.study.published import compare, obtained_numbers, published_limits, published_numbers
+from na62sim.study.published import compare, published_limits, published_numbers
+from na62sim.study.resolution.gaussian_core import measure
 from na62sim.study.resolution.histograms import Histograms
-from na62sim.study.scan import measure_point, point_limits
 from na62sim.study.scenario.scenario import load_scenario
 
 __all__ = ["validation"]
@@ -116,7 +119,7 @@ def _pair(measured: Mapping[str, float] | None) -> tuple[float | None, float | N
 def _resolutions(signal: Histograms, normalisation: Histograms) -> Found:
     """Momentum and angle from the signal sample, missing mass from the K2pi peak."""
     found: Found = {}
-    track, peak = signal.resolutions(), normalisation.resolutions()
+    track, peak = measure(signal), measure(normalisation)
     for p, momentum, angle in zip(track["p_GeV"], track["sigma_p_over_p"], track["sigma_theta_x_urad"], strict=True):
         found[f"sigma_p_over_p.{p:g}"] = _pair(momentum)
         found[f"sigma_theta_urad.{p:g}"] = _pair(angle)
@@ -148,7 +151,7 @@ def _bands(d: Detector, common: Mapping[str, Any]) -> Found:
     histograms = Histograms("kmu2", d)
     more = {**common, "events": _TAIL_FACTOR * common["events"]}
     flow = acceptance("kmu2", _without_identification(d), detector=d, keep=histograms.fill, **more)
-    r = histograms.resolutions()
+    r = measure(histograms)
     found: Found = {}
     if r["m2_peak_in_p_GeV2"]:
         for p, measured in zip(r["p_GeV"], r["m2_peak_in_p_GeV2"], strict=True):

@@ -14,7 +14,7 @@ import h5py
 import pytest
 
 from na62sim.cli import main
-from na62sim.cli.output import to_json
+from na62sim.report.as_json import to_json
 
 EVENTS = 2000
 
@@ -310,7 +310,7 @@ def test_interrupted_production_leaves_nothing(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("na62sim.cli.output.Ticker.__call__", interrupt)
+    monkeypatch.setattr("na62sim.cli.progress.Ticker.__call__", interrupt)
     code, _, err = run(capsys, "simulate", "kpinunu", "-n", "2000", "-o", str(tmp_path / "a.h5"))
     assert code == 130
     assert err.strip().endswith("interrupted")

@@ -169,7 +169,7 @@ def test_a_signal_leaves_no_sample(tmp_path: Path) -> None:
 
 def test_an_interrupt_that_is_lost_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is raised inside a callback of the garbage collector is ignored by Python."""
-    from na62sim.cli.output import Ticker
+    from na62sim.cli.progress import Ticker
     from na62sim.cli.stopping import stoppable
 
     with pytest.raises(KeyboardInterrupt), stoppable():

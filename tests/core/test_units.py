@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from na62sim.core.units import LIGHT, UnitError, parse_count, parse_interval, parse_parameter, parse_parameters
+from na62sim.core.constants import LIGHT
+from na62sim.core.units import UnitError, parse_count, parse_interval, parse_parameter, parse_parameters
 
 
 @pytest.mark.parametrize(

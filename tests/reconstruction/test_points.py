@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from na62sim.core.kernel import kernel
-from na62sim.detector.response.straw import straw_arrays
+from na62sim.geometry.straw import straw_arrays
 from na62sim.reconstruction.pattern import SPOT_SIZE
 from na62sim.reconstruction.points import (
     LANE_SIZE,

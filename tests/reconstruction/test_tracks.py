@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from na62sim.core.constants import KICK
 from na62sim.generators.chain.process import Process
-from na62sim.geometry.field import KICK
 from na62sim.reconstruction.fit import LANES
 from na62sim.reconstruction.tracks import COLUMNS, find_tracks
 

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from na62sim.core.constants import KICK
 from na62sim.core.particles import species
-from na62sim.generators.chain.process import Process, find_process
+from na62sim.generators.chain.process import Process
+from na62sim.generators.registry import find_process
 from na62sim.geometry import load_detector
-from na62sim.geometry.field import KICK, FieldMap, between, field_map, integrals_at, propagate
+from na62sim.geometry.field import FieldMap, between, field_map, integrals_at, propagate
 from na62sim.reconstruction import vertices as v
 from na62sim.reconstruction.vertex_fit import TK, TU, TV, TX, TY, fit_vertex
 from na62sim.simulation.pipeline import Simulation

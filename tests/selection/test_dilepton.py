@@ -9,13 +9,14 @@ import numpy.typing as npt
 import pytest
 
 import na62sim
-from na62sim.generators.chain.process import find_process
 from na62sim.generators.processes.dark_photon import branching_ratio, ctau
+from na62sim.generators.registry import find_process
 from na62sim.geometry import Detector, load_detector
 from na62sim.selection.dilepton import dielectron, dimuon, in_control, in_signal, primary_vertex
 from na62sim.study.dump.acceptance import Geometric
 from na62sim.study.dump.chain import Reconstructed
-from na62sim.study.dump.samples import dark_photon_samples, exclude, mass_sample, spread
+from na62sim.study.dump.exclusion import exclude
+from na62sim.study.dump.samples import dark_photon_samples, mass_sample, spread
 
 FloatArray = npt.NDArray[np.float64]
 N = 60_000
@@ -176,8 +177,8 @@ def test_by_name() -> None:
 def test_pions_are_no_leptons(detector: Detector) -> None:
     """A' -> pi+ pi- of 500 MeV passes neither selection in more than 2 % of the events that pass as muons from muons."""
     from na62sim.generators.chain.process import Process
-    from na62sim.generators.processes.dump import Production
     from na62sim.generators.sources.bremsstrahlung import Bremsstrahlung
+    from na62sim.generators.sources.production import Production
 
     tau = 0.2
     process = Process(

@@ -15,9 +15,11 @@ import na62sim as na
 from na62sim.core.particles import species
 from na62sim.generators.chain.process import Process
 from na62sim.sample.table import Table
-from na62sim.selection.cutflow import CutFlow, Selection
+from na62sim.selection.cut import Selection
+from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.registry import find_selection
-from na62sim.simulation.stages import acceptance, reconstruct, select, simulate
+from na62sim.simulation.acceptance import acceptance, select
+from na62sim.simulation.stages import reconstruct, simulate
 from na62sim.simulation.tables import RECO_FIELDS
 
 FIVE = Process("K+ -> pi+ (a -> e+ e-) (a -> e+ e-)", mass={"a": 100.0}, name="kpiaa")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import na62sim as na
-from na62sim.generators.chain.process import find_process
 from na62sim.generators.generate import Generator
+from na62sim.generators.registry import find_process
 from na62sim.simulation.lifetimes import lifetime_acceptance, proper_times
 
 THREE = na.Selection("three tracks", [na.Cut("three tracks", lambda t: t["n_vertex"] == 3)], candidates="reco/vertices")

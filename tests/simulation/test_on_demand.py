@@ -7,9 +7,10 @@ import numpy.typing as npt
 import pytest
 
 from na62sim.detector.trigger import trigger_bits
-from na62sim.generators.chain.process import find_process
+from na62sim.generators.registry import find_process
 from na62sim.geometry import load_detector
-from na62sim.selection.cutflow import ANY, CutFlow, Selection
+from na62sim.selection.cut import ANY, Selection
+from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.registry import find_selection
 from na62sim.simulation.on_demand import Selected, run_selected, select_chunk
 from na62sim.simulation.pipeline import Simulation

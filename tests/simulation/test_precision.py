@@ -11,7 +11,8 @@ import pytest
 import na62sim as na
 from na62sim.cli import main
 from na62sim.core.units import UnitError, parse_precision
-from na62sim.simulation.precision import EMPTY, MOST, Precision, precision_line
+from na62sim.report.flow import precision_line
+from na62sim.simulation.precision import EMPTY, MOST, Precision
 from na62sim.statistics import clopper_pearson
 
 NOTHING = na.Selection("nothing", [na.Cut("never", lambda t: t["n_tracks"] < 0)])
@@ -119,7 +120,7 @@ def test_neither_nor(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_scan_point_stops() -> None:
-    from na62sim.study.scan import measure_point
+    from na62sim.study.kaon.limits import measure_point
     from na62sim.study.scenario.blocks import ScanBlock
 
     axes = {"m_X": {"start": 100.0, "stop": 100.0, "step": 1.0}}

@@ -15,8 +15,10 @@ import pytest
 from scipy import stats
 
 from na62sim.core.particles import species
-from na62sim.generators.chain.process import Process, find_process
-from na62sim.generators.generate import Generator, Truth
+from na62sim.generators.chain.process import Process
+from na62sim.generators.chain.truth import Truth
+from na62sim.generators.generate import Generator
+from na62sim.generators.registry import find_process
 from na62sim.geometry import Detector, load_detector
 
 pytestmark = pytest.mark.slow

@@ -17,8 +17,8 @@ from na62sim.generators.amplitudes import double_dalitz, ke4, one_photon
 from na62sim.generators.amplitudes.phase_space import momentum
 from na62sim.generators.amplitudes.rest_frame import Vertex, sample_vertices
 from na62sim.generators.chain.compile import compile_chain
-from na62sim.generators.chain.process import find_process
 from na62sim.generators.generate import Generator
+from na62sim.generators.registry import find_process
 from na62sim.geometry import load_detector
 
 pytestmark = pytest.mark.slow

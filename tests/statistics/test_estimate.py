@@ -6,8 +6,9 @@ import math
 
 import pytest
 
-from na62sim.selection.cutflow import Loss, Selection
-from na62sim.statistics.estimate import Estimate, component_parts
+from na62sim.selection.cut import Loss, Selection
+from na62sim.selection.ledger import component_parts
+from na62sim.statistics.estimate import Estimate
 
 
 def test_ratio_cancels_what_is_shared() -> None:

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from na62sim.statistics.intervals import clopper_pearson
+from na62sim.statistics.measured import Measured
 from na62sim.statistics.yields import (
     BR_K2PI,
     BR_PINUNU_BURAS_VENTURINI,
     BR_PINUNU_NA62,
-    Measured,
     expected_events,
     kaons_from_normalisation,
     single_event_sensitivity,

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from na62sim.cli import main
-from na62sim.study.scan import PointStore, point_limit, points_file, run_scan
+from na62sim.study.kaon.limits import point_limit
+from na62sim.study.plan import open_points
+from na62sim.study.scan import PointStore, points_file, run_scan
 from na62sim.study.scenario.blocks import Axis, Limits
-from na62sim.study.scenario.scenario import ScenarioError, load_scenario, open_points
+from na62sim.study.scenario.scenario import ScenarioError, load_scenario
 
 OWN = """
 name = "own-scan"

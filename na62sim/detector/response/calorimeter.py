@@ -10,40 +10,26 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from hepunits import GeV, m, mm, ns
+from hepunits import GeV, m, mm
 from scipy.stats import beta
 
+from na62sim.core.arrays import FloatArray
+from na62sim.core.constants import LIGHT
 from na62sim.core.elementary import log, sincos_turns
-from na62sim.core.kernel import formula, kernel
+from na62sim.core.kernel import kernel
 from na62sim.core.rng import STREAM_CALORIMETER, fill_draws
 from na62sim.core.sampling import BINS, quantile
 from na62sim.detector.transport.crossings import Crossings
 from na62sim.detector.transport.planes import BLOCK, LKR, MUV1, MUV2, next_tracks, track_block
-from na62sim.generators.generate import Truth
+from na62sim.generators.chain.truth import Truth
 from na62sim.geometry import Detector
-
-FloatArray = npt.NDArray[np.float64]
+from na62sim.geometry.lkr import LkrArrays, energy_sigma, in_lkr, lkr_arrays, position_sigma, time_sigma
 
 
 class CalorimeterArrays(NamedTuple):
     """LKr and MUV1/2 numbers for the kernels (MeV, mm, ns)."""
 
-    hole: float
-    apothem: float
-    diagonal: float
-    corner_ax: float
-    corner_ay: float
-    corner_bx: float
-    corner_by: float
-    stochastic: float  # of sigma_E with E in GeV
-    noise: float
-    constant: float
-    position_stochastic: float
-    position_constant: float
-    time_a: float
-    time_b: float
-    time_c: float
+    lkr: LkrArrays
     efficiency: float
     mip: float
     mip_width: float
@@ -71,21 +57,7 @@ def calorimeter_arrays(detector: Detector) -> CalorimeterArrays:
     mean, var = lkr.hadron_eop_mean, lkr.hadron_eop_rms**2
     scale = mean * (1.0 - mean) / var - 1.0
     return CalorimeterArrays(
-        hole=lkr.hole_radius_mm * mm,
-        apothem=lkr.apothem_mm * mm,
-        diagonal=lkr.diagonal_mm * mm,
-        corner_ax=lkr.corner_a_x_mm * mm,
-        corner_ay=lkr.corner_a_y_mm * mm,
-        corner_bx=lkr.corner_b_x_mm * mm,
-        corner_by=lkr.corner_b_y_mm * mm,
-        stochastic=lkr.stochastic,
-        noise=lkr.noise_GeV,
-        constant=lkr.constant,
-        position_stochastic=lkr.position_stochastic_mm * mm,
-        position_constant=lkr.position_constant_mm * mm,
-        time_a=lkr.time_a_ns * ns,
-        time_b=lkr.time_b,
-        time_c=lkr.time_c,
+        lkr=lkr_arrays(detector),
         efficiency=lkr.efficiency,
         mip=lkr.mip_energy_GeV * GeV,
         mip_width=lkr.mip_width_GeV * GeV,
@@ -103,38 +75,9 @@ def calorimeter_arrays(detector: Detector) -> CalorimeterArrays:
         muv_half_side=muv.half_side_mm * mm,
         muv_share=muv.muv1_share,
         muv_mip=muv.mip_energy_GeV * GeV,
-        flight=(lkr.z_m - detector.straw.chamber_z_m[0]) * m / 299.792458,
+        flight=(lkr.z_m - detector.straw.chamber_z_m[0]) * m / LIGHT,
         merge=lkr.merge_distance_mm * mm,
     )
-
-
-@formula
-def in_lkr(x: float, y: float, c: CalorimeterArrays) -> bool:
-    """Whether a point of the LKr plane lies on the calorimeter (octagon with cut corners, beam hole)."""
-    ax, ay = abs(x), abs(y)
-    if ax > c.apothem or ay > c.apothem or ax + ay > c.diagonal or x * x + y * y < c.hole * c.hole:
-        return False
-    return not ((ax > c.corner_ax and ay > c.corner_ay) or (ax > c.corner_bx and ay > c.corner_by))
-
-
-@formula
-def energy_sigma(energy: float, c: CalorimeterArrays) -> float:
-    """LKr energy resolution (MeV): stochastic, noise and constant terms in quadrature."""
-    e = energy * 1e-3
-    return 1e3 * np.sqrt(c.stochastic * c.stochastic * e + c.noise * c.noise + (c.constant * e) ** 2)
-
-
-@formula
-def position_sigma(energy: float, c: CalorimeterArrays) -> float:
-    """LKr position resolution (mm)."""
-    return np.sqrt(c.position_stochastic * c.position_stochastic / max(energy * 1e-3, 0.1) + c.position_constant**2)
-
-
-@formula
-def time_sigma(energy: float, c: CalorimeterArrays) -> float:
-    """LKr time resolution (ns): a + b/E + c/sqrt(E), E in GeV, not below 0.2 GeV."""
-    e = max(energy * 1e-3, 0.2)
-    return c.time_a + c.time_b / e + c.time_c / np.sqrt(e)
 
 
 def calorimeter_hits(
@@ -192,13 +135,13 @@ def _lkr(
             elif kind == 13:
                 energy, like = c.mip + c.mip_width * g[0, i], c.muon_like
             else:
-                energy, like = momentum + energy_sigma(momentum, c) * g[0, i], c.electron_like
+                energy, like = momentum + energy_sigma(momentum, c.lkr) * g[0, i], c.electron_like
             deposited = min(energy, momentum)
-            if in_lkr(px, py, c) and u[2, i] < c.efficiency:
-                s = position_sigma(energy, c)
+            if in_lkr(px, py, c.lkr) and u[2, i] < c.efficiency:
+                s = position_sigma(energy, c.lkr)
                 event[k], out[0, k] = event_in[n], max(energy, 0.0)
                 out[1, k], out[2, k] = px + s * g[1, i], py + s * g[2, i]
-                out[3, k] = t[n] + c.flight + time_sigma(energy, c) * g[3, i]
+                out[3, k] = t[n] + c.flight + time_sigma(energy, c.lkr) * g[3, i]
                 flag[k] = 1 if u[3, i] < like else 0
                 k += 1
                 if kind == 211 and u[4, i] >= c.quiet:  # part of the shower is found as another cluster
@@ -206,7 +149,7 @@ def _lkr(
                     r = 150.0 + 200.0 * u[6, i]
                     event[k], out[0, k] = event_in[n], c.threshold - c.satellite * log(1.0 - u[7, i])
                     out[1, k], out[2, k] = px + r * cosine, py + r * sine
-                    out[3, k] = t[n] + c.flight + time_sigma(out[0, k], c) * g[4, i]
+                    out[3, k] = t[n] + c.flight + time_sigma(out[0, k], c.lkr) * g[4, i]
                     flag[k] = 0
                     k += 1
             if last[n] <= MUV2 or abs(x_muv[n]) > c.muv_half_side or abs(y_muv[n]) > c.muv_half_side:

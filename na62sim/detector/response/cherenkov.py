@@ -5,21 +5,19 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from hepunits import mm, ns
 from scipy.optimize import brentq
 from scipy.stats import binom
 
+from na62sim.core.arrays import FloatArray
 from na62sim.core.elementary import exp
 from na62sim.core.kernel import kernel, step
 from na62sim.core.particles import species
 from na62sim.core.rng import STREAM_BEAM_DETECTORS, STREAM_RICH, fill_draws
 from na62sim.detector.transport.crossings import Crossings
 from na62sim.detector.transport.planes import BLOCK, RICH_BACK, next_tracks, track_block
-from na62sim.generators.generate import Truth
+from na62sim.generators.chain.truth import Truth
 from na62sim.geometry import Detector
-
-FloatArray = npt.NDArray[np.float64]
 
 
 class RichArrays(NamedTuple):

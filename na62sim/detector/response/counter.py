@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from hepunits import GeV, m, mm, ns
 
+from na62sim.core.constants import LIGHT
 from na62sim.core.kernel import formula, kernel
 from na62sim.core.rng import STREAM_COUNTER, fill_draws
 from na62sim.detector.transport.crossings import Crossings
 from na62sim.detector.transport.planes import BLOCK, CHOD, HASC, LKR, MUV3, NEWCHOD, next_tracks, track_block
-from na62sim.generators.generate import Truth
+from na62sim.generators.chain.truth import Truth
 from na62sim.geometry import Detector
 
-LIGHT = 299.792458
 NAMES = ("newchod", "chod", "muv3", "hasc")
 
 

@@ -9,16 +9,18 @@ import numpy as np
 import numpy.typing as npt
 from hepunits import ns
 
+from na62sim.core.constants import LIGHT
 from na62sim.core.kernel import kernel
 from na62sim.detector.response import calorimeter, cherenkov, counter, showers, veto
-from na62sim.detector.response import straw as tracker
+from na62sim.detector.response.gtk import GtkArrays, gtk_arrays, gtk_hits, no_gtk_hits
+from na62sim.detector.response.straw import straw_hits
 from na62sim.detector.transport.crossings import Crossings
 from na62sim.detector.transport.planes import CHOD
-from na62sim.generators.generate import Truth
+from na62sim.generators.chain.truth import Truth
 from na62sim.generators.sources.kaon_beam import BeamArrays
 from na62sim.geometry import Detector
+from na62sim.geometry.straw import StrawArrays, straw_arrays
 
-LIGHT = 299.792458  # mm/ns
 _MIP_BLOCKS, _MIP_ENERGY = 4, 500.0  # of a charged particle in the lead glass; assumed
 _BLOCK_ENERGY, _MAX_BLOCKS = 100.0, 12  # MeV of a photon's shower per block; assumed
 _MIP_IRC = 500.0  # MeV; assumed
@@ -31,8 +33,8 @@ Offsets = npt.NDArray[np.int64]
 class Response:
     """All response numbers of a detector at one beam intensity (MHz), as arrays for the kernels."""
 
-    straw: tracker.StrawArrays
-    gtk: tracker.GtkArrays
+    straw: StrawArrays
+    gtk: GtkArrays
     rich: cherenkov.RichArrays
     ktag: npt.NDArray[np.float64]
     ktag_time: float
@@ -58,8 +60,8 @@ def build_response(detector: Detector, intensity: float | None = None) -> Respon
     if not 0.0 < rate < 1e5:
         raise ValueError(f"intensity = {rate:g} MHz: it must be positive (and below 100 000 MHz)")
     return Response(
-        straw=tracker.straw_arrays(detector),
-        gtk=tracker.gtk_arrays(detector, rate),
+        straw=straw_arrays(detector),
+        gtk=gtk_arrays(detector, rate),
         rich=cherenkov.rich_arrays(detector),
         ktag=cherenkov.ktag_sector_table(detector),
         ktag_time=detector.ktag.time_resolution_ns * ns,
@@ -101,7 +103,7 @@ def respond(
     row per event, ``offsets`` (n + 1).
     """
     hits, weight = respond_behind(seed, truth, tracks, beam, r, weighted)
-    hits["straw"] = tracker.straw_hits(seed, truth, tracks, r.straw)
+    hits["straw"] = straw_hits(seed, truth, tracks, r.straw)
     return hits, weight
 
 
@@ -119,7 +121,7 @@ def respond_behind(
     deposits = calorimeter.calorimeter_hits(seed, truth, tracks, r.calorimeter, (shower.x, shower.y, shower.p))
     muv, lkr = deposits["muv12"], _merge(deposits["lkr"], photons["lkr"], {"pion_like": np.uint8(0)})
     hits: Hits = {
-        "gtk": tracker.no_gtk_hits() if beam is None else tracker.gtk_hits(seed, truth, beam, r.gtk),
+        "gtk": no_gtk_hits() if beam is None else gtk_hits(seed, truth, beam, r.gtk),
         "chanti": counter.chanti_hits(truth, uniform, r.chanti_quiet, r.chanti_stations),
         "rich": cherenkov.rich_hits(seed, truth, tracks, r.rich),
         **counter.counter_hits(seed, truth, tracks, r.counter),

@@ -2,94 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from hepunits import GeV, m, micrometer, mm, ns
 
-from na62sim.core.elementary import log, normal_pair
+from na62sim.core.elementary import log
 from na62sim.core.kernel import kernel, step
 from na62sim.core.rng import (
-    STREAM_GTK,
     STREAM_STRAW_EFFICIENCY,
     STREAM_STRAW_POSITION,
     fill_draws,
     uniforms4,
-    words,
 )
-from na62sim.core.sampling import quantile
 from na62sim.detector.response.shared_straws import BUCKETS, MOST, list_hits, share_straws
-from na62sim.detector.response.straw_acceptance import on_straws, rows_of_enough
+from na62sim.detector.response.straw_acceptance import rows_of_enough
 from na62sim.detector.transport.crossings import Crossings
-from na62sim.generators.generate import Truth
-from na62sim.generators.sources.kaon_beam import BeamArrays
-from na62sim.geometry import Detector
+from na62sim.generators.chain.truth import Truth
+from na62sim.geometry.straw import VIEWS, StrawArrays, on_straws
 
-FloatArray = npt.NDArray[np.float64]
-VIEWS = 4  # U, V, X, Y
 _BLOCK = 128  # tracks whose random numbers and coordinates stay in the first cache
-_TIME_SPREAD = 2.0  # four chamber times average to the track's time resolution
-
-
-class StrawArrays(NamedTuple):
-    """STRAW geometry and response for the kernels (mm)."""
-
-    z: FloatArray  # (4,) chamber planes
-    offset: FloatArray  # (4,) view planes about the chamber's
-    cosine: FloatArray  # (4,) measured coordinate w = x cosine + y sine
-    sine: FloatArray
-    hole: FloatArray  # (4, 4) centre of the gap in w, per chamber and view
-    normal: FloatArray  # (16, 7) per mask of views: sums of c c, c s, s s, the same with the offsets, 1 / determinant
-    half_gap: float
-    half_length: float
-    sigma: float  # of one view
-    efficiency: float  # of one view
-    quality: float  # probability that all four chambers are usable
-    time_sigma: float  # ns, of a chamber
-    tail_fraction: float
-    tail_scale: float
-    spacing: float  # of the straws across a view, all layers together
-    radius: float  # of a straw, inside
-    least: int  # straws that a hit needs
-
-
-def straw_arrays(detector: Detector) -> StrawArrays:
-    """STRAW numbers of a detector."""
-    straw = detector.straw
-    r = np.sqrt(0.5)
-    cosine, sine = np.array([r, r, 1.0, 0.0]), np.array([-r, r, 0.0, 1.0])  # u = (x - y)/sqrt 2, v = (x + y)/sqrt 2
-    return StrawArrays(
-        z=np.array(straw.chamber_z_m) * m,
-        offset=np.array(straw.view_offset_mm) * mm,
-        cosine=cosine,
-        sine=sine,
-        hole=np.outer(np.array(straw.hole_x_mm) * mm, cosine),
-        normal=_normal_matrices(cosine, sine, np.array(straw.view_offset_mm) * mm),
-        half_gap=straw.hole_half_size_mm * mm,
-        half_length=straw.active_half_length_mm * mm,
-        sigma=straw.view_over_chamber * straw.chamber_resolution_um * micrometer,
-        efficiency=straw.view_efficiency,
-        quality=straw.quality_efficiency,
-        time_sigma=_TIME_SPREAD * straw.time_resolution_ns * ns,
-        tail_fraction=straw.tail_fraction,
-        tail_scale=straw.tail_scale,
-        spacing=straw.layer_stagger_mm * mm,
-        radius=straw.straw_radius_mm * mm,
-        least=straw.straws_per_view,
-    )
-
-
-def _normal_matrices(cosine: FloatArray, sine: FloatArray, offset: FloatArray) -> FloatArray:
-    """Least-squares matrices of a chamber point for every set of views that saw it (bit v of the mask)."""
-    table = np.zeros((1 << VIEWS, 7))
-    for mask in range(1 << VIEWS):
-        used = np.array([mask >> v & 1 for v in range(VIEWS)])
-        c, s, o = cosine * used, sine * used, offset
-        row = [c @ c, c @ s, s @ s, (o * c) @ c, (o * c) @ s, (o * s) @ s]
-        determinant = row[0] * row[2] - row[1] * row[1]
-        table[mask] = [*row, 1.0 / determinant if determinant > 1e-9 else 0.0]
-    return table
 
 
 def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays, at_least: int = 0) -> dict[str, Any]:
@@ -236,86 +167,4 @@ def _straw(
         k = share_straws(begin, k, close, straw.spacing, straw.radius, straw.least, chamber, view, position, time,
                          rows, true, count, work, straws)  # fmt: skip
         offsets[event + 1] = k
-    return k
-
-
-class GtkArrays(NamedTuple):
-    """GTK response for the kernel (MeV, mm, rad, ns)."""
-
-    momentum: float
-    angle: float
-    position: float
-    time: float
-    missing: float
-    wrong: float
-    associated: float
-
-
-def gtk_arrays(detector: Detector, intensity: float) -> GtkArrays:
-    """GTK numbers at an instantaneous beam intensity (MHz).
-
-    The published association efficiency holds the missing tracks and the CDA cut; what is left of it once
-    those two are simulated is thrown as dice.
-    """
-    gtk = detector.gtk
-    rest = gtk.association_efficiency / (gtk.cda_efficiency * (1.0 - gtk.missing_probability))
-    return GtkArrays(
-        momentum=gtk.momentum_resolution_GeV * GeV,
-        angle=gtk.angle_resolution_urad * 1e-6,
-        position=gtk.position_resolution_mm * mm,
-        time=gtk.time_resolution_ns * ns,
-        missing=gtk.missing_probability,
-        wrong=min(gtk.wrong_track_probability * intensity / gtk.wrong_track_intensity_MHz, 1.0),
-        associated=min(rest, 1.0),
-    )
-
-
-def gtk_hits(seed: int, truth: Truth, beam: BeamArrays, gtk: GtkArrays) -> dict[str, Any]:
-    """The beam track measured at GTK3: p (MeV), dxdz, dydz, x, y (mm), time (ns), associated (0 or 1)."""
-    n = len(truth.events)
-    group = np.zeros(n, dtype=np.int64)
-    g = np.empty((6, n), dtype=np.float32)
-    u = np.empty((4, n))
-    fill_draws(np.uint64(seed), STREAM_GTK, group, truth.events, u, g)
-    event, flag = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.uint8)
-    out = np.empty((6, n), dtype=np.float32)
-    k = _gtk(np.uint64(seed), truth.events, truth.gtk, beam, gtk, u, g, event, out, flag)
-    names = ("p", "dxdz", "dydz", "x", "y", "time")
-    return {"event": event[:k], "associated": flag[:k], **{name: out[j, :k] for j, name in enumerate(names)}}
-
-
-def no_gtk_hits() -> dict[str, Any]:
-    """The columns of `gtk_hits` without a row: no beam."""
-    empty = {name: np.empty(0, dtype=np.float32) for name in ("p", "dxdz", "dydz", "x", "y", "time")}
-    return {"event": np.empty(0, dtype=np.int64), "associated": np.empty(0, dtype=np.uint8), **empty}
-
-
-@kernel
-def _gtk(
-    seed: int, number: Any, kaon: Any, beam: BeamArrays, gtk: GtkArrays, u: Any, g: Any, event: Any, out: Any, flag: Any
-) -> int:
-    k = 0
-    for i in range(number.size):
-        if u[0, i] < gtk.missing:
-            continue
-        x, y, tx, ty, p, t = kaon[0, i], kaon[1, i], kaon[2, i], kaon[3, i], kaon[4, i], 0.0
-        if u[1, i] < gtk.wrong:  # another beam particle within the coincidence window is taken for the kaon
-            a, b, c, _ = uniforms4(seed, number[i], STREAM_GTK, 2)
-            x, y = quantile(beam.x_table, a), quantile(beam.y_table, b)
-            t = c - 0.5
-            w = words(seed, number[i], STREAM_GTK, 3)
-            g0, g1 = normal_pair(np.uint32(w[0] >> np.uint64(32)), np.uint32(w[0]))
-            g2, _ = normal_pair(np.uint32(w[1] >> np.uint64(32)), np.uint32(w[1]))
-            p = beam.momentum * (1.0 + beam.spread * g0)
-            tx = beam.slope_x + beam.divergence * g1
-            ty = beam.slope_y + beam.divergence * g2
-        event[k] = i
-        out[0, k] = p + gtk.momentum * g[0, i]
-        out[1, k] = tx + gtk.angle * g[1, i]
-        out[2, k] = ty + gtk.angle * g[2, i]
-        out[3, k] = x + gtk.position * g[3, i]
-        out[4, k] = y + gtk.position * g[4, i]
-        out[5, k] = t + gtk.time * g[5, i]
-        flag[k] = 1 if u[2, i] < gtk.associated else 0
-        k += 1
     return k

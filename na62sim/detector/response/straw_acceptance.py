@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from na62sim.core.kernel import formula, kernel, step
+from na62sim.core.kernel import kernel, step
 
 if TYPE_CHECKING:
-    from na62sim.detector.response.straw import StrawArrays
     from na62sim.detector.transport.crossings import Crossings
+    from na62sim.geometry.straw import StrawArrays
+from na62sim.geometry.straw import on_straws
 
 CHAMBERS = 4
 _STEEPEST = 0.2  # slope of a particle that crosses all chambers: they are 2.1 m wide and 35 m apart
@@ -32,12 +33,6 @@ def rows_of_enough(tracks: Crossings, at_least: int, straw: StrawArrays) -> npt.
         tracks.event, tracks.first, tracks.last, tracks.x, tracks.y, tracks.u, tracks.v, straw, at_least, rows
     )  # fmt: skip
     return rows[:n]
-
-
-@formula
-def on_straws(a: float, b: float, hole: float, half_gap: float, half_length: float) -> bool:
-    """Whether a view has straws at coordinate a, and b along them (mm); the gap around the beam is at ``hole``."""
-    return (abs(a) <= half_length) & (b <= half_length) & (abs(a - hole) >= half_gap)
 
 
 @step

@@ -11,9 +11,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from hepunits import GeV, m, mm, ns
 
+from na62sim.core.arrays import FloatArray
+from na62sim.core.constants import LIGHT
 from na62sim.core.elementary import exp, log
 from na62sim.core.kernel import formula, kernel
 from na62sim.core.rng import (
@@ -24,15 +25,14 @@ from na62sim.core.rng import (
     fill_normals,
     fill_uniforms,
 )
-from na62sim.detector.response.calorimeter import CalorimeterArrays, energy_sigma, in_lkr, position_sigma, time_sigma
+from na62sim.detector.response.calorimeter import CalorimeterArrays
 from na62sim.detector.transport.conversion import photon_slots
 from na62sim.detector.transport.crossings import Crossings
 from na62sim.detector.transport.planes import LKR
-from na62sim.generators.generate import Truth
+from na62sim.generators.chain.truth import Truth
 from na62sim.geometry import Detector
+from na62sim.geometry.lkr import energy_sigma, in_lkr, position_sigma, time_sigma
 
-FloatArray = npt.NDArray[np.float64]
-LIGHT = 299.792458
 NOTHING, AT_LAV, AT_LKR, AT_IRC, AT_SAC, WALL, CONVERTED = range(7)
 _BLOCK_ENERGY = 100.0  # MeV of a lead-glass shower per block hit; assumed
 
@@ -138,9 +138,9 @@ def photon_target(x: float, y: float, z: float, tx: float, ty: float, v: VetoArr
             return AT_IRC, 0
     d = v.lkr_z - z
     px, py = x + tx * d, y + ty * d
-    if in_lkr(px, py, c):
+    if in_lkr(px, py, c.lkr):
         return AT_LKR, 0
-    if px * px + py * py > c.hole * c.hole:
+    if px * px + py * py > c.lkr.hole * c.lkr.hole:
         return NOTHING, 0
     d = v.sac_z - z
     if abs(x + tx * d) < v.sac_half and abs(y + ty * d) < v.sac_half:
@@ -273,9 +273,9 @@ def _photons(
             event[row, q] = i
             time = t + (zt - z) * np.sqrt(1.0 + tx * tx + ty * ty) / LIGHT
             if where == AT_LKR:
-                s = position_sigma(e, c)
-                measured = max(e + energy_sigma(e, c) * g[0, r], 1.0)
-                out[row, 0, q], out[row, 1, q] = measured, time + time_sigma(e, c) * g[1, r]
+                s = position_sigma(e, c.lkr)
+                measured = max(e + energy_sigma(e, c.lkr) * g[0, r], 1.0)
+                out[row, 0, q], out[row, 1, q] = measured, time + time_sigma(e, c.lkr) * g[1, r]
                 out[row, 2, q], out[row, 3, q] = xt + s * g[2, r], yt + s * g[3, r]
             else:
                 # 10 % at 1 GeV is the published requirement on the lead glass; the others are taken alike

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from na62sim.core.constants import KICK, LIGHT
 from na62sim.core.kernel import formula, kernel
 from na62sim.core.matter import LEAST, onward, pair_share
 from na62sim.core.rng import STREAM_CONVERSION, fill_uniforms, uniforms4
-from na62sim.detector.transport.decay_in_flight import LIGHT, STEEPEST, record
+from na62sim.detector.transport.decay_in_flight import STEEPEST, record
 from na62sim.detector.transport.planes import STRAW4, Flight, Planes, stopped
-from na62sim.generators.generate import Truth
-from na62sim.geometry.field import KICK, Segment, propagate
+from na62sim.generators.chain.truth import Truth
+from na62sim.geometry.field import Segment, propagate
 
 _BLOCK = 512
 _VIEWS = 4

@@ -15,17 +15,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.detector.transport.conversion import convert_photons, photon_slots
 from na62sim.detector.transport.downstream import follow
 from na62sim.detector.transport.planes import STRAW4, Flight, Planes
 from na62sim.detector.transport.state import GIVEN, Flown, empty_flown
 from na62sim.detector.transport.upstream import Charged, reach
 from na62sim.generators.chain.compile import Chain
-from na62sim.generators.generate import Truth
+from na62sim.generators.chain.truth import Truth
 from na62sim.geometry.field import FieldMap
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 
 class Rest(NamedTuple):

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from na62sim.core.constants import KICK, LIGHT
 from na62sim.core.elementary import log, sincos_turns
 from na62sim.core.kernel import formula, kernel
 from na62sim.core.kinematics import boost, two_body_momentum
 from na62sim.core.rng import STREAM_DECAY, uniforms4
 from na62sim.core.sampling import quantile
 from na62sim.detector.transport.planes import Flight
-from na62sim.geometry.field import KICK, FieldMap, Segment, propagate, segment
+from na62sim.geometry.field import FieldMap, Segment, propagate, segment
 
-LIGHT = 299.792458  # mm/ns
 STABLE = 1e30
 STEEPEST = 0.9  # direction cosine in the bending plane beyond which the magnet has turned a particle away
 

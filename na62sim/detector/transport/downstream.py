@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from na62sim.core.constants import KICK, LIGHT
 from na62sim.core.kernel import kernel, step
 from na62sim.core.matter import onward
 from na62sim.core.rng import STREAM_SCATTER, fill_normals
-from na62sim.detector.transport.decay_in_flight import LIGHT, STEEPEST, mass_of
+from na62sim.detector.transport.decay_in_flight import STEEPEST, mass_of
 from na62sim.detector.transport.one_plane import cross
 from na62sim.detector.transport.planes import HASC, LKR, MUV3, NORMALS, RICH_FRONT, STRAW4, Flight, Planes
 from na62sim.detector.transport.state import (
@@ -36,7 +37,7 @@ from na62sim.detector.transport.state import (
     X,
     Y,
 )
-from na62sim.geometry.field import KICK, FieldMap, Segment, propagate
+from na62sim.geometry.field import FieldMap, Segment, propagate
 
 _BLOCK = 256  # tracks; their state and scattering angles stay in the first cache
 _MOST = 64  # tracks of one event, far more than there can be

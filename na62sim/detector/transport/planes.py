@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from hepunits import m, mm
 
+from na62sim.core.arrays import FloatArray, IntArray
+from na62sim.core.constants import KICK_PER_TM, LIGHT
 from na62sim.core.kernel import formula, kernel
-from na62sim.core.matter import Radiation, conversion_depth, cumulative, photons_per_electron, radiation_spectra
+from na62sim.core.matter import (
+    Radiation,
+    conversion_depth,
+    cumulative,
+    highland,
+    photons_per_electron,
+    radiation_spectra,
+)
 from na62sim.core.particles import species
 from na62sim.core.sampling import inverse_cdf
 from na62sim.geometry import Detector
 from na62sim.geometry.field import FieldMap, field_map, plane_segments
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 # Measuring planes, in order of z. STRAW chambers 1-4 come first.
 STRAW1, STRAW2, STRAW3, STRAW4, RICH_FRONT, RICH_BACK, NEWCHOD, CHOD, LKR, MUV1, MUV2, MUV3, HASC = range(13)
@@ -121,11 +126,6 @@ def next_tracks(begin: int, plane: int, last: Any, slot: Any, number: Any, rows:
     return m, n
 
 
-def highland(x_over_x0: float) -> float:
-    """Scattering angle per plane times p beta, in MeV (Highland; PDG review, eq. 34.16)."""
-    return 13.6 * float(np.sqrt(x_over_x0)) * (1.0 + 0.038 * float(np.log(x_over_x0)))
-
-
 def build_planes(detector: Detector, field: FieldMap | None = None) -> Planes:
     """Lay out the planes of a detector along z.
 
@@ -198,7 +198,7 @@ def build_planes(detector: Detector, field: FieldMap | None = None) -> Planes:
         hole_x=np.array(straw.hole_x_mm) * mm,
         half_gap=straw.hole_half_size_mm * mm,
         half_length=straw.active_half_length_mm * mm,
-        hasc_kick=-299.792458 * detector.field.bend.integral_Tm,
+        hasc_kick=-KICK_PER_TM * detector.field.bend.integral_Tm,
         hasc_lever=bend,
     )
 
@@ -211,8 +211,8 @@ def build_flight() -> Flight:
         pion_mass=pion.mass,
         muon_mass=muon.mass,
         electron_mass=species("e+").mass,
-        pion_ctau=299.792458 * pion.lifetime,
-        muon_ctau=299.792458 * muon.lifetime,
+        pion_ctau=LIGHT * pion.lifetime,
+        muon_ctau=LIGHT * muon.lifetime,
         radiation=radiation_spectra(),
     )
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from na62sim.core.arrays import FloatArray, IntArray
+from na62sim.core.constants import KICK, LIGHT
 from na62sim.core.kernel import formula
-from na62sim.detector.transport.decay_in_flight import LIGHT
 from na62sim.detector.transport.planes import N_SLOTS
-from na62sim.geometry.field import KICK
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 PIPE2 = 150.0**2  # mm^2, of the beam pipe at the LKr with a margin: only what goes down it can reach the HASC
 
 # rows of the state of a track, at STRAW 1 and on the way; what follows LOSS depends on its momentum and kind alone

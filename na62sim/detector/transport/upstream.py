@@ -11,16 +11,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from na62sim.core.arrays import IntArray
+from na62sim.core.constants import KICK, LIGHT
 from na62sim.core.elementary import log
 from na62sim.core.kernel import kernel, step
 from na62sim.core.rng import STREAM_FLIGHT, fill_uniforms
-from na62sim.detector.transport.decay_in_flight import LIGHT, STABLE, decay_on_the_way, flight_path
+from na62sim.detector.transport.decay_in_flight import STABLE, decay_on_the_way, flight_path
 from na62sim.detector.transport.planes import Flight, Planes, stopped
 from na62sim.detector.transport.state import FLY, GIVEN, LOSS, P, T, U, V, X, Y
-from na62sim.geometry.field import KICK, FieldMap, between, in_cell, integrals_at, propagate, segment
+from na62sim.geometry.field import FieldMap, between, in_cell, integrals_at, propagate, segment
 
 _BLOCK = 128
-IntArray = npt.NDArray[np.int64]
 
 
 class Charged(NamedTuple):

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from na62sim.core.arrays import FloatArray
 from na62sim.core.kernel import kernel
 from na62sim.core.sampling import Density, integral
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from na62sim.core.arrays import FloatArray
 from na62sim.core.particles import species
-
-FloatArray = npt.NDArray[np.float64]
 
 # K_e3 form factor f+(t)/f+(0) = 1 + l1 t/m_pi^2 + l2/2 (t/m_pi^2)^2, slopes of K_e3: PDG 2026, K+- listing
 QUADRATIC_SLOPES = (0.02589, 0.00186)

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from na62sim.core.arrays import FloatArray
+
 _NODES = 301  # of the tabulated sub-volumes, joined by a cubic spline
 _QUAD = 96
 

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from na62sim.core.arrays import FloatArray
 from na62sim.core.elementary import sincos_turns
 from na62sim.core.kernel import formula
 from na62sim.core.kinematics import boost
 from na62sim.core.particles import Species
 from na62sim.core.rng import STREAM_VERTEX, uniforms4
 
-FloatArray = npt.NDArray[np.float64]
 Daughters = Sequence[tuple[Species, Sequence[Species]]]  # of a vertex, each with its own daughters
 VERTEX_BLOCKS = 1 << 40  # counter blocks that a vertex of an event may use
 MAX_TRIALS = 1_000_000

@@ -10,11 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from na62sim.core.arrays import FloatArray
 from na62sim.generators.amplitudes.bias import SoftPhoton
 
-FloatArray = npt.NDArray[np.float64]
 Density = Callable[[FloatArray], FloatArray]
 Quadratic = Callable[[FloatArray], tuple[FloatArray, FloatArray, FloatArray]]
 

@@ -13,14 +13,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
+from na62sim.core.arrays import FloatArray
 from na62sim.generators.amplitudes.form_factors import form_factor, scalar_form_factor
 from na62sim.generators.amplitudes.phase_space import momentum, volume_function
 from na62sim.generators.amplitudes.shape import Shape
 from na62sim.generators.amplitudes.three_body import dalitz, k3pi, k3pi0, kl3, kpigg, kpill
 
-FloatArray = npt.NDArray[np.float64]
 Amplitude = Callable[[float, Sequence[float]], Shape]
 
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
+from na62sim.core.arrays import FloatArray
 from na62sim.core.particles import species
 from na62sim.generators.amplitudes.bias import soft_photon
 from na62sim.generators.amplitudes.form_factors import (
@@ -22,8 +22,6 @@ from na62sim.generators.amplitudes.form_factors import (
 )
 from na62sim.generators.amplitudes.phase_space import momentum
 from na62sim.generators.amplitudes.shape import Quadratic, Shape, quadratic_shape
-
-FloatArray = npt.NDArray[np.float64]
 
 # linear and quadratic slopes g, h, k of the Dalitz plot: PDG 2026, K+- listing
 SLOPES_CHARGED = (-0.21134, 0.01848, -0.00463)  # pi+ pi+ pi-

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from na62sim.core.arrays import FloatArray
 from na62sim.core.particles import Species, is_hidden
 from na62sim.core.sampling import BINS, inverse_cdf
 from na62sim.generators.amplitudes.bias import SoftPhoton
@@ -37,7 +37,6 @@ from na62sim.generators.chain.steps import (
     ChainArrays,
 )
 
-FloatArray = npt.NDArray[np.float64]
 _TRIAL_NODES = 512
 _FLAT = (0.1, 0.3, 0.6, 1.0)  # shares of the trials that may be drawn flat: light bodies need few, heavy ones many
 

@@ -1,22 +1,24 @@
 """A process: a decay descriptor with its masses (MeV), lifetimes (ns) and amplitudes.
 
-The named processes of the package are declarations in `kaon.py` and `hidden.py`; a user's own is
+The named processes of the package are declarations in `generators/processes/`; a user's own is
 ``Process("K+ -> pi+ (X -> mu+ mu-)", mass={"X": 250.0}, lifetime={"X": 0.1})``.
 """
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from na62sim.core import particles
+from na62sim.core.suggest import did_you_mean
+from na62sim.generators.amplitudes.shapes import AMPLITUDES
+from na62sim.generators.amplitudes.vertices import VERTICES
+from na62sim.generators.chain.compile import compile_chain
 from na62sim.generators.chain.descriptor import Decay, names, parse
 
 MAX_PARTICLES = 24
-LIGHT = 299.792458  # mm/ns
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,6 @@ class Process:
     production: Any = None
 
     def __post_init__(self) -> None:
-        from na62sim.generators.amplitudes.shapes import AMPLITUDES
-        from na62sim.generators.amplitudes.vertices import VERTICES
-        from na62sim.generators.chain.compile import compile_chain
-
         tree = self.tree
         found = names(tree)
         mother = "K+" if self.production is None else self.production.mother
@@ -119,69 +117,3 @@ class Process:
             "amplitude": dict(self.amplitude),
             **({} if self.production is None else {"production": self.production.describe()}),
         }
-
-
-@dataclass(frozen=True)
-class Declaration:
-    """A named process: its parameters with defaults and help, and the function that makes the Process."""
-
-    name: str
-    title: str
-    make: Callable[..., Process]
-    parameters: Mapping[str, tuple[Any, str]] = field(default_factory=dict)  # name: (default, help)
-    branching: tuple[float, float, str] | None = None  # ratio of K+ decays, all factors in; its error; what it is
-
-
-_REGISTRY: dict[str, Declaration] = {}
-
-
-def declare(declaration: Declaration) -> None:
-    """Add a named process to the registry."""
-    _REGISTRY[declaration.name] = declaration
-
-
-def registry() -> dict[str, Declaration]:
-    """All named processes."""
-    from na62sim.generators.processes import dump, hidden, kaon  # noqa: F401  (they declare when imported)
-
-    return dict(_REGISTRY)
-
-
-def did_you_mean(word: str, known: Any) -> str:
-    """A hint for a mistyped name, or the list of what is allowed."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean '{near[0]}'?" if near else f" (known: {', '.join(sorted(known))})"
-
-
-def _lifetimes(process: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Decay lengths ``ctau_X`` (mm) as lifetimes ``tau_X`` (ns)."""
-    found: dict[str, Any] = {}
-    for key, value in parameters.items():
-        name = key.removeprefix("c") if key.startswith("ctau_") else key
-        if name in found:
-            raise ValueError(f"parameters of {process}: the lifetime '{name}' is given twice")
-        found[name] = value / LIGHT if name != key else value
-    return found
-
-
-def find_process(process: str | Process, **parameters: Any) -> Process:
-    """A named process with its parameters (masses in MeV, lifetimes in ns, decay lengths in mm), or a Process as it is.
-
-    Raises
-    ------
-    ValueError : unknown process or parameter, or a value outside its range
-    """
-    if isinstance(process, Process):
-        if parameters:
-            raise ValueError(f"parameters {', '.join(parameters)}: a Process object already has its own")
-        return process
-    known = registry()
-    if process not in known:
-        raise ValueError(f"process '{process}' is unknown{did_you_mean(process, known)}")
-    declaration = known[process]
-    parameters = _lifetimes(process, parameters)
-    for key in parameters:
-        if key not in declaration.parameters:
-            allowed = list(declaration.parameters) or ["no parameters"]
-            raise ValueError(f"parameter '{key}' of {process} is unknown{did_you_mean(key, allowed)}")
-    return declaration.make(**{key: parameters.get(key, value[0]) for key, value in declaration.parameters.items()})

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from na62sim.core.arrays import FloatArray
+from na62sim.core.constants import LIGHT
 from na62sim.core.elementary import exp, log, sincos_turns
 from na62sim.core.kernel import formula, kernel, step
 from na62sim.core.kinematics import boost, two_body_momentum
 from na62sim.core.rng import STREAM_TRIAL, fill_uniforms, uniforms4
 from na62sim.core.sampling import quantile
 
-FloatArray = npt.NDArray[np.float64]
-LIGHT = 299.792458  # mm/ns
 # the second slot of a step: where its mass comes from; GIVEN: it is a row of `rest` instead
 FIXED, TABLE, TRIAL, GIVEN, STEEP = 0, 1, 2, 3, 4
 ISOTROPIC, QUANTILES, QUADRATIC = 0, 1, 2  # how the angle of a step is drawn

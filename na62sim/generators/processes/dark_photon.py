@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from hepunits import GeV, fm, keV
+from hepunits import GeV, keV
 
+from na62sim.core.arrays import FloatArray
+from na62sim.core.constants import ALPHA, HBAR_C, LIGHT
 from na62sim.core.particles import species
 
 __all__ = [
@@ -27,10 +29,6 @@ __all__ = [
     "total_width",
 ]
 
-FloatArray = npt.NDArray[np.float64]
-ALPHA = 1.0 / 137.035999  # CODATA 2018
-HBAR_C = 197.3269804 * fm  # MeV mm, exact by definition of the SI
-LIGHT = 299.792458  # mm/ns
 HIGGS_VEV = 246.22 * GeV  # (sqrt 2 G_F)^-1/2
 CHANNELS = {"ee": ("e+", "e-"), "mumu": ("mu+", "mu-")}
 LIGHTEST, HEAVIEST = 2.0 * 0.51099895, 900.0  # MeV: both ends of the model

@@ -3,50 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
 
 from hepunits import GeV
 
 from na62sim.core.particles import species
-from na62sim.generators.chain.process import Declaration, Process, declare, did_you_mean
+from na62sim.core.suggest import did_you_mean
+from na62sim.generators.chain.process import Process
 from na62sim.generators.processes.dark_photon import CHANNELS, check_mass, lifetime
+from na62sim.generators.processes.declaration import Declaration
 from na62sim.generators.sources.bmesons import BMesonDecays
 from na62sim.generators.sources.bremsstrahlung import Bremsstrahlung
 from na62sim.generators.sources.mesons import MESONS, MesonDecays
-
-Maker = Bremsstrahlung | MesonDecays | BMesonDecays
-ANGLES = ("isotropic", "transverse")
-
-
-@dataclass(frozen=True)
-class Production:
-    """Where the mother of a process comes from when it is not a kaon of the beam.
-
-    Parameters
-    ----------
-    maker : bremsstrahlung, meson decays or B decays
-    angles : of the two leptons about the mother's flight direction in the frame of what made it: ``isotropic``, or
-        ``transverse`` for a mother of helicity +-1; carried as a weight
-    cascade : add the second collision of the leading nucleon
-    """
-
-    maker: Maker
-    angles: str = "isotropic"
-    cascade: bool = False
-
-    def __post_init__(self) -> None:
-        if self.angles not in ANGLES:
-            raise ValueError(f"angles '{self.angles}' is unknown{did_you_mean(self.angles, ANGLES)}")
-
-    @property
-    def mother(self) -> str:
-        """Name of the particle that is made."""
-        return self.maker.hidden
-
-    def describe(self) -> dict[str, Any]:
-        """Everything needed to make it again."""
-        return {"maker": self.maker.name, "angles": self.angles, "cascade": self.cascade, **asdict(self.maker)}
+from na62sim.generators.sources.production import Production
 
 
 def number(name: str, value: float | str, low: float = 0.0, high: float = math.inf) -> float:
@@ -132,46 +100,47 @@ _ANGLES = {
     "angles": ("isotropic", "isotropic or transverse leptons"),
     "cascade": ("off", "on adds the second collision of the leading nucleon"),
 }
-declare(
-    Declaration(
-        "aprime-brems",
-        "A' from proton bremsstrahlung in the dump, A' -> mu+ mu- or e+ e-",
-        _brems,
-        {
-            **_COMMON,
-            "model": ("bb", "bb (Blümlein-Brunner) or qra (quasi-real approximation)"),
-            "scale_GeV": (1.5, "off-shell scale of qra"),
-            "form_factor": ("off", "on multiplies by the time-like form factor of the proton"),
-            "pt_max_GeV": (1.0, "largest transverse momentum of A'"),
-            "z_max": (0.9, "largest share of the proton's momentum"),
-            **_ANGLES,
-        },
-    )
+APRIME_BREMS = Declaration(
+    "aprime-brems",
+    "A' from proton bremsstrahlung in the dump, A' -> mu+ mu- or e+ e-",
+    _brems,
+    {
+        **_COMMON,
+        "model": ("bb", "bb (Blümlein-Brunner) or qra (quasi-real approximation)"),
+        "scale_GeV": (1.5, "off-shell scale of qra"),
+        "form_factor": ("off", "on multiplies by the time-like form factor of the proton"),
+        "pt_max_GeV": (1.0, "largest transverse momentum of A'"),
+        "z_max": (0.9, "largest share of the proton's momentum"),
+        **_ANGLES,
+    },
 )
-declare(
-    Declaration(
-        "aprime-meson",
-        "A' from decays of mesons made in the dump, A' -> mu+ mu- or e+ e-",
-        _meson,
-        {
-            **_COMMON,
-            "meson": ("all", "pi0, eta, etap, omega, several joined by +, or all"),
-            "scale": ("data", "numbers of mesons: data or pythia"),
-            "spectrum": ("table", "table or fit (the closed form)"),
-            **_ANGLES,
-        },
-    )
+APRIME_MESON = Declaration(
+    "aprime-meson",
+    "A' from decays of mesons made in the dump, A' -> mu+ mu- or e+ e-",
+    _meson,
+    {
+        **_COMMON,
+        "meson": ("all", "pi0, eta, etap, omega, several joined by +, or all"),
+        "scale": ("data", "numbers of mesons: data or pythia"),
+        "spectrum": ("table", "table or fit (the closed form)"),
+        **_ANGLES,
+    },
 )
-declare(
-    Declaration(
-        "alp-b",
-        "ALP from B -> K(*) a in the dump, a -> mu+ mu- or e+ e-",
-        _alp,
-        {
-            "m_a": (300.0, "mass of a (MeV)"),
-            "tau_a": (1.0, "lifetime of a (ns)"),
-            "channel": ("mumu", "mumu or ee"),
-            "star_share": (0.5, "share of B -> K* a among B -> K(*) a"),
-        },
-    )
+ALP_B = Declaration(
+    "alp-b",
+    "ALP from B -> K(*) a in the dump, a -> mu+ mu- or e+ e-",
+    _alp,
+    {
+        "m_a": (300.0, "mass of a (MeV)"),
+        "tau_a": (1.0, "lifetime of a (ns)"),
+        "channel": ("mumu", "mumu or ee"),
+        "star_share": (0.5, "share of B -> K* a among B -> K(*) a"),
+    },
 )
+
+PROCESSES = (
+    APRIME_BREMS,
+    APRIME_MESON,
+    ALP_B,
+)
+"""The named processes of this file."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from na62sim.generators.chain.process import Declaration, Process, declare, did_you_mean
+from na62sim.core.suggest import did_you_mean
+from na62sim.generators.chain.process import Process
+from na62sim.generators.processes.declaration import Declaration
 
 
 def _kpix(m_X: float, tau_X: float) -> Process:
@@ -13,16 +15,14 @@ def _kpix(m_X: float, tau_X: float) -> Process:
     return Process("K+ -> pi+ (X -> e+ e-)", mass={"X": m_X}, lifetime={"X": tau_X}, name="kpix")
 
 
-declare(
-    Declaration(
-        "kpix",
-        "K+ -> pi+ X: X invisible and stable, or, with a lifetime, X -> e+ e-",
-        _kpix,
-        {
-            "m_X": (0.0, "mass of X (MeV), below m_K - m_pi = 354.1 MeV"),
-            "tau_X": (math.inf, "lifetime of X (ns): inf escapes unseen, 0 is prompt"),
-        },
-    )
+KPIX = Declaration(
+    "kpix",
+    "K+ -> pi+ X: X invisible and stable, or, with a lifetime, X -> e+ e-",
+    _kpix,
+    {
+        "m_X": (0.0, "mass of X (MeV), below m_K - m_pi = 354.1 MeV"),
+        "tau_X": (math.inf, "lifetime of X (ns): inf escapes unseen, 0 is prompt"),
+    },
 )
 
 
@@ -35,17 +35,15 @@ def _kpiaa(m_a: float, tau_a: float, kappa: float | str) -> Process:
     return Process(descriptor, mass={"a": m_a}, lifetime={"a": tau_a}, amplitude=amplitude, name="kpiaa")
 
 
-declare(
-    Declaration(
-        "kpiaa",
-        "K+ -> pi+ a a, a -> e+ e-, constant matrix element or (1 + kappa s_aa/m_K^2)^2",
-        _kpiaa,
-        {
-            "m_a": (17.0, "mass of a (MeV), between 2 m_e and (m_K - m_pi)/2 = 177.05 MeV"),
-            "tau_a": (0.0, "lifetime of a (ns), 0 is prompt"),
-            "kappa": (0.0, "slope of the matrix element in s_aa/m_K^2; -1, 0 and 1 span the systematic"),
-        },
-    )
+KPIAA = Declaration(
+    "kpiaa",
+    "K+ -> pi+ a a, a -> e+ e-, constant matrix element or (1 + kappa s_aa/m_K^2)^2",
+    _kpiaa,
+    {
+        "m_a": (17.0, "mass of a (MeV), between 2 m_e and (m_K - m_pi)/2 = 177.05 MeV"),
+        "tau_a": (0.0, "lifetime of a (ns), 0 is prompt"),
+        "kappa": (0.0, "slope of the matrix element in s_aa/m_K^2; -1, 0 and 1 span the systematic"),
+    },
 )
 
 
@@ -65,17 +63,22 @@ def _kpis(m_S: float, m_Aprime: float, tau_S: float, tau_Aprime: float, correlat
     )
 
 
-declare(
-    Declaration(
-        "kpis",
-        "K+ -> pi+ S, S -> A' A', A' -> e+ e-, isotropic or with the A' polarisations correlated",
-        _kpis,
-        {
-            "m_S": (200.0, "mass of S (MeV), between 2 m_A' and m_K - m_pi = 354.1 MeV"),
-            "m_Aprime": (50.0, "mass of A' (MeV), between 2 m_e and m_S/2"),
-            "tau_S": (0.0, "lifetime of S (ns), 0 is prompt"),
-            "tau_Aprime": (0.0, "lifetime of A' (ns), 0 is prompt"),
-            "correlation": ("none", "vertex of S: none, higgs (a mass term), vector (F'F') or pseudoscalar (F'F'dual)"),
-        },
-    )
+KPIS = Declaration(
+    "kpis",
+    "K+ -> pi+ S, S -> A' A', A' -> e+ e-, isotropic or with the A' polarisations correlated",
+    _kpis,
+    {
+        "m_S": (200.0, "mass of S (MeV), between 2 m_A' and m_K - m_pi = 354.1 MeV"),
+        "m_Aprime": (50.0, "mass of A' (MeV), between 2 m_e and m_S/2"),
+        "tau_S": (0.0, "lifetime of S (ns), 0 is prompt"),
+        "tau_Aprime": (0.0, "lifetime of A' (ns), 0 is prompt"),
+        "correlation": ("none", "vertex of S: none, higgs (a mass term), vector (F'F') or pseudoscalar (F'F'dual)"),
+    },
 )
+
+PROCESSES = (
+    KPIX,
+    KPIAA,
+    KPIS,
+)
+"""The named processes of this file."""

@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import math
+from na62sim.core.branching_ratios import KAON, with_pi0
+from na62sim.core.suggest import did_you_mean
+from na62sim.generators.chain.process import Process
+from na62sim.generators.processes.declaration import Declaration
 
-from na62sim.generators.chain.process import Declaration, Process, declare, did_you_mean
-
-# branching ratios and errors of K+ and of pi0: PDG 2026
-_PI0 = {"gamma gamma": (0.98823, 0.00034), "gamma e+ e-": (0.01174, 0.00035), "4e": (3.34e-5, 0.16e-5)}
-_KAON = {
-    "mu nu": (0.6356, 0.0011),
-    "pi pi0": (0.20670, 0.00075),
-    "3 pi": (0.05583, 0.00024),
-    "pi 2 pi0": (0.01760, 0.00023),
-    "pi0 e nu": (0.0507, 0.0004),
-    "pi0 mu nu": (0.03352, 0.00034),
-    "pi pi e nu": (4.247e-5, 0.024e-5),
-    "pi e e": (3.00e-7, 0.09e-7),
-    "pi mu mu": (9.17e-8, 0.14e-8),
-    "pi gamma gamma": (9.65e-7, 0.16e-7),
-}
-# one- and two-photon exchange, without the pi0 pole: NA62, PLB 846 (2023) 138193, from Husek, PRD 106 (2022) L071301.
-# The one-photon tree alone has 5.9e-11: its shape is scaled to this.
-_PI_4E = (7.2e-11, 0.7e-11, "SM without the pi0 pole, all m_4e: Husek's calculation; the shape is one-photon exchange")
-# Buras and Venturini, EPJC 82 (2022) 615, arXiv:2203.10099
-_PI_NU_NU = (8.60e-11, 0.42e-11, "SM, Buras and Venturini")
+_PI_4E = (*KAON["pi 4e"], "SM without the pi0 pole, all m_4e: Husek's calculation; the shape is one-photon exchange")
+_PI_NU_NU = (*KAON["pi nu nu"], "SM, Buras and Venturini")
 
 
 def _branching(kaon: str, *pions: str) -> tuple[float, float, str]:
-    """Branching ratio of a K+ decay with the pi0 decays forced."""
-    factors = [_KAON[kaon], *(_PI0[pion] for pion in pions)]
-    value = math.prod(b for b, _ in factors)
-    relative = [error / b for b, error in factors[:1]]
-    if pions:  # all pi0 decay in the same way: their errors add
-        relative.append(sum(error / b for b, error in factors[1:]))
-    return value, value * math.hypot(*relative), "PDG 2026" + (", times that of the pi0 decays" if pions else "")
+    """Branching ratio of a K+ decay with the pi0 decays forced, and where it is from."""
+    return *with_pi0(kaon, *pions), "PDG 2026" + (", times that of the pi0 decays" if pions else "")
 
 
 _SHAPES = ("vector", "scalar", "tensor", "flat")
@@ -46,45 +25,43 @@ def _kpinunu(shape: str) -> Process:
     return Process("K+ -> pi+ nu nubar", amplitude={"K+": shape}, name="kpinunu")
 
 
-declare(
-    Declaration(
-        "kpinunu",
-        "K+ -> pi+ nu nubar, Standard Model vector shape, or scalar, tensor, flat",
-        _kpinunu,
-        {"shape": ("vector", "vector, scalar, tensor or flat")},
-        _PI_NU_NU,
-    )
+KPINUNU = Declaration(
+    "kpinunu",
+    "K+ -> pi+ nu nubar, Standard Model vector shape, or scalar, tensor, flat",
+    _kpinunu,
+    {"shape": ("vector", "vector, scalar, tensor or flat")},
+    _PI_NU_NU,
 )
 
 
-def _declare(
+def _plain(
     name: str, title: str, descriptor: str, branching: tuple[float, float, str] | None, **amplitude: str
-) -> None:
+) -> Declaration:
     """A process without parameters; ``K`` and ``pi0`` name the amplitudes of K+ and pi0."""
     found = {{"K": "K+"}.get(key, key): value for key, value in amplitude.items()}
     make = lambda: Process(descriptor, amplitude=found, name=name)  # noqa: E731
-    declare(Declaration(name, title, make, branching=branching))
+    return Declaration(name, title, make, branching=branching)
 
 
 _GG, _DALITZ = "gamma gamma", "gamma e+ e-"
-_declare("k2pi", "K+ -> pi+ pi0, pi0 -> gamma gamma", "K+ -> pi+ (pi0 -> gamma gamma)", _branching("pi pi0", _GG))
-_declare(
+K2PI = _plain("k2pi", "K+ -> pi+ pi0, pi0 -> gamma gamma", "K+ -> pi+ (pi0 -> gamma gamma)", _branching("pi pi0", _GG))
+K2PI_DALITZ = _plain(
     "k2pi-dalitz",
     "K+ -> pi+ pi0, pi0 -> gamma e+ e-",
     "K+ -> pi+ (pi0 -> gamma e+ e-)",
     _branching("pi pi0", _DALITZ),
     pi0="dalitz",
 )
-_declare(
+K2PI_4E = _plain(
     "k2pi-4e",
     "K+ -> pi+ pi0, pi0 -> e+ e- e+ e- with both pairings and their interference",
     "K+ -> pi+ (pi0 -> e+ e- e+ e-)",
     _branching("pi pi0", "4e"),
     pi0="double-dalitz",
 )
-_declare("kmu2", "K+ -> mu+ nu", "K+ -> mu+ nu", _branching("mu nu"))
-_declare("k3pi", "K+ -> pi+ pi+ pi- with the slopes g, h, k", "K+ -> pi- pi+ pi+", _branching("3 pi"), K="k3pi")
-_declare(
+KMU2 = _plain("kmu2", "K+ -> mu+ nu", "K+ -> mu+ nu", _branching("mu nu"))
+K3PI = _plain("k3pi", "K+ -> pi+ pi+ pi- with the slopes g, h, k", "K+ -> pi- pi+ pi+", _branching("3 pi"), K="k3pi")
+K3PI0 = _plain(
     "k3pi0",
     "K+ -> pi+ pi0 pi0 with the slopes g, h, k, pi0 -> gamma gamma",
     "K+ -> pi+ (pi0 -> gamma gamma) (pi0 -> gamma gamma)",
@@ -99,39 +76,39 @@ def _k3pi0dd(bias: float) -> Process:
     return Process(descriptor, amplitude={"K+": "k3pi0", "pi0": dalitz}, name="k3pi0-dd")
 
 
-declare(
-    Declaration(
-        "k3pi0-dd",
-        "K+ -> pi+ pi0 pi0 with the slopes g, h, k, both pi0 -> gamma e+ e-",
-        _k3pi0dd,
-        {"bias": (0.0, "0, or half of the photons sampled around this share of their largest energy, with weights")},
-        _branching("pi 2 pi0", _DALITZ, _DALITZ),
-    )
+K3PI0_DD = Declaration(
+    "k3pi0-dd",
+    "K+ -> pi+ pi0 pi0 with the slopes g, h, k, both pi0 -> gamma e+ e-",
+    _k3pi0dd,
+    {"bias": (0.0, "0, or half of the photons sampled around this share of their largest energy, with weights")},
+    _branching("pi 2 pi0", _DALITZ, _DALITZ),
 )
-_declare(
+KE3 = _plain(
     "ke3",
     "K+ -> pi0 e+ nu, pi0 -> gamma gamma",
     "K+ -> (pi0 -> gamma gamma) e+ nu_e",
     _branching("pi0 e nu", _GG),
     K="kl3",
 )
-_declare(
+KMU3 = _plain(
     "kmu3",
     "K+ -> pi0 mu+ nu, pi0 -> gamma gamma",
     "K+ -> (pi0 -> gamma gamma) mu+ nu_mu",
     _branching("pi0 mu nu", _GG),
     K="kl3",
 )
-_declare(
+KE4 = _plain(
     "ke4",
     "K+ -> pi+ pi- e+ nu with the form factors F, G, H",
     "K+ -> pi+ pi- e+ nu_e",
     _branching("pi pi e nu"),
     K="ke4",
 )
-_declare("kpiee", "K+ -> pi+ e+ e- with the form factor W", "K+ -> pi+ e+ e-", _branching("pi e e"), K="kpill")
-_declare("kpimumu", "K+ -> pi+ mu+ mu- with the form factor W", "K+ -> pi+ mu+ mu-", _branching("pi mu mu"), K="kpill")
-_declare(
+KPIEE = _plain("kpiee", "K+ -> pi+ e+ e- with the form factor W", "K+ -> pi+ e+ e-", _branching("pi e e"), K="kpill")
+KPIMUMU = _plain(
+    "kpimumu", "K+ -> pi+ mu+ mu- with the form factor W", "K+ -> pi+ mu+ mu-", _branching("pi mu mu"), K="kpill"
+)
+KPIGG = _plain(
     "kpigg",
     "K+ -> pi+ gamma gamma at leading order, without the pi0 pole",
     "K+ -> pi+ gamma gamma",
@@ -145,13 +122,11 @@ def _k2pig(E_min: float) -> Process:
     return Process("K+ -> pi+ (pi0 -> gamma gamma) gamma", amplitude={"K+": amplitude}, name="k2pig")
 
 
-declare(
-    Declaration(
-        "k2pig",
-        "K+ -> pi+ pi0 gamma with a hard photon: bremsstrahlung, direct emission, interference; pi0 -> gamma gamma",
-        _k2pig,
-        {"E_min": (10.0, "lowest photon energy in the kaon's frame (MeV), below 170.5 MeV")},
-    )
+K2PIG = Declaration(
+    "k2pig",
+    "K+ -> pi+ pi0 gamma with a hard photon: bremsstrahlung, direct emission, interference; pi0 -> gamma gamma",
+    _k2pig,
+    {"E_min": (10.0, "lowest photon energy in the kaon's frame (MeV), below 170.5 MeV")},
 )
 
 
@@ -160,12 +135,30 @@ def _kpi4e(m_4e_min: float) -> Process:
     return Process("K+ -> pi+ e+ e- e+ e-", amplitude={"K+": amplitude}, name="kpi4e")
 
 
-declare(
-    Declaration(
-        "kpi4e",
-        "K+ -> pi+ e+ e- e+ e- by one virtual photon, without the pi0 pole; weighted events",
-        _kpi4e,
-        {"m_4e_min": (0.0, "lowest mass of the four leptons (MeV); 150 MeV stays above the pi0")},
-        _PI_4E,
-    )
+KPI4E = Declaration(
+    "kpi4e",
+    "K+ -> pi+ e+ e- e+ e- by one virtual photon, without the pi0 pole; weighted events",
+    _kpi4e,
+    {"m_4e_min": (0.0, "lowest mass of the four leptons (MeV); 150 MeV stays above the pi0")},
+    _PI_4E,
 )
+
+PROCESSES = (
+    KPINUNU,
+    K2PI,
+    K2PI_DALITZ,
+    K2PI_4E,
+    KMU2,
+    K3PI,
+    K3PI0,
+    K3PI0_DD,
+    KE3,
+    KMU3,
+    KE4,
+    KPIEE,
+    KPIMUMU,
+    KPIGG,
+    K2PIG,
+    KPI4E,
+)
+"""The named processes of this file."""

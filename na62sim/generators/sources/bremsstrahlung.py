@@ -14,19 +14,18 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from hepunits import GeV
 
+from na62sim.core.arrays import FloatArray
+from na62sim.core.constants import ALPHA
 from na62sim.core.elementary import exp, log, sincos_turns
 from na62sim.core.kernel import formula, kernel
 from na62sim.core.particles import species
 from na62sim.core.rng import STREAM_DUMP, STREAM_DUMP_TRIAL, fill_uniforms, uniforms4
 from na62sim.core.sampling import inverse_cdf, quantile
-from na62sim.generators.chain.process import did_you_mean
-from na62sim.generators.processes.dark_photon import ALPHA
+from na62sim.core.suggest import did_you_mean
 from na62sim.geometry.dump import Dump
 
-FloatArray = npt.NDArray[np.float64]
 MODELS = ("bb", "qra")
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
 _MAX_TRIALS = 2000

@@ -15,9 +15,9 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from hepunits import GeV, m, mm, mrad
 
+from na62sim.core.constants import LIGHT
 from na62sim.core.elementary import exp, log
 from na62sim.core.kernel import formula, kernel
 from na62sim.core.rng import STREAM_CHAIN, STREAM_DUMP, STREAM_DUMP_PROTON, fill_decays, fill_normals, fill_uniforms
@@ -28,8 +28,6 @@ from na62sim.generators.sources.bremsstrahlung import BremsArrays, Bremsstrahlun
 from na62sim.generators.sources.mesons import TRUE_SHARE, draw_mesons
 from na62sim.geometry import Detector
 
-FloatArray = npt.NDArray[np.float64]
-LIGHT = 299.792458  # mm/ns
 _BLOCK = 512
 _NORMALS = 6
 _SOFTENING = 20.0 * m  # s of the law of the decay point

@@ -14,14 +14,18 @@ import numpy.typing as npt
 from hepunits import GeV, m, mm, mrad
 from scipy.special import ndtr, ndtri
 
+from na62sim.core.constants import KICK, LIGHT
 from na62sim.core.elementary import exp, log
-from na62sim.core.kernel import formula, step
+from na62sim.core.kernel import formula, kernel, step
 from na62sim.core.particles import Species
+from na62sim.core.rng import STREAM_BEAM, STREAM_CHAIN, fill_decays, fill_draws
 from na62sim.core.sampling import BINS, quantile
+from na62sim.generators.chain.compile import compile_chain
+from na62sim.generators.chain.process import Process
+from na62sim.generators.chain.steps import ChainArrays, run_chain
 from na62sim.geometry import Detector
-from na62sim.geometry.field import KICK, FieldMap
+from na62sim.geometry.field import FieldMap, field_map
 
-LIGHT = 299.792458  # mm/ns
 DICE = 4  # uniforms with 32 bits: x, y, decay position, and one to spare
 NORMALS = 4  # momentum, two slopes, and one to spare
 
@@ -137,3 +141,56 @@ def decay_kaons(
         ax, ay = tx * norm - kick * px[i], ty * norm + kick * py[i]
         px[i], py[i], pe[i] = pk * ax, pk * ay, e
         pz[i] = pk * np.sqrt(1.0 - ax * ax - ay * ay)
+
+
+_BLOCK = 512
+
+
+class KaonBeam:
+    """The kaons of the beam as a source of mothers."""
+
+    def __init__(self, process: Process, detector: Detector, volume: tuple[float, float]) -> None:
+        if detector.dump is not None:
+            raise ValueError(f"process {process.short} needs a kaon beam; the geometry {detector.name} has none")
+        self.chain = compile_chain(process.tree, process.species, process.amplitude)
+        self.beam = beam_arrays(detector, process.species["K+"], volume)
+        self.field = field_map(detector)
+
+    def fill(self, seed: int, events: Any, rest: Any, p: Any, vertex: Any, gtk: Any, weight: Any, _made: Any) -> int:
+        """Fill the arrays of a `Truth`; the number of events that failed (must be zero)."""
+        chain, turns, draws = self.chain.arrays, self.chain.n_turns, self.chain.n_draws
+        return _generate(
+            np.uint64(seed), events, self.beam, self.field, chain, turns, draws, rest, p, vertex, gtk, weight
+        )
+
+
+@kernel
+def _generate(
+    seed: int,
+    events: Any,
+    beam: BeamArrays,
+    field: FieldMap,
+    chain: ChainArrays,
+    turns: int,
+    draws: int,
+    rest: Any,
+    p: Any,
+    vertex: Any,
+    gtk: Any,
+    weight: Any,
+) -> int:
+    n = events.size
+    u = np.empty((turns + draws, _BLOCK))
+    dice, g = np.empty((DICE, _BLOCK)), np.empty((NORMALS, _BLOCK), dtype=np.float32)
+    raw = np.empty((4, _BLOCK), dtype=np.uint64)
+    group = np.zeros(_BLOCK, dtype=np.int64)
+    mass = np.empty((chain.mass.size, n))
+    failed = 0
+    for begin in range(0, n, _BLOCK):
+        end = min(begin + _BLOCK, n)
+        block = events[begin:end]
+        fill_decays(seed, STREAM_CHAIN, group, block, raw, u, turns)
+        fill_draws(seed, STREAM_BEAM, group, block, dice, g)
+        decay_kaons(begin, end, beam, field, dice, g, p, vertex, gtk, weight)
+        failed += run_chain(seed, events, begin, end, chain, u, rest, mass, p, vertex)
+    return failed

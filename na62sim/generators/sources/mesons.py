@@ -15,19 +15,18 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from hepunits import GeV, mrad
 
+from na62sim.core.arrays import FloatArray
 from na62sim.core.elementary import exp, sincos_turns
 from na62sim.core.kernel import formula, kernel
 from na62sim.core.kinematics import boost, two_body_momentum
 from na62sim.core.particles import species
 from na62sim.core.rng import STREAM_DUMP, fill_uniforms
-from na62sim.generators.chain.process import did_you_mean
+from na62sim.core.suggest import did_you_mean
 from na62sim.geometry.dump import Dump
 from na62sim.geometry.tables import table_path
 
-FloatArray = npt.NDArray[np.float64]
 BEAM = 400.0  # GeV, momentum of the protons of the tables
 MESONS = ("pi0", "eta", "etap", "omega")
 SPECTRA = ("table", "fit")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from hepunits import GeV, m, mm
 
 from na62sim.geometry import Detector
@@ -16,7 +15,7 @@ from na62sim.report.figures.exclusion import CHANNEL, _edges, _log_edges, _power
 from na62sim.report.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION, figure, save, talk_style
 from na62sim.selection.dilepton import in_signal
 from na62sim.statistics.exclusion import Exclusion
-from na62sim.study.dump.acceptance import windows
+from na62sim.study.dump.channels import windows
 from na62sim.study.dump.record import Record
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_acceptance_maps", "draw_dump", "draw_mass_resolution", "draw_primary_vertex", "draw_spectra"]
 
-FloatArray = npt.NDArray[np.float64]
 _PROCESS = {"aprime-brems": "bremsstrahlung", "aprime-meson": "meson decays", "alp-b": "B decays"}
 _ENDS = {"mumu": (4e-7, 2e-6), "ee": (5e-7, 1e-5)}  # couplings near a lower and an upper edge at the reference masses
 _MASS = r"$m_{A'}$ [GeV/$c^2$]"

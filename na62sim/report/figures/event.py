@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from na62sim.core.arrays import FloatArray
+from na62sim.core.constants import KICK_PER_TM
 from na62sim.core.particles import charge_of
 from na62sim.geometry import Detector
 from na62sim.report.figures.side_view import SIDE, Z_RANGE, Outline, stops
@@ -29,9 +30,7 @@ from na62sim.report.figures.style import (
 from na62sim.sample.sample import Sample
 from na62sim.simulation.stages import detector_of
 
-FloatArray = npt.NDArray[np.float64]
 Paths = list[tuple[int, FloatArray]]
-_KICK_PER_TESLA_METRE = 299.792458  # MeV/c
 _NAMES = {
     321: "$K^{+}$", -321: "$K^{-}$", 211: r"$\pi^{+}$", -211: r"$\pi^{-}$", -13: r"$\mu^{+}$", 13: r"$\mu^{-}$",
     -11: "$e^{+}$", 11: "$e^{-}$", 22: r"$\gamma$", 111: r"$\pi^{0}$",
@@ -118,7 +117,7 @@ def _trace(pdg: int, momentum: FloatArray, start: FloatArray, end: FloatArray | 
     z = np.arange(start[0], (end[0] if end is not None else Z_RANGE[1]) + 0.1, 0.1)
     slope = np.full(len(z), momentum[0] / momentum[2])
     for magnet in (d.field.mnp33, d.field.bend):
-        kick = -charge_of(pdg) * _KICK_PER_TESLA_METRE * magnet.integral_Tm / momentum[2]
+        kick = -charge_of(pdg) * KICK_PER_TM * magnet.integral_Tm / momentum[2]
         slope += np.where(z > magnet.center_z_m, kick if start[0] < magnet.center_z_m else 0.0, 0.0)
     x = start[1] + np.concatenate(([0.0], np.cumsum(slope[1:] * np.diff(z))))
     y = start[2] + momentum[1] / momentum[2] * (z - start[0])

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from na62sim.core.arrays import FloatArray
 from na62sim.report.figures.style import (
     BLACK,
     BLUE,
@@ -27,7 +27,6 @@ from na62sim.study.published import published_numbers
 
 __all__ = ["CHANNEL", "draw_alp", "draw_events", "draw_region"]
 
-FloatArray = npt.NDArray[np.float64]
 CHANNEL = {
     "mumu": r"$A'\to\mu^{+}\mu^{-}$",
     "ee": r"$A'\to e^{+}e^{-}$",

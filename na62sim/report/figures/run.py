@@ -8,55 +8,57 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from na62sim.sample.sample import Sample
-    from na62sim.selection.cutflow import Selection
-    from na62sim.study.run import Production
+    from na62sim.selection.cut import Selection
+    from na62sim.study.run import CountedSample
 
 __all__ = ["draw_run"]
 
 _FIRST = {"signal": 0, "normalisation": 1, "figure": 2, "count": 3}  # whose histograms stand for a process
 
 
-def draw_run(made: Path, productions: Sequence[Production], scans: Sequence[dict[str, Any]]) -> list[str]:
+def draw_run(made: Path, samples: Sequence[CountedSample], scans: Sequence[dict[str, Any]]) -> list[str]:
     """Draw everything; paths relative to the folder ``made``."""
-    return [*_draw(made, productions), *_draw_event(made, productions), *_draw_scans(made, scans)]
+    return [*_draw(made, samples), *_draw_event(made, samples), *_draw_scans(made, scans)]
 
 
-def _draw(made: Path, productions: Sequence[Production]) -> list[str]:
+def _draw(made: Path, samples: Sequence[CountedSample]) -> list[str]:
     """Figures of the samples, in one folder per data set if there are several."""
     from na62sim.report.figures import draw_all
     from na62sim.report.figures.masses import draw_masses
 
-    names = list(dict.fromkeys(p.detector.name for p in productions))
+    names = list(dict.fromkeys(s.planned.detector.name for s in samples))
     paths: list[Path] = []
     for name in names:
-        here = sorted((p for p in productions if p.detector.name == name), key=lambda p: _FIRST[p.block.role])
-        chosen: dict[str, Production] = {}
-        for p in here:  # one per process: the normalisation stands for K2pi
-            chosen.setdefault(p.block.process, p)
-        histograms = {label: p.histograms for label, p in chosen.items() if p.histograms is not None}
+        here = sorted(
+            (s for s in samples if s.planned.detector.name == name), key=lambda s: _FIRST[s.planned.block.role]
+        )
+        chosen: dict[str, CountedSample] = {}
+        for s in here:  # one per process: the normalisation stands for K2pi
+            chosen.setdefault(s.planned.block.process, s)
+        histograms = {label: s.histograms for label, s in chosen.items() if s.histograms is not None}
         folder = made / "figures" / name if len(names) > 1 else made / "figures"
         folder.mkdir(parents=True, exist_ok=True)
-        masses = {p.block.label: p.masses for p in here if p.masses is not None}
+        masses = {s.planned.block.label: s.masses for s in here if s.masses is not None}
         if masses:
-            paths += draw_masses(folder, masses, here[0].detector)
-        paths += draw_all(folder, histograms, here[0].detector, {label: p.flow for label, p in chosen.items()})
+            paths += draw_masses(folder, masses, here[0].planned.detector)
+        paths += draw_all(folder, histograms, here[0].planned.detector, {label: s.flow for label, s in chosen.items()})
     return [str(path.relative_to(made)) for path in paths]
 
 
-def _draw_event(made: Path, productions: Sequence[Production]) -> list[str]:
+def _draw_event(made: Path, samples: Sequence[CountedSample]) -> list[str]:
     """A side view of the first stored event that the selection of the first stored sample accepts."""
     from na62sim.report.figures.event import draw_event
     from na62sim.sample.sample import Sample
 
-    for p in productions:
-        path = made / "samples" / f"{p.block.label}.h5"
+    for s in samples:
+        path = made / "samples" / f"{s.planned.block.label}.h5"
         if not path.exists():
             continue
         with Sample.open(path) as sample:
-            index = _first_accepted(sample, p.flow.selection)
+            index = _first_accepted(sample, s.flow.selection)
             if index is None:
                 continue
-            picture = made / "figures" / f"event-{p.block.label}-{index}.png"
+            picture = made / "figures" / f"event-{s.planned.block.label}-{index}.png"
             draw_event(sample, index, picture)
             return [str(picture.relative_to(made))]
     return []

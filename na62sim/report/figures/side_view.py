@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from na62sim.core.arrays import FloatArray
 from na62sim.geometry import Detector
 from na62sim.report.figures.style import GREY
 
-FloatArray = npt.NDArray[np.float64]
 Z_RANGE, SIDE = (100.5, 263.5), 1.55  # m: what is drawn
 # Depths that the geometry does not hold (m), from the layers: 24 x (26.8 + 9) mm, 22 x (25 + 4.3) mm, 70 x 3 mm.
 _MUV1, _MUV2, _SHASHLIK = 0.86, 0.65, 0.21

@@ -45,15 +45,15 @@ def build_chain(name: str, folder: Path) -> TimedChain:
 
 
 def _ranges(events: int) -> Iterator[tuple[int, int]]:
-    from na62sim.simulation.pipeline import CHUNK
+    from na62sim.simulation.chunks import CHUNK
 
     return ((k, min(CHUNK, events - k)) for k in range(0, events, CHUNK))
 
 
 def _simulation(process: str, **parameters: float) -> Any:
-    from na62sim.generators.chain.process import find_process
+    from na62sim.generators.registry import find_process
+    from na62sim.geometry.detector import as_detector
     from na62sim.simulation.pipeline import Simulation
-    from na62sim.simulation.stages import as_detector
 
     return Simulation(find_process(process, **parameters), as_detector(None), seed=1)
 

@@ -121,7 +121,7 @@ def ratios(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, f
 
 
 def _checked(events: int, repeat: int, chains: Iterable[str]) -> list[str]:
-    from na62sim.generators.chain.process import did_you_mean
+    from na62sim.core.suggest import did_you_mean
 
     for name, value in (("events", events), ("repeat", repeat)):
         if not 1 <= value <= 10**9:
@@ -238,7 +238,7 @@ def _two_threads(events: int) -> dict[str, float]:
     Where other programs run, the ratio of the rates says little; ``cpu_ratio`` is what it would be if two cores were
     free and no thread waited.
     """
-    from na62sim.simulation.stages import acceptance
+    from na62sim.simulation.acceptance import acceptance
 
     best, per_cpu = {1: 0.0, 2: 0.0}, {1: 0.0, 2: 0.0}
     for _ in range(3):

@@ -20,7 +20,7 @@ from na62sim.sample.manifest import (
     write_manifest,
 )
 from na62sim.sample.provenance import SampleError
-from na62sim.simulation.pipeline import default_threads
+from na62sim.simulation.chunks import default_threads
 from na62sim.simulation.shards.lock import gate
 
 __all__ = ["claim", "make_folder"]

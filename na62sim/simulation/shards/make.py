@@ -15,9 +15,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from na62sim.core.kernel import source_hash
-from na62sim.generators.chain.process import Process, find_process
+from na62sim.core.progress import Progress
+from na62sim.core.version import program_version, source_hash
+from na62sim.generators.chain.process import Process
+from na62sim.generators.registry import find_process
 from na62sim.geometry import Detector
+from na62sim.geometry.detector import as_detector
 from na62sim.sample.compression import Compression, column_filters
 from na62sim.sample.manifest import (
     MAX_SHARDS,
@@ -33,21 +36,12 @@ from na62sim.sample.manifest import (
 )
 from na62sim.sample.provenance import Provenance, SampleError
 from na62sim.sample.writer import SampleWriter
-from na62sim.simulation.pipeline import (
-    CHUNK,
-    RUN,
-    Simulation,
-    check_chunk,
-    check_events,
-    chunks_of,
-    default_threads,
-    side_by_side,
-    warm_up,
-)
+from na62sim.simulation.chunks import CHUNK, RUN, check_chunk, check_events, chunks_of, default_threads, side_by_side
+from na62sim.simulation.pipeline import Simulation, warm_up
 from na62sim.simulation.processes import check_workers, in_processes, on_dask
 from na62sim.simulation.shards.folder import claim, make_folder
 from na62sim.simulation.shards.lock import gate, locked
-from na62sim.simulation.stages import Digested, Progress, as_detector, digested, program_version, provenance_of
+from na62sim.simulation.stages import Digested, digested, provenance_of
 
 SHARD_EVENTS = 100_000
 """Events per shard by default: some seconds of work, some tens of MB."""

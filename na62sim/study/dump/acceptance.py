@@ -13,46 +13,15 @@ import numpy as np
 import numpy.typing as npt
 from hepunits import GeV, m, mm
 
+from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.detector.transport.crossings import Crossings, transport_charged
 from na62sim.detector.transport.planes import CHOD, LKR, MUV3, NEWCHOD, STRAW1, STRAW4, build_flight, build_planes
-from na62sim.generators.chain.process import Process, did_you_mean
-from na62sim.generators.generate import Generator, Truth
+from na62sim.generators.chain.process import Process
+from na62sim.generators.chain.truth import Truth
+from na62sim.generators.generate import Generator
 from na62sim.geometry import Detector
-from na62sim.geometry.dump import Dilepton, Dump
 from na62sim.geometry.field import field_map
-
-__all__ = ["SELECTIONS", "Accepted", "Chain", "Geometric", "dump_of", "windows"]
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-SELECTIONS = {"mumu": "dimuon", "ee": "dielectron"}
-
-
-def dump_of(detector: Detector) -> Dump:
-    """The dump of a detector.
-
-    Raises
-    ------
-    ValueError : a geometry without one
-    """
-    if detector.dump is None:
-        raise ValueError(f"the geometry {detector.name} has no dump; dump-2021 has one")
-    return detector.dump
-
-
-def windows(detector: Detector, channel: str) -> Dilepton:
-    """Windows, background and observation of a channel, ``mumu`` or ``ee``.
-
-    Raises
-    ------
-    ValueError : unknown channel, or a geometry without it
-    """
-    if channel not in SELECTIONS:
-        raise ValueError(f"channel '{channel}' is unknown{did_you_mean(channel, SELECTIONS)}")
-    block: Dilepton | None = getattr(detector, SELECTIONS[channel])
-    if block is None:
-        raise ValueError(f"the geometry {detector.name} has no block [{SELECTIONS[channel]}]; dump-2021 has one")
-    return block
+from na62sim.study.dump.channels import windows
 
 
 @dataclass(frozen=True)

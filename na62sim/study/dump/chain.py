@@ -6,12 +6,14 @@ import numpy as np
 
 from na62sim.generators.chain.process import Process
 from na62sim.geometry import Detector
-from na62sim.selection.cutflow import CutFlow, Selection
+from na62sim.selection.cut import Selection
+from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.dilepton import primary_vertex
 from na62sim.selection.registry import find_selection
 from na62sim.simulation.on_demand import run_selected
 from na62sim.simulation.pipeline import Simulation
-from na62sim.study.dump.acceptance import SELECTIONS, Accepted, dump_of
+from na62sim.study.dump.acceptance import Accepted
+from na62sim.study.dump.channels import SELECTIONS, dump_of
 
 __all__ = ["Reconstructed"]
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from hepunits import GeV
 
+from na62sim.core.arrays import FloatArray
 from na62sim.generators.chain.process import Process
 from na62sim.generators.processes.dark_photon import ctau
 from na62sim.geometry import Detector
@@ -19,7 +19,6 @@ from na62sim.study.dump.samples import MakeChain, mass_sample, spread
 
 __all__ = ["MOMENTUM_EDGES", "NEAR", "Record", "Recorder", "record", "recording"]
 
-FloatArray = npt.NDArray[np.float64]
 NEAR = 6e-7  # coupling at which the resolution of the mass is stated: the middle of the regions, in the logarithm
 MOMENTUM_EDGES = np.arange(0.0, 401.0, 20.0)  # GeV/c
 

@@ -6,22 +6,22 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from hepunits import GeV, m, mm
 
-from na62sim.generators.chain.process import Process, find_process, registry
+from na62sim.generators.chain.process import Process
 from na62sim.generators.processes.dark_photon import branching_ratio, ctau
+from na62sim.generators.registry import find_process, registry
 from na62sim.geometry import Detector
 from na62sim.selection.dilepton import in_signal
 from na62sim.selection.registry import find_selection
-from na62sim.study.dump.acceptance import SELECTIONS, Chain, Geometric, dump_of, windows
+from na62sim.study.dump.acceptance import Chain, Geometric
 from na62sim.study.dump.chain import Reconstructed
+from na62sim.study.dump.channels import SELECTIONS, dump_of, productions_of, windows
 from na62sim.study.dump.record import Record, record
-from na62sim.study.dump.samples import mass_sample, productions_of, spread
+from na62sim.study.dump.samples import mass_sample, spread
 
 __all__ = ["COUPLING", "REFERENCE", "benchmark", "measure", "reference_record"]
 
-FloatArray = npt.NDArray[np.float64]
 REFERENCE = {"mumu": 300.0, "ee": 100.0}  # MeV
 COUPLING = 1e-6
 _BANDS = ((40.0, 80.0), (80.0, 150.0), (150.0, 250.0), (250.0, 360.0))  # momentum of A', GeV/c

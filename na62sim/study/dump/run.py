@@ -3,40 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from hepunits import m
 
-from na62sim.cli.output import Ticker
+from na62sim.core.arrays import FloatArray
+from na62sim.core.progress import Meter, silent
 from na62sim.core.units import parse_parameters
 from na62sim.generators.processes.dark_photon import ctau
-from na62sim.geometry import Detector, load_detector
+from na62sim.geometry import Detector
 from na62sim.statistics.exclusion import MIN_EFFECTIVE, Exclusion
-from na62sim.study.dump.acceptance import dump_of
 from na62sim.study.dump.chain import Reconstructed
+from na62sim.study.dump.channels import PRODUCTIONS, dump_of, open_masses, productions_of
+from na62sim.study.dump.exclusion import alp_limits, exclude
 from na62sim.study.dump.record import MOMENTUM_EDGES, Record, Recorder, recording
 from na62sim.study.dump.reference import COUPLING, benchmark, measure, reference_record
-from na62sim.study.dump.samples import (
-    PRODUCTIONS,
-    MakeChain,
-    Samples,
-    alp_limits,
-    alp_samples,
-    exclude,
-    open_masses,
-    productions_of,
-    region_samples,
-)
-from na62sim.study.published import compare, published_numbers
+from na62sim.study.dump.samples import MakeChain, Samples, alp_samples, region_samples
+from na62sim.study.published import published_numbers
 from na62sim.study.scenario.blocks import ExclusionBlock
 
-__all__ = ["EFFICIENCY_ERROR", "DumpRun", "dump_comparison", "published_edges", "run_dump"]
-
-FloatArray = npt.NDArray[np.float64]
 EFFICIENCY_ERROR = 0.10  # of the product of the modelled components: assumed, for the uncertainty of the edges
 _LEAST = 20_000  # events of a reference sample
 _ALP_FACTOR = 5  # times the events: B mesons are soft, and few pairs reach the chambers
@@ -71,6 +58,7 @@ def run_dump(
     *,
     chain: MakeChain = Reconstructed,
     threads: int | None = None,
+    meter: Meter = silent,
 ) -> DumpRun:
     """Samples of every mass, channel and production, and all that follows from them."""
     start = time.perf_counter()
@@ -79,10 +67,10 @@ def run_dump(
     recorders: list[Recorder] = []
     masses = open_masses(block.masses_MeV, block.channels)
     total = sum(map(len, masses.values())) * len(productions_of(block.production)) * block.events
-    with Ticker(f"A' in {detector.name}: {', '.join(masses)}, {block.production}", total) as ticker:
+    with meter(f"A' in {detector.name}: {', '.join(masses)}, {block.production}", total) as progress:
         samples = region_samples(
             masses, detector, block.production, block.events, seed,
-            chain=recording(chain, grid, recorders), threads=threads, progress=ticker, parameters=parameters,
+            chain=recording(chain, grid, recorders), threads=threads, progress=progress, parameters=parameters,
         )  # fmt: skip
     sampled = time.perf_counter() - start
     regions = _regions(samples, detector, grid, block)
@@ -108,7 +96,6 @@ def run_dump(
         )
     ]  # fmt: skip
     result.summary["alp"] = _alp(block, detector, seed, threads)
-    result.summary["comparison"] = dump_comparison(result.summary)
     result.summary["timings"] = {"samples_s": sampled, "total_s": time.perf_counter() - start}
     return result
 
@@ -230,65 +217,3 @@ def _alp(block: ExclusionBlock, detector: Detector, seed: int, threads: int | No
             "limit": [values.tolist() for values in limits.values()],
         }
     return out
-
-
-def dump_comparison(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """Edges of bremsstrahlung alone, and numbers of its reference sample, beside the published ones.
-
-    The uncertainty of an edge is what the uncertainty of the efficiency gives it.
-    """
-    known, rows = published_numbers(), []
-    for region in summary["regions"].values():
-        if region["production"] != "brems":
-            continue
-        start = f"dump-2021-{region['channel']}."
-        for key in (k for k in known if k.startswith(start)):
-            value, sigma = _obtained(region, key.removeprefix(start))
-            if value is not None:
-                rows.append(compare(known[key], value, sigma))
-    for reference in summary["benchmark"]:
-        if reference["process"] != "aprime-brems" or reference["protons"] != 1.4e17:
-            continue
-        steps = {row["step"]: row for row in reference["steps"]}
-        found = {"produced": steps["produced, all decays"], "in_volume": steps["in the decay volume"]}
-        found["geometry"] = {"events": reference["geometry"], "error": reference["geometry_error"]}
-        for name, row in found.items():
-            key = f"dump-2021-{reference['channel']}.{name}"
-            if key in known:
-                rows.append(compare(known[key], row["events"], row["error"] or None))
-    return rows
-
-
-def published_edges(events: int, seed: int = 1, threads: int | None = None) -> list[dict[str, Any]]:
-    """The comparison of the dump of 2021, bremsstrahlung alone, from as few masses as it needs."""
-    block = ExclusionBlock(
-        channels=("mumu", "ee"),
-        production="brems",
-        geometry="dump-2021",
-        events=events,
-        masses_MeV=(200.0, 220.0, 300.0, 400.0, 500.0, 520.0, 540.0, 560.0, 580.0, 600.0, 620.0),
-        eps_min=1e-7,
-        eps_max=1e-4,
-        eps_points=60,
-    )
-    return dump_comparison(run_dump(block, load_detector("dump-2021"), seed, threads=threads).summary)
-
-
-def _obtained(region: dict[str, Any], name: str) -> tuple[float | None, float | None]:
-    """An edge or the closing mass (MeV) of a region, and its uncertainty."""
-    ends = [region["varied"]["minus"], region["varied"]["plus"]]
-    if name == "closing":
-        values = [1e3 * x["closing"][0] if x["closing"] else None for x in (region, *ends)]
-    else:
-        edge, _, mass = name.partition(".")
-        if edge not in ("eps_low", "eps_high"):
-            return None, None
-        values = [_at(x, edge, float(mass) / 1e3) for x in (region, *ends)]
-    value, low, high = values
-    return value, None if value is None or low is None or high is None else 0.5 * abs(high - low)
-
-
-def _at(region: dict[str, Any], edge: str, mass: float) -> float | None:
-    masses: Sequence[float] = region["mass_GeV"]
-    near = [k for k, x in enumerate(masses) if abs(x - mass) < 1e-9]
-    return region[edge][near[0]] if near else None

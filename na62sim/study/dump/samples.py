@@ -5,58 +5,28 @@ A sample is made once per mass, production and channel; it serves every coupling
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from na62sim.core.units import parse_parameters
-from na62sim.generators.chain.process import Process, did_you_mean, find_process
-from na62sim.generators.processes.dark_photon import branching_ratio, check_mass, ctau
+from na62sim.core.arrays import FloatArray
+from na62sim.core.suggest import did_you_mean
+from na62sim.generators.chain.process import Process
+from na62sim.generators.processes.dark_photon import branching_ratio
+from na62sim.generators.registry import find_process
 from na62sim.geometry import Detector
-from na62sim.simulation.pipeline import CHUNK, check_events, default_threads, in_order
-from na62sim.statistics.exclusion import Channel, Counting, Exclusion, exclusion, lifetime_limits
+from na62sim.simulation.chunks import CHUNK, check_events, default_threads, in_order
 from na62sim.statistics.reweighting import MassSample
-from na62sim.study.dump.acceptance import SELECTIONS, Accepted, Chain, Geometric, dump_of, windows
+from na62sim.study.dump.acceptance import Accepted, Chain, Geometric
+from na62sim.study.dump.channels import (
+    PRODUCTIONS,
+    productions_of,
+    windows,
+)
 
-if TYPE_CHECKING:
-    from na62sim.study.scenario.scenario import ExclusionBlock
-
-__all__ = [
-    "PRODUCTIONS",
-    "Samples",
-    "alp_limits",
-    "alp_samples",
-    "channels_of",
-    "counting",
-    "dark_photon_samples",
-    "default_masses",
-    "exclude",
-    "mass_sample",
-    "open_masses",
-    "productions_of",
-    "refuse_empty",
-    "region_samples",
-    "run_exclusion",
-]
-
-FloatArray = npt.NDArray[np.float64]
 MakeChain = Callable[[Process, Detector, int], Chain]
 Samples = dict[str, Sequence[MassSample]]
-PRODUCTIONS = {"brems": ("aprime-brems",), "meson": ("aprime-meson",), "all": ("aprime-brems", "aprime-meson")}
-
-
-def counting(detector: Detector, channel: str) -> Counting:
-    """Background and observed events of a channel, with the uncertainty that the geometry gives."""
-    block = windows(detector, channel)
-    return Counting(
-        background=block.background,
-        background_error=detector.quantity(f"{SELECTIONS[channel]}.background").standard_deviation or 0.0,
-        mass_range=block.background_mass_MeV,
-        observed=block.observed_mass_MeV,
-        window=block.mass_window_sigma,
-    )
 
 
 def spread(values: FloatArray, weights: FloatArray) -> float:
@@ -147,7 +117,7 @@ def dark_photon_samples(
     ------
     ValueError : unknown names; no mass left
     """
-    from na62sim.generators.chain.process import registry
+    from na62sim.generators.registry import registry
 
     if production not in PRODUCTIONS:
         raise ValueError(f"production '{production}' is unknown{did_you_mean(production, PRODUCTIONS)}")
@@ -176,31 +146,6 @@ def dark_photon_samples(
     return samples
 
 
-def exclude(
-    samples: Mapping[str, Sequence[MassSample]],
-    detector: Detector,
-    couplings: FloatArray,
-    *,
-    protons: float | None = None,
-    efficiency_error: float = 0.0,
-    cl: float = 0.9,
-) -> Exclusion:
-    """The excluded region of a dark photon from samples of one or more channels.
-
-    Parameters
-    ----------
-    samples : per channel, ``mumu`` or ``ee``
-    couplings : increasing grid of the kinetic mixing
-    protons : on target; the geometry's by default. Background and observation are scaled with neither: a projection
-        takes them as they are
-    """
-    dump = dump_of(detector)
-    spread = (detector.quantity("dump.protons").standard_deviation or 0.0) / dump.protons
-    channels = [Channel(counting(detector, name), found, efficiency_error) for name, found in samples.items()]
-    number = dump.protons if protons is None else protons
-    return exclusion(channels, ctau, couplings, number, protons_error=spread, cl=cl)
-
-
 def alp_samples(
     masses: Iterable[float],
     detector: Detector,
@@ -216,70 +161,6 @@ def alp_samples(
     windows(detector, channel)
     processes = [find_process("alp-b", m_a=mass, channel=channel, **parameters) for mass in masses]
     return [mass_sample(chain(p, detector, seed), events, channel, 1.0, threads=threads) for p in processes]
-
-
-def alp_limits(
-    samples: dict[str, Sequence[MassSample]],
-    detector: Detector,
-    lengths: FloatArray,
-    *,
-    protons: float | None = None,
-    cl: float = 0.9,
-) -> dict[float, FloatArray]:
-    """Limits on BR(B -> K(*) a) BR(a -> l l) per mass (MeV), at each c tau (mm) of ``lengths``."""
-    dump = dump_of(detector)
-    spread = (detector.quantity("dump.protons").standard_deviation or 0.0) / dump.protons
-    channels = [Channel(counting(detector, name), found) for name, found in samples.items()]
-    number = dump.protons if protons is None else protons
-    return lifetime_limits(channels, lengths, number, protons_error=spread, cl=cl)
-
-
-def channels_of(channel: str) -> list[str]:
-    """The channels that ``mumu``, ``ee`` or ``both`` stands for."""
-    if channel == "both":
-        return list(SELECTIONS)
-    if channel not in SELECTIONS:
-        raise ValueError(f"channel '{channel}' is unknown{did_you_mean(channel, [*SELECTIONS, 'both'])}")
-    return [channel]
-
-
-def productions_of(production: str) -> tuple[str, ...]:
-    """The processes of a production."""
-    if production not in PRODUCTIONS:
-        raise ValueError(f"production '{production}' is unknown{did_you_mean(production, PRODUCTIONS)}")
-    return PRODUCTIONS[production]
-
-
-def default_masses(channel: str) -> list[float]:
-    """Masses (MeV) of the shipped scenario of ``mumu``, ``ee`` or ``both``."""
-    from na62sim.study.scenario.scenario import load_scenario
-
-    block = load_scenario("dump-2021" if channel == "both" else f"dump-2021-{channel}").exclusion
-    assert block is not None
-    return list(block.masses_MeV)
-
-
-def open_masses(masses: Iterable[float], channels: Iterable[str]) -> dict[str, list[float]]:
-    """Per channel the masses (MeV) at which it is open; a channel that is closed at all of them is left out.
-
-    Raises
-    ------
-    ValueError : no channel is open at any mass
-    """
-    found: dict[str, list[float]] = {}
-    refusal: ValueError | None = None
-    wanted = list(masses)
-    for channel in channels:
-        for mass in wanted:
-            try:
-                check_mass(mass, channel)
-            except ValueError as error:
-                refusal = refusal or error
-            else:
-                found.setdefault(channel, []).append(mass)
-    if not found:
-        raise ValueError(f"no mass is left: {refusal}" if refusal else "no masses were given")
-    return found
 
 
 def region_samples(
@@ -316,38 +197,3 @@ def region_samples(
         )
         for channel, wanted in masses.items()
     }  # fmt: skip
-
-
-def refuse_empty(region: Exclusion) -> None:
-    """Refuse a grid of couplings that may have missed the region.
-
-    Raises
-    ------
-    ValueError : nothing is excluded, and the largest number of events is at an edge of the grid
-    """
-    if not any(region.regions["observed"]) and any("may miss" in note for note in region.notes):
-        raise ValueError("; ".join(region.notes))
-
-
-def run_exclusion(
-    block: ExclusionBlock,
-    detector: Detector,
-    seed: int = 1,
-    *,
-    chain: MakeChain = Geometric,
-    threads: int | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> tuple[Exclusion, Samples]:
-    """The region that the block of a scenario asks for, and the samples behind it.
-
-    Raises
-    ------
-    ValueError : a channel of which no mass is left, or a parameter that no production has
-    """
-    samples = region_samples(
-        open_masses(block.masses_MeV, block.channels), detector, block.production, block.events, seed,
-        chain=chain, threads=threads, progress=progress, parameters=parse_parameters(block.parameters),
-    )  # fmt: skip
-    return exclude(
-        samples, detector, np.geomspace(block.eps_min, block.eps_max, block.eps_points), protons=block.protons
-    ), samples

@@ -14,9 +14,10 @@ from typing import Any
 
 from na62sim.geometry import Detector
 from na62sim.selection.cutflow import CutFlow
+from na62sim.selection.ledger import component_parts
 from na62sim.selection.tally import Counter
 from na62sim.statistics import BR_K2PI
-from na62sim.statistics.estimate import Estimate, component_parts
+from na62sim.statistics.estimate import Estimate
 
 __all__ = ["BranchingRatio", "combine", "data_set_result", "expected_yield"]
 

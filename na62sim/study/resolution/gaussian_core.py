@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from hepunits import GeV
 from scipy.optimize import minimize
 from scipy.special import ndtr
 
+from na62sim.core.arrays import FloatArray
 from na62sim.core.particles import species
 from na62sim.geometry import Detector
 
 if TYPE_CHECKING:
     from na62sim.study.resolution.histograms import Histograms
 
-FloatArray = npt.NDArray[np.float64]
 MOMENTA = (10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0)  # GeV/c
 M2_RESOLUTION = 1.0e-3  # GeV^2 at the K2pi peak; NA62, PLB 791 (2019) 156 and JHEP 06 (2021) 093 (recalled)
 METHOD = "Gaussian core: binned likelihood within 2 standard deviations"
@@ -150,6 +149,7 @@ def measure(h: Histograms) -> dict[str, Any]:
     ``sigma_z_in_angle_m`` over ``angle_mrad``; ``cda_68_mm`` that holds 68 % of the CDA below 10 mm; ``chi2_mean``.
     Each is {"value", "error"}, or None where fewer than 50 events are.
     """
+    h.flush()
     low, high = momentum_range(h.detector)
     pairs = {"sigma_p_over_p": "residual_p", "sigma_theta_x_urad": "residual_u", "sigma_theta_y_urad": "residual_v"}
     out: dict[str, Any] = {"method": METHOD, "label": h.label, "p_GeV": list(MOMENTA)}

@@ -10,20 +10,19 @@ from typing import Any, Self
 
 import hist
 import numpy as np
-import numpy.typing as npt
 from hepunits import GeV, m, mm, mrad
 
+from na62sim.core.arrays import FloatArray
 from na62sim.core.kernel import kernel
 from na62sim.core.particles import species
 from na62sim.geometry import Detector
 from na62sim.sample.table import Table
-from na62sim.selection.cutflow import Cut, Selection
+from na62sim.selection.cut import Cut, Selection
 from na62sim.selection.pinunu import GeV2, beam_cuts, track_cuts
 from na62sim.selection.registry import find_selection
 from na62sim.simulation.on_demand import Selected
 from na62sim.simulation.pipeline import Chunk
 
-FloatArray = npt.NDArray[np.float64]
 _BUFFER = 100_000  # events kept back (10 MB), so that the cost of a call does not matter
 _CDA_MAX = 10.0  # mm
 MICRORADIAN = 1e-6
@@ -221,13 +220,6 @@ class Histograms:
         self.two_body_mass = other.two_body_mass if self.two_body_mass is None else self.two_body_mass
         self.particle = self.particle or other.particle
         return self
-
-    def resolutions(self) -> dict[str, Any]:
-        """Resolutions and peak positions with their statistical errors (see `na62sim.study.resolution.gaussian_core.measure`)."""
-        from na62sim.study.resolution.gaussian_core import measure
-
-        self.flush()
-        return measure(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain lists, for JSON: per histogram its axes, values and variances (no overflow)."""

@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from hepunits import m
 
+from na62sim.core.arrays import FloatArray
 from na62sim.core.particles import species
-from na62sim.generators.generate import Truth
+from na62sim.generators.chain.truth import Truth
 from na62sim.sample.table import Table
 from na62sim.simulation.on_demand import Selected
 from na62sim.study.resolution.gaussian_core import gaussian_core
 
 __all__ = ["RESOLUTIONS", "Masses"]
 
-FloatArray = npt.NDArray[np.float64]
 RESOLUTIONS = {  # name: unit, what the table calls it
     "m_pi4e": ("MeV", "m(π4e) − m_K"),
     "m_4e": ("MeV", "m(4e) − true"),
@@ -30,7 +29,7 @@ _BINS, _RANGE = 120, 6.0  # of a residual, in half widths of its central 68 %
 class Masses:
     """Collects the accepted candidates of a selection on ``reco/vertices``; only those are kept in memory.
 
-    ``fill`` fits `na62sim.simulation.stages.acceptance`'s ``keep``.
+    ``fill`` fits `na62sim.simulation.acceptance.acceptance`'s ``keep``.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Scenarios: what to simulate, as TOML. The shipped ones are in scenarios/, a user's own is a file.
+"""Scenarios: what to simulate, as TOML. The shipped ones are in shipped/, a user's own is a file.
 
 A scenario is a list of ``[[sample]]`` blocks: a process in a geometry, seen through a selection. Its ``role``
 says what the numbers are for: ``signal`` and ``normalisation`` make the single event sensitivity of their
@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
+from na62sim.core.suggest import suggestion
 from na62sim.core.units import UnitError, parse_parameters
-from na62sim.geometry.quantity import quote, short, suggestion
+from na62sim.geometry.quantity import short
 from na62sim.study.scenario.blocks import LABEL, Axis, Block, Chain, ExclusionBlock, Limits, Run, SampleBlock, ScanBlock
-
-if TYPE_CHECKING:
-    from na62sim.generators.chain.process import Process
+from na62sim.study.scenario.toml import BLOCKS, to_toml
 
 __all__ = [
     "ExclusionBlock",
@@ -31,13 +30,7 @@ __all__ = [
     "ScenarioError",
     "available_scenarios",
     "load_scenario",
-    "process_of",
 ]
-
-
-_BLOCKS: dict[str, type[Block]] = {
-    "sample": SampleBlock, "run": Run, "limits": Limits, "scan": ScanBlock, "exclusion": ExclusionBlock,
-}  # fmt: skip
 
 
 class ScenarioError(ValueError):
@@ -85,7 +78,7 @@ class Scenario(Block):
     @property
     def text(self) -> str:
         """The scenario as TOML; loading it gives this scenario again."""
-        return _to_toml(self)
+        return to_toml(self)
 
     @property
     def sha256(self) -> str:
@@ -134,57 +127,6 @@ class Scenario(Block):
         if block.geometry.endswith(".toml") or "/" in block.geometry:
             return str(self._folder / Path(block.geometry).expanduser())
         return block.geometry
-
-    def check(self) -> None:
-        """Find every process, geometry and selection that the scenario names.
-
-        Raises
-        ------
-        ScenarioError, GeometryError : for the first one that cannot be used
-        """
-        from na62sim.geometry import load_detector
-        from na62sim.selection.registry import find_selection
-
-        for block in self.sample:
-            try:
-                process_of(block.process, parse_parameters(block.parameters))
-                find_selection(block.selection, load_detector(self.geometry_of(block)))
-            except ValueError as error:
-                raise ScenarioError(f"{self.name}: sample {block.label}: {error}") from None
-        for scan in self.scan:
-            try:
-                open_points(scan)
-                find_selection(scan.selection, load_detector(self.geometry_of(scan)))
-            except ValueError as error:
-                raise ScenarioError(f"{self.name}: scan {scan.label}: {error}") from None
-        if self.exclusion is not None:
-            from na62sim.study.dump.acceptance import windows
-
-            try:
-                for channel in self.exclusion.channels:
-                    windows(load_detector(self.geometry_of(self.exclusion)), channel)
-            except ValueError as error:
-                raise ScenarioError(f"{self.name}: exclusion: {error}") from None
-
-
-def open_points(scan: ScanBlock) -> list[dict[str, str]]:
-    """The points of a scan at which its process is possible, with the fixed parameters.
-
-    Raises
-    ------
-    ValueError : at none of them; the message is that of the first point
-    """
-    found, reason = [], ""
-    for point in scan.points:
-        try:
-            process_of(scan.process, parse_parameters(scan.parameters | point))
-        except ValueError as error:
-            reason = reason or str(error)
-        else:
-            found.append(scan.parameters | point)
-    if not found:
-        raise ScenarioError(reason)
-    return found
 
 
 def scenario_folder() -> Path:
@@ -253,35 +195,6 @@ def read_scenario(content: bytes, path: Path) -> Scenario:
     return scenario
 
 
-def process_of(text: str, parameters: Mapping[str, float | str]) -> Process:
-    """A named process, or one from a decay descriptor, with parameters in the package's units.
-
-    In a descriptor's parameters ``m_X`` is the mass of X, ``tau_X`` its lifetime; ``Aprime`` stands for A'.
-
-    Raises
-    ------
-    ValueError : unknown process or parameter, or a value outside its range
-
-    Examples
-    --------
-    >>> process_of("K+ -> pi+ (X -> mu+ mu-)", {"m_X": 250.0, "tau_X": 0.1}).mass
-    {'X': 250.0}
-    """
-    from na62sim.generators.chain.process import Process, find_process
-
-    if "->" not in text:
-        return find_process(text, **parameters)
-    values: dict[str, dict[str, float]] = {"m": {}, "tau": {}}
-    for name, value in parameters.items():
-        kind, _, particle = name.partition("_")
-        if kind not in values or not particle or isinstance(value, str):
-            raise ScenarioError(
-                f"parameter '{name}' of '{text}': only masses (m_X) and lifetimes (tau_X, ctau_X) are known"
-            )
-        values[kind]["A'" if particle == "Aprime" else particle] = value
-    return Process(text, mass=values["m"], lifetime=values["tau"])
-
-
 def _explain(error: ValidationError) -> str:
     """One line for the first thing the schema objects to."""
     problems = error.errors(include_url=False)
@@ -303,7 +216,7 @@ def _explain(error: ValidationError) -> str:
 
 def _keys_at(location: tuple[int | str, ...]) -> Iterable[str]:
     """The keys that are known where an unknown one was found."""
-    known = _BLOCKS.get(str(location[0]), Scenario) if len(location) > 1 else Scenario
+    known = BLOCKS.get(str(location[0]), Scenario) if len(location) > 1 else Scenario
     return (Axis if "axes" in location[:-1] else known).model_fields
 
 
@@ -313,38 +226,3 @@ def _printable(key: str) -> str:
 
 def _line(error: object) -> str:
     return " ".join(str(error).split())
-
-
-def _to_toml(scenario: Scenario) -> str:
-    """Top keys, the blocks, then samples and scans; keys without a value, empty by default, are left out."""
-    data: dict[str, Any] = scenario.model_dump(exclude_none=True)
-    lines = [f"{key} = {_literal(value)}" for key, value in data.items() if key not in _BLOCKS]
-    for heading in ("run", "limits", "exclusion"):
-        if heading in data:
-            lines += ["", f"[{heading}]", *_block_lines(heading, data[heading])]
-    for heading in ("sample", "scan"):
-        for block in data[heading]:
-            lines += ["", f"[[{heading}]]", *_block_lines(heading, block)]
-    return "\n".join(lines) + "\n"
-
-
-def _block_lines(heading: str, block: Mapping[str, Any]) -> list[str]:
-    fields = _BLOCKS[heading].model_fields
-    shown = {
-        key: value
-        for key, value in block.items()
-        if value not in ({}, "") or fields[key].get_default(call_default_factory=True)
-    }
-    return [f"{key} = {_literal(value)}" for key, value in shown.items()]
-
-
-def _literal(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return quote(value)
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{quote(str(key))} = {_literal(item)}" for key, item in value.items()) + " }"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_literal(item) for item in value) + "]"
-    return repr(value)

@@ -177,12 +177,13 @@ def pair(bench: Any, shoot: Any, n: int) -> Any:
 def test_hits_of_events_with_close_tracks(bench: Any, shoot: Any, least: int) -> None:
     """No two hits of isolated tracks change; close ones lose hits, and have mirror images where one straw is enough."""
     from na62sim.detector.response import straw
+    from na62sim.geometry.straw import straw_arrays
 
     sure = {"straw.view_efficiency": 1.0, "straw.quality_efficiency": 1.0, "straw.tail_fraction": 0.0}
     detector = bench.detector.with_values(sure)
     truth = pair(bench, shoot, 300)
     tracks = bench.off("matter", "decays").carry(truth)
-    arrays = straw.straw_arrays(detector)
+    arrays = straw_arrays(detector)
     assert arrays.least == 2  # left and right of the wire are settled by a second straw
     arrays = arrays._replace(least=least)
     hits = straw.straw_hits(7, truth, tracks, arrays)
@@ -211,9 +212,10 @@ def test_close_tracks_do_not_depend_on_the_chunk(bench: Any, shoot: Any) -> None
     from dataclasses import replace
 
     from na62sim.detector.response import straw
+    from na62sim.geometry.straw import straw_arrays
 
     truth = pair(bench, shoot, 60)
-    arrays = straw.straw_arrays(bench.detector)
+    arrays = straw_arrays(bench.detector)
     whole = straw.straw_hits(7, truth, bench.carry(truth), arrays)
     for cut in (slice(0, 17), slice(17, 60)):
         part = replace(truth, events=truth.events[cut], p=truth.p[:, :, cut].copy(), vertex=truth.vertex[:, :, cut].copy(),

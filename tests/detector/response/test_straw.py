@@ -14,9 +14,11 @@ import pytest
 from scipy import stats
 
 from na62sim.core.particles import species
-from na62sim.detector.response import straw as tracker
+from na62sim.detector.response.gtk import gtk_arrays, gtk_hits
 from na62sim.detector.response.respond import build_response
+from na62sim.detector.response.straw import straw_hits
 from na62sim.generators.sources.kaon_beam import beam_arrays
+from na62sim.geometry.straw import straw_arrays
 
 # NA62 software framework (mm): offsets of the views U, V, X, Y from spacings of 57, 233, 57; the hole of each chamber
 OFFSETS = np.array([-173.5, -116.5, 116.5, 173.5])
@@ -42,7 +44,7 @@ def beam(bench: Any) -> Any:
 def gtk(bench: Any, beam: Any, intensity: float = 450.0, **values: float) -> Any:
     """GTK hits and the kaons they belong to."""
     detector = bench.detector.with_values({f"gtk.{name}": value for name, value in values.items()})
-    hits = tracker.gtk_hits(5, beam[0], beam[1], tracker.gtk_arrays(detector, intensity))
+    hits = gtk_hits(5, beam[0], beam[1], gtk_arrays(detector, intensity))
     return hits, beam[0].gtk[:, hits["event"]]
 
 
@@ -86,7 +88,7 @@ def straw(bench: Any, truth: Any, **values: float) -> Any:
     perfect = {"view_efficiency": 1.0, "quality_efficiency": 1.0, "tail_fraction": 0.0} | values
     detector = bench.detector.with_values({f"straw.{name}": value for name, value in perfect.items()})
     tracks = bench.off("decays", "matter", "losses").carry(truth)
-    hits = tracker.straw_hits(7, truth, tracks, tracker.straw_arrays(detector))
+    hits = straw_hits(7, truth, tracks, straw_arrays(detector))
     event = np.repeat(np.arange(len(truth.events)), np.diff(hits["offsets"]))
     return hits, event, tracks
 

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from na62sim.detector.response.straw import straw_arrays, straw_hits
+from na62sim.detector.response.straw import straw_hits
 from na62sim.generators.chain.process import Process
+from na62sim.geometry.straw import straw_arrays
 
 FIVE = Process("K+ -> pi+ (a -> e+ e-) (a -> e+ e-)", mass={"a": 100.0}, name="kpiaa")
 OFFSETS = [-173.5, -116.5, 116.5, 173.5]  # mm, views U, V, X, Y

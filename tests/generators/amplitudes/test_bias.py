@@ -13,8 +13,9 @@ import na62sim as na
 from na62sim.core.particles import species
 from na62sim.generators.amplitudes.bias import soft_photon
 from na62sim.generators.amplitudes.three_body import dalitz
-from na62sim.generators.chain.process import find_process
-from na62sim.generators.generate import Generator, Truth
+from na62sim.generators.chain.truth import Truth
+from na62sim.generators.generate import Generator
+from na62sim.generators.registry import find_process
 from na62sim.geometry import load_detector
 
 M, E = species("pi0").mass, species("e+").mass

@@ -15,7 +15,8 @@ from na62sim.generators.amplitudes import cascade, double_dalitz, ke4, one_photo
 from na62sim.generators.amplitudes.rest_frame import Vertex, sample_vertices
 from na62sim.generators.amplitudes.spinors import current, fill_spinors, slash
 from na62sim.generators.chain.compile import compile_chain
-from na62sim.generators.chain.process import Process, find_process
+from na62sim.generators.chain.process import Process
+from na62sim.generators.registry import find_process
 
 FloatArray = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex128]

@@ -19,8 +19,9 @@ from na62sim.generators.amplitudes import form_factors, three_body
 from na62sim.generators.amplitudes.form_factors import FERMI, dilepton_form_factor, form_factor, scalar_form_factor
 from na62sim.generators.amplitudes.phase_space import momentum
 from na62sim.generators.chain.compile import compile_chain
-from na62sim.generators.chain.process import Process, find_process
+from na62sim.generators.chain.process import Process
 from na62sim.generators.chain.steps import QUADRATIC, QUANTILES, STEEP, TABLE
+from na62sim.generators.registry import find_process
 
 FloatArray = npt.NDArray[np.float64]
 K, PI, PI0, MU, E = (species(name).mass for name in ("K+", "pi+", "pi0", "mu+", "e+"))

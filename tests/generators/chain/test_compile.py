@@ -15,7 +15,7 @@ from scipy.stats import kstest
 
 from na62sim.core.particles import species
 from na62sim.generators.chain.compile import cluster_density, compile_chain
-from na62sim.generators.chain.process import Process, find_process
+from na62sim.generators.chain.process import Process
 from na62sim.generators.chain.steps import (
     GIVEN,
     QUADRATIC,
@@ -26,7 +26,9 @@ from na62sim.generators.chain.steps import (
     _proposal,
     _trial_limit,
 )
-from na62sim.generators.generate import Generator, Truth
+from na62sim.generators.chain.truth import Truth
+from na62sim.generators.generate import Generator
+from na62sim.generators.registry import find_process
 from na62sim.geometry import Detector, load_detector
 
 VOLUME = (105e3, 170e3)  # mm
@@ -258,7 +260,8 @@ SCRIPT = """
 import sys
 import numpy as np
 from na62sim.generators.generate import Generator
-from na62sim.generators.chain.process import Process, find_process
+from na62sim.generators.chain.process import Process
+from na62sim.generators.registry import find_process
 from na62sim.generators.chain.steps import (
     GIVEN,
     QUADRATIC,

@@ -9,7 +9,8 @@ import pytest
 from na62sim.core.particles import UnknownParticle, charge_of, hidden_species, species
 from na62sim.generators.chain.compile import ThresholdError
 from na62sim.generators.chain.descriptor import DescriptorError
-from na62sim.generators.chain.process import Process, find_process, registry
+from na62sim.generators.chain.process import Process
+from na62sim.generators.registry import find_process, registry
 
 S_CHAIN = "K+ -> pi+ (S -> (A' -> e+ e-) (A' -> e+ e-))"
 

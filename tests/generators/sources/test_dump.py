@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from na62sim.generators.chain.process import Process, find_process
-from na62sim.generators.generate import Generator, Truth
+from na62sim.generators.chain.process import Process
+from na62sim.generators.chain.truth import Truth
+from na62sim.generators.generate import Generator
 from na62sim.generators.processes.dark_photon import branching_ratio, ctau, lifetime
-from na62sim.generators.processes.dump import Production
+from na62sim.generators.registry import find_process
 from na62sim.generators.sources.bremsstrahlung import Bremsstrahlung
 from na62sim.generators.sources.dump import transverse
+from na62sim.generators.sources.production import Production
 from na62sim.geometry import load_detector
 
 VOLUME = (105e3, 180e3)

@@ -11,8 +11,9 @@ from scipy.integrate import quad
 
 from na62sim.core.particles import species
 from na62sim.core.sampling import table_moment
-from na62sim.generators.chain.process import find_process
-from na62sim.generators.generate import Generator, Truth
+from na62sim.generators.chain.truth import Truth
+from na62sim.generators.generate import Generator
+from na62sim.generators.registry import find_process
 from na62sim.generators.sources.kaon_beam import beam_arrays
 from na62sim.geometry import Detector, load_detector
 

@@ -11,9 +11,10 @@ import pytest
 
 from na62sim.detector.transport.crossings import transport_charged
 from na62sim.detector.transport.planes import MUV3, build_flight, build_planes
-from na62sim.generators.chain.process import find_process
-from na62sim.generators.generate import Generator, Truth
+from na62sim.generators.chain.truth import Truth
+from na62sim.generators.generate import Generator
 from na62sim.generators.processes.dark_photon import branching_ratio
+from na62sim.generators.registry import find_process
 from na62sim.geometry import load_detector
 from na62sim.geometry.field import field_map
 

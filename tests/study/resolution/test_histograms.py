@@ -12,6 +12,7 @@ from na62sim.study.resolution.gaussian_core import (
     MOMENTA,
     gaussian_core,
     kmu2_band,
+    measure,
     published_angle,
     published_momentum,
 )
@@ -68,7 +69,7 @@ def residuals(chunks):
 
 def test_momentum_and_angle_agree_with_an_independent_computation(run):
     h, _, chunks = run
-    found, (p, dp, du) = h.resolutions(), residuals(chunks)
+    found, (p, dp, du) = measure(h), residuals(chunks)
     for k in (3, 5, 7):  # 25, 35, 45 GeV/c
         near = np.abs(p - MOMENTA[k]) < 1.5
         for key, values in (("sigma_p_over_p", dp[near]), ("sigma_theta_x_urad", 1e6 * du[near])):
@@ -78,7 +79,7 @@ def test_momentum_and_angle_agree_with_an_independent_computation(run):
 
 
 def test_resolutions_are_the_published_ones(run, detector):
-    found = run[0].resolutions()
+    found = measure(run[0])
     for p, s, x, y in zip(
         found["p_GeV"], *(found[k] for k in ("sigma_p_over_p", "sigma_theta_x_urad", "sigma_theta_y_urad")), strict=True
     ):
@@ -99,7 +100,7 @@ def test_resolutions_are_the_published_ones(run, detector):
 def test_kmu2_follows_its_band(detector):
     h = Histograms("kmu2", detector)
     na62sim.acceptance("kmu2", "pinunu", 40_000, detector, keep=h.fill, threads=1)
-    found = h.resolutions()
+    found = measure(h)
     assert found["m2_peak_GeV2"] is None
     for p, peak in zip(found["p_GeV"], found["m2_peak_in_p_GeV2"], strict=True):
         if p >= 20.0:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import na62sim as na
-from na62sim.generators.chain.process import find_process
 from na62sim.generators.generate import Generator
+from na62sim.generators.registry import find_process
 from na62sim.study.resolution.masses import Masses, _mass_of_electrons, _pair_mass
 
 VOLUME = (105e3, 180e3)

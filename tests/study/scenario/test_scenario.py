@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from na62sim.generators.chain.process import Process
+from na62sim.generators.registry import process_of
 from na62sim.geometry import load_detector
-from na62sim.study.scenario.scenario import ScenarioError, available_scenarios, load_scenario, process_of, read_scenario
+from na62sim.study.plan import plan
+from na62sim.study.scenario.scenario import ScenarioError, available_scenarios, load_scenario, read_scenario
 
 SMALL = """
 name = "small"
@@ -34,7 +36,7 @@ def read(text: str) -> object:
 def test_shipped(name: str) -> None:
     scenario = load_scenario(name)
     assert scenario.name == name
-    scenario.check()
+    plan(scenario)
     if scenario.exclusion is not None:
         assert load_detector(scenario.exclusion.geometry).dump is not None
         return
@@ -70,7 +72,7 @@ def test_own_file(tmp_path: Path) -> None:
     scenario = load_scenario(path)
     assert scenario.sample[0].parameters == {"m_X": "17MeV", "ctau_X": "30mm"}
     assert scenario.sample[0].role == "count"
-    scenario.check()
+    plan(scenario)
     assert load_scenario(str(path)).sha256 == scenario.sha256
 
 
@@ -79,7 +81,7 @@ def test_geometry_relative_to_the_file(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(SMALL.replace('"run1-2018-s2"', '"mine.toml"'))
     scenario = load_scenario(path)
-    scenario.check()
+    plan(scenario)
     assert scenario.geometry_of(scenario.sample[0]) == str(tmp_path / "mine.toml")
     assert scenario.with_seed(5).geometry_of(scenario.sample[0]) == str(tmp_path / "mine.toml")
 
@@ -159,7 +161,7 @@ def test_refused_whole_files() -> None:
 )
 def test_check(old: str, new: str, message: str) -> None:
     with pytest.raises(ScenarioError, match=message):
-        read(SMALL.replace(old, new)).check()  # type: ignore[attr-defined]
+        plan(read(SMALL.replace(old, new)))
 
 
 REGION = """
@@ -178,7 +180,7 @@ def test_an_exclusion_is_a_scenario() -> None:
     scenario = read(REGION)
     assert scenario.exclusion.production == "brems" and scenario.sample == ()  # type: ignore[attr-defined]
     assert scenario.scaled_to(50).exclusion.events == 50  # type: ignore[attr-defined]
-    scenario.check()  # type: ignore[attr-defined]
+    plan(scenario)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +202,7 @@ def test_refused_exclusions(old: str, new: str, message: str) -> None:
 
 def test_exclusion_without_a_dump() -> None:
     with pytest.raises(ScenarioError, match=r"region: exclusion: the geometry run2-2022 has no block \[dimuon\]"):
-        read(REGION.replace("dump-2021", "run2-2022")).check()  # type: ignore[attr-defined]
+        plan(read(REGION.replace("dump-2021", "run2-2022")))
 
 
 def test_unknown_name() -> None:
@@ -233,7 +235,7 @@ KEYS = ("label", "process", "geometry", "selection", "events", "role", "paramete
 
 @given(st.sampled_from(KEYS), VALUES)
 def test_any_value_is_taken_or_refused_in_one_line(key: str, value: object) -> None:
-    from na62sim.study.scenario.scenario import _literal
+    from na62sim.study.scenario.toml import _literal
 
     lines = [line for line in SMALL.splitlines() if not line.startswith(f"{key} =")]
     text = "\n".join([*lines, f"{key} = {_literal(value)}"])

@@ -1,0 +1,66 @@
+"""Progress of long work on the terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from na62sim.cli.output import _SHORT, PLAIN_INTERVAL, say
+from na62sim.cli.stopping import stop_if_asked
+
+
+class Ticker:
+    """Progress of one production on stderr: a bar with events/s, or plain lines where there is no terminal.
+
+    Call it with the number of events done.
+    """
+
+    def __init__(self, label: str, total: int) -> None:
+        self.label, self.total = label, total
+        self.done = self._first = 0
+        self._bar: Any = None
+        self._task: Any = None
+        self._start = self._last = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._bar = Progress(
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
+                console=Console(stderr=True), transient=True,
+            )  # fmt: skip
+            self._task = self._bar.add_task(self.label, total=self.total, rate="")
+            self._bar.start()
+        return self
+
+    def __call__(self, done: int) -> None:
+        stop_if_asked()
+        now = time.perf_counter()
+        if self.done == 0:  # the clock starts with the first events: compiling is not counted
+            self._start, self._last, self._first = now, now, done
+        self.done = done
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, rate=self.rate)
+        elif now - self._last > PLAIN_INTERVAL:
+            self._last = now
+            say(f"{self.label}: {done} of {self.total} events {self.rate}")
+
+    @property
+    def rate(self) -> str:
+        """Events per second so far, as text."""
+        seconds = time.perf_counter() - self._start
+        events = self.done - self._first
+        return f"{events / seconds / 1e3:.0f}k events/s" if events and seconds > _SHORT else ""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        if kind is None:
+            say(f"{self.label}: {self.done} events {self.rate}".rstrip())

@@ -1,0 +1,55 @@
+"""What a generator knows of its events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from na62sim.core.arrays import FloatArray
+from na62sim.generators.chain.compile import Chain
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Generated events, dense: every event of a process has the same particles.
+
+    Attributes
+    ----------
+    events : (n,) event numbers
+    p : (slots, 4, n) px, py, pz, E in MeV; the first ``len(chain.particles)`` slots are real particles
+    vertex : (vertices, 4, n) x, y, z in mm, t in ns; vertex 0 is the mother's decay
+    gtk : (5, n) the beam particle: x, y (mm), dx/dz, dy/dz, p (MeV); the kaon at GTK3, or the proton at the dump
+    weight : (n,) probability of the forced decay, times the weight of vertices that are not unweighted
+    made : (4, n) from the dump only: where the mother was made, x, y, z (mm), and ``base`` (mm), see `dump.source`
+    """
+
+    chain: Chain
+    events: npt.NDArray[np.int64]
+    p: FloatArray
+    vertex: FloatArray
+    gtk: FloatArray
+    weight: FloatArray
+    made: FloatArray | None = None
+
+    @property
+    def n_effective(self) -> float:
+        """Number of events of weight 1 with the same relative error: (sum w)^2 / sum w^2."""
+        return float(self.weight.sum() ** 2 / (self.weight**2).sum())
+
+    def for_response(self, rows: npt.NDArray[np.int64]) -> Truth:
+        """Some of the events, with what the detectors ask for: of the momenta, those of photons."""
+        p = np.empty((*self.p.shape[:2], len(rows)))
+        for slot, particle in enumerate(self.chain.particles):
+            if particle.pdg == 22:
+                p[slot] = self.p[slot].take(rows, axis=1)
+        return Truth(
+            chain=self.chain,
+            events=self.events[rows],
+            p=p,
+            vertex=self.vertex.take(rows, axis=2),
+            gtk=self.gtk.take(rows, axis=1),
+            weight=self.weight[rows],
+            made=None if self.made is None else self.made.take(rows, axis=1),
+        )

@@ -1,0 +1,50 @@
+"""All blocks of a geometry file: the detector from the target to the last veto, and the windows of a data set."""
+
+from __future__ import annotations
+
+from na62sim.geometry import blocks, dataset, detectors
+from na62sim.geometry.blocks import Block
+from na62sim.geometry.dump import Dilepton, Dump
+
+
+class Layout(Block):
+    """Blocks are attributes and hold plain numbers in the unit that their name ends in."""
+
+    target: blocks.Target
+    beam: blocks.Beam
+    decay_volume: blocks.DecayVolume
+    tube: blocks.Tube
+    beam_pipe: blocks.BeamPipe
+    field: blocks.Field
+    material: dict[str, blocks.Material]
+    hadronic: blocks.Hadronic
+    ktag: detectors.Ktag
+    gtk: blocks.Gtk
+    chanti: blocks.Chanti
+    anti0: detectors.Anti0 | None = None
+    straw: blocks.Straw
+    rich: detectors.Rich
+    muv0: detectors.Muv0
+    newchod: detectors.Newchod
+    chod: detectors.Chod
+    matching: detectors.Matching
+    lkr: detectors.Lkr
+    muv12: detectors.Muv12
+    iron_wall: detectors.IronWall
+    muv3: detectors.Muv3
+    lav: detectors.Lav
+    irc: detectors.Irc
+    sac: detectors.Sac
+    hasc: detectors.Hasc
+    photon_inefficiency: detectors.PhotonInefficiencies
+    upstream: dataset.Upstream
+    trigger: dataset.Trigger
+    veto: dataset.Veto
+    random_veto: dataset.RandomVeto
+    pinunu: dataset.PiNuNu
+    vertices: dataset.Vertices
+    pi4e: dataset.Pi4e
+    dataset: dataset.DataSet
+    dump: Dump | None = None
+    dimuon: Dilepton | None = None
+    dielectron: Dilepton | None = None

@@ -1,0 +1,159 @@
+"""A cut-flow and what follows from it, as tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from na62sim.selection.cutflow import CutFlow
+
+from na62sim.report.text import grid
+from na62sim.statistics.text import fraction, number
+
+if TYPE_CHECKING:
+    from na62sim.selection.cutflow import CutFlow
+
+
+def cutflow_table(flows: Mapping[str, Mapping[str, Any]], title: str) -> RenderableType:
+    """Cut-flows side by side: efficiency of everything up to a cut, and of the cut alone.
+
+    Parameters
+    ----------
+    flows : header to the dictionary of a cut-flow
+    """
+    columns: list[str | tuple[str, str]] = ["cut"]
+    for header in flows:
+        columns += [(header, "right"), ("kept", "right"), ("this cut", "right")]
+    order: list[str] = []
+    for flow in flows.values():  # the cuts that the second flow adds come behind those they follow there
+        place = 0
+        for row in flow["cutflow"]:
+            if row["cut"] in order:
+                place = order.index(row["cut"]) + 1
+            else:
+                order.insert(place, row["cut"])
+                place += 1
+    rows: list[list[str]] = [[cut] for cut in order]
+    for flow in flows.values():
+        counted, before = {row["cut"]: row for row in flow["cutflow"]}, 1.0
+        for cells in rows:
+            row = counted.get(cells[0])
+            if row is None:
+                cells += ["", "", ""]
+                continue
+            relative = row["efficiency"] / before if before else 0.0
+            cells += [f"{row['n']:d}", fraction(row["efficiency"]), f"{relative:.4f}"]
+            before = row["efficiency"]
+    return grid(f"{title}: events, share kept so far, share kept by the cut", columns, rows)
+
+
+def region_table(flow: Mapping[str, Any]) -> RenderableType:
+    """Acceptance of every region with its statistical 68 % interval."""
+    rows = [[name, *(fraction(i[key]) for key in ("value", "low", "high"))] for name, i in flow["regions"].items()]
+    return grid("Regions", ["region", ("acceptance", "right"), ("68 % low", "right"), ("68 % high", "right")], rows)
+
+
+def bin_table(flow: Mapping[str, Any], edges: Sequence[float], title: str = "Momentum bins") -> RenderableType:
+    """Acceptance of the signal regions in bins of momentum; ``edges`` in MeV."""
+    names = [key for key, value in flow["bins"][0].items() if isinstance(value, Mapping)]
+    rows = []
+    for row, low, high in zip(flow["bins"], edges[:-1], edges[1:], strict=True):
+        cells = [f"{low / 1e3:g}–{high / 1e3:g}"]
+        for name in names:
+            i = row[name]
+            sigma = 0.5 * (i["high"] - i["low"])
+            cells += [fraction(i["value"]), f"{sigma:.5f}" if 0.0 < sigma < i["value"] else fraction(sigma)]
+        rows.append([*cells, fraction(row["value"])] if len(names) > 1 else cells)
+    columns: list[str | tuple[str, str]] = ["p [GeV/c]"]
+    for name in names:
+        columns += [(name, "right"), ("± stat", "right")]
+    return grid(title, [*columns, ("sum", "right")] if len(names) > 1 else columns, rows)
+
+
+def acceptance_line(flow: Mapping[str, Any]) -> str:
+    """The acceptance with both uncertainties, and what it is an acceptance of."""
+    a, volume = flow["acceptance"], flow.get("decay_volume_m") or [math.nan, math.nan]
+    rate = flow.get("events_per_second")
+    speed = f", {rate / 1e3:.0f}k events/s" if rate else ""
+    precision = flow.get("precision")
+    if precision:
+        speed += f"\n{precision_line(precision, flow['n_generated'])}"
+    return (
+        f"[bold]acceptance {fraction(a['value'])} ± {fraction(a['stat'])} (stat) ± {fraction(a['syst'])} (components)[/bold]\n"
+        f"{flow['process']} in {flow['geometry']}, selection {flow['selection']}: per decay in "
+        f"{volume[0]:g}–{volume[1]:g} m, seed {flow['seed']}{speed}\n"
+        "Trigger and random veto are not part of an acceptance: they enter sensitivities as factors."
+    )
+
+
+def flow_report(flow: CutFlow) -> list[RenderableType]:
+    """Everything about one cut-flow: cuts, regions, momentum bins, ledger, acceptance."""
+    from na62sim.selection.ledger import ledger_rows
+
+    data = flow.to_dict()
+    parts: list[RenderableType] = [cutflow_table({str(data["process"]): data}, f"Cut-flow of {flow.selection.name}")]
+    if data["regions"]:
+        parts.append(region_table(data))
+    if data["bins"]:
+        parts.append(bin_table(data, flow.selection.bin_edges))
+    if flow.selection.ledger:
+        parts.append(ledger_table(ledger_rows(flow.selection.ledger)))
+    return [*parts, acceptance_line(data)]
+
+
+def ledger_table(rows: Sequence[Mapping[str, Any]], title: str = "Ledger: every loss once") -> RenderableType:
+    """Where signal is lost: how each loss enters, its value, uncertainty, how many tracks have it, and source."""
+    cells = []
+    for row in rows:
+        value = "" if row["value"] is None else f"{row['value']:.3f}"
+        sigma = f" ± {row['sigma']:.3f}" if row["sigma"] else ""
+        times = "" if row["tracks"] == 1.0 else f", {row['tracks']:g} tracks"
+        cells.append([row["loss"], row["how"], value + sigma + times, row["tag"], row["source"]])
+    return grid(title, ["loss", "enters as", ("value ± σ", "right"), "number is", "source"], cells)
+
+
+def limit_table(limit: Mapping[str, Any]) -> RenderableType:
+    """Observed and expected limits."""
+    e = limit["expected"]
+    rows = [["observed, upper", number(limit["upper_limit"])]]
+    if limit["lower_limit"]:
+        rows.append(["observed, lower", number(limit["lower_limit"])])
+    rows += [
+        ["expected without signal", number(e["median"])],
+        ["  68 % of experiments", f"{number(e['minus1'])} to {number(e['plus1'])}"],
+        ["  95 % of experiments", f"{number(e['minus2'])} to {number(e['plus2'])}"],
+    ]
+    title = f"Limits at {100 * limit['cl']:g} % CL ({limit['method']}), in {limit['unit']}"
+    return grid(title, ["", ("limit", "right")], rows)
+
+
+def lifetime_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Acceptance against lifetime."""
+    cells = [
+        [
+            number(row["ctau_mm"], 3),
+            number(row["tau_ns"], 3),
+            "too few events" if row["acceptance"] is None else fraction(row["acceptance"]),
+            "" if row["stat"] is None else fraction(row["stat"]),
+            f"{row['n_effective']:.0f}",
+        ]
+        for row in rows
+    ]
+    columns = [("cτ [mm]", "right"), ("τ [ns]", "right"), ("acceptance", "right"), ("± stat", "right"),
+               ("effective events", "right")]  # fmt: skip
+    return grid("Acceptance against lifetime, one sample reweighted", columns, cells)
+
+
+def precision_line(outcome: dict[str, Any], generated: int) -> str:
+    """One line that says whether the precision was reached."""
+    asked, reached = f"{100 * outcome['asked']:.3g} %", outcome["reached"]
+    if reached is None:
+        return f"precision {asked} not reached: none of {generated} events is accepted, the most that were to be made"
+    got = f"{100 * reached:.3g} %"
+    if outcome["met"]:
+        return f"precision {asked} reached: {got} with {generated} events"
+    return f"precision {asked} not reached: {got} with {generated} events, the most that were to be made"

@@ -1,0 +1,127 @@
+"""Published numbers beside those that a run obtains."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from na62sim.core.units import parse_parameter
+from na62sim.geometry import load_detector
+from na62sim.study.dump.run import run_dump
+from na62sim.study.published import compare, published_numbers
+from na62sim.study.scenario.blocks import ExclusionBlock
+
+
+def dump_comparison(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """Edges of bremsstrahlung alone, and numbers of its reference sample, beside the published ones.
+
+    The uncertainty of an edge is what the uncertainty of the efficiency gives it.
+    """
+    known, rows = published_numbers(), []
+    for region in summary["regions"].values():
+        if region["production"] != "brems":
+            continue
+        start = f"dump-2021-{region['channel']}."
+        for key in (k for k in known if k.startswith(start)):
+            value, sigma = _obtained(region, key.removeprefix(start))
+            if value is not None:
+                rows.append(compare(known[key], value, sigma))
+    for reference in summary["benchmark"]:
+        if reference["process"] != "aprime-brems" or reference["protons"] != 1.4e17:
+            continue
+        steps = {row["step"]: row for row in reference["steps"]}
+        found = {"produced": steps["produced, all decays"], "in_volume": steps["in the decay volume"]}
+        found["geometry"] = {"events": reference["geometry"], "error": reference["geometry_error"]}
+        for name, row in found.items():
+            key = f"dump-2021-{reference['channel']}.{name}"
+            if key in known:
+                rows.append(compare(known[key], row["events"], row["error"] or None))
+    return rows
+
+
+def published_edges(events: int, seed: int = 1, threads: int | None = None) -> list[dict[str, Any]]:
+    """The comparison of the dump of 2021, bremsstrahlung alone, from as few masses as it needs."""
+    block = ExclusionBlock(
+        channels=("mumu", "ee"),
+        production="brems",
+        geometry="dump-2021",
+        events=events,
+        masses_MeV=(200.0, 220.0, 300.0, 400.0, 500.0, 520.0, 540.0, 560.0, 580.0, 600.0, 620.0),
+        eps_min=1e-7,
+        eps_max=1e-4,
+        eps_points=60,
+    )
+    return dump_comparison(run_dump(block, load_detector("dump-2021"), seed, threads=threads).summary)
+
+
+def _obtained(region: dict[str, Any], name: str) -> tuple[float | None, float | None]:
+    """An edge or the closing mass (MeV) of a region, and its uncertainty."""
+    ends = [region["varied"]["minus"], region["varied"]["plus"]]
+    if name == "closing":
+        values = [1e3 * x["closing"][0] if x["closing"] else None for x in (region, *ends)]
+    else:
+        edge, _, mass = name.partition(".")
+        if edge not in ("eps_low", "eps_high"):
+            return None, None
+        values = [_at(x, edge, float(mass) / 1e3) for x in (region, *ends)]
+    value, low, high = values
+    return value, None if value is None or low is None or high is None else 0.5 * abs(high - low)
+
+
+def _at(region: dict[str, Any], edge: str, mass: float) -> float | None:
+    masses: Sequence[float] = region["mass_GeV"]
+    near = [k for k, x in enumerate(masses) if abs(x - mass) < 1e-9]
+    return region[edge][near[0]] if near else None
+
+
+def obtained_numbers(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Compare the data sets of a run, and their sum, with what is published for them."""
+    known = published_numbers()
+    rows: list[dict[str, Any]] = []
+    for data in result["data_sets"]:
+        several = len(data["ranges"]) > 1
+        for numbers in data["ranges"]:
+            r2 = numbers["p_GeV"]["R2"]
+            note = f"R2 {r2[0]:g}–{r2[1]:g}" if several else ""
+            for name in ("acceptance_k2pi", "acceptance_pinunu", "ratio", "ses"):
+                found, key = numbers.get(name), f"{data['geometry']}.{name}"
+                if found is not None and key in known:
+                    rows.append(compare(known[key], found["value"], found["sigma"], note))
+            found, key = numbers["ses"]["expected_events"], f"{data['geometry']}.expected_events"
+            if key in known:
+                rows.append(compare(known[key], found["value"], found["sigma"], note))
+    rows += [row for scan in result.get("scans", []) for row in _scan_numbers(scan)]
+    total = result.get("total") or {}
+    key = "+".join(total.get("data_sets", [])) + ".expected_events"
+    if "ses" in total and key in known and len(total["data_sets"]) > 1:
+        found = total["ses"]["expected_events"]
+        rows.append(compare(known[key], found["value"], found["sigma"]))
+    return rows
+
+
+_SHAPE_AT = {"kpiaa": 155.0}  # MeV; with nothing observed the shape of a limit is that of 1/A
+
+
+def _scan_numbers(scan: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Compare limits and the shape of the acceptance of a scan in one mass with what is published."""
+    known, process = published_numbers(), scan["process"]
+    if len(scan["axes"]) != 1:
+        return []
+    axis = scan["axes"][0]
+    points = {float(parse_parameter(axis, row["parameters"][axis])[1]): row for row in scan["rows"]}
+    reference = points.get(_SHAPE_AT.get(process, -1.0))
+    found = []
+    for mass, row in points.items():
+        a, key = row["acceptance"], f"{process}.upper_limit.{mass:g}"
+        if key in known and row.get("upper_limit"):
+            relative = math.hypot(a["stat"], a["syst"]) / a["value"]
+            found.append(compare(known[key], row["upper_limit"], relative * row["upper_limit"]))
+        key = f"{process}.shape.{mass:g}"
+        if key in known and reference and reference["acceptance"]["value"] and a["value"]:
+            other = reference["acceptance"]
+            triggers = row.get("trigger_ratio", 1.0) / reference.get("trigger_ratio", 1.0)
+            ratio = triggers * a["value"] / other["value"]
+            relative = math.hypot(a["stat"] / a["value"], other["stat"] / other["value"])  # components are common
+            found.append(compare(known[key], ratio, ratio * relative))
+    return found
