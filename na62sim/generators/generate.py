@@ -30,7 +30,7 @@ class Generator:
     Examples
     --------
     >>> from na62sim.geometry import load_detector
-    >>> from na62sim.generators.chain.process import find_process
+    >>> from na62sim.generators.registry import find_process
     >>> g = Generator(find_process("kmu2"), load_detector("run1-2018-s2"), (105e3, 170e3))
     >>> g.generate(seed=1, first=0, n=10).p.shape
     (3, 4, 10)

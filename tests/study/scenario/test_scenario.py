@@ -220,7 +220,7 @@ def test_process_of() -> None:
     assert isinstance(mine, Process)
     assert mine.mass == {"S": 100.0, "A'": 30.0}
     assert mine.lifetime == {"A'": 0.01}
-    with pytest.raises(ScenarioError, match="only masses"):
+    with pytest.raises(ValueError, match="only masses"):
         process_of("K+ -> pi+ X", {"shape": "scalar"})
 
 
