@@ -1,7 +1,7 @@
 """Kinds of value a geometry may hold, and the blocks of beam, decay region and spectrometer.
 
 The unit is part of the key. Values are plain floats and tuples; tags and sources are kept
-apart (`Detector.quantity`).
+apart (`Detector.quantity`). A key marked `context` describes the experiment, but no result depends on it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic.fields import FieldInfo
 
 
 def _positive(value: float) -> float:
@@ -42,11 +43,14 @@ def increasing(values: tuple[float, ...]) -> tuple[float, ...]:
     return values
 
 
-def _some(values: tuple[float, ...]) -> tuple[float, ...]:
+def _not_empty(values: tuple[float, ...]) -> tuple[float, ...]:
     if not values:
         raise ValueError("must not be empty")
     return values
 
+
+context = FieldInfo(json_schema_extra={"context": True})
+"""Marks a key, or a whole block, on which no result depends: it is at most drawn, or compared with its neighbours."""
 
 Number = float
 Positive = Annotated[float, AfterValidator(_positive)]
@@ -54,20 +58,25 @@ NonNegative = Annotated[float, AfterValidator(_non_negative)]
 Probability = Annotated[float, AfterValidator(_probability)]
 Count = Annotated[int, AfterValidator(_count)]
 Length = Positive
-Numbers = Annotated[tuple[Number, ...], AfterValidator(_some)]
-Lengths = Annotated[tuple[Length, ...], AfterValidator(_some)]
-Increasing = Annotated[tuple[Number, ...], AfterValidator(_some), AfterValidator(increasing)]
+Numbers = Annotated[tuple[Number, ...], AfterValidator(_not_empty)]
+Lengths = Annotated[tuple[Length, ...], AfterValidator(_not_empty)]
+Increasing = Annotated[tuple[Number, ...], AfterValidator(_not_empty), AfterValidator(increasing)]
 Interval = Annotated[tuple[Number, Number], AfterValidator(increasing)]
 PositiveInterval = Annotated[tuple[NonNegative, Positive], AfterValidator(increasing)]
 Four = tuple[Number, Number, Number, Number]
 FourIncreasing = Annotated[Four, AfterValidator(increasing)]
-Probabilities = Annotated[tuple[Probability, ...], AfterValidator(_some)]
+Probabilities = Annotated[tuple[Probability, ...], AfterValidator(_not_empty)]
 
 
 class Block(BaseModel):
     """A block of a geometry file: unknown keys refused, values never changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def is_context(item: FieldInfo) -> bool:
+    """Whether a key of a block is marked `context`."""
+    return item.json_schema_extra == context.json_schema_extra
 
 
 def equal_lengths(block: Block, *keys: str) -> None:
@@ -103,17 +112,17 @@ class Beam(Block):
     half_width_x_mm: Length
     half_height_y_mm: Length
     divergence_mrad: Positive
-    ktag_divergence_mrad: Positive
+    ktag_divergence_mrad: Annotated[Positive, context]
     mean_intensity_MHz: Positive
-    nominal_intensity_MHz: Positive
-    intensity_spread: NonNegative
-    intensity_max_ratio: Positive
-    spill_s: Positive
-    effective_spill_s: Positive
-    kaon_fraction: Probability
-    pion_fraction: Probability
-    proton_fraction: Probability
-    muon_fraction: Probability
+    nominal_intensity_MHz: Annotated[Positive, context]
+    intensity_spread: Annotated[NonNegative, context]
+    intensity_max_ratio: Annotated[Positive, context]
+    spill_s: Annotated[Positive, context]
+    effective_spill_s: Annotated[Positive, context]
+    kaon_fraction: Annotated[Probability, context]
+    pion_fraction: Annotated[Probability, context]
+    proton_fraction: Annotated[Probability, context]
+    muon_fraction: Annotated[Probability, context]
 
 
 class DecayVolume(Block):
@@ -127,7 +136,7 @@ class DecayVolume(Block):
 
 
 class Tube(Block):
-    z_min_m: Increasing
+    z_min_m: Annotated[Increasing, context]
     z_max_m: Increasing
     radius_m: Lengths
 
@@ -195,14 +204,14 @@ class BoxField(Block):
 
     center_z_m: Number
     integral_Tm: Number
-    length_m: Length
+    length_m: Annotated[Length, context]
 
 
 class Field(Block):
     blue_tube: BlueTubeField
     fringe: FringeField
     mnp33: MNP33Field
-    trim5: BoxField
+    trim5: Annotated[BoxField, context]
     bend: BoxField
 
 
@@ -220,11 +229,11 @@ class Hadronic(Block):
 
 
 class Gtk(Block):
-    z_m: Number
-    station_z_m: Increasing
-    half_size_x_mm: Length
-    half_size_y_mm: Length
-    x_over_x0: NonNegative
+    z_m: Annotated[Number, context]
+    station_z_m: Annotated[Increasing, context]
+    half_size_x_mm: Annotated[Length, context]
+    half_size_y_mm: Annotated[Length, context]
+    x_over_x0: Annotated[NonNegative, context]
     momentum_resolution_GeV: NonNegative
     angle_resolution_urad: NonNegative
     position_resolution_mm: NonNegative
@@ -239,22 +248,22 @@ class Gtk(Block):
 class Chanti(Block):
     quiet_efficiency: Probability
     station_z_m: Increasing
-    half_size_mm: Length
-    hole_half_x_mm: Length
-    hole_half_y_mm: Length
-    position_resolution_mm: Positive
-    time_resolution_ns: Positive
+    half_size_mm: Annotated[Length, context]
+    hole_half_x_mm: Annotated[Length, context]
+    hole_half_y_mm: Annotated[Length, context]
+    position_resolution_mm: Annotated[Positive, context]
+    time_resolution_ns: Annotated[Positive, context]
 
 
 class Straw(Block):
     chamber_z_m: FourIncreasing
-    chamber_thickness_mm: Length
+    chamber_thickness_mm: Annotated[Length, context]
     hole_x_mm: Four
     hole_half_size_mm: Length
     radius_mm: Length
     active_half_length_mm: Length
     view_offset_mm: FourIncreasing
-    layers_per_view: Count
+    layers_per_view: Annotated[Count, context]
     pitch_mm: Length
     layer_stagger_mm: Length
     straws_per_view: Literal[1, 2]
@@ -263,7 +272,7 @@ class Straw(Block):
     chamber_resolution_um: Positive
     view_efficiency: Probability
     quality_efficiency: Probability
-    found_efficiency: Probability
+    found_efficiency: Annotated[Probability, context]
     time_resolution_ns: Positive
     tail_fraction: Probability
     tail_scale: Positive

@@ -18,6 +18,7 @@ from na62sim.geometry.blocks import (
     Positive,
     PositiveInterval,
     Probability,
+    context,
     equal_lengths,
 )
 
@@ -75,21 +76,21 @@ class Trigger(Block):
     utmc_max_tiles: Count
     lkr_thresholds_GeV: Increasing
     ktag_min_sectors: Count
-    ktag_window_ns: Positive
+    ktag_window_ns: Annotated[Positive, context]
     lav_min_hits: Count
     lav_stations: tuple[Count, Count]
-    lav_window_ns: Positive
-    irc_sac_min_hits: Count
-    irc_sac_window_ns: Positive
-    straw_window_ns: Positive
+    lav_window_ns: Annotated[Positive, context]
+    irc_sac_min_hits: Annotated[Count, context]
+    irc_sac_window_ns: Annotated[Positive, context]
+    straw_window_ns: Annotated[Positive, context]
     momentum_max_GeV: Positive
-    straw_one_track_momentum_max_GeV: Positive
+    straw_one_track_momentum_max_GeV: Annotated[Positive, context]
     cda_max_mm: Length
     vertex_z_max_m: Number
-    pair_cda_mm: Length
+    pair_cda_mm: Annotated[Length, context]
     displaced_loose_mm: Length
-    displaced_tight_mm: Length
-    multi_track_min: Count
+    displaced_tight_mm: Annotated[Length, context]
+    multi_track_min: Annotated[Count, context]
     masks: dict[str, Mask]
 
 
@@ -103,9 +104,9 @@ class Veto(Block):
     lkr_window_low_ns: Positive
     lkr_window_energy_GeV: Increasing
     lkr_window_sigma: tuple[Positive, ...]
-    lkr_bunch_ns: Positive
-    lkr_bunch_window_ns: Positive
-    lkr_bunch_energy_GeV: NonNegative
+    lkr_bunch_ns: Annotated[Positive, context]
+    lkr_bunch_window_ns: Annotated[Positive, context]
+    lkr_bunch_energy_GeV: Annotated[NonNegative, context]
     lav_window_ns: Positive
     irc_sac_window_ns: Positive
     muv3_window_ns: Positive
@@ -196,6 +197,6 @@ class DataSet(Block):
     kaons: Positive
     trigger_efficiency: Probability
     random_veto: Probability
-    random_veto_I0_MHz: Positive
+    random_veto_I0_MHz: Annotated[Positive, context]
     normalisation_downscaling: Count
     normalisation_events: Positive | None = None

@@ -14,11 +14,12 @@ from typing import get_args, get_origin
 from pydantic import PrivateAttr, ValidationError
 
 from na62sim.core.suggest import suggestion
-from na62sim.geometry.blocks import Block
+from na62sim.geometry.blocks import Block, is_context
 from na62sim.geometry.files import Files, read_files
 from na62sim.geometry.layout import Layout
 from na62sim.geometry.planes import check_planes
 from na62sim.geometry.quantity import TAGS, GeometryError, Quantity, Value, plain_value, short
+from na62sim.geometry.retired import retired_message, retired_name
 
 __all__ = ["Detector", "load_detector"]
 
@@ -63,7 +64,8 @@ class Detector(Layout):
         return isinstance(other, Detector) and self.sha256 == other.sha256
 
     def __repr__(self) -> str:
-        return f"<Detector {self.name}, {sum(self.counts().values())} numbers, sha256 {self.sha256[:12]}>"
+        changed = f", changed without effect: {', '.join(self.context_changed)}" if self.context_changed else ""
+        return f"<Detector {self.name}, {sum(self.counts().values())} numbers, sha256 {self.sha256[:12]}{changed}>"
 
     def __hash__(self) -> int:
         return hash(self.sha256)
@@ -84,22 +86,41 @@ class Detector(Layout):
         tags = [tag for entry in self.quantities() for tag in entry.each_tag]
         return {tag: tags.count(tag) for tag in TAGS}
 
+    @property
+    def context(self) -> tuple[str, ...]:
+        """Dotted names of the entries that describe the experiment without any result depending on them."""
+        return tuple(entry.path for entry in self._files.entries.values() if entry.context)
+
+    @property
+    def context_changed(self) -> tuple[str, ...]:
+        """Those of `context` that a user's file or `with_values` changed, which has no effect.
+
+        What counts is the value of the shipped geometry that the file extends; without one, of the first file.
+        """
+        start = self._files.start
+        return tuple(path for path in self.context if self.quantity(path).value != start.get(path))
+
     def with_values(self, values: Mapping[str, object]) -> Detector:
         """A copy with some values replaced, checked like a file.
 
         Parameters
         ----------
         values
-            Dotted names and their new values, in the unit of the name.
+            Dotted names and their new values, in the unit of the name. `context_changed` of the copy
+            names those on which no result depends.
+
+        Raises
+        ------
+        GeometryError
+            For an unknown name, or a value that the geometry may not have.
         """
         entries = dict(self._files.entries)
         for path, value in values.items():
             if path not in entries:
                 raise GeometryError(_unknown(path, self._files.entries))
             source = f"assumed: set by hand in place of the value of {self.quantity(path).file or self.name}"
-            entries[path] = replace(
-                entries[path], value=plain_value(value, path, "override"), tag="assumed", tags=(), source=source
-            )
+            plain = plain_value(value, path, "override")
+            entries[path] = replace(entries[path], value=plain, tag="assumed", tags=(), source=source)
         return _build(replace(self._files, entries=entries), by_hand=frozenset(values))
 
 
@@ -112,7 +133,7 @@ def load_detector(name_or_path: str | Path, *, override: Mapping[str, object] | 
         A name of `available_detectors`, or the path of a .toml file. What such a file
         `extends` is a shipped name, or a path relative to the file.
     override
-        Values to replace after reading, for example ``{"ktag.efficiency": 0.97}``.
+        Values to replace after reading, for example ``{"ktag.efficiency": 0.97}``, see `Detector.with_values`.
 
     Returns
     -------
@@ -131,6 +152,8 @@ def load_detector(name_or_path: str | Path, *, override: Mapping[str, object] | 
 def detector_from_text(text: str, name: str) -> Detector:
     """Load a geometry from the text that `Detector.text` gave, as samples carry it.
 
+    Keys that a later version has retired stay in the text, and so in its digest, but are not read.
+
     Raises
     ------
     GeometryError
@@ -139,30 +162,38 @@ def detector_from_text(text: str, name: str) -> Detector:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.toml"
         path.write_text(text, encoding="utf-8")
-        return load_detector(path)
+        return _build(replace(read_files(path), stored=True))
 
 
 def _build(files: Files, by_hand: frozenset[str] = frozenset()) -> Detector:
     """Check the blocks and make the detector."""
+    files.refuse_retired()
     try:
         detector = Detector.model_validate(files.nested())
     except ValidationError as error:
         raise GeometryError(_explain(error, files, by_hand)) from None
-    entries = {path: replace(entry, value=_value_at(detector, path)) for path, entry in files.entries.items()}
+    entries = dict(files.entries)
+    for path, value, context in _values(detector):
+        if path in entries:  # not so an optional key that was not given
+            entries[path] = replace(entries[path], value=value, context=context)
     detector._files = replace(files, entries=entries)
     for path, problem in check_planes(detector):
         raise GeometryError(f"{_file_of(path, files, by_hand)}: {path}: {problem}")
     return detector
 
 
-def _value_at(detector: Detector, path: str) -> Value:
-    """The checked value behind a dotted name (a whole number may have become a float)."""
-    item: object = detector
-    for key in path.split("."):
-        item = item[key] if isinstance(item, dict) else getattr(item, key)
-    if not isinstance(item, float | int | str | tuple):
-        raise TypeError(f"{path} is not a value")
-    return item
+def _values(block: Block, above: str = "", context: bool = False) -> Iterator[tuple[str, Value, bool]]:
+    """Dotted name, checked value (a whole number may have become a float) and whether no result depends on it."""
+    for key, item in type(block).model_fields.items():
+        value, path = getattr(block, key), f"{above}{key}"
+        marked = context or is_context(item)
+        named = value.items() if isinstance(value, dict) else [("", value)]
+        for name, inner in named:
+            place = f"{path}.{name}" if name else path
+            if isinstance(inner, Block):
+                yield from _values(inner, f"{place}.", marked)
+            elif inner is not None:
+                yield place, inner, marked
 
 
 def _explain(error: ValidationError, files: Files, by_hand: frozenset[str]) -> str:
@@ -209,7 +240,10 @@ def _schema_paths(block: type[Block], above: str = "") -> Iterator[str]:
 
 
 def _unknown(path: str, known: Iterable[str]) -> str:
-    """Message for a name that is not known, with the nearest one that is."""
+    """Message for a name that is not known: that it is retired, or the nearest one that is known."""
+    name = retired_name(path)
+    if name is not None:
+        return retired_message(name)
     return f"unknown key {short(path)}{suggestion(path, known)}"
 
 

@@ -18,6 +18,7 @@ from na62sim.geometry.blocks import (
     PositiveInterval,
     Probabilities,
     Probability,
+    context,
     equal_lengths,
     increasing,
     ordered,
@@ -25,12 +26,12 @@ from na62sim.geometry.blocks import (
 
 
 class Ktag(Block):
-    z_min_m: Number
-    z_max_m: Number
+    z_min_m: Annotated[Number, context]
+    z_max_m: Annotated[Number, context]
     efficiency: Probability
     n_sectors: Count
     min_sectors: Count
-    pion_mistag: Probability
+    pion_mistag: Annotated[Probability, context]
     time_resolution_ns: Positive
 
     @model_validator(mode="after")
@@ -44,7 +45,7 @@ class Ktag(Block):
 class Rich(Block):
     front_z_m: Number
     back_z_m: Number
-    mirror_z_m: Number
+    mirror_z_m: Annotated[Number, context]
     radius_min_mm: Length
     radius_max_mm: Length
     hole_x_front_mm: Number
@@ -99,8 +100,8 @@ class PhotonInefficiencies(Block):
 
 class Newchod(Block):
     z_m: Number
-    z_front_m: Number
-    z_back_m: Number
+    z_front_m: Annotated[Number, context]
+    z_back_m: Annotated[Number, context]
     radius_min_mm: Length
     radius_max_mm: Length
     time_resolution_ns: Positive
@@ -119,7 +120,7 @@ class Chod(Block):
     z_m: Annotated[tuple[Number, Number], AfterValidator(increasing)]
     radius_min_mm: Length
     radius_max_mm: Length
-    slab_thickness_mm: Length
+    slab_thickness_mm: Annotated[Length, context]
     time_resolution_ns: Positive
     efficiency: Probability
 
@@ -142,8 +143,8 @@ class Satellite(Block):
 
 class Lkr(Block):
     z_m: Number
-    cryostat_z_min_m: Number
-    cryostat_z_max_m: Number
+    cryostat_z_min_m: Annotated[Number, context]
+    cryostat_z_max_m: Annotated[Number, context]
     radius_min_mm: Length
     hole_radius_mm: Length
     apothem_mm: Length
@@ -152,7 +153,7 @@ class Lkr(Block):
     corner_a_y_mm: Length
     corner_b_x_mm: Length
     corner_b_y_mm: Length
-    cell_mm: Length
+    cell_mm: Annotated[Length, context]
     stochastic: NonNegative
     noise_GeV: NonNegative
     constant: NonNegative
@@ -163,7 +164,7 @@ class Lkr(Block):
     time_c: Number
     efficiency: Probability
     photon_min_GeV: NonNegative
-    photon_separation_mm: Length
+    photon_separation_mm: Annotated[Length, context]
     merge_distance_mm: Length
     track_distance_mm: Length
     mip_energy_GeV: Positive
@@ -198,7 +199,7 @@ class Muv0(Block):
 
 class Muv12(Block):
     z_m: Annotated[tuple[Number, Number], AfterValidator(increasing)]
-    radius_min_mm: Length
+    radius_min_mm: Annotated[Length, context]
     half_side_mm: Length
     stochastic: NonNegative
     noise_GeV: NonNegative
@@ -221,17 +222,17 @@ class IronWall(Block):
 
 class Muv3(Block):
     z_m: Number
-    thickness_mm: Length
+    thickness_mm: Annotated[Length, context]
     radius_min_mm: Length
     half_side_mm: Length
     tile_mm: Length
-    inner_tile_mm: Length
+    inner_tile_mm: Annotated[Length, context]
     time_resolution_ns: Positive
     efficiency: Probability
     turn_on_GeV: PositiveInterval
     matched_turn_on_GeV: PositiveInterval
     pion_quiet_efficiency: Probability
-    rate_MHz: NonNegative
+    rate_MHz: Annotated[NonNegative, context]
 
 
 class Lav(Block):
@@ -276,7 +277,7 @@ class Irc(Block):
 class Sac(Block):
     z_m: Number
     half_side_mm: Length
-    rotation_mrad: Number
+    rotation_mrad: Annotated[Number, context]
     time_resolution_ns: Positive
 
 
@@ -284,7 +285,7 @@ class Hasc(Block):
     """Modules side by side from `x_min_mm` on, centred in y."""
 
     z_m: Number
-    length_m: Length
+    length_m: Annotated[Length, context]
     x_min_mm: Number
     module_mm: Length
     columns: Count

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from na62sim.core.suggest import suggestion
 from na62sim.geometry.quantity import TAGS, GeometryError, Quantity, Value, inline, plain_value, quote, short
+from na62sim.geometry.retired import retired_message, retired_name
 
 __all__ = ["Files", "available_detectors", "read_files"]
 
@@ -25,28 +26,39 @@ _KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(slots=True)
 class Files:
-    """A geometry as read: the entries of the whole chain of files, the last word winning."""
+    """A geometry as read: the entries of a file and of all it extends; a later file replaces what it gives again."""
 
     name: str = ""
     file: str = ""  # the file asked for
     description: str = ""
     entries: dict[str, Quantity] = field(default_factory=dict)
-    blocks: dict[str, str] = field(default_factory=dict)  # path -> file that opened it last
+    blocks: dict[str, str] = field(default_factory=dict)  # path -> last file that has it
+    start: dict[str, Value] = field(default_factory=dict)  # values of the shipped geometry that is extended
+    stored: bool = False  # the text of a sample, which may hold retired keys
 
     def nested(self) -> dict[str, object]:
-        """Blocks as nested dictionaries of plain values, for the schema."""
-        made: dict[str, dict[str, object]] = {"": {}}
+        """Blocks as nested dictionaries of plain values, for the schema; without retired keys."""
+        tables: dict[str, dict[str, object]] = {"": {}}
         for path in sorted(self.blocks):  # a block before those inside it
-            above, _, key = path.rpartition(".")
-            made[path] = {}
-            made[above][key] = made[path]
+            if retired_name(path) is None:
+                above, _, key = path.rpartition(".")
+                tables[path] = {}
+                tables[above][key] = tables[path]
         for path, entry in self.entries.items():
-            if path in made:
+            if path in tables:
                 files = " and ".join(sorted({entry.file, self.blocks[path]}))
                 raise GeometryError(f"{files}: {path} is given both as a value and as a block")
-            above, _, key = path.rpartition(".")
-            made[above][key] = entry.value
-        return made[""]
+            if retired_name(path) is None:
+                above, _, key = path.rpartition(".")
+                tables[above][key] = entry.value
+        return tables[""]
+
+    def refuse_retired(self) -> None:
+        """Raise GeometryError for a retired key or block, unless the text is that of a sample."""
+        for path, file in ({path: entry.file for path, entry in self.entries.items()} | self.blocks).items():
+            name = retired_name(path)
+            if name is not None and not self.stored:
+                raise GeometryError(f"{file}: {retired_message(name)}")
 
     def to_toml(self) -> str:
         """The merged geometry as one TOML text that needs no other file."""
@@ -112,6 +124,8 @@ def read_files(name: str | Path) -> Files:
     files = Files(name=called, file=first.name)
     for path, content in reversed(chain):
         _add_file(files, content, path.name)
+        if not files.start or path.parent == shipped_folder():  # a chain may hold no shipped file: then its first one
+            files.start = {key: entry.value for key, entry in files.entries.items()}
     return files
 
 
@@ -142,7 +156,7 @@ def _parse(path: Path, where: str) -> dict[str, object]:
 
 
 def _add_file(files: Files, table: Mapping[str, object], file: str) -> None:
-    """Lay one file over what its parents gave."""
+    """Add the entries of one file; they replace those of the files that it extends."""
     for key, value in table.items():
         if key in _TOP_WORDS:
             word = _word(table, key, file)
@@ -194,7 +208,8 @@ def _quantity(words: Mapping[str, object], path: str, file: str) -> Quantity:
         raise GeometryError(f"{file}: {path}: give half_range or sigma, not both")
     weakest = max(each, key=TAGS.index)
     source = _word(words, "source", file)
-    return Quantity(path, value, weakest, source, tags=tuple(each) if tags else (), file=file, **spread)
+    half_range, sigma = spread.get("half_range"), spread.get("sigma")
+    return Quantity(path, value, weakest, source, half_range, sigma, tuple(each) if tags else (), file)
 
 
 def _spread(spread: object, value: Value, path: str, file: str) -> float:

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from na62sim.geometry import blocks, dataset, detectors
-from na62sim.geometry.blocks import Block
+from na62sim.geometry.blocks import Block, context
 from na62sim.geometry.dump import Dilepton, Dump
 
 
 class Layout(Block):
     """Blocks are attributes and hold plain numbers in the unit that their name ends in."""
 
-    target: blocks.Target
+    target: Annotated[blocks.Target, context]
     beam: blocks.Beam
     decay_volume: blocks.DecayVolume
     tube: blocks.Tube
-    beam_pipe: blocks.BeamPipe
+    beam_pipe: Annotated[blocks.BeamPipe, context]
     field: blocks.Field
     material: dict[str, blocks.Material]
     hadronic: blocks.Hadronic
     ktag: detectors.Ktag
     gtk: blocks.Gtk
     chanti: blocks.Chanti
-    anti0: detectors.Anti0 | None = None
+    anti0: Annotated[detectors.Anti0 | None, context] = None
     straw: blocks.Straw
     rich: detectors.Rich
-    muv0: detectors.Muv0
+    muv0: Annotated[detectors.Muv0, context]
     newchod: detectors.Newchod
     chod: detectors.Chod
     matching: detectors.Matching
     lkr: detectors.Lkr
     muv12: detectors.Muv12
-    iron_wall: detectors.IronWall
+    iron_wall: Annotated[detectors.IronWall, context]
     muv3: detectors.Muv3
     lav: detectors.Lav
     irc: detectors.Irc
@@ -40,7 +42,7 @@ class Layout(Block):
     upstream: dataset.Upstream
     trigger: dataset.Trigger
     veto: dataset.Veto
-    random_veto: dataset.RandomVeto
+    random_veto: Annotated[dataset.RandomVeto, context]
     pinunu: dataset.PiNuNu
     vertices: dataset.Vertices
     pi4e: dataset.Pi4e

@@ -1,4 +1,4 @@
-"""One entry of a geometry: a value, what it rests on, and how it is written down."""
+"""One entry of a geometry: a value, where it comes from, and how it is written in TOML."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ class Quantity:
         One tag for each number of an array, or empty when `tag` holds for all.
     file
         Name of the file that set the value.
+    context
+        Whether the entry describes the experiment without any result depending on it.
     """
 
     path: str
@@ -54,6 +56,7 @@ class Quantity:
     sigma: float | None = None
     tags: tuple[str, ...] = ()
     file: str = ""
+    context: bool = False
 
     @property
     def standard_deviation(self) -> float | None:

@@ -71,6 +71,7 @@ def _geometry(data: Mapping[str, Any]) -> list[RenderableType]:
         *([name, number(value)] for name, value in data["dataset"].items()),
     ]
     counts = [[tag, str(data["numbers"][tag])] for tag in _TAGS]
+    changed = data["context_changed"]
     return [
         grid(f"{data['name']}: {data['title']}", ["numbers that are", ("count", "right")], counts),
         _LEGEND + "\n",
@@ -78,8 +79,20 @@ def _geometry(data: Mapping[str, Any]) -> list[RenderableType]:
         ledger_table(data["ledger"]["pinunu"], "Ledger of pinunu: every loss once"),
         ledger_table(data["ledger"]["k2pi"], "Ledger of k2pi, the normalisation"),
         ledger_table(data["ledger"]["pi4e"], "Ledger of pi4e, kpiaa, kpis and k2pi-4e"),
+        _context(data["context"]),
+        *([f"changed without effect: {', '.join(changed)}"] if changed else []),
         f"sha256 {data['sha256']}",
     ]
+
+
+def _context(paths: Sequence[str]) -> RenderableType:
+    """The keys that are context, by block."""
+    blocks: dict[str, list[str]] = {}
+    for path in paths:
+        block, _, key = path.rpartition(".")
+        blocks.setdefault(block, []).append(key)
+    rows = [[block, ", ".join(keys)] for block, keys in blocks.items()]
+    return grid("Context: no result depends on these; at most they are drawn or checked", ["block", "keys"], rows)
 
 
 def _pair(interval: Sequence[float]) -> str:

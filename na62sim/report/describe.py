@@ -153,6 +153,8 @@ def _geometry(detector: Detector) -> dict[str, Any]:
             "pi4e": ledger_rows(multi_track_ledger(detector, 5)),
         },
         "assumed": [q.path for q in detector.quantities() if "assumed" in q.each_tag],
+        "context": list(detector.context),
+        "context_changed": list(detector.context_changed),
     }
 
 

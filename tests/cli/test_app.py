@@ -180,6 +180,8 @@ def test_info(files: dict[str, Path], capsys: pytest.CaptureFixture[str], tmp_pa
         numbers[tag] for tag in ("published", "recalled", "derived", "calibrated", "assumed")
     )
     assert {"pinunu", "k2pi", "pi4e"} == set(geometry["ledger"])
+    assert "beam.spill_s" in geometry["context"] and "beam.momentum_GeV" not in geometry["context"]
+    assert geometry["context_changed"] == []
     assert [row["tracks"] for row in geometry["ledger"]["pi4e"] if "per track" in row["loss"]] == [5.0, 3.4]
     assert result(capsys, "info", "kpix")["parameters"][1]["default"] == "inf"
     assert result(capsys, "info", "k2pi")["selection"]["kind"] == "selection"

@@ -1,0 +1,33 @@
+"""Keys and blocks that earlier versions of the geometry had.
+
+A sample carries the text of its geometry, so that a stored text may hold them: they are kept in it, and not read.
+In a geometry file they are refused.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Retired(NamedTuple):
+    """Since which version a key is no longer read, and why, or what takes its place."""
+
+    since: str
+    reason: str
+
+
+RETIRED: dict[str, Retired] = {}
+"""By dotted name; the name of a block stands for all keys in it."""
+
+
+def retired_name(path: str) -> str | None:
+    """The entry of `RETIRED` that a dotted name falls under: its own, or that of a block it is in."""
+    while path and path not in RETIRED:
+        path = path.rpartition(".")[0]
+    return path or None
+
+
+def retired_message(name: str) -> str:
+    """What to tell somebody who uses a retired name."""
+    since, reason = RETIRED[name]
+    return f"{name} is retired since version {since}: {reason}"
