@@ -19,7 +19,10 @@ def exclusion(
         float | None, typer.Option("--pot", metavar="P", help="Protons on target; those of the geometry by default.")
     ] = None,
     production: Annotated[
-        str, typer.Option("--production", metavar="brems|meson|all", help="How the dark photon is made.")
+        str,
+        typer.Option(
+            "--production", metavar="NAME", help="How the dark photon is made, or all; a wrong name lists them."
+        ),
     ] = "brems",
     masses: Annotated[
         str | None,
@@ -56,18 +59,19 @@ def exclusion(
         refuse_existing(out, force)
     from na62sim.geometry.detector import as_detector
     from na62sim.report.dump import region_csv, region_report
+    from na62sim.report.dump_json import region_dict
     from na62sim.report.folder import write_whole
-    from na62sim.study.dump.acceptance import Geometric
-    from na62sim.study.dump.chain import Reconstructed
-    from na62sim.study.dump.channels import channels_of, default_masses, open_masses, productions_of
+    from na62sim.study.dump.acceptance import Geometric, Reconstructed
+    from na62sim.study.dump.channels import channels_of, default_masses, open_masses
     from na62sim.study.dump.exclusion import exclude, refuse_empty
+    from na62sim.study.dump.productions import own_parameters
     from na62sim.study.dump.samples import region_samples
 
     channels = channels_of(channel)
     wanted = default_masses(channel) if masses is None else parse_masses("masses", masses)
     detector = as_detector(geometry)
     open_at = open_masses(wanted, channels)
-    total = sum(map(len, open_at.values())) * len(productions_of(production)) * count
+    total = sum(map(len, open_at.values())) * len(own_parameters(production, own)) * count
     with kernels(), Ticker(f"A' in {detector.name}: {channel}, {production}", total) as ticker:
         produced = region_samples(
             open_at, detector, production, count, seed,
@@ -84,7 +88,7 @@ def exclusion(
         "events": count,
         "cl": cl,
     }
-    payload = {**about, **region.to_dict()}
+    payload = {**about, **region_dict(region)}
     closed = [f"{mass:g}" for mass in wanted if mass not in region.masses]
     if closed:
         payload["notes"].append(f"no sample at {', '.join(closed)} MeV: the channel or the production is closed there")

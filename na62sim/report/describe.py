@@ -111,9 +111,9 @@ def _process(name: str) -> dict[str, Any]:
 
 def _selection(name: str) -> dict[str, Any]:
     from na62sim.selection.registry import SELECTIONS, selection_parameters
-    from na62sim.study.dump.channels import SELECTIONS as DUMP
+    from na62sim.study.dump.channels import CHANNELS
 
-    geometry = "dump-2021" if name in DUMP.values() else "run1-2018-s2"
+    geometry = "dump-2021" if name in [channel.selection for channel in CHANNELS.values()] else "run1-2018-s2"
     chosen = SELECTIONS[name](load_detector(geometry))
     return {
         "kind": "selection",

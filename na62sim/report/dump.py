@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from na62sim.report.text import grid
 from na62sim.statistics.text import number
+from na62sim.study.dump.productions import process_words, production_words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -41,7 +42,7 @@ def region_report(region: Mapping[str, Any]) -> list[RenderableType]:
     """The region mass by mass, with what a reader must know."""
     title = (
         f"A' excluded at {100.0 * region['cl']:g} % CL by {region['protons']:.3g} protons on the dump: "
-        f"{region['channel']}, {_WORDS[region['production']]}"
+        f"{region['channel']}, {production_words(region['production'])}"
     )
     parts = [region_table(region, title)]
     lines = [f"{region['geometry']}, acceptance from the {region['acceptance']}, {region['events']} events per sample"]
@@ -49,9 +50,6 @@ def region_report(region: Mapping[str, Any]) -> list[RenderableType]:
         mass, eps = region["closing"]
         lines.append(f"the region closes at {mass:.3f} GeV (ε = {eps:.2e})")
     return [*parts, "\n".join([*lines, *region["notes"]])]
-
-
-_WORDS = {"brems": "bremsstrahlung", "meson": "meson decays", "all": "bremsstrahlung + meson decays"}
 
 
 def region_table(region: Mapping[str, Any], title: str) -> RenderableType:
@@ -101,15 +99,12 @@ def dump_report(found: Mapping[str, Any]) -> list[RenderableType]:
     return parts
 
 
-_MADE = {"aprime-brems": "bremsstrahlung", "aprime-meson": "mesons"}
-
-
 def _reference(channel: str, rows: list[Mapping[str, Any]]) -> list[RenderableType]:
     """Expected events at the reference point after each cut, a pair of columns per production."""
     first = rows[0]
     columns: Columns = ["step"]
     for row in rows:
-        columns += [(_MADE[row["process"]], "right"), ("this step", "right")]
+        columns += [(process_words(row["process"]), "right"), ("this step", "right")]
     cells = []
     for k, step in enumerate(first["steps"]):
         line = [step["step"]]
@@ -123,7 +118,7 @@ def _reference(channel: str, rows: list[Mapping[str, Any]]) -> list[RenderableTy
         "expected events, cut by cut"
     )
     lines = [
-        f"{_MADE[row['process']]}: accepted by geometry and momentum alone {row['geometry']:.2f} ± "
+        f"{process_words(row['process'])}: accepted by geometry and momentum alone {row['geometry']:.2f} ± "
         f"{row['geometry_error']:.2f}; efficiency beyond geometry {row['efficiency']:.3f}, the product of what is modelled"
         for row in rows
     ]
@@ -141,7 +136,7 @@ def _resolutions(found: Mapping[str, Any]) -> list[RenderableType]:
         for process, r in records.items():
             cda = r["cda_tax_mm"]
             rows.append([
-                f"{channel}, {_MADE[process]}", f"{1e3 * r['mass_GeV']:g}", f"{r['sigma_mass_MeV']:.2f}",
+                f"{channel}, {process_words(process)}", f"{1e3 * r['mass_GeV']:g}", f"{r['sigma_mass_MeV']:.2f}",
                 f"{r['sigma_z_tax_m']:.2f}", f"{cda['median']:.1f}, {cda['95 %']:.1f}", f"{r['in_signal']:.4f}",
             ])  # fmt: skip
     title = "Resolutions from the fit of hits (half of the central 68 %), accepted events, ε = 1e-6"

@@ -115,6 +115,10 @@ def write_run(
     made = _new_folder(folder)
     try:
         result = run_scenario(planned, made / "samples", points, threads=threads, say=say, resume=resume, meter=meter)
+        if result.region is not None:
+            from na62sim.report.dump_json import dump_dict
+
+            result.summary["exclusion"] = dump_dict(result.region)
         if scenario.run.figures:
             say("drawing figures …")
             _draw(made, result)

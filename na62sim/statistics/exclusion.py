@@ -11,11 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from hepunits import GeV
 from scipy.optimize import brentq, minimize_scalar
 
 from na62sim.core.arrays import FloatArray
@@ -23,7 +21,7 @@ from na62sim.statistics.intervals import in_range
 from na62sim.statistics.limits import Limit, upper_limit
 from na62sim.statistics.reweighting import MassSample
 
-__all__ = ["CURVES", "Channel", "Counting", "Exclusion", "Region", "exclusion", "lifetime_limits"]
+__all__ = ["CURVES", "CountedChannel", "Counting", "CouplingInterval", "Exclusion", "exclusion", "lifetime_limits"]
 
 CURVES = ("observed", "median", "minus1", "plus1", "minus2", "plus2")
 _SIGMAS = {"median": 0.0, "minus1": -1.0, "plus1": 1.0, "minus2": -2.0, "plus2": 2.0}
@@ -65,7 +63,7 @@ class Counting:
 
 
 @dataclass(frozen=True)
-class Channel:
+class CountedChannel:
     """Samples of one final state, any number of masses and productions, and what was counted.
 
     Parameters
@@ -79,7 +77,7 @@ class Channel:
 
 
 @dataclass(frozen=True)
-class Region:
+class CouplingInterval:
     """One excluded interval of the coupling at one mass.
 
     ``low_end`` and ``high_end`` say what the edge is: ``limit``; ``grid``, where the region leaves the grid; or
@@ -113,8 +111,8 @@ class Exclusion:
     events: FloatArray
     effective: FloatArray
     limits: list[Limit]
-    regions: dict[str, list[list[Region]]]
-    bands: dict[str, list[list[Region]]] = field(default_factory=dict)
+    regions: dict[str, list[list[CouplingInterval]]]
+    bands: dict[str, list[list[CouplingInterval]]] = field(default_factory=dict)
     tips: dict[str, tuple[float, float] | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -126,6 +124,10 @@ class Exclusion:
     def edges(self, curve: str = "observed") -> tuple[list[float | None], list[float | None]]:
         """Outermost lower and upper edge per mass; None where nothing is excluded, or the edge cannot be told."""
         return _outermost(self.regions[curve])
+
+    def band_edges(self, curve: str) -> tuple[list[float | None], list[float | None]]:
+        """The same of a curve of `bands`."""
+        return _outermost(self.bands[curve])
 
     def closing_with(self, factor: float) -> tuple[float, float] | None:
         """`closing` if all signals were larger by a factor."""
@@ -154,30 +156,9 @@ class Exclusion:
         mass = self.masses[last] + share * (self.masses[last + 1] - self.masses[last])
         return float(mass), math.exp(x0 + share * (x1 - x0))
 
-    def to_dict(self) -> dict[str, Any]:
-        """The numbers as the JSON output has them."""
-        low, high = self.edges()
-        return {
-            "mass_GeV": (self.masses / GeV).tolist(),
-            "eps_low": low,
-            "eps_high": high,
-            "n_events_max": self.events.max(axis=1).tolist(),
-            "intervals": [[[r.low, r.high, r.low_end, r.high_end] for r in rs] for rs in self.regions["observed"]],
-            "expected": {
-                name: dict(zip(("eps_low", "eps_high"), self.edges(name), strict=True)) for name in CURVES[1:]
-            },
-            "bands": {
-                name: dict(zip(("eps_low", "eps_high"), _outermost(r), strict=True)) for name, r in self.bands.items()
-            },
-            "limit_events": [x.upper_limit for x in self.limits],
-            "protons": self.protons,
-            "closing": None if self.closing is None else [self.closing[0] / GeV, self.closing[1]],
-            "notes": list(self.notes),
-        }
-
 
 def exclusion(
-    channels: Sequence[Channel],
+    channels: Sequence[CountedChannel],
     ctau: Callable[[float, FloatArray], FloatArray],
     couplings: FloatArray,
     protons: float,
@@ -209,8 +190,8 @@ def exclusion(
         raise ValueError("no samples: nothing to exclude with")
     events, effective = np.empty((len(masses), grid.size)), np.empty((len(masses), grid.size))
     limits: list[Limit] = []
-    regions: dict[str, list[list[Region]]] = {curve: [] for curve in CURVES}
-    bands: dict[str, list[list[Region]]] = {curve: [] for curve in CURVES[1:]}
+    regions: dict[str, list[list[CouplingInterval]]] = {curve: [] for curve in CURVES}
+    bands: dict[str, list[list[CouplingInterval]]] = {curve: [] for curve in CURVES[1:]}
     levels: dict[str, list[float]] = {curve: [] for curve in CURVES[1:]}
     for row, mass in enumerate(masses):
         samples = [s for channel in channels for s in channel.samples if s.mass == mass]
@@ -232,7 +213,7 @@ def exclusion(
     return result
 
 
-def _outermost(regions: list[list[Region]]) -> tuple[list[float | None], list[float | None]]:
+def _outermost(regions: list[list[CouplingInterval]]) -> tuple[list[float | None], list[float | None]]:
     """Outermost lower and upper edge per mass, where they are known."""
     lows = [found[0].low if found and found[0].low_end == "limit" else None for found in regions]
     highs = [found[-1].high if found and found[-1].high_end == "limit" else None for found in regions]
@@ -274,7 +255,9 @@ class _Signal:
         return math.log(max(number, 1e-300))
 
 
-def _limit(channels: Sequence[Channel], mass: float, events: FloatArray, protons_error: float, cl: float) -> Limit:
+def _limit(
+    channels: Sequence[CountedChannel], mass: float, events: FloatArray, protons_error: float, cl: float
+) -> Limit:
     """Limit on the events of one mass, all channels that have a sample there added up."""
     observed, background, variance, signal_error = 0, 0.0, 0.0, 0.0
     for channel in channels:
@@ -290,7 +273,7 @@ def _limit(channels: Sequence[Channel], mass: float, events: FloatArray, protons
 
 def _intervals(
     signal: _Signal, grid: FloatArray, events: FloatArray, effective: FloatArray, level: float
-) -> list[Region]:
+) -> list[CouplingInterval]:
     """Intervals of the coupling in which more than ``level`` events are expected."""
     trusted = effective >= MIN_EFFECTIVE
     above = (events >= level) & trusted
@@ -316,13 +299,13 @@ def _intervals(
             high = edge(last, last + 1)
             count = signal(np.array([high]))[1][0]
             high_end = "limit" if count >= MIN_EFFECTIVE else "refused"
-        found.append(Region(float(low), float(high), low_end, high_end))
+        found.append(CouplingInterval(float(low), float(high), low_end, high_end))
     return found
 
 
 def _between_points(
     signal: _Signal, logs: FloatArray, events: FloatArray, trusted: npt.NDArray[np.bool_], log_level: float
-) -> list[Region]:
+) -> list[CouplingInterval]:
     """A region narrower than the step of the grid, about the largest number of events."""
     k = int(np.argmax(np.where(trusted, events, 0.0)))
     if not trusted[k] or k in (0, logs.size - 1):
@@ -335,7 +318,7 @@ def _between_points(
         math.exp(brentq(lambda x: signal.logarithm(x) - log_level, *sorted((top, side)), xtol=1e-7))
         for side in (float(logs[k - 1]), float(logs[k + 1]))
     )
-    return [Region(low, high)]
+    return [CouplingInterval(low, high)]
 
 
 def _notes(result: Exclusion) -> list[str]:
@@ -364,7 +347,7 @@ def _notes(result: Exclusion) -> list[str]:
 
 
 def lifetime_limits(
-    channels: Sequence[Channel],
+    channels: Sequence[CountedChannel],
     lifetimes: FloatArray,
     protons: float,
     *,

@@ -34,8 +34,8 @@ class MassSample:
     mass : MeV
     produced : mothers per proton on target, over the coupling squared, times the branching ratio of the decay
     generated : number of events before any cut
-    reach : a of each accepted event, mm
-    strength : b of each accepted event, with all other weights
+    scaled_path : a = l m/p of each accepted event, mm
+    scaled_weight : b = B m/p of each accepted event, with all other weights
     resolution : standard deviation of the reconstructed mass, MeV
     production, channel : names
     """
@@ -43,16 +43,20 @@ class MassSample:
     mass: float
     produced: float
     generated: int
-    reach: FloatArray
-    strength: FloatArray
+    scaled_path: FloatArray
+    scaled_weight: FloatArray
     resolution: float
     production: str = ""
     channel: str = ""
 
     def __post_init__(self) -> None:
-        if self.generated <= 0 or self.reach.size > self.generated or self.reach.size != self.strength.size:
+        if (
+            self.generated <= 0
+            or self.scaled_path.size > self.generated
+            or self.scaled_path.size != self.scaled_weight.size
+        ):
             raise ValueError(
-                f"sample at {self.mass:g} MeV: {self.reach.size} paths and {self.strength.size} weights of"
+                f"sample at {self.mass:g} MeV: {self.scaled_path.size} paths and {self.scaled_weight.size} weights of"
                 f" {self.generated} generated events"
             )
         if self.resolution <= 0.0 or self.produced <= 0.0:
@@ -74,21 +78,21 @@ class MassSample:
         """
         lengths = np.atleast_1d(np.asarray(ctau, dtype=np.float64))
         sums, squares = np.empty(lengths.size), np.empty(lengths.size)
-        _transform(self.reach, self.strength, 1.0 / lengths, sums, squares)
+        _transform(self.scaled_path, self.scaled_weight, 1.0 / lengths, sums, squares)
         effective = np.divide(sums * sums, squares, out=np.zeros_like(sums), where=squares > 0.0)
         return sums / self.generated, effective
 
 
 @kernel
-def _transform(reach: Any, strength: Any, inverse: Any, sums: Any, squares: Any) -> None:
+def _transform(path: Any, weight: Any, inverse: Any, sums: Any, squares: Any) -> None:
     """Sums of weights and of their squares at each lifetime, in a fixed order; the exponentials are vectorised."""
     w = np.empty(_BLOCK)
     for k in range(inverse.size):
         x = inverse[k]
         s0, s1, q0, q1 = 0.0, 0.0, 0.0, 0.0
-        for begin in range(0, reach.size, _BLOCK):
-            n = min(_BLOCK, reach.size - begin)
-            a, b = reach[begin : begin + n], strength[begin : begin + n]
+        for begin in range(0, path.size, _BLOCK):
+            n = min(_BLOCK, path.size - begin)
+            a, b = path[begin : begin + n], weight[begin : begin + n]
             for i in range(n):
                 w[i] = b[i] * exp(-min(a[i] * x, _UNDERFLOW))
             if n % 2:

@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from na62sim.core.units import parse_parameter
 from na62sim.geometry import load_detector
-from na62sim.study.dump.run import run_dump
+from na62sim.statistics.exclusion import Exclusion
+from na62sim.study.dump.productions import PUBLISHED, processes_of
+from na62sim.study.dump.run import DumpRun, RegionResult, run_dump
 from na62sim.study.published import compare, published_numbers
 from na62sim.study.scenario.blocks import ExclusionBlock
 
 
-def dump_comparison(summary: dict[str, Any]) -> list[dict[str, Any]]:
+def dump_comparison(run: DumpRun) -> list[dict[str, Any]]:
     """Edges of bremsstrahlung alone, and numbers of its reference sample, beside the published ones.
 
     The uncertainty of an edge is what the uncertainty of the efficiency gives it.
     """
     known, rows = published_numbers(), []
-    for region in summary["regions"].values():
-        if region["production"] != "brems":
+    for (channel, production), region in run.regions.items():
+        if production != PUBLISHED:
             continue
-        start = f"dump-2021-{region['channel']}."
+        start = f"dump-2021-{channel}."
         for key in (k for k in known if k.startswith(start)):
             value, sigma = _obtained(region, key.removeprefix(start))
             if value is not None:
                 rows.append(compare(known[key], value, sigma))
-    for reference in summary["benchmark"]:
-        if reference["process"] != "aprime-brems" or reference["protons"] != 1.4e17:
+    references = [r for found in run.references.values() for r in found.values()]
+    for r in references:
+        if r.process not in processes_of(PUBLISHED) or r.protons != 1.4e17:
             continue
-        steps = {row["step"]: row for row in reference["steps"]}
+        steps = {step.step: (step.events, step.error) for step in r.steps}
         found = {"produced": steps["produced, all decays"], "in_volume": steps["in the decay volume"]}
-        found["geometry"] = {"events": reference["geometry"], "error": reference["geometry_error"]}
-        for name, row in found.items():
-            key = f"dump-2021-{reference['channel']}.{name}"
+        found["geometry"] = r.geometry, r.geometry_error
+        for name, (events, error) in found.items():
+            key = f"dump-2021-{r.channel}.{name}"
             if key in known:
-                rows.append(compare(known[key], row["events"], row["error"] or None))
+                rows.append(compare(known[key], events, error or None))
     return rows
 
 
@@ -44,7 +49,7 @@ def published_edges(events: int, seed: int = 1, threads: int | None = None) -> l
     """The comparison of the dump of 2021, bremsstrahlung alone, from as few masses as it needs."""
     block = ExclusionBlock(
         channels=("mumu", "ee"),
-        production="brems",
+        production=PUBLISHED,
         geometry="dump-2021",
         events=events,
         masses_MeV=(200.0, 220.0, 300.0, 400.0, 500.0, 520.0, 540.0, 560.0, 580.0, 600.0, 620.0),
@@ -52,27 +57,30 @@ def published_edges(events: int, seed: int = 1, threads: int | None = None) -> l
         eps_max=1e-4,
         eps_points=60,
     )
-    return dump_comparison(run_dump(block, load_detector("dump-2021"), seed, threads=threads).summary)
+    return dump_comparison(run_dump(block, load_detector("dump-2021"), seed, threads=threads))
 
 
-def _obtained(region: dict[str, Any], name: str) -> tuple[float | None, float | None]:
+def _obtained(found: RegionResult, name: str) -> tuple[float | None, float | None]:
     """An edge or the closing mass (MeV) of a region, and its uncertainty."""
-    ends = [region["varied"]["minus"], region["varied"]["plus"]]
     if name == "closing":
-        values = [1e3 * x["closing"][0] if x["closing"] else None for x in (region, *ends)]
+        closings = (found.region.closing, found.minus.closing, found.plus.closing)
+        values = [closing[0] if closing else None for closing in closings]
     else:
         edge, _, mass = name.partition(".")
         if edge not in ("eps_low", "eps_high"):
             return None, None
-        values = [_at(x, edge, float(mass) / 1e3) for x in (region, *ends)]
+        regions = (found.region, found.minus.region, found.plus.region)
+        values = [_edge_at(region, edge, float(mass)) for region in regions]
     value, low, high = values
     return value, None if value is None or low is None or high is None else 0.5 * abs(high - low)
 
 
-def _at(region: dict[str, Any], edge: str, mass: float) -> float | None:
-    masses: Sequence[float] = region["mass_GeV"]
-    near = [k for k, x in enumerate(masses) if abs(x - mass) < 1e-9]
-    return region[edge][near[0]] if near else None
+def _edge_at(region: Exclusion | None, edge: str, mass: float) -> float | None:
+    """The lower or upper edge at a mass (MeV)."""
+    if region is None or not (near := np.flatnonzero(np.abs(region.masses - mass) < 1e-6).tolist()):
+        return None
+    low, high = region.edges()
+    return (low if edge == "eps_low" else high)[near[0]]
 
 
 def obtained_numbers(result: Mapping[str, Any]) -> list[dict[str, Any]]:

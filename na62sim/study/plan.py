@@ -96,11 +96,13 @@ def _scan(scenario: Scenario, block: ScanBlock) -> PlannedScan:
 
 
 def _exclusion(scenario: Scenario, block: ExclusionBlock) -> PlannedExclusion:
-    from na62sim.study.dump.channels import windows
+    from na62sim.study.dump.channels import dilepton_block
+    from na62sim.study.dump.productions import own_parameters
 
     detector = load_detector(scenario.geometry_of(block))
     for channel in block.channels:
-        windows(detector, channel)
+        dilepton_block(detector, channel)
+    own_parameters(block.production, parse_parameters(block.parameters))
     return PlannedExclusion(block, detector)
 
 

@@ -100,7 +100,7 @@ def run_scenario(
 
 
 def _exclude(plan: Plan, result: dict[str, Any], threads: int | None, meter: Meter) -> DumpRun | None:
-    """The block [exclusion], if there is one; its numbers go into the result."""
+    """The block [exclusion], if there is one; its geometry and comparison go into the result."""
     if plan.exclusion is None:
         return None
     from na62sim.study.comparison import dump_comparison
@@ -110,9 +110,7 @@ def _exclude(plan: Plan, result: dict[str, Any], threads: int | None, meter: Met
     found = run_dump(plan.exclusion.block, detector, plan.scenario.seed, threads=threads, meter=meter)
     about = {"sha256": detector.sha256, "description": detector.description, "numbers": detector.counts()}
     result["geometries"].setdefault(detector.name, about)
-    comparison = dump_comparison(found.summary)
-    result["exclusion"] = {**found.summary, "comparison": comparison}
-    result["comparison"] += comparison
+    result["comparison"] += dump_comparison(found)
     return found
 
 

@@ -101,6 +101,8 @@ def test_few_protons_exclude_nothing(capsys: pytest.CaptureFixture[str]) -> None
         (["--channel", "ee", "--production", "mesons"], "production 'mesons' is unknown; did you mean 'meson'"),
         (["--channel", "ee", "--masses", "100;200"], "masses = '100;200' must be masses above 0 in MeV"),
         (["--channel", "ee", "--masses", "100", "-p", "modle=qra"], "did you mean 'model'"),
+        (["--channel", "ee", "--masses", "100", "-p", "m_Aprime=2MeV"], "masses come from --masses"),
+        (["--channel", "ee", "--masses", "100", "-p", "channel=ee"], "channels come from --channel"),
         (["--channel", "ee", "--masses", "100", "--cl", "1"], "cl = 1"),
         (["--channel", "ee", "--masses", "100", "-n", "0"], "events = 0"),
         (["--channel", "ee", "--masses", "100", "-g", "run2-2022"], "run2-2022 has no block [dielectron]"),

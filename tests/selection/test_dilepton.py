@@ -13,10 +13,9 @@ from na62sim.generators.processes.dark_photon import branching_ratio, ctau
 from na62sim.generators.registry import find_process
 from na62sim.geometry import Detector, load_detector
 from na62sim.selection.dilepton import dielectron, dimuon, in_control, in_signal, primary_vertex
-from na62sim.study.dump.acceptance import Geometric
-from na62sim.study.dump.chain import Reconstructed
+from na62sim.study.dump.acceptance import Geometric, Reconstructed
 from na62sim.study.dump.exclusion import exclude
-from na62sim.study.dump.samples import dark_photon_samples, mass_sample, spread
+from na62sim.study.dump.samples import central_half_width, dark_photon_samples, mass_sample
 
 FloatArray = npt.NDArray[np.float64]
 N = 60_000
@@ -96,7 +95,7 @@ def test_mass_resolution(chain: Any) -> None:
     """
     channel, mass, _, part = chain
     weight = part.truth.weight[part.rows]
-    assert spread(part.mass, weight) == pytest.approx({"mumu": 0.91, "ee": 1.23}[channel], rel=0.08)
+    assert central_half_width(part.mass, weight) == pytest.approx({"mumu": 0.91, "ee": 1.23}[channel], rel=0.08)
     assert abs(quantiles(part.mass, weight, (0.5,))[0] - mass) < {"mumu": 0.1, "ee": 0.2}[channel]
 
 
@@ -105,7 +104,9 @@ def test_primary_vertex_resolution(chain: Any) -> None:
     distance median 3.7 mm and 95 % below 11 mm, to 8 %."""
     channel, _, _, part = chain
     weight = part.truth.weight[part.rows]
-    assert spread(part.columns["z_tax"], weight) == pytest.approx({"mumu": 2.3e3, "ee": 2.6e3}[channel], rel=0.08)
+    assert central_half_width(part.columns["z_tax"], weight) == pytest.approx(
+        {"mumu": 2.3e3, "ee": 2.6e3}[channel], rel=0.08
+    )
     assert quantiles(part.columns["z_tax"], weight, (0.5,))[0] == pytest.approx(23.22e3, abs=150.0)
     median, most = quantiles(part.columns["cda_tax"], weight, (0.5, 0.95))
     assert median == pytest.approx(3.7, rel=0.08)
@@ -144,7 +145,7 @@ def test_reconstructed_momentum_and_vertex(chain: Any) -> None:
 def test_accepted_events_and_flow(detector: Detector) -> None:
     """The sample's number at the coupling of the process is that of the cut-flow, times the trigger's share."""
     made = Reconstructed(find_process("aprime-brems"), detector, 3)
-    sample = mass_sample(made, N, "mumu", branching_ratio(300.0, "mumu"))
+    sample = mass_sample(made, N, branching_ratio(300.0, "mumu"))
     flow = made.flow
     assert flow.generated.n == N
     expected = flow.selected.sumw / N * flow.trigger_efficiency["dump_h2"].value
@@ -178,13 +179,15 @@ def test_pions_are_no_leptons(detector: Detector) -> None:
     """A' -> pi+ pi- of 500 MeV passes neither selection in more than 2 % of the events that pass as muons from muons."""
     from na62sim.generators.chain.process import Process
     from na62sim.generators.sources.bremsstrahlung import Bremsstrahlung
-    from na62sim.generators.sources.production import Production
+    from na62sim.generators.sources.production import MotherProduction
 
     tau = 0.2
     process = Process(
-        "A' -> pi+ pi-", mass={"A'": 500.0}, lifetime={"A'": tau}, production=Production(Bremsstrahlung())
+        "A' -> pi+ pi-", mass={"A'": 500.0}, lifetime={"A'": tau}, production=MotherProduction(Bremsstrahlung())
     )
-    muons = Process("A' -> mu+ mu-", mass={"A'": 500.0}, lifetime={"A'": tau}, production=Production(Bremsstrahlung()))
+    muons = Process(
+        "A' -> mu+ mu-", mass={"A'": 500.0}, lifetime={"A'": tau}, production=MotherProduction(Bremsstrahlung())
+    )
     signal = na62sim.acceptance(muons, "dimuon", 20_000, "dump-2021", threads=1).acceptance.value
     for name in ("dimuon", "dielectron"):
         assert na62sim.acceptance(process, name, 20_000, "dump-2021", threads=1).acceptance.value < 0.02 * signal

@@ -12,10 +12,10 @@ import pytest
 
 from na62sim.statistics.exclusion import (
     MIN_EFFECTIVE,
-    Channel,
+    CountedChannel,
     Counting,
+    CouplingInterval,
     Exclusion,
-    Region,
     exclusion,
     lifetime_limits,
 )
@@ -45,7 +45,7 @@ def toy_probability(ctau: Any) -> Any:
 
 
 def run(samples: list[MassSample], counting: Counting = QUIET, protons: float = 1e17, **options: Any) -> Exclusion:
-    return exclusion([Channel(counting, samples)], toy_ctau, GRID, protons, **options)
+    return exclusion([CountedChannel(counting, samples)], toy_ctau, GRID, protons, **options)
 
 
 # --- reweighting ---------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ def test_productions_and_channels_add_up() -> None:
     """Two samples of half the yield are one; so are two channels without background."""
     one = run([sample()])
     two = run([sample(produced=0.5), sample(produced=0.5)])
-    channels = exclusion([Channel(QUIET, [sample(produced=0.5)])] * 2, toy_ctau, GRID, 1e17)
+    channels = exclusion([CountedChannel(QUIET, [sample(produced=0.5)])] * 2, toy_ctau, GRID, 1e17)
     np.testing.assert_allclose(two.events, one.events, rtol=1e-12)
     assert two.edges()[0][0] == pytest.approx(one.edges()[0][0], rel=1e-6)
     assert channels.edges()[1][0] == pytest.approx(one.edges()[1][0], rel=1e-5)
@@ -178,7 +178,7 @@ def test_two_regions_at_one_mass() -> None:
     """A prompt-like and a long-lived production leave a gap: both intervals are found, the outermost edges drawn."""
     near = MassSample(300.0, 1e-4, 1000, np.full(1000, 1.0), np.full(1000, 1.0), 1.0)
     far = MassSample(300.0, 1e2, 1000, np.full(1000, 3e3), np.full(1000, 3.0), 1.0)
-    found = exclusion([Channel(QUIET, [near, far])], toy_ctau, np.geomspace(1e-8, 1e-4, 201), 1e17)
+    found = exclusion([CountedChannel(QUIET, [near, far])], toy_ctau, np.geomspace(1e-8, 1e-4, 201), 1e17)
     regions = found.regions["observed"][0]
     assert len(regions) == 2
     assert regions[0].high < regions[1].low
@@ -191,19 +191,19 @@ def test_a_region_between_grid_points() -> None:
     fine = np.geomspace(1e-8, 1e-4, 4001)
     shape = fine**2 * toy_probability(toy_ctau(300.0, fine))
     enough = math.log(10.0) / shape.max()
-    top = exclusion([Channel(QUIET, [sample()])], toy_ctau, coarse, 1.01 * enough)
+    top = exclusion([CountedChannel(QUIET, [sample()])], toy_ctau, coarse, 1.01 * enough)
     assert top.events.max() < math.log(10.0)
     (region,) = top.regions["observed"][0]
     assert region.low < fine[shape.argmax()] < region.high < 1.5 * region.low
-    none = exclusion([Channel(QUIET, [sample()])], toy_ctau, coarse, 0.99 * enough)
+    none = exclusion([CountedChannel(QUIET, [sample()])], toy_ctau, coarse, 0.99 * enough)
     assert none.regions["observed"][0] == [] and none.edges() == ([None], [None])
 
 
 def test_too_few_events_are_refused() -> None:
     """A sample whose effective number falls with the coupling: the upper edge is not drawn, and said so."""
     rng = np.random.default_rng(4)
-    reach = np.append(rng.uniform(2000.0, 4000.0, 2000), 10.0)  # one event lives on at short lifetimes
-    lonely = MassSample(300.0, 1e2, 4000, reach, np.full(2001, 750.0), 1.0)
+    path = np.append(rng.uniform(2000.0, 4000.0, 2000), 10.0)  # one event lives on at short lifetimes
+    lonely = MassSample(300.0, 1e2, 4000, path, np.full(2001, 750.0), 1.0)
     found = run([lonely])
     assert found.refused.any()
     last = found.regions["observed"][0][-1]
@@ -214,28 +214,21 @@ def test_too_few_events_are_refused() -> None:
 
 
 def test_a_grid_that_misses_the_region_says_so() -> None:
-    low = exclusion([Channel(QUIET, [sample()])], toy_ctau, np.geomspace(1e-10, 1e-9, 5), 1e17)
+    low = exclusion([CountedChannel(QUIET, [sample()])], toy_ctau, np.geomspace(1e-10, 1e-9, 5), 1e17)
     assert low.edges() == ([None], [None])
     assert any("nothing is excluded" in note for note in low.notes)
     assert any("edge of the grid" in note for note in low.notes)
-    inside = exclusion([Channel(QUIET, [sample()])], toy_ctau, np.geomspace(0.8e-7, 1.3e-7, 5), 1e17)
-    assert inside.regions["observed"][0] == [Region(inside.couplings[0], inside.couplings[-1], "grid", "grid")]
+    inside = exclusion([CountedChannel(QUIET, [sample()])], toy_ctau, np.geomspace(0.8e-7, 1.3e-7, 5), 1e17)
+    assert inside.regions["observed"][0] == [
+        CouplingInterval(inside.couplings[0], inside.couplings[-1], "grid", "grid")
+    ]
     assert any("leaves the grid at 300 MeV" in note for note in inside.notes)
-
-
-def test_numbers_for_json() -> None:
-    """The keys that scripts rely on; null where nothing is excluded."""
-    data = run([sample(200.0), sample(300.0, produced=1e-30)]).to_dict()
-    assert data["mass_GeV"] == [0.2, 0.3]
-    assert data["eps_low"][0] < data["eps_high"][0] and data["eps_low"][1] is None and data["eps_high"][1] is None
-    assert len(data["intervals"][0]) == 1 and data["intervals"][1] == []
-    assert data["n_events_max"][0] > 2.3
 
 
 def test_limits_in_the_lifetime() -> None:
     """An ALP: the product of branching ratios against c tau is 2.30 over protons, yield and probability."""
     ctau = np.geomspace(50.0, 1e5, 7)
-    found = lifetime_limits([Channel(QUIET, [sample(produced=4e-7)])], ctau, 1e17)
+    found = lifetime_limits([CountedChannel(QUIET, [sample(produced=4e-7)])], ctau, 1e17)
     np.testing.assert_allclose(found[300.0], math.log(10.0) / (1e17 * 4e-7 * toy_probability(ctau)), rtol=1e-3)
 
 
@@ -251,6 +244,6 @@ def test_limits_in_the_lifetime() -> None:
     ],
 )
 def test_bad_input(change: dict[str, Any], message: str) -> None:
-    arguments = {"channels": [Channel(QUIET, [sample()])], "ctau": toy_ctau, "couplings": GRID, "protons": 1e17}
+    arguments = {"channels": [CountedChannel(QUIET, [sample()])], "ctau": toy_ctau, "couplings": GRID, "protons": 1e17}
     with pytest.raises(ValueError, match=message):
         exclusion(**(arguments | change))

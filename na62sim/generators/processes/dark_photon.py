@@ -16,9 +16,10 @@ from hepunits import GeV, keV
 from na62sim.core.arrays import FloatArray
 from na62sim.core.constants import ALPHA, HBAR_C, LIGHT
 from na62sim.core.particles import species
+from na62sim.generators.sources.production import ClosedChannelError
 
 __all__ = [
-    "CHANNELS",
+    "LEPTONS",
     "alp_width",
     "branching_ratio",
     "ctau",
@@ -30,8 +31,8 @@ __all__ = [
 ]
 
 HIGGS_VEV = 246.22 * GeV  # (sqrt 2 G_F)^-1/2
-CHANNELS = {"ee": ("e+", "e-"), "mumu": ("mu+", "mu-")}
-LIGHTEST, HEAVIEST = 2.0 * 0.51099895, 900.0  # MeV: both ends of the model
+LEPTONS = {"ee": ("e+", "e-"), "mumu": ("mu+", "mu-")}
+HEAVIEST = 900.0  # MeV: no phi and no four-pion states above
 _OMEGA_MASS, _OMEGA_WIDTH, _OMEGA_EE = 782.66, 8.68, 0.625 * keV  # PDG 2024, omega(782) listing
 _RHO = (775.11, 149.1)  # mass and width in a Gounaris-Sakurai fit of e+e- -> pi pi; PDG, note on the rho(770)
 _RHO_PRIME, _RHO_PRIME_SHARE = (1465.0, 400.0), -0.145  # PDG, rho(1450)
@@ -40,9 +41,9 @@ _MIXING = 1.8e-3 * np.exp(1j * math.radians(10.0))  # rho-omega
 
 def _lepton(channel: str) -> float:
     """Mass of the lepton of a channel."""
-    if channel not in CHANNELS:
-        raise ValueError(f"channel '{channel}' of A' is unknown (known: {', '.join(CHANNELS)})")
-    return species(CHANNELS[channel][0]).mass
+    if channel not in LEPTONS:
+        raise ValueError(f"channel '{channel}' of A' is unknown (known: {', '.join(LEPTONS)})")
+    return species(LEPTONS[channel][0]).mass
 
 
 def check_mass(mass: float, channel: str = "ee") -> float:
@@ -50,11 +51,11 @@ def check_mass(mass: float, channel: str = "ee") -> float:
 
     Raises
     ------
-    ValueError : outside the range
+    ClosedChannelError : outside the range
     """
     threshold = 2.0 * _lepton(channel)
     if not threshold < mass <= HEAVIEST:
-        raise ValueError(
+        raise ClosedChannelError(
             f"m_Aprime = {mass:g} MeV: {channel} needs a mass above {threshold:.6g} MeV,"
             f" and hadronic widths are known up to {HEAVIEST:g} MeV"
         )

@@ -11,10 +11,15 @@ from na62sim.generators.chain.process import Process
 
 @dataclass(frozen=True)
 class Declaration:
-    """A named process: its parameters with defaults and help, and the function that makes the Process."""
+    """A named process: its parameters with defaults and help, and the function that makes the Process.
+
+    A dark photon of the dump has the parameters ``m_Aprime`` (MeV), ``channel`` and ``eps``, and names its production.
+    """
 
     name: str
     title: str
     make: Callable[..., Process]
     parameters: Mapping[str, tuple[Any, str]] = field(default_factory=dict)  # name: (default, help)
     branching: tuple[float, float, str] | None = None  # ratio of K+ decays, all factors in; its error; what it is
+    production: str = ""  # of a dark photon in the dump: under which name a region counts it
+    made_by: str = ""  # the same in words, for tables and figures

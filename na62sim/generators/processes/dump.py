@@ -9,12 +9,12 @@ from hepunits import GeV
 from na62sim.core.particles import species
 from na62sim.core.suggest import did_you_mean
 from na62sim.generators.chain.process import Process
-from na62sim.generators.processes.dark_photon import CHANNELS, check_mass, lifetime
+from na62sim.generators.processes.dark_photon import LEPTONS, check_mass, lifetime
 from na62sim.generators.processes.declaration import Declaration
 from na62sim.generators.sources.bmesons import BMesonDecays
 from na62sim.generators.sources.bremsstrahlung import Bremsstrahlung
 from na62sim.generators.sources.mesons import MESONS, MesonDecays
-from na62sim.generators.sources.production import Production
+from na62sim.generators.sources.production import ClosedChannelError, MotherProduction
 
 
 def number(name: str, value: float | str, low: float = 0.0, high: float = math.inf) -> float:
@@ -43,11 +43,11 @@ def switch(name: str, value: bool | str) -> bool:
     raise ValueError(f"{name} = '{value}': it must be on or off")
 
 
-def dark_photon(m_Aprime: float, channel: str, eps: float | str, production: Production, name: str) -> Process:
+def dark_photon(m_Aprime: float, channel: str, eps: float | str, production: MotherProduction, name: str) -> Process:
     """A' of a mass (MeV) and coupling, made in the dump, decaying into ``ee`` or ``mumu``."""
     mass = check_mass(m_Aprime, channel)
     tau = float(lifetime(mass, number("eps", eps, high=1.0)))
-    plus, minus = CHANNELS[channel]
+    plus, minus = LEPTONS[channel]
     return Process(f"A' -> {plus} {minus}", mass={"A'": mass}, lifetime={"A'": tau}, name=name, production=production)
 
 
@@ -62,7 +62,9 @@ def _brems(
         z_range=(0.1, number("z_max", z_max, 0.1, 0.999)),
         pt_max=number("pt_max_GeV", pt_max_GeV) * GeV,
     )
-    return dark_photon(m_Aprime, channel, eps, Production(maker, angles, switch("cascade", cascade)), "aprime-brems")
+    return dark_photon(
+        m_Aprime, channel, eps, MotherProduction(maker, angles, switch("cascade", cascade)), "aprime-brems"
+    )
 
 
 def _meson(
@@ -71,23 +73,23 @@ def _meson(
 ) -> Process:  # fmt: skip
     chosen = MESONS if meson == "all" else tuple(meson.split("+"))
     process = dark_photon(
-        m_Aprime, channel, eps, Production(MesonDecays(chosen, scale, spectrum), angles, switch("cascade", cascade)),
+        m_Aprime, channel, eps, MotherProduction(MesonDecays(chosen, scale, spectrum), angles, switch("cascade", cascade)),
         "aprime-meson",
     )  # fmt: skip
     heaviest = max(species(m).mass - (species("pi0").mass if m == "omega" else 0.0) for m in chosen)
     if m_Aprime >= heaviest:
-        raise ValueError(f"m_Aprime = {m_Aprime:g} MeV: {meson} needs a mass below {heaviest:.6g} MeV")
+        raise ClosedChannelError(f"m_Aprime = {m_Aprime:g} MeV: {meson} needs a mass below {heaviest:.6g} MeV")
     return process
 
 
 def _alp(m_a: float, tau_a: float, channel: str, star_share: float | str) -> Process:
-    if channel not in CHANNELS:
-        raise ValueError(f"channel '{channel}' of a is unknown{did_you_mean(channel, CHANNELS)}")
+    if channel not in LEPTONS:
+        raise ValueError(f"channel '{channel}' of a is unknown{did_you_mean(channel, LEPTONS)}")
     if not 0.0 < tau_a < math.inf:
         raise ValueError(f"tau_a = {tau_a:g} ns: it must be a finite number above 0")
-    production = Production(BMesonDecays(number("star_share", star_share, -1e-300, 1.0)))
+    production = MotherProduction(BMesonDecays(number("star_share", star_share, -1e-300, 1.0)))
     production.maker.per_proton(m_a, 400.0 * GeV)  # refuses a mass that is closed
-    plus, minus = CHANNELS[channel]
+    plus, minus = LEPTONS[channel]
     return Process(f"a -> {plus} {minus}", mass={"a": m_a}, lifetime={"a": tau_a}, name="alp-b", production=production)
 
 
@@ -113,6 +115,8 @@ APRIME_BREMS = Declaration(
         "z_max": (0.9, "largest share of the proton's momentum"),
         **_ANGLES,
     },
+    production="brems",
+    made_by="bremsstrahlung",
 )
 APRIME_MESON = Declaration(
     "aprime-meson",
@@ -125,6 +129,8 @@ APRIME_MESON = Declaration(
         "spectrum": ("table", "table or fit (the closed form)"),
         **_ANGLES,
     },
+    production="meson",
+    made_by="meson decays",
 )
 ALP_B = Declaration(
     "alp-b",

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from hepunits import GeV
 
 from na62sim.core.particles import species
-from na62sim.generators.sources.mesons import BEAM, MesonArrays, Spectrum, meson_arrays
-from na62sim.geometry.dump import Dump
+from na62sim.generators.sources.mesons import BEAM, TRUE_SHARE, MesonArrays, Spectrum, draw_mesons, meson_arrays
+from na62sim.generators.sources.production import ClosedChannelError
+from na62sim.geometry.dump import Cascade, Dump
 from na62sim.geometry.tables import table_path
 
 # b bbar and total pp cross-section at 400 GeV, and the growth of the ratio with the nucleus, A^(1/3), in copper:
 # ALPINIST, constants (citing arXiv:2407.08673)
-SIGMA_BB, SIGMA_BB_ERROR, SIGMA_PP = 2.63e-6, 0.76e-6, 39.85  # mb
+SIGMA_BB, SIGMA_PP = 2.63e-6, 39.85  # mb; the first to +-0.76e-6
 COPPER = 63.5 ** (1.0 / 3.0)
 KAON_STAR = 891.67  # MeV, PDG 2024, K*(892)+- listing
 
@@ -44,6 +46,7 @@ class BMesonDecays:
 
     name = "b"
     hidden = "a"
+    largest_weight = 1.0 / TRUE_SHARE
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.star_share <= 1.0:
@@ -72,7 +75,7 @@ class BMesonDecays:
         found = [(recoil, share) for recoil, share in recoils if share > 0.0 and mass + recoil < species("B+").mass]
         if not found:
             limit = species("B+").mass - min(recoil for recoil, share in recoils if share > 0.0)
-            raise ValueError(f"m_a = {mass:g} MeV: B -> K(*) a needs a mass below {limit:.6g} MeV")
+            raise ClosedChannelError(f"m_a = {mass:g} MeV: B -> K(*) a needs a mass below {limit:.6g} MeV")
         return found
 
     def arrays(self, mass: float, beam: float) -> MesonArrays:
@@ -80,3 +83,11 @@ class BMesonDecays:
         grid = b_meson_table()
         rows = [(species("B+").mass, recoil, grid.counts * share) for recoil, share in self._shares(mass)]
         return meson_arrays(rows, grid, mass)
+
+    def draw(self, seed: Any, events: Any, arrays: MesonArrays, second: float, made: Any) -> int:
+        """See `draw_mesons`."""
+        return int(draw_mesons(seed, events, arrays, second, made))
+
+    def leading_nucleon(self, cascade: Cascade) -> float:
+        """Protons and neutrons alike make B mesons."""
+        return cascade.nucleons

@@ -24,7 +24,7 @@ from na62sim.core.particles import species
 from na62sim.core.rng import STREAM_DUMP, STREAM_DUMP_TRIAL, fill_uniforms, uniforms4
 from na62sim.core.sampling import inverse_cdf, quantile
 from na62sim.core.suggest import did_you_mean
-from na62sim.geometry.dump import Dump
+from na62sim.geometry.dump import Cascade, Dump
 
 MODELS = ("bb", "qra")
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
@@ -70,7 +70,7 @@ def compact(z: float, pt2: float, mass2: float, proton2: float) -> float:
 
 @formula
 def four_terms(z: float, pt2: float, mass2: float, proton2: float) -> float:
-    """The same brace as it is printed, with [1 + (1 - z)^2] in the third term."""
+    """The same brace as it is printed, with [1 + (1 - z)^2] in the third term: the reference form of `compact`."""
     h = hardness(z, pt2, mass2, proton2)
     y = 1.0 - z
     return (
@@ -129,6 +129,7 @@ class Bremsstrahlung:
 
     name = "brems"
     hidden = "A'"
+    largest_weight = 1.0
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
@@ -188,6 +189,14 @@ class Bremsstrahlung:
             quasi_real=self.model == "qra",
             scale2=self.scale**2,
         )
+
+    def draw(self, seed: Any, events: Any, arrays: BremsArrays, second: float, made: Any) -> int:
+        """See `draw_bremsstrahlung`."""
+        return int(draw_bremsstrahlung(seed, events, arrays, second, made))
+
+    def leading_nucleon(self, cascade: Cascade) -> float:
+        """Protons alone radiate."""
+        return cascade.nucleons * cascade.proton_fraction
 
 
 @formula

@@ -24,8 +24,7 @@ from na62sim.core.rng import STREAM_CHAIN, STREAM_DUMP, STREAM_DUMP_PROTON, fill
 from na62sim.generators.chain.compile import Chain, compile_chain
 from na62sim.generators.chain.process import Process
 from na62sim.generators.chain.steps import ChainArrays, run_chain
-from na62sim.generators.sources.bremsstrahlung import BremsArrays, Bremsstrahlung, draw_bremsstrahlung
-from na62sim.generators.sources.mesons import TRUE_SHARE, draw_mesons
+from na62sim.generators.sources.production import Maker, MotherProduction
 from na62sim.geometry import Detector
 
 _BLOCK = 512
@@ -74,7 +73,8 @@ class DumpSource:
     beam = None  # there are no beam particles in the detector
 
     def __init__(self, process: Process, detector: Detector, volume: tuple[float, float]) -> None:
-        dump, made = detector.dump, process.production
+        dump = detector.dump
+        made: MotherProduction = process.production
         if dump is None:
             raise ValueError(
                 f"process {process.short} needs a geometry with a dump, such as dump-2021, not {detector.name}"
@@ -90,13 +90,11 @@ class DumpSource:
         if not 0.0 < mother.lifetime < math.inf:
             raise ValueError(f"lifetime of {mother.name} = {mother.lifetime:g} ns: it must be finite and above 0")
         self.chain: Chain = compile_chain(process.tree, process.species, process.amplitude)
-        maker = made.maker.prepared(dump)
+        self.maker: Maker = made.maker.prepared(dump)
         beam = dump.proton_momentum_GeV * GeV
-        cascade = dump.cascade
-        again = cascade.nucleons * (cascade.proton_fraction if isinstance(maker, Bremsstrahlung) else 1.0)
-        again = again if made.cascade else 0.0
-        self.per_proton = maker.per_proton(mother.mass, beam) * (1.0 + again)
-        self.maker = maker.arrays(mother.mass, beam)
+        again = self.maker.leading_nucleon(dump.cascade) if made.cascade else 0.0
+        self.per_proton = self.maker.per_proton(mother.mass, beam) * (1.0 + again)
+        self.tables = self.maker.arrays(mother.mass, beam)
         leptons = [s.mass for s, parent in zip(self.chain.particles, self.chain.parents, strict=True) if parent == 0]
         transverse = made.angles == "transverse"
         if transverse and (len(leptons) != 2 or leptons[0] != leptons[1]):
@@ -112,7 +110,7 @@ class DumpSource:
             interaction=dump.interaction_length_m * m,
             beam=beam,
             second=again / (1.0 + again),
-            leading_pt=cascade.mean_pt_GeV * GeV * math.sqrt(2.0 / math.pi),
+            leading_pt=dump.cascade.mean_pt_GeV * GeV * math.sqrt(2.0 / math.pi),
             z1=volume[0],
             z2=volume[1],
             softening=_SOFTENING,
@@ -133,8 +131,7 @@ class DumpSource:
         a = self.arrays
         span = math.log1p((a.z2 - a.z1) / a.softening)
         ends = [(z - a.z1 + a.softening) * span / (math.e * (z - a.z - 5e3)) for z in (a.z1, a.z2)]
-        forward = 1.0 if isinstance(self.maker, BremsArrays) else 1.0 / TRUE_SHARE
-        return max(ends) * forward * (_TRANSVERSE_PEAK if a.transverse else 1.0)
+        return max(ends) * self.maker.largest_weight * (_TRANSVERSE_PEAK if a.transverse else 1.0)
 
     def fill(self, seed: int, events: Any, rest: Any, p: Any, vertex: Any, proton: Any, weight: Any, made: Any) -> int:
         """Fill the arrays of a `Truth`; the number of events in which a trial failed (must be zero).
@@ -146,10 +143,7 @@ class DumpSource:
         """
         a, seed64 = self.arrays, np.uint64(seed)
         mother = np.empty((9, events.size))
-        if isinstance(self.maker, BremsArrays):
-            failed = draw_bremsstrahlung(seed64, events, self.maker, a.second, mother)
-        else:
-            failed = draw_mesons(seed64, events, self.maker, a.second, mother)
+        failed = self.maker.draw(seed64, events, self.tables, a.second, mother)
         chain, turns, draws = self.chain.arrays, self.chain.n_turns, self.chain.n_draws
         return failed + _decay(seed64, events, a, chain, turns, draws, mother, rest, p, vertex, proton, weight, made)
 

@@ -24,7 +24,8 @@ from na62sim.core.kinematics import boost, two_body_momentum
 from na62sim.core.particles import species
 from na62sim.core.rng import STREAM_DUMP, fill_uniforms
 from na62sim.core.suggest import did_you_mean
-from na62sim.geometry.dump import Dump
+from na62sim.generators.sources.production import ClosedChannelError
+from na62sim.geometry.dump import Cascade, Dump
 from na62sim.geometry.tables import table_path
 
 BEAM = 400.0  # GeV, momentum of the protons of the tables
@@ -124,6 +125,7 @@ class MesonDecays:
 
     name = "meson"
     hidden = "A'"
+    largest_weight = 1.0 / TRUE_SHARE
 
     def __post_init__(self) -> None:
         if not self.mesons:
@@ -169,17 +171,27 @@ class MesonDecays:
 
         Raises
         ------
-        ValueError : if every decay is closed
+        ClosedChannelError : if every decay is closed
         """
         total = self.per_proton(mass, beam)
         if total <= 0.0:
-            raise ValueError(f"m_Aprime = {mass:g} MeV: none of {', '.join(self.mesons)} decays into such an A'")
+            raise ClosedChannelError(
+                f"m_Aprime = {mass:g} MeV: none of {', '.join(self.mesons)} decays into such an A'"
+            )
         spectrum = meson_fit if self.spectrum == "fit" else meson_table
         rows = [
             (species(m).mass, species("pi0").mass if m == "omega" else 0.0, self.number(m) * decay_fraction(m, mass))
             for m in self.mesons
         ]
         return meson_arrays(rows, spectrum("pi0"), mass)
+
+    def draw(self, seed: Any, events: Any, arrays: MesonArrays, second: float, made: Any) -> int:
+        """See `draw_mesons`."""
+        return int(draw_mesons(seed, events, arrays, second, made))
+
+    def leading_nucleon(self, cascade: Cascade) -> float:
+        """Protons and neutrons alike make mesons."""
+        return cascade.nucleons
 
 
 def meson_arrays(rows: list[tuple[float, float, FloatArray]], grid: Spectrum, hidden: float) -> MesonArrays:

@@ -3,21 +3,74 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from na62sim.core.suggest import did_you_mean
-from na62sim.generators.sources.bmesons import BMesonDecays
-from na62sim.generators.sources.bremsstrahlung import Bremsstrahlung
-from na62sim.generators.sources.mesons import MesonDecays
-
-Maker = Bremsstrahlung | MesonDecays | BMesonDecays
-
+from na62sim.geometry.dump import Cascade, Dump
 
 ANGLES = ("isotropic", "transverse")
 
 
+class ClosedChannelError(ValueError):
+    """A mass at which a production or a decay is not possible, or not known."""
+
+
+class Maker(Protocol):
+    """A way in which protons make a hidden particle in the dump: a frozen dataclass, whose fields describe it.
+
+    Attributes
+    ----------
+    name : in results
+    hidden : the particle that is made
+    largest_weight : bound of the weight that `draw` gives
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def hidden(self) -> str: ...
+    @property
+    def largest_weight(self) -> float: ...
+
+    def prepared(self, dump: Dump) -> Maker:
+        """The same with what it takes from the geometry."""
+        ...
+
+    def per_proton(self, mass: float, beam: float) -> float:
+        """Hidden particles per interacting proton, over the coupling squared; mass and beam momentum in MeV."""
+        ...
+
+    def arrays(self, mass: float, beam: float) -> Any:
+        """Tables for `draw`.
+
+        Raises
+        ------
+        ClosedChannelError : nothing makes such a mass
+        """
+        ...
+
+    def draw(self, seed: Any, events: Any, arrays: Any, second: float, made: Any) -> int:
+        """Draw hidden particles made by protons along z; the number of events in which that failed.
+
+        Parameters
+        ----------
+        events : (n,) event numbers
+        arrays : as `arrays` returns them
+        second : probability that the leading nucleon of a first collision made it
+        made : (9, n) receives px, py, pz of the hidden particle; px, py, pz, E of its parent (MeV); the weight; the
+            proton's momentum over that of the beam
+        """
+        ...
+
+    def leading_nucleon(self, cascade: Cascade) -> float:
+        """How many leading nucleons of a first collision can make the particle in a second one."""
+        ...
+
+
 @dataclass(frozen=True)
-class Production:
+class MotherProduction:
     """Where the mother of a process comes from when it is not a kaon of the beam.
 
     Parameters

@@ -9,44 +9,49 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from hepunits import GeV, m, mm
 
+from na62sim.core.arrays import FloatArray
 from na62sim.geometry import Detector
 from na62sim.geometry.dump import Dilepton
 from na62sim.report.figures.exclusion import CHANNEL, _edges, _log_edges, _power, draw_alp, draw_events, draw_region
-from na62sim.report.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION, figure, save, talk_style
+from na62sim.report.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, figure, save, talk_style
 from na62sim.selection.dilepton import in_signal
 from na62sim.statistics.exclusion import Exclusion
-from na62sim.study.dump.channels import windows
-from na62sim.study.dump.record import Record
+from na62sim.study.dump.channels import dilepton_block
+from na62sim.study.dump.productions import process_words
+from na62sim.study.dump.record import MOMENTUM_EDGES, Record
+from na62sim.study.dump.reference import COUPLING, Reference
 
 if TYPE_CHECKING:
-    from na62sim.study.dump.run import DumpRun
+    from na62sim.study.dump.run import AcceptanceMap, DumpRun
 
 __all__ = ["draw_acceptance_maps", "draw_dump", "draw_mass_resolution", "draw_primary_vertex", "draw_spectra"]
 
-_PROCESS = {"aprime-brems": "bremsstrahlung", "aprime-meson": "meson decays", "alp-b": "B decays"}
+_COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE)  # of processes
 _ENDS = {"mumu": (4e-7, 2e-6), "ee": (5e-7, 1e-5)}  # couplings near a lower and an upper edge at the reference masses
 _MASS = r"$m_{A'}$ [GeV/$c^2$]"
 
 
 def draw_dump(folder: Path, run: DumpRun) -> list[Path]:
     """Every figure of a run of the beam dump."""
+    from na62sim.study.dump.run import ALP_LENGTHS
+
     folder.mkdir(exist_ok=True)
     by_channel: dict[str, dict[str, Exclusion]] = {}
-    for (channel, production), region in run.regions.items():
-        by_channel.setdefault(channel, {})[production] = region
+    for (channel, production), result in run.regions.items():
+        by_channel.setdefault(channel, {})[production] = result.region
     paths = []
     for channel, regions in by_channel.items():
         parts = {name: found for name, found in by_channel.items() if name != "both"} if channel == "both" else {}
         paths += [draw_region(folder, channel, regions, parts), draw_events(folder, channel, regions)]
-    protons = run.summary["protons"]
     for channel, found in run.references.items():
         eps = _ENDS[channel]
-        paths.append(draw_spectra(folder, channel, found, run.detector, eps, protons))
-        paths.append(draw_primary_vertex(folder, channel, next(iter(found.values())), run.detector, 1e-6))
-    paths += [draw_acceptance_maps(folder, key, maps) for key, maps in run.summary["acceptance"].items()]
-    paths += [draw_alp(folder, channel, limits, protons) for channel, limits in run.summary["alp"].items()]
-    if run.summary["mass_resolution"]:
-        paths.append(draw_mass_resolution(folder, run.summary["mass_resolution"], run.detector))
+        paths.append(draw_spectra(folder, channel, found, run.detector, eps))
+        paths.append(draw_primary_vertex(folder, channel, next(iter(found.values())).record, run.detector, COUPLING))
+    for (channel, process), acceptance in run.acceptance.items():
+        paths.append(draw_acceptance_maps(folder, channel, process, acceptance, run.couplings))
+    paths += [draw_alp(folder, channel, ALP_LENGTHS, limits, run.protons) for channel, limits in run.alp_limits.items()]
+    if run.mass_resolution:
+        paths.append(draw_mass_resolution(folder, run.mass_resolution, run.detector))
     return paths
 
 
@@ -58,32 +63,31 @@ def _title(ax: Any, right: str) -> None:
 def draw_spectra(
     folder: Path,
     channel: str,
-    found: Mapping[str, Record],
+    found: Mapping[str, Reference],
     detector: Detector,
     couplings: Sequence[float],
-    protons: float,
 ) -> Path:
     """Momentum and decay point of the accepted A' at the reference mass, per production and coupling."""
-    w = windows(detector, channel)
+    w = dilepton_block(detector, channel)
     styles = dict(zip(couplings, ("-", "--", ":"), strict=False))
-    colours = {"aprime-brems": BLUE, "aprime-meson": VERMILION}
     panels = (
         ("p", GeV, np.linspace(0.0, 400.0, 41), r"Momentum of $A'$ [GeV/$c$]"),
         ("z", m, np.linspace(105.0, 180.0, 31), r"$z$ of the decay [m]"),
     )
-    mass = next(iter(found.values())).sample.mass
+    first = next(iter(found.values()))
     with talk_style():
         fig = figure(16.0, 7.0)
         axes = fig.subplots(1, 2)
         fig.subplots_adjust(wspace=0.2)
         for ax, (name, unit, edges, label) in zip(axes, panels, strict=True):
-            for process, record in found.items():
+            for (process, reference), colour in zip(found.items(), _COLOURS, strict=False):
+                record = reference.record
                 inside = in_signal(record.columns["z_tax"], record.columns["cda_tax"], w)
                 for eps, style in styles.items():
-                    weight = protons * eps**2 * record.sample.produced * record.weights(eps)[inside]
+                    weight = reference.protons * eps**2 * record.sample.produced * record.weights(eps)[inside]
                     counts, _ = np.histogram(record.columns[name][inside] / unit, edges, weights=weight)
-                    text = rf"{_PROCESS[process]}, $\varepsilon$ = {_power(eps)}: {weight.sum():.3g}"
-                    ax.stairs(counts, edges, color=colours[process], ls=style, lw=1.8, label=text)
+                    text = rf"{process_words(process)}, $\varepsilon$ = {_power(eps)}: {weight.sum():.3g}"
+                    ax.stairs(counts, edges, color=colour, ls=style, lw=1.8, label=text)
             ax.set(
                 xlabel=label, ylabel=f"Expected events per {edges[1] - edges[0]:g} {'GeV/c' if name == 'p' else 'm'}"
             )
@@ -93,37 +97,36 @@ def draw_spectra(
             ax.set_ylim(max(low, 1e-4 * high), high * (3.0 if ax is axes[0] else 30.0))
         axes[1].legend(loc="upper right", title="accepted events", title_fontsize=14)
         _title(axes[0], "")
-        axes[1].set_title(f"{CHANNEL[channel]}, {mass:g} MeV, {_power(protons)} protons", loc="right")
+        axes[1].set_title(
+            f"{CHANNEL[channel]}, {first.record.sample.mass:g} MeV, {_power(first.protons)} protons", loc="right"
+        )
         return save(fig, folder / f"spectra-{channel}.png")
 
 
-def draw_acceptance_maps(folder: Path, key: str, maps: Mapping[str, Any]) -> Path:
+def draw_acceptance_maps(
+    folder: Path, channel: str, process: str, acceptance: AcceptanceMap, couplings: FloatArray
+) -> Path:
     """Share of the decays in the volume that is accepted: against momentum and coupling, and mass."""
     import matplotlib
 
-    channel, _, process = key.partition("-")
-    mass = np.array(maps["mass_GeV"])
     panels = (
-        (np.array(maps["momentum_edges_GeV"]), maps["of_momentum"], r"Momentum of $A'$ [GeV/$c$]", False),
-        (_log_edges(np.array(maps["eps"])), maps["of_coupling"], r"Kinetic mixing $\varepsilon$", True),
+        (MOMENTUM_EDGES, acceptance.of_momentum, r"Momentum of $A'$ [GeV/$c$]", False),
+        (_log_edges(couplings), acceptance.of_coupling, r"Kinetic mixing $\varepsilon$", True),
     )
     colours = matplotlib.colormaps["viridis"]
-    images = [
-        np.array([[np.nan if v is None else v for v in row] for row in image], dtype=float) for _, image, _, _ in panels
-    ]
-    top = max(float(np.nanmax(image)) if np.isfinite(image).any() else 1.0 for image in images)
+    top = max(float(np.nanmax(image)) if np.isfinite(image).any() else 1.0 for _, image, _, _ in panels)
     with talk_style():
         fig = figure(17.0, 7.0, right=0.5)
         axes = fig.subplots(1, 2)
         fig.subplots_adjust(wspace=0.22)
-        for ax, image, (edges, _, label, log) in zip(axes, images, panels, strict=True):
-            mesh = ax.pcolormesh(_edges(mass), edges, image.T, cmap=colours, vmin=0.0, vmax=top)
+        for ax, (edges, image, label, log) in zip(axes, panels, strict=True):
+            mesh = ax.pcolormesh(_edges(acceptance.masses / GeV), edges, image.T, cmap=colours, vmin=0.0, vmax=top)
             ax.set(xlabel=_MASS, ylabel=label, yscale="log" if log else "linear")
         _title(axes[0], "")
-        axes[1].set_title(f"{CHANNEL[channel]}, {_PROCESS[process]}", loc="right")
+        axes[1].set_title(f"{CHANNEL[channel]}, {process_words(process)}", loc="right")
         bar = fig.colorbar(mesh, ax=list(axes), pad=0.015, fraction=0.05)
         bar.set_label("Accepted share of the decays in 105–180 m", labelpad=14.0)
-        return save(fig, folder / f"acceptance-{key}.png")
+        return save(fig, folder / f"acceptance-{channel}-{process}.png")
 
 
 def _region(ax: Any, z: tuple[float, float], cda: float, shape: str, colour: str, label: str) -> None:
@@ -139,7 +142,7 @@ def draw_primary_vertex(folder: Path, channel: str, record: Record, detector: De
     import matplotlib
     from matplotlib.colors import LogNorm
 
-    w: Dilepton = windows(detector, channel)
+    w: Dilepton = dilepton_block(detector, channel)
     z, cda = record.columns["z_tax"] / m, record.columns["cda_tax"] / mm
     weight = record.weights(eps)
     weight = weight / weight.sum()
@@ -170,7 +173,7 @@ def draw_mass_resolution(folder: Path, found: Mapping[str, Sequence[Sequence[flo
         ax = fig.subplots()
         for (channel, rows), colour in zip(found.items(), (BLUE, ORANGE, GREEN), strict=False):
             x, y = np.array(rows).T
-            w = windows(detector, channel)
+            w = dilepton_block(detector, channel)
             ax.plot(x / 1e3, y, "o-", color=colour, ms=5, lw=1.2, label=f"{CHANNEL[channel]}, fit of hits")
             ax.plot(
                 np.array(w.resolution_mass_MeV) / 1e3, w.resolution_MeV, "D", color=colour, ms=8, mfc="white",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hepunits import m
 
 from na62sim.core.arrays import FloatArray
 from na62sim.report.figures.style import (
@@ -23,6 +24,7 @@ from na62sim.report.figures.style import (
     talk_style,
 )
 from na62sim.statistics.exclusion import Exclusion
+from na62sim.study.dump.productions import production_words
 from na62sim.study.published import published_numbers
 
 __all__ = ["CHANNEL", "draw_alp", "draw_events", "draw_region"]
@@ -32,7 +34,6 @@ CHANNEL = {
     "ee": r"$A'\to e^{+}e^{-}$",
     "both": r"$A'\to\mu^{+}\mu^{-}$ and $e^{+}e^{-}$",
 }
-PRODUCTION = {"brems": "bremsstrahlung", "meson": "meson decays", "all": "bremsstrahlung + mesons"}
 _GREEN, _YELLOW = "#5FBF5F", "#F5E663"  # of the bands, as in most limit plots
 _MASS = r"$m_{A'}$ [GeV/$c^2$]"
 _COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GREY, BLACK)
@@ -109,7 +110,7 @@ def draw_region(
                 _contour(ax, *outline, color=colour, lw=1.4, label=f"{CHANNEL[name]} alone")
             _published(ax, [channel] if channel != "both" else list(parts or {}))
             ax.set(yscale="log", xlabel=_MASS)
-            ax.set_title(PRODUCTION[production], loc="right")
+            ax.set_title(production_words(production), loc="right")
         panels[0].set_ylabel(r"Kinetic mixing $\varepsilon$")
         panels[0].set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
         _limits(panels, list(regions.values()))
@@ -184,7 +185,7 @@ def draw_events(folder: Path, channel: str, regions: Mapping[str, Exclusion]) ->
             outline = _outline(region.regions["observed"], region.masses, region.closing)
             _contour(ax, *outline, color=VERMILION, lw=2.2, label="excluded, 90 % CL")
             ax.set(yscale="log", xlabel=_MASS)
-            ax.set_title(f"{CHANNEL[channel]}, {PRODUCTION[production]}", loc="right")
+            ax.set_title(f"{CHANNEL[channel]}, {production_words(production)}", loc="right")
         seen = np.flatnonzero(np.any([(r.events > 0.1).any(axis=0) for r in regions.values()], axis=0))
         if seen.size:
             panels[0].set_ylim(
@@ -219,20 +220,19 @@ def _log_edges(values: FloatArray) -> FloatArray:
     return np.exp(np.concatenate(([2.0 * logs[0] - middle[0]], middle, [2.0 * logs[-1] - middle[-1]])))
 
 
-def draw_alp(folder: Path, channel: str, limits: Mapping[str, Any], protons: float) -> Path:
-    """Limits on BR(B -> K(*) a) BR(a -> l l) against c tau, a line per mass."""
+def draw_alp(
+    folder: Path, channel: str, lengths: FloatArray, limits: Mapping[float, FloatArray], protons: float
+) -> Path:
+    """Limits on BR(B -> K(*) a) BR(a -> l l) against c tau (mm), a line per mass (MeV)."""
     final = {"mumu": r"\mu^{+}\mu^{-}", "ee": r"e^{+}e^{-}"}[channel]
     with talk_style():
         fig = figure(10.0, 8.0)
         ax = fig.subplots()
-        length = np.array(limits["ctau_m"])
-        for mass, values, colour in zip(limits["mass_GeV"], limits["limit"], _COLOURS, strict=False):
-            y = np.array([np.nan if v is None else v for v in values], dtype=float)
-            y[~np.isfinite(y) | (y > 1.0)] = np.nan
-            ax.plot(length, y, color=colour, label=f"{1e3 * mass:g} MeV")
+        for (mass, values), colour in zip(limits.items(), _COLOURS, strict=False):
+            ax.plot(lengths / m, np.where(values > 1.0, np.nan, values), color=colour, label=f"{mass:g} MeV")
         ax.set(xscale="log", yscale="log", xlabel=r"$c\tau_a$ [m]")
         if not any(np.isfinite(line.get_ydata()).any() for line in ax.lines):
-            ax.set(xlim=(length[0], length[-1]), ylim=(1e-9, 1.0))
+            ax.set(xlim=(lengths[0] / m, lengths[-1] / m), ylim=(1e-9, 1.0))
             ax.text(0.5, 0.5, "too few effective events", transform=ax.transAxes, ha="center")
         ax.set_ylabel(rf"BR($B\to K^{{(*)}}a$) $\times$ BR($a\to {final}$), 90 % CL")
         ax.legend(loc="upper center", title=r"$m_a$", ncols=2, title_fontsize=14)

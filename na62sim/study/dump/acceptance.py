@@ -1,19 +1,21 @@
-"""Which events of the beam dump are accepted: by geometry alone (`Geometric`, efficiency 1), the fast mode.
+"""Which events of the beam dump are accepted.
 
-The full chain with its selection is `dump_chain.Reconstructed`.
+`Reconstructed` is the full chain: hits, tracks, vertices, selection and trigger. `Geometric` asks for geometry and momentum
+alone, every efficiency 1: the fast mode.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 from hepunits import GeV, m, mm
 
-from na62sim.core.arrays import FloatArray, IntArray
+from na62sim.core.arrays import BoolArray, FloatArray, IntArray
+from na62sim.core.particles import species
 from na62sim.detector.transport.crossings import Crossings, transport_charged
 from na62sim.detector.transport.planes import CHOD, LKR, MUV3, NEWCHOD, STRAW1, STRAW4, build_flight, build_planes
 from na62sim.generators.chain.process import Process
@@ -21,7 +23,16 @@ from na62sim.generators.chain.truth import Truth
 from na62sim.generators.generate import Generator
 from na62sim.geometry import Detector
 from na62sim.geometry.field import field_map
-from na62sim.study.dump.channels import windows
+from na62sim.geometry.lkr import lkr_arrays, on_lkr
+from na62sim.selection.cut import Selection
+from na62sim.selection.cutflow import CutFlow
+from na62sim.selection.dilepton import primary_vertex
+from na62sim.selection.registry import find_selection
+from na62sim.simulation.on_demand import run_selected
+from na62sim.simulation.pipeline import Simulation
+from na62sim.study.dump.channels import Channel, channel_of, dilepton_block, dump_of
+
+__all__ = ["Accepted", "Chain", "Geometric", "Reconstructed"]
 
 
 @dataclass(frozen=True)
@@ -41,13 +52,14 @@ class Accepted:
     weight: FloatArray
     mass: FloatArray | None = None
     columns: dict[str, FloatArray] = field(default_factory=dict)
-    flow: Any = None
+    flow: CutFlow | None = None
 
 
 class Chain(Protocol):
     """Makes any range of events of a process and says which are accepted."""
 
     generator: Generator
+    channel: Channel
 
     def run(self, first: int, n: int) -> Accepted:
         """Events ``first`` to ``first + n - 1``."""
@@ -74,7 +86,8 @@ class Geometric:
         self.generator = Generator(process, detector, (volume.z_min_m * m, volume.z_max_m * m))
         self.field = field_map(detector)
         self.planes, self.flight = build_planes(detector, self.field), build_flight()
-        self.channel = "mumu" if self.generator.chain.particles[1].mass > 50.0 else "ee"
+        self.channel = channel_of(process)
+        self.block = dilepton_block(detector, self.channel.name)
 
     def run(self, first: int, n: int) -> Accepted:
         """Events ``first`` to ``first + n - 1``."""
@@ -87,31 +100,101 @@ class Geometric:
     def keep(self, part: Accepted) -> None:
         """Nothing to add up."""
 
-    def tracks(self, truth: Truth, c: Crossings) -> npt.NDArray[np.bool_]:
-        """Tracks above the lowest momentum inside the chambers (two views outside the hole), NewCHOD, CHOD and LKr, and for
-        muons MUV3."""
-        d = self.detector
-        last = MUV3 if self.channel == "mumu" else LKR
+    def tracks(self, truth: Truth, c: Crossings) -> BoolArray:
+        """Tracks above the lowest momentum inside the chambers (two views outside the hole), NewCHOD, CHOD and LKr, and MUV3
+        where the selection asks for it."""
+        d, behind = self.detector, bool(self.block.muv3)
         momentum = truth.p[c.slot, 3, c.event]
-        ok = (c.first == 0) & (c.last > last) & (momentum > windows(d, self.channel).momentum_min_GeV * GeV)
-        ok &= np.abs(c.pdg[2]) == (13 if self.channel == "mumu" else 11)
+        ok = (c.first == 0) & (c.last > (MUV3 if behind else LKR)) & (momentum > self.block.momentum_min_GeV * GeV)
+        ok &= np.abs(c.pdg[2]) == abs(species(self.channel.leptons[0]).pdg)
         x, y = np.nan_to_num(c.x, nan=1e9), np.nan_to_num(c.y, nan=1e9)
-        r2 = x * x + y * y
         half, root = d.straw.hole_half_size_mm * mm, math.sqrt(0.5)
         for chamber, hole in zip(range(STRAW1, STRAW4 + 1), d.straw.hole_x_mm, strict=True):
             dx, dy = x[chamber] - hole * mm, y[chamber]
             u, v = root * (dx - dy), root * (dx + dy)
             straight, turned = np.maximum(np.abs(dx), np.abs(dy)), np.maximum(np.abs(u), np.abs(v))
-            ok &= (r2[chamber] < (d.straw.radius_mm * mm) ** 2) & (straight > half) & (turned > half)
-        for place, block in ((NEWCHOD, d.newchod), (CHOD, d.chod)):
-            ok &= (r2[place] > (block.radius_min_mm * mm) ** 2) & (r2[place] < (block.radius_max_mm * mm) ** 2)
-        lkr, ax, ay = d.lkr, np.abs(x[LKR]), np.abs(y[LKR])
-        ok &= (r2[LKR] > (lkr.radius_min_mm * mm) ** 2) & (np.maximum(ax, ay) < lkr.apothem_mm * mm)
-        ok &= ax + ay < lkr.diagonal_mm * mm
-        ok &= ~((ax > lkr.corner_a_x_mm) & (ay > lkr.corner_a_y_mm)) & ~(
-            (ay > lkr.corner_b_y_mm) & (ax > lkr.corner_b_x_mm)
-        )
-        if self.channel == "mumu":
+            ok &= _in_ring(x[chamber], y[chamber], (0.0, d.straw.radius_mm)) & (straight > half) & (turned > half)
+        for place, counter in ((NEWCHOD, d.newchod), (CHOD, d.chod)):
+            ok &= _in_ring(x[place], y[place], (counter.radius_min_mm, counter.radius_max_mm))
+        ok &= on_lkr(x[LKR], y[LKR], lkr_arrays(d)) & _in_ring(x[LKR], y[LKR], (d.lkr.radius_min_mm, math.inf))
+        if behind:
             inside = np.maximum(np.abs(x[MUV3]), np.abs(y[MUV3])) < d.muv3.half_side_mm * mm
-            ok &= inside & (r2[MUV3] > (d.muv3.radius_min_mm * mm) ** 2)
+            ok &= inside & _in_ring(x[MUV3], y[MUV3], (d.muv3.radius_min_mm, math.inf))
         return ok
+
+
+def _in_ring(x: FloatArray, y: FloatArray, radii_mm: Sequence[float]) -> BoolArray:
+    """Whether points (mm) lie between two radii about the axis."""
+    r = np.sqrt(x * x + y * y)
+    return np.asarray((r >= radii_mm[0] * mm) & (r < radii_mm[1] * mm))
+
+
+class Reconstructed:
+    """Events that pass a selection behind the dump and its trigger.
+
+    Parameters
+    ----------
+    process : into two leptons
+    detector : with a dump
+    seed : 0 to 2**64 - 1
+    selection : that of the channel by default
+    trigger : mask that must hold; none if empty
+    outside : accept what passes the cuts and lies outside the signal regions, too; the cut-flow is the same
+
+    Attributes
+    ----------
+    flow : the cut-flow of everything that ran, at the lifetime of the process
+    """
+
+    def __init__(
+        self,
+        process: Process,
+        detector: Detector,
+        seed: int = 1,
+        selection: str | Selection | None = None,
+        trigger: str = "dump_h2",
+        outside: bool = False,
+    ) -> None:
+        self.dump = dump_of(detector)
+        self.simulation = Simulation(process, detector, seed)
+        self.generator = self.simulation.generator
+        self.channel = channel_of(process)
+        self.selection = find_selection(selection or self.channel.selection, detector)
+        self.outside = outside
+        self.trigger, self.masks = trigger, list(detector.trigger.masks)
+        if trigger and trigger not in self.masks:
+            raise ValueError(f"trigger '{trigger}' is unknown (known: {', '.join(self.masks)})")
+        info = {"process": process.short, "geometry": detector.name, "seed": seed}
+        self.flow = CutFlow(self.selection, {**info, "decay_volume_m": list(self.simulation.volume_m)})
+
+    def run(self, first: int, n: int) -> Accepted:
+        """Events ``first`` to ``first + n - 1``."""
+        wanted = replace(self.selection, regions={}, signal=()) if self.outside else self.selection
+        part = run_selected(self.simulation, wanted, first, n)
+        table, kept, flow = part.table, part.flow.signal_rows, part.flow
+        if self.outside:  # counted again with the signal regions: cheap beside the events
+            flow = CutFlow(self.selection)
+            flow.fill(table, part.weight, part.truth.weight)
+            flow.count_triggers(part.masks[np.searchsorted(kept, flow.signal_rows)], self.masks)
+        if self.trigger:
+            bit = np.uint32(self.masks.index(self.trigger))
+            kept = kept[(part.masks >> bit & np.uint32(1)) > 0]
+        z, distance = primary_vertex(table, self.dump)
+        return Accepted(
+            part.truth,
+            part.event[kept],
+            part.veto_weight[kept],
+            np.asarray(table[self.channel.mass_column])[kept],
+            {
+                "z_tax": z[kept],
+                "cda_tax": distance[kept],
+                "z": np.asarray(table["z"])[kept],
+                "p": np.asarray(table["p"])[kept],
+            },
+            flow,
+        )
+
+    def keep(self, part: Accepted) -> None:
+        """Add the cut-flow of a chunk."""
+        assert part.flow is not None
+        self.flow.merge(part.flow)

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from na62sim.core.arrays import FloatArray
 from na62sim.generators.processes.dark_photon import ctau
 from na62sim.geometry import Detector
-from na62sim.statistics.exclusion import Channel, Exclusion, exclusion, lifetime_limits
+from na62sim.statistics.exclusion import CountedChannel, Exclusion, exclusion, lifetime_limits
 from na62sim.statistics.reweighting import MassSample
-from na62sim.study.dump.channels import dump_of
-
-if TYPE_CHECKING:
-    pass
-from na62sim.study.dump.channels import counting
+from na62sim.study.dump.channels import counting, dump_of
 
 
 def exclude(
@@ -36,10 +31,10 @@ def exclude(
         takes them as they are
     """
     dump = dump_of(detector)
-    spread = (detector.quantity("dump.protons").standard_deviation or 0.0) / dump.protons
-    channels = [Channel(counting(detector, name), found, efficiency_error) for name, found in samples.items()]
+    protons_error = (detector.quantity("dump.protons").standard_deviation or 0.0) / dump.protons
+    channels = [CountedChannel(counting(detector, name), found, efficiency_error) for name, found in samples.items()]
     number = dump.protons if protons is None else protons
-    return exclusion(channels, ctau, couplings, number, protons_error=spread, cl=cl)
+    return exclusion(channels, ctau, couplings, number, protons_error=protons_error, cl=cl)
 
 
 def alp_limits(
@@ -52,10 +47,10 @@ def alp_limits(
 ) -> dict[float, FloatArray]:
     """Limits on BR(B -> K(*) a) BR(a -> l l) per mass (MeV), at each c tau (mm) of ``lengths``."""
     dump = dump_of(detector)
-    spread = (detector.quantity("dump.protons").standard_deviation or 0.0) / dump.protons
-    channels = [Channel(counting(detector, name), found) for name, found in samples.items()]
+    protons_error = (detector.quantity("dump.protons").standard_deviation or 0.0) / dump.protons
+    channels = [CountedChannel(counting(detector, name), found) for name, found in samples.items()]
     number = dump.protons if protons is None else protons
-    return lifetime_limits(channels, lengths, number, protons_error=spread, cl=cl)
+    return lifetime_limits(channels, lengths, number, protons_error=protons_error, cl=cl)
 
 
 def refuse_empty(region: Exclusion) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from hepunits import GeV
@@ -14,10 +13,9 @@ from na62sim.generators.processes.dark_photon import ctau
 from na62sim.geometry import Detector
 from na62sim.statistics.reweighting import MassSample
 from na62sim.study.dump.acceptance import Accepted, Chain
-from na62sim.study.dump.chain import Reconstructed
-from na62sim.study.dump.samples import MakeChain, mass_sample, spread
+from na62sim.study.dump.samples import MakeChain, central_half_width
 
-__all__ = ["MOMENTUM_EDGES", "NEAR", "Record", "Recorder", "record", "recording"]
+__all__ = ["MOMENTUM_EDGES", "NEAR", "AcceptanceHistograms", "Record", "recording"]
 
 NEAR = 6e-7  # coupling at which the resolution of the mass is stated: the middle of the regions, in the logarithm
 MOMENTUM_EDGES = np.arange(0.0, 401.0, 20.0)  # GeV/c
@@ -35,7 +33,6 @@ class Record:
     columns : of the accepted events, in the order of ``sample``: ``p``, ``z``, ``z_tax``, ``cda_tax``, ``mass``,
         ``z_residual``, ``p_true``, ``z_true`` (MeV, mm); empty where they were not kept
     resolution : half of the central 68 % of the reconstructed masses (MeV) at the coupling `NEAR`; None without any
-    flow : the cut-flow at the lifetime of the process
     """
 
     sample: MassSample
@@ -45,17 +42,16 @@ class Record:
     accepted: FloatArray
     columns: dict[str, FloatArray]
     resolution: float | None = None
-    flow: Any = None
 
     def weights(self, eps: float) -> FloatArray:
         """Weight of each accepted event at a coupling, as a share of all mothers that are made."""
         length = float(ctau(self.sample.mass, eps))
-        decay = np.exp(-np.minimum(self.sample.reach / length, 690.0)) / length
-        return np.asarray(self.sample.strength * decay / self.sample.generated)
+        decay = np.exp(-np.minimum(self.sample.scaled_path / length, 690.0)) / length
+        return np.asarray(self.sample.scaled_weight * decay / self.sample.generated)
 
 
-class Recorder:
-    """A chain that remembers.
+class AcceptanceHistograms:
+    """A chain that counts decays and accepted events on the way, against momentum and coupling.
 
     Parameters
     ----------
@@ -65,7 +61,7 @@ class Recorder:
     """
 
     def __init__(self, chain: Chain, couplings: FloatArray, columns: bool = False) -> None:
-        self.chain, self.generator, self.columns = chain, chain.generator, columns
+        self.chain, self.generator, self.channel, self.columns = chain, chain.generator, chain.channel, columns
         self.mass = self.generator.chain.particles[0].mass
         self.lengths = np.asarray(ctau(self.mass, couplings))
         self.generated = 0
@@ -106,41 +102,17 @@ class Recorder:
         """What was seen, beside the sample that was made with this chain."""
         names = self.kept[0] if self.kept else ()
         columns = {name: np.concatenate([part[name] for part in self.kept]) for name in names}
-        flow = getattr(self.chain, "flow", None)
-        found = Record(
-            sample, self.decays / self.generated, self.in_volume, self.squares, self.accepted, columns, None, flow
-        )
+        decays = self.decays / self.generated
+        found = Record(sample, decays, self.in_volume, self.squares, self.accepted, columns)
         masses = np.concatenate(self.masses) if self.masses else np.empty(0)
-        return replace(found, resolution=spread(masses, found.weights(NEAR))) if masses.size > 50 else found
+        return replace(found, resolution=central_half_width(masses, found.weights(NEAR))) if masses.size > 50 else found
 
 
-def recording(chain: MakeChain, couplings: FloatArray, recorders: list[Recorder]) -> MakeChain:
-    """A maker of chains that appends a `Recorder` per chain to a list."""
+def recording(chain: MakeChain, couplings: FloatArray, histograms: list[AcceptanceHistograms]) -> MakeChain:
+    """A maker of chains that appends an `AcceptanceHistograms` per chain to a list."""
 
     def make(process: Process, detector: Detector, seed: int) -> Chain:
-        recorders.append(Recorder(chain(process, detector, seed), couplings))
-        return recorders[-1]
+        histograms.append(AcceptanceHistograms(chain(process, detector, seed), couplings))
+        return histograms[-1]
 
     return make
-
-
-def record(
-    process: Process,
-    detector: Detector,
-    channel: str,
-    fraction: float,
-    events: int,
-    seed: int = 1,
-    *,
-    chain: MakeChain = Reconstructed,
-    couplings: FloatArray | None = None,
-    threads: int | None = None,
-) -> Record:
-    """One sample with everything that was reconstructed.
-
-    Parameters
-    ----------
-    fraction : branching ratio of the channel
-    """
-    recorder = Recorder(chain(process, detector, seed), np.array([1e-6]) if couplings is None else couplings, True)
-    return recorder.record(mass_sample(recorder, events, channel, fraction, threads=threads))

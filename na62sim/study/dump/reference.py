@@ -1,64 +1,90 @@
-"""The efficiency of the beam-dump selections cut by cut, and resolutions, at reference masses."""
+"""Numbers of the beam dump at one reference mass and coupling: events cut by cut, resolutions, events by geometry alone."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from hepunits import GeV, m, mm
+from hepunits import GeV, m
 
-from na62sim.generators.chain.process import Process
+from na62sim.core.arrays import FloatArray
 from na62sim.generators.processes.dark_photon import branching_ratio, ctau
-from na62sim.generators.registry import find_process, registry
+from na62sim.generators.registry import find_process
 from na62sim.geometry import Detector
 from na62sim.selection.dilepton import in_signal
-from na62sim.selection.registry import find_selection
-from na62sim.study.dump.acceptance import Chain, Geometric
-from na62sim.study.dump.chain import Reconstructed
-from na62sim.study.dump.channels import SELECTIONS, dump_of, productions_of, windows
-from na62sim.study.dump.record import Record, record
-from na62sim.study.dump.samples import mass_sample, spread
+from na62sim.study.dump.acceptance import Geometric, Reconstructed
+from na62sim.study.dump.channels import dilepton_block, dump_of
+from na62sim.study.dump.productions import own_parameters
+from na62sim.study.dump.record import AcceptanceHistograms, Record
+from na62sim.study.dump.samples import central_half_width, mass_sample
 
-__all__ = ["COUPLING", "REFERENCE", "benchmark", "measure", "reference_record"]
+__all__ = ["BANDS", "COUPLING", "PLACES", "REFERENCE", "Reference", "Resolutions", "Step", "reference_numbers"]
 
 REFERENCE = {"mumu": 300.0, "ee": 100.0}  # MeV
 COUPLING = 1e-6
-_BANDS = ((40.0, 80.0), (80.0, 150.0), (150.0, 250.0), (250.0, 360.0))  # momentum of A', GeV/c
-_PLACES = ((105.0, 120.0), (130.0, 145.0), (155.0, 180.0))  # decay point, m
+BANDS = ((40.0, 80.0), (80.0, 150.0), (150.0, 250.0), (250.0, 360.0))  # momentum of A', GeV/c
+PLACES = ((105.0, 120.0), (130.0, 145.0), (155.0, 180.0))  # decay point, m
+_FEWEST = 100  # events of a place and momentum
 
 
-def _before_regions(process: Process, detector: Detector, seed: int) -> Chain:
-    """The full chain up to the last cut: whatever the primary vertex is."""
-    channel = "mumu" if "mu+" in process.descriptor else "ee"
-    selection = find_selection(SELECTIONS[channel], detector)
-    return Reconstructed(process, detector, seed, replace(selection, regions={}, signal=()))
+@dataclass(frozen=True)
+class Step:
+    """Expected events after a cut, their statistical error, and the share of those before it."""
+
+    step: str
+    events: float
+    error: float
+    efficiency: float
 
 
-def _process(name: str, channel: str, mass: float, parameters: dict[str, Any]) -> Process:
-    own = {key: value for key, value in parameters.items() if key in registry()[name].parameters}
-    return find_process(name, m_Aprime=mass, channel=channel, eps=str(COUPLING), **own)
+@dataclass(frozen=True)
+class Resolutions:
+    """Half of the central 68 % of what the accepted events are reconstructed with, and quantiles of the distance.
+
+    Attributes
+    ----------
+    mass, mass_bias : MeV, the bias of the median
+    z_tax : of the primary vertex, mm; cda_tax : its distance, median and 95 %, mm
+    in_signal : share of what passes the cuts that lies in the signal region
+    z : of the decay point per place and momentum (`PLACES`, `BANDS`), mm; None below 100 events
+    """
+
+    mass: float
+    mass_bias: float
+    z_tax: float
+    cda_tax: tuple[float, float]
+    in_signal: float
+    z: list[list[float | None]]
 
 
-def reference_record(
-    detector: Detector,
-    channel: str,
-    mass: float | None = None,
-    events: int = 100_000,
-    seed: int = 1,
-    *,
-    process: str = "aprime-brems",
-    threads: int | None = None,
-    **parameters: Any,
-) -> Record:
-    """A sample with everything that passes the cuts, inside the signal region or not, with its columns."""
-    at = REFERENCE[channel] if mass is None else mass
-    made = _process(process, channel, at, parameters)
-    fraction = float(branching_ratio(at, channel))
-    return record(made, detector, channel, fraction, events, seed, chain=_before_regions, threads=threads)
+@dataclass(frozen=True)
+class Reference:
+    """A process at the reference mass of a channel and the coupling `COUPLING`.
+
+    Attributes
+    ----------
+    record : everything that passes the cuts, inside the signal region or not, with its columns
+    geometry, geometry_error : expected events accepted by geometry and momentum alone
+    steps : expected events cut by cut
+    """
+
+    process: str
+    channel: str
+    protons: float
+    record: Record
+    geometry: float
+    geometry_error: float
+    steps: tuple[Step, ...]
+    resolutions: Resolutions
+
+    @property
+    def efficiency(self) -> float:
+        """Accepted events over those accepted by geometry and momentum alone."""
+        return self.steps[-1].events / self.geometry
 
 
-def benchmark(
+def reference_numbers(
     detector: Detector,
     channel: str,
     production: str = "brems",
@@ -68,94 +94,79 @@ def benchmark(
     protons: float | None = None,
     threads: int | None = None,
     **parameters: Any,
-) -> list[dict[str, Any]]:
-    """Expected events at the reference mass and coupling, cut by cut, for each process of a production.
-
-    Returns
-    -------
-    per process: mass_GeV, eps, ``geometry`` (events accepted by geometry and momentum alone), ``efficiency`` beyond it,
-    and ``steps`` with events, their statistical error, and the efficiency of the step
-    """
+) -> dict[str, Reference]:
+    """Numbers at the reference mass and coupling for each process of a production, from one pass of the full chain."""
     mass = REFERENCE[channel]
     number = dump_of(detector).protons if protons is None else protons
     fraction = float(branching_ratio(mass, channel))
-    found = []
-    for name in productions_of(production):
-        process = _process(name, channel, mass, parameters)
-        quick = mass_sample(Geometric(process, detector, seed), events, channel, fraction, threads=threads)
-        made = number * COUPLING**2 * quick.produced
-        accepted, effective = quick.probability(ctau(mass, COUPLING))
-        chain = Reconstructed(process, detector, seed)
-        mass_sample(chain, events, channel, fraction, threads=threads)
-        steps = _steps(chain, made, fraction)
-        geometry = made * float(accepted[0])
-        found.append({
-            "process": name,
-            "channel": channel,
-            "mass_GeV": mass / GeV,
-            "eps": COUPLING,
-            "protons": number,
-            "events_generated": events,
-            "geometry": geometry,
-            "geometry_error": geometry / float(effective[0]) ** 0.5,
-            "efficiency": steps[-1]["events"] / geometry,
-            "steps": steps,
-        })  # fmt: skip
+    found = {}
+    for name, own in own_parameters(production, parameters).items():
+        process = find_process(name, m_Aprime=mass, channel=channel, eps=str(COUPLING), **own)
+        quick = mass_sample(Geometric(process, detector, seed), events, fraction, threads=threads)
+        produced = number * COUPLING**2 * quick.produced
+        share, effective = quick.probability(ctau(mass, COUPLING))
+        geometry = produced * float(share[0])
+        chain = Reconstructed(process, detector, seed, outside=True)
+        histograms = AcceptanceHistograms(chain, np.array([COUPLING]), columns=True)
+        record = histograms.record(mass_sample(histograms, events, fraction, threads=threads))
+        found[name] = Reference(
+            name,
+            channel,
+            number,
+            record,
+            geometry,
+            geometry / float(effective[0]) ** 0.5,
+            _steps(chain, produced, fraction),
+            _resolutions(record, detector, channel),
+        )
     return found
 
 
-def _steps(chain: Reconstructed, made: float, fraction: float) -> list[dict[str, Any]]:
+def _steps(chain: Reconstructed, produced: float, fraction: float) -> tuple[Step, ...]:
     """Events after each step: produced, decays in the volume, the cuts, the signal region, the trigger."""
     flow = chain.flow
-    unit = made / flow.generated.n
-    rows = [("produced, all decays", made / fraction, 0.0), (f"decays to {chain.channel}", made, 0.0)]
+    unit = produced / flow.generated.n
+    rows = [("produced, all decays", produced / fraction, 0.0), (f"decays to {chain.channel.name}", produced, 0.0)]
     counters = [("in the decay volume", flow.generated)]
     counters += [(cut.name, counter) for cut, counter in zip(flow.selection.cuts, flow.cuts, strict=True)]
     counters.append(("signal region", flow.selected))
-    name = chain.masks[chain.bit]
-    counters.append((f"trigger {name}", flow.triggers[name]))
+    counters.append((f"trigger {chain.trigger}", flow.triggers[chain.trigger]))
     rows += [(text, unit * c.sumw, unit * c.sumw2**0.5) for text, c in counters]
     before = [rows[0][1], *(row[1] for row in rows)]
-    return [
-        {"step": text, "events": events, "error": error, "efficiency": events / last if last else 0.0}
+    return tuple(
+        Step(text, events, error, events / last if last else 0.0)
         for (text, events, error), last in zip(rows, before, strict=False)
-    ]
+    )
 
 
-def measure(found: Record, detector: Detector, channel: str, eps: float) -> dict[str, Any]:
-    """Resolutions of the accepted events at a coupling: half of the central 68 %, and quantiles of the distance.
-
-    Returns
-    -------
-    ``sigma_mass_MeV`` and ``mass_bias_MeV``; ``sigma_z_tax_m``; ``cda_tax_mm`` (median, 95 %); ``in_signal``, the
-    share of what passes the cuts; ``sigma_z_m`` per place of the decay and momentum of A' (None below 100 events)
-    """
-    weight, c = found.weights(eps), found.columns
-    inside = in_signal(c["z_tax"], c["cda_tax"], windows(detector, channel))
+def _resolutions(record: Record, detector: Detector, channel: str) -> Resolutions:
+    """Resolutions of the accepted events at the reference coupling."""
+    weight, c = record.weights(COUPLING), record.columns
+    inside = in_signal(c["z_tax"], c["cda_tax"], dilepton_block(detector, channel))
     kept = {name: values[inside] for name, values in c.items()}
     w = weight[inside]
-    order = np.argsort(kept["cda_tax"])
-    cumulative = np.cumsum(w[order]) / w.sum()
-    cda = np.interp((0.5, 0.95), cumulative, kept["cda_tax"][order] / mm)
     table = []
-    for low, high in _PLACES:
+    for low, high in PLACES:
         row = []
-        for p1, p2 in _BANDS:
+        for p1, p2 in BANDS:
             cell = (kept["z_true"] >= low * m) & (kept["z_true"] < high * m)
             cell &= (kept["p_true"] >= p1 * GeV) & (kept["p_true"] < p2 * GeV)
-            row.append(spread(kept["z_residual"][cell], w[cell]) / m if np.count_nonzero(cell) > 100 else None)
+            enough = np.count_nonzero(cell) > _FEWEST
+            row.append(central_half_width(kept["z_residual"][cell], w[cell]) if enough else None)
         table.append(row)
-    middle = np.argsort(kept["mass"])
-    median = np.interp(0.5, np.cumsum(w[middle]) / w.sum(), kept["mass"][middle])
-    return {
-        "mass_GeV": found.sample.mass / GeV,
-        "eps": eps,
-        "sigma_mass_MeV": spread(kept["mass"], w),
-        "mass_bias_MeV": float(median) - found.sample.mass,
-        "sigma_z_tax_m": spread(kept["z_tax"], w) / m,
-        "cda_tax_mm": {"median": float(cda[0]), "95 %": float(cda[1])},
-        "in_signal": float(w.sum() / weight.sum()),
-        "places_m": [list(x) for x in _PLACES],
-        "momenta_GeV": [list(x) for x in _BANDS],
-        "sigma_z_m": table,
-    }
+    median, most = _quantiles(kept["cda_tax"], w, (0.5, 0.95))
+    return Resolutions(
+        mass=central_half_width(kept["mass"], w),
+        mass_bias=_quantiles(kept["mass"], w, (0.5,))[0] - record.sample.mass,
+        z_tax=central_half_width(kept["z_tax"], w),
+        cda_tax=(median, most),
+        in_signal=float(w.sum() / weight.sum()),
+        z=table,
+    )
+
+
+def _quantiles(values: FloatArray, weights: FloatArray, at: tuple[float, ...]) -> list[float]:
+    """Quantiles of weighted values."""
+    order = np.argsort(values)
+    cumulative = np.cumsum(weights[order]) / weights.sum()
+    return [float(value) for value in np.interp(at, cumulative, values[order])]

@@ -1,10 +1,9 @@
-"""The block [exclusion] of a scenario: samples, regions per channel and production, reference events, ALP limits."""
+"""The block [exclusion] of a scenario: samples, regions per channel and production, reference numbers, ALP limits."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from hepunits import m
@@ -15,19 +14,62 @@ from na62sim.core.units import parse_parameters
 from na62sim.generators.processes.dark_photon import ctau
 from na62sim.geometry import Detector
 from na62sim.statistics.exclusion import MIN_EFFECTIVE, Exclusion
-from na62sim.study.dump.chain import Reconstructed
-from na62sim.study.dump.channels import PRODUCTIONS, dump_of, open_masses, productions_of
+from na62sim.study.dump.acceptance import Reconstructed
+from na62sim.study.dump.channels import dump_of, open_masses
 from na62sim.study.dump.exclusion import alp_limits, exclude
-from na62sim.study.dump.record import MOMENTUM_EDGES, Record, Recorder, recording
-from na62sim.study.dump.reference import COUPLING, benchmark, measure, reference_record
+from na62sim.study.dump.productions import ALL, PUBLISHED, processes_of
+from na62sim.study.dump.record import AcceptanceHistograms, Record, recording
+from na62sim.study.dump.reference import Reference, reference_numbers
 from na62sim.study.dump.samples import MakeChain, Samples, alp_samples, region_samples
 from na62sim.study.published import published_numbers
 from na62sim.study.scenario.blocks import ExclusionBlock
 
+__all__ = ["ALP_LENGTHS", "EFFICIENCY_ERROR", "AcceptanceMap", "DumpRun", "RegionResult", "Varied", "run_dump"]
+
 EFFICIENCY_ERROR = 0.10  # of the product of the modelled components: assumed, for the uncertainty of the edges
+ALP_LENGTHS = np.geomspace(1e-3 * m, 1e5 * m, 81)  # c tau of ALPs
 _LEAST = 20_000  # events of a reference sample
 _ALP_FACTOR = 5  # times the events: B mesons are soft, and few pairs reach the chambers
-_LENGTHS = np.geomspace(1e-3 * m, 1e5 * m, 81)  # c tau of ALPs
+
+
+@dataclass(frozen=True)
+class Varied:
+    """A region with the efficiency one error lower or higher.
+
+    Attributes
+    ----------
+    closing : mass (MeV) and coupling at which it closes
+    region : at the masses of published numbers; None without a sample there
+    """
+
+    closing: tuple[float, float] | None
+    region: Exclusion | None
+
+
+@dataclass(frozen=True)
+class RegionResult:
+    """The region of a channel (or ``both``) and production, and what the efficiency does to it."""
+
+    channel: str
+    production: str
+    region: Exclusion
+    minus: Varied
+    plus: Varied
+
+
+@dataclass(frozen=True)
+class AcceptanceMap:
+    """Share of the decays in the volume that is accepted; NaN where too few events tell.
+
+    Attributes
+    ----------
+    masses : MeV
+    of_coupling : (masses, couplings); of_momentum : (masses, bins of `MOMENTUM_EDGES`)
+    """
+
+    masses: FloatArray
+    of_coupling: FloatArray
+    of_momentum: FloatArray
 
 
 @dataclass(frozen=True)
@@ -37,18 +79,43 @@ class DumpRun:
     Attributes
     ----------
     detector, block : what it was made with
-    regions : per (channel or ``both``, production) the region
-    records : per channel and process the recorders of all masses, in their order
-    references : per channel and process the reference sample, before the signal region
-    summary : everything for result.json
+    couplings : of the grid; protons : on target
+    regions : per (channel or ``both``, production)
+    records : per channel and process one of each mass, in their order
+    references : per channel and process
+    alp_limits : per channel and mass (MeV) limits on the product of branching ratios at each of `ALP_LENGTHS`
+    samples_s, total_s : seconds
     """
 
     detector: Detector
     block: ExclusionBlock
-    regions: dict[tuple[str, str], Exclusion]
+    couplings: FloatArray
+    protons: float
+    regions: dict[tuple[str, str], RegionResult]
     records: dict[str, dict[str, list[Record]]]
-    references: dict[str, dict[str, Record]]
-    summary: dict[str, Any] = field(default_factory=dict)
+    references: dict[str, dict[str, Reference]]
+    alp_limits: dict[str, dict[float, FloatArray]]
+    samples_s: float
+    total_s: float
+
+    @property
+    def mass_resolution(self) -> dict[str, list[tuple[float, float]]]:
+        """Per channel masses and their resolutions (MeV), of the production that is published."""
+        (process,) = processes_of(PUBLISHED)
+        return {
+            channel: [(r.sample.mass, r.resolution) for r in records[process] if r.resolution]
+            for channel, records in self.records.items()
+            if process in records
+        }
+
+    @property
+    def acceptance(self) -> dict[tuple[str, str], AcceptanceMap]:
+        """Per (channel, process) the accepted share of the decays in the volume."""
+        return {
+            (channel, process): _acceptance(records, self.couplings)
+            for channel, found in self.records.items()
+            for process, records in found.items()
+        }
 
 
 def run_dump(
@@ -63,157 +130,97 @@ def run_dump(
     """Samples of every mass, channel and production, and all that follows from them."""
     start = time.perf_counter()
     parameters = parse_parameters(block.parameters)
-    grid = np.geomspace(block.eps_min, block.eps_max, block.eps_points)
-    recorders: list[Recorder] = []
+    couplings = np.geomspace(block.eps_min, block.eps_max, block.eps_points)
+    histograms: list[AcceptanceHistograms] = []
     masses = open_masses(block.masses_MeV, block.channels)
-    total = sum(map(len, masses.values())) * len(productions_of(block.production)) * block.events
+    total = sum(map(len, masses.values())) * len(processes_of(block.production)) * block.events
     with meter(f"A' in {detector.name}: {', '.join(masses)}, {block.production}", total) as progress:
         samples = region_samples(
             masses, detector, block.production, block.events, seed,
-            chain=recording(chain, grid, recorders), threads=threads, progress=progress, parameters=parameters,
+            chain=recording(chain, couplings, histograms), threads=threads, progress=progress, parameters=parameters,
         )  # fmt: skip
     sampled = time.perf_counter() - start
-    regions = _regions(samples, detector, grid, block)
     records: dict[str, dict[str, list[Record]]] = {}
-    rest = iter(recorders)
-    for channel, found in samples.items():
-        for sample in found:
+    rest = iter(histograms)
+    for channel, of_channel in samples.items():
+        for sample in of_channel:
             records.setdefault(channel, {}).setdefault(sample.production, []).append(next(rest).record(sample))
-    result = DumpRun(detector, block, regions, records, {})
-    names, least = productions_of(block.production), max(block.events, _LEAST)
-    for channel in samples:
-        result.references[channel] = {
-            name: reference_record(detector, channel, None, least, seed, process=name, threads=threads, **parameters)
-            for name in names
-        }
-    result.summary.update(_summary(result, samples, grid))
-    result.summary["benchmark"] = [
-        row
-        for channel in samples
-        for row in benchmark(
-            detector, channel, block.production, least, seed,
-            protons=block.protons, threads=threads, **parameters,
-        )
-    ]  # fmt: skip
-    result.summary["alp"] = _alp(block, detector, seed, threads)
-    result.summary["timings"] = {"samples_s": sampled, "total_s": time.perf_counter() - start}
-    return result
+    return DumpRun(
+        detector,
+        block,
+        couplings,
+        protons=dump_of(detector).protons if block.protons is None else block.protons,
+        regions=_regions(samples, detector, couplings, block),
+        records=records,
+        references={
+            channel: reference_numbers(
+                detector, channel, block.production, max(block.events, _LEAST), seed,
+                protons=block.protons, threads=threads, **parameters,
+            )
+            for channel in samples
+        },
+        alp_limits=_alp_limits(block, detector, seed, threads),
+        samples_s=sampled,
+        total_s=time.perf_counter() - start,
+    )  # fmt: skip
 
 
 def _part(samples: Samples, channel: str, production: str) -> Samples:
     """The samples of one channel (or both) and production."""
-    names = PRODUCTIONS[production]
+    names = processes_of(production)
     wanted = samples if channel == "both" else {channel: samples[channel]}
     return {key: [s for s in found if s.production in names] for key, found in wanted.items()}
 
 
 def _regions(
-    samples: Samples, detector: Detector, grid: FloatArray, block: ExclusionBlock
-) -> dict[tuple[str, str], Exclusion]:
-    """One region per channel, and for both together, of bremsstrahlung alone and of everything."""
-    channels = [*samples, "both"] if len(samples) > 1 else list(samples)
-    productions = ["brems", "all"] if block.production == "all" else [block.production]
-    return {
-        (channel, production): exclude(_part(samples, channel, production), detector, grid, protons=block.protons)
-        for channel in channels
-        for production in productions
-    }
+    samples: Samples, detector: Detector, couplings: FloatArray, block: ExclusionBlock
+) -> dict[tuple[str, str], RegionResult]:
+    """One region per channel, and for both together: of all productions also of the published one alone."""
+    found = {}
+    for channel in [*samples, "both"] if len(samples) > 1 else samples:
+        for production in [PUBLISHED, ALL] if block.production == ALL else [block.production]:
+            part = _part(samples, channel, production)
+            region = exclude(part, detector, couplings, protons=block.protons)
+            minus, plus = (
+                _varied(region, part, detector, factor) for factor in (1.0 - EFFICIENCY_ERROR, 1.0 + EFFICIENCY_ERROR)
+            )
+            found[channel, production] = RegionResult(channel, production, region, minus, plus)
+    return found
 
 
-def _summary(run: DumpRun, samples: Samples, grid: FloatArray) -> dict[str, Any]:
-    """Regions with what the efficiency does to them, resolutions of the mass, numbers of the reference samples."""
-    block, dump = run.block, dump_of(run.detector)
-    regions = {}
-    for (channel, production), region in run.regions.items():
-        regions[f"{channel}-{production}"] = {
-            "channel": channel,
-            "production": production,
-            "geometry": run.detector.name,
-            "acceptance": "full chain",
-            "events": block.events,
-            "cl": 0.9,
-            **region.to_dict(),
-            "varied": _varied(run, samples, (channel, production), grid),
-        }
-    return {
-        "channels": list(samples),
-        "protons": dump.protons if block.protons is None else block.protons,
-        "efficiency_error": EFFICIENCY_ERROR,
-        "regions": regions,
-        "mass_resolution": {
-            channel: [[r.sample.mass, r.resolution] for r in found["aprime-brems"] if r.resolution]
-            for channel, found in run.records.items()
-            if "aprime-brems" in found
-        },
-        "acceptance": _acceptance(run, grid),
-        "reference": {
-            channel: {name: measure(r, run.detector, channel, COUPLING) for name, r in found.items()}
-            for channel, found in run.references.items()
-        },
-    }
-
-
-def _varied(run: DumpRun, samples: Samples, key: tuple[str, str], grid: FloatArray) -> dict[str, Any]:
-    """Edges at the masses of published numbers, and the closing mass, with the efficiency one error lower and higher."""
-    channel, production = key
-    wanted = {float(k.rpartition(".")[2]) for k in published_numbers() if ".eps_" in k}
-    part: Samples = {
-        name: [s for s in found if s.mass in wanted] for name, found in _part(samples, channel, production).items()
-    }
+def _varied(region: Exclusion, samples: Samples, detector: Detector, factor: float) -> Varied:
+    """The region with another efficiency: where it closes, and at the masses of published numbers."""
+    wanted = {float(key.rpartition(".")[2]) for key in published_numbers() if ".eps_" in key}
+    part = {name: [s for s in found if s.mass in wanted] for name, found in samples.items()}
     part = {name: found for name, found in part.items() if found}
-    number = run.regions[key].protons
-    out: dict[str, Any] = {}
-    for word, factor in (("minus", 1.0 - EFFICIENCY_ERROR), ("plus", 1.0 + EFFICIENCY_ERROR)):
-        closing = run.regions[key].closing_with(factor)
-        out[word] = {"closing": None if closing is None else [closing[0] / 1e3, closing[1]], "mass_GeV": []}
-        if part:
-            region = exclude(part, run.detector, grid, protons=number * factor)
-            low, high = region.edges()
-            out[word] |= {"mass_GeV": (region.masses / 1e3).tolist(), "eps_low": low, "eps_high": high}
-    return out
+    closing = region.closing_with(factor)
+    if not part:
+        return Varied(closing, None)
+    return Varied(closing, exclude(part, detector, region.couplings, protons=region.protons * factor))
 
 
-def _acceptance(run: DumpRun, grid: FloatArray) -> dict[str, Any]:
-    """Share of the decays in the volume that is accepted, against mass and coupling, and mass and momentum."""
-    out: dict[str, Any] = {}
-    for channel, found in run.records.items():
-        for name, records in found.items():
-            ratio = []
-            for r in records:
-                p, effective = r.sample.probability(ctau(r.sample.mass, grid))
-                good = (r.decays > 0.0) & (effective >= MIN_EFFECTIVE)
-                ratio.append(np.divide(p, r.decays, out=np.full(grid.size, np.nan), where=good).tolist())
-            momentum = []
-            for r in records:
-                good = r.in_volume**2 > MIN_EFFECTIVE * r.squares
-                momentum.append(np.divide(r.accepted, r.in_volume, out=np.full(good.size, np.nan), where=good).tolist())
-            out[f"{channel}-{name}"] = {
-                "mass_GeV": [r.sample.mass / 1e3 for r in records],
-                "eps": grid.tolist(),
-                "of_coupling": ratio,
-                "momentum_edges_GeV": MOMENTUM_EDGES.tolist(),
-                "of_momentum": momentum,
-            }
-    return out
+def _acceptance(records: list[Record], couplings: FloatArray) -> AcceptanceMap:
+    """The accepted share of the decays of one channel and process."""
+    of_coupling = np.full((len(records), couplings.size), np.nan)
+    of_momentum = np.full((len(records), records[0].in_volume.size), np.nan)
+    for k, r in enumerate(records):
+        probability, effective = r.sample.probability(ctau(r.sample.mass, couplings))
+        enough = (r.decays > 0.0) & (effective >= MIN_EFFECTIVE)
+        np.divide(probability, r.decays, out=of_coupling[k], where=enough)
+        enough = r.in_volume**2 > MIN_EFFECTIVE * r.squares
+        np.divide(r.accepted, r.in_volume, out=of_momentum[k], where=enough)
+    return AcceptanceMap(np.array([r.sample.mass for r in records]), of_coupling, of_momentum)
 
 
-def _alp(block: ExclusionBlock, detector: Detector, seed: int, threads: int | None) -> dict[str, Any]:
-    """Limits on the product of branching ratios per mass and c tau, where the block asks for ALPs."""
-    out: dict[str, Any] = {}
+def _alp_limits(
+    block: ExclusionBlock, detector: Detector, seed: int, threads: int | None
+) -> dict[str, dict[float, FloatArray]]:
+    """Per channel limits on the product of branching ratios, where the block asks for ALPs."""
+    found: dict[str, dict[float, FloatArray]] = {}
     for channel in block.channels if block.alp_masses_MeV else ():
-        found = alp_samples(
-            block.alp_masses_MeV,
-            detector,
-            channel,
-            _ALP_FACTOR * block.events,
-            seed,
-            chain=Reconstructed,
-            threads=threads,
-        )
-        limits = alp_limits({channel: found}, detector, _LENGTHS, protons=block.protons)
-        out[channel] = {
-            "ctau_m": (_LENGTHS / m).tolist(),
-            "mass_GeV": [mass / 1e3 for mass in limits],
-            "limit": [values.tolist() for values in limits.values()],
-        }
-    return out
+        samples = alp_samples(
+            block.alp_masses_MeV, detector, channel, _ALP_FACTOR * block.events, seed,
+            chain=Reconstructed, threads=threads,
+        )  # fmt: skip
+        found[channel] = alp_limits({channel: samples}, detector, ALP_LENGTHS, protons=block.protons)
+    return found

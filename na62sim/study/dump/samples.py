@@ -11,25 +11,22 @@ from typing import Any
 import numpy as np
 
 from na62sim.core.arrays import FloatArray
-from na62sim.core.suggest import did_you_mean
 from na62sim.generators.chain.process import Process
 from na62sim.generators.processes.dark_photon import branching_ratio
 from na62sim.generators.registry import find_process
+from na62sim.generators.sources.production import ClosedChannelError
 from na62sim.geometry import Detector
 from na62sim.simulation.chunks import CHUNK, check_events, default_threads, in_order
 from na62sim.statistics.reweighting import MassSample
 from na62sim.study.dump.acceptance import Accepted, Chain, Geometric
-from na62sim.study.dump.channels import (
-    PRODUCTIONS,
-    productions_of,
-    windows,
-)
+from na62sim.study.dump.channels import dilepton_block
+from na62sim.study.dump.productions import own_parameters, processes_of
 
 MakeChain = Callable[[Process, Detector, int], Chain]
 Samples = dict[str, Sequence[MassSample]]
 
 
-def spread(values: FloatArray, weights: FloatArray) -> float:
+def central_half_width(values: FloatArray, weights: FloatArray) -> float:
     """Half the width of the central 68.3 % of weighted values."""
     order = np.argsort(values)
     cumulative = np.cumsum(weights[order])
@@ -37,14 +34,13 @@ def spread(values: FloatArray, weights: FloatArray) -> float:
     return float(0.5 * (high - low))
 
 
-def mass_sample(chain: Chain, events: int, channel: str, fraction: float, *, threads: int | None = None) -> MassSample:
+def mass_sample(chain: Chain, events: int, fraction: float, *, threads: int | None = None) -> MassSample:
     """Accepted events of one process, ready for any lifetime.
 
     Parameters
     ----------
     chain : makes and accepts events
     events : to generate
-    channel : ``mumu`` or ``ee``, for the mass resolution
     fraction : branching ratio of the decay (1 where it is left free)
 
     Returns
@@ -55,7 +51,7 @@ def mass_sample(chain: Chain, events: int, channel: str, fraction: float, *, thr
     generator = chain.generator
     source: Any = generator.source
     mother = generator.chain.particles[0]
-    reach, strength, masses = [], [], []
+    paths, weights, masses = [], [], []
 
     def job(first: int, n: int) -> tuple[FloatArray, FloatArray, Accepted]:
         part = chain.run(first, n)
@@ -67,26 +63,26 @@ def mass_sample(chain: Chain, events: int, channel: str, fraction: float, *, thr
 
     job(0, 10)  # compiled before the threads start
     for a, b, part in in_order(job, 0, check_events(events), CHUNK, threads or default_threads()):
-        reach.append(a)
-        strength.append(b)
+        paths.append(a)
+        weights.append(b)
         chain.keep(part)
         if part.mass is not None:
             masses.append(part.mass)
-    found, weights = np.concatenate(masses) if masses else np.empty(0), np.concatenate(strength)
-    if found.size > 50:
-        resolution = spread(found, weights)
+    mass, weight = np.concatenate(masses) if masses else np.empty(0), np.concatenate(weights)
+    if mass.size > 50:
+        resolution = central_half_width(mass, weight)
     else:
-        block = windows(generator.detector, channel)
+        block = dilepton_block(generator.detector, chain.channel.name)
         resolution = float(np.interp(mother.mass, block.resolution_mass_MeV, block.resolution_MeV))
     return MassSample(
         mass=mother.mass,
         produced=source.per_proton * fraction,
         generated=events,
-        reach=np.concatenate(reach),
-        strength=weights,
+        scaled_path=np.concatenate(paths),
+        scaled_weight=weight,
         resolution=resolution,
         production=generator.process.short,
-        channel=channel,
+        channel=chain.channel.name,
     )
 
 
@@ -108,7 +104,7 @@ def dark_photon_samples(
     Parameters
     ----------
     masses : MeV; those at which the channel or the production is closed are left out
-    production : ``brems``, ``meson`` or ``all``
+    production : name of a production, or ``all``
     chain : how events are accepted, `Geometric` by default
     progress : called with each mass that is done
     parameters : of the processes, where they have them (``model="qra"``, ``scale="pythia"``, ``angles=…``)
@@ -117,28 +113,19 @@ def dark_photon_samples(
     ------
     ValueError : unknown names; no mass left
     """
-    from na62sim.generators.registry import registry
-
-    if production not in PRODUCTIONS:
-        raise ValueError(f"production '{production}' is unknown{did_you_mean(production, PRODUCTIONS)}")
-    windows(detector, channel)
-    known = {key for name in PRODUCTIONS[production] for key in registry()[name].parameters}
-    for key in parameters:
-        if key not in known:
-            raise ValueError(f"parameter '{key}' of production {production} is unknown{did_you_mean(key, known)}")
+    parameters_of = own_parameters(production, parameters)
+    dilepton_block(detector, channel)
     samples, refusal = [], None
     for mass in masses:
-        for name in PRODUCTIONS[production]:
-            own = {key: value for key, value in parameters.items() if key in registry()[name].parameters}
+        for name, own in parameters_of.items():
             try:
                 process = find_process(name, m_Aprime=mass, channel=channel, **own)
-                made = chain(process, detector, seed)
-            except ValueError as error:
-                if "m_Aprime" not in str(error):
-                    raise
+                accepting = chain(process, detector, seed)
+            except ClosedChannelError as error:
                 refusal = error
                 continue
-            samples.append(mass_sample(made, events, channel, float(branching_ratio(mass, channel)), threads=threads))
+            fraction = float(branching_ratio(mass, channel))
+            samples.append(mass_sample(accepting, events, fraction, threads=threads))
         if progress is not None:
             progress(mass)
     if not samples:
@@ -158,9 +145,9 @@ def alp_samples(
     **parameters: Any,
 ) -> list[MassSample]:
     """One sample of B -> K(*) a, a -> l l per mass (MeV); every number is per product of the two branching ratios."""
-    windows(detector, channel)
+    dilepton_block(detector, channel)
     processes = [find_process("alp-b", m_a=mass, channel=channel, **parameters) for mass in masses]
-    return [mass_sample(chain(p, detector, seed), events, channel, 1.0, threads=threads) for p in processes]
+    return [mass_sample(chain(p, detector, seed), events, 1.0, threads=threads) for p in processes]
 
 
 def region_samples(
@@ -182,7 +169,7 @@ def region_samples(
     masses : per channel, as `open_masses` returns them
     progress : called with the number of events done so far
     """
-    each, done = events * len(productions_of(production)), 0
+    each, done = events * len(processes_of(production)), 0
 
     def tick(_: float) -> None:
         nonlocal done

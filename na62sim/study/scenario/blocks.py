@@ -143,7 +143,7 @@ class ExclusionBlock(Block):
     """The masses and couplings of a dark photon to exclude, from one sample per mass, production and channel."""
 
     channels: Annotated[tuple[Literal["mumu", "ee"], ...], Field(strict=False, min_length=1)]
-    production: Literal["brems", "meson", "all"] = "brems"
+    production: str = "brems"  # as processes of the dump declare it, or all
     geometry: str
     events: int = Field(ge=1, le=10**9)
     masses_MeV: Annotated[tuple[float, ...], Field(strict=False, min_length=1)]

@@ -16,7 +16,7 @@ from na62sim.generators.processes.dark_photon import branching_ratio, ctau, life
 from na62sim.generators.registry import find_process
 from na62sim.generators.sources.bremsstrahlung import Bremsstrahlung
 from na62sim.generators.sources.dump import transverse
-from na62sim.generators.sources.production import Production
+from na62sim.generators.sources.production import MotherProduction
 from na62sim.geometry import load_detector
 
 VOLUME = (105e3, 180e3)
@@ -232,7 +232,7 @@ def test_wrong_source() -> None:
     with pytest.raises(ValueError, match="must have a positive length"):
         Generator(find_process("aprime-brems"), load_detector("dump-2021"), (50e3, 60e3))
     with pytest.raises(ValueError, match="the mother must be A'"):
-        Process("K+ -> mu+ nu", production=Production(Bremsstrahlung()))
+        Process("K+ -> mu+ nu", production=MotherProduction(Bremsstrahlung()))
 
 
 def test_a_process_of_ones_own() -> None:
@@ -241,7 +241,7 @@ def test_a_process_of_ones_own() -> None:
         "A' -> pi+ pi-",
         mass={"A'": 500.0},
         lifetime={"A'": lifetime(500.0, 1e-6)},
-        production=Production(Bremsstrahlung()),
+        production=MotherProduction(Bremsstrahlung()),
     )
     truth = Generator(process, load_detector("dump-2021"), VOLUME).generate(1, 0, 100)
     assert [p.name for p in truth.chain.particles] == ["A'", "pi+", "pi-"]

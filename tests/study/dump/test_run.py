@@ -12,7 +12,7 @@ import pytest
 
 from na62sim.cli import main
 from na62sim.geometry import load_detector
-from na62sim.study.dump.chain import Reconstructed
+from na62sim.study.dump.acceptance import Reconstructed
 from na62sim.study.dump.exclusion import exclude
 from na62sim.study.dump.samples import dark_photon_samples
 from na62sim.study.published import published_numbers

@@ -205,6 +205,16 @@ def test_exclusion_without_a_dump() -> None:
         plan(read(REGION.replace("dump-2021", "run2-2022")))
 
 
+def test_exclusion_of_an_unknown_production() -> None:
+    with pytest.raises(ScenarioError, match="region: exclusion: production 'bremss' is unknown; did you mean 'brems'"):
+        plan(read(REGION.replace("events = 1000", 'events = 1000\nproduction = "bremss"')))
+
+
+def test_exclusion_does_not_take_its_mass_twice() -> None:
+    with pytest.raises(ScenarioError, match="masses come from --masses \\(masses_MeV in a scenario"):
+        plan(read(REGION.replace("events = 1000", 'events = 1000\nparameters = { m_Aprime = "2MeV" }')))
+
+
 def test_unknown_name() -> None:
     with pytest.raises(ScenarioError, match="did you mean 'pinunu-2018'"):
         load_scenario("pinunu2018")
