@@ -22,7 +22,7 @@ from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.registry import find_selection
 from na62sim.simulation.chunks import CHUNK, check_chunk, check_events, default_threads, in_order
 from na62sim.simulation.counting import RANGE, CountJob, count, counts_elsewhere
-from na62sim.simulation.on_demand import Selected, run_selected
+from na62sim.simulation.on_demand import SelectedChunk, run_selected
 from na62sim.simulation.pipeline import Simulation, warm_up
 from na62sim.simulation.precision import Precision, relative_error
 from na62sim.simulation.stages import detector_of
@@ -83,7 +83,7 @@ def acceptance(
     workers: int = 1,
     dask: Any = None,
     progress: Progress | None = None,
-    keep: Callable[[Selected, Table, Any], None] | None = None,
+    keep: Callable[[SelectedChunk, Table, Any], None] | None = None,
     selection_parameters: Mapping[str, float] | None = None,
     **parameters: Any,
 ) -> CutFlow:
@@ -92,7 +92,7 @@ def acceptance(
     Parameters are those of `simulate`. Instead of a number of events a ``precision`` may be asked for, the relative
     statistical error of the acceptance (``"0.5%"`` or 0.005); ``events`` is then the most to make
     (`na62sim.simulation.precision`). ``keep(part, candidates, weight)`` sees every chunk in order (figures;
-    `na62sim.simulation.on_demand.Selected`: candidates of events that have the number of tracks the selection asks for);
+    `na62sim.simulation.on_demand.SelectedChunk`: candidates of events that have the number of tracks the selection asks for);
     ``selection_parameters`` are those of the selection (``m_a`` of kpiaa), the process's own masses by default;
     ``workers`` and ``dask`` (see `na62sim.simulation.shards.make.simulate_shards`) count in other processes,
     where nothing is kept.
@@ -112,14 +112,14 @@ def acceptance(
     info = {"process": made.short, "geometry": d.name, "seed": seed, "decay_volume_m": list(simulation.volume_m)}
     flow = CutFlow(chosen, info)
 
-    def job(first: int, n: int) -> tuple[Selected | CutFlow, int]:
+    def job(first: int, n: int) -> tuple[SelectedChunk | CutFlow, int]:
         part = run_selected(simulation, chosen, first, n, whole=keep is not None)
         return (part.flow if keep is None else part), n  # what nobody looks at does not wait in memory
 
     elsewhere = counts_elsewhere(selection, workers, dask, keep is not None)
     warm_up(simulation, chosen.candidates)
 
-    def parts(first: int, n: int) -> Iterator[tuple[Selected | CutFlow, int]]:
+    def parts(first: int, n: int) -> Iterator[tuple[SelectedChunk | CutFlow, int]]:
         if not elsewhere or n <= RANGE:
             return in_order(job, first, n, chunk, threads or default_threads())
         each = threads or (1 if dask is not None else max(1, default_threads() // workers))
@@ -133,7 +133,7 @@ def acceptance(
     total = most or 0 if wanted is None else wanted.total(0, math.inf)
     while done < total:
         for part, n in parts(done, total - done):
-            if isinstance(part, Selected):
+            if isinstance(part, SelectedChunk):
                 flow.merge(part.flow)
                 if keep is not None:
                     keep(part, part.table, part.weight)

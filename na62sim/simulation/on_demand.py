@@ -32,7 +32,7 @@ _NAMES = frozenset(name for name, _, _ in COLUMNS)
 
 
 @dataclass(frozen=True)
-class Selected:
+class SelectedChunk:
     """What a selection sees of one range of events.
 
     Attributes
@@ -49,7 +49,7 @@ class Selected:
     truth: Truth
     crossings: Crossings
     tracks: dict[str, Any]
-    candidates: OnDemand
+    candidates: LazyCandidates
     event: IntArray
     weight: npt.NDArray[np.float64]
     veto_weight: npt.NDArray[np.float64]
@@ -62,7 +62,9 @@ class Selected:
         return self.candidates.table
 
 
-def run_selected(simulation: Simulation, selection: Selection, first: int, n: int, whole: bool = False) -> Selected:
+def run_selected(
+    simulation: Simulation, selection: Selection, first: int, n: int, whole: bool = False
+) -> SelectedChunk:
     """Events ``first`` to ``first + n - 1``, from the first random number to the cut-flow.
 
     ``whole`` : carry all particles to their end, and make all columns of all candidates; they are wanted
@@ -74,14 +76,14 @@ def run_selected(simulation: Simulation, selection: Selection, first: int, n: in
     tracks = s.reconstruction.tracks({"straw": straw_hits(s.seed, truth, crossings, s.response.straw, least)}, least)
     if whole:
         crossings = carry_on(s.seed, truth, crossings, s.planes, s.flight, s.field)
-    made = OnDemand(s, selection, truth, crossings, tracks)
+    made = LazyCandidates(s, selection, truth, crossings, tracks)
     if whole or s.weighted or selection.candidates != "reco/events":
         made.make(np.arange(len(made)))
     weight, flow, masks = made.count()
-    return Selected(truth, crossings, tracks, made, made.event, weight, made.veto, flow, masks)
+    return SelectedChunk(truth, crossings, tracks, made, made.event, weight, made.veto, flow, masks)
 
 
-class OnDemand:
+class LazyCandidates:
     """Candidates of the events with the number of tracks that a selection asks for.
 
     Columns that the tracks determine are there (`candidate_columns.OF_TRACKS`); the others are made for the rows that are left
@@ -190,7 +192,7 @@ class OnDemand:
         return weight, flow, masks
 
 
-class OfChunk(OnDemand):
+class CandidatesOfChunk(LazyCandidates):
     """The same for events whose hits and trigger words are there already, because they are written to a file."""
 
     def __init__(self, simulation: Simulation, selection: Selection, chunk: Chunk) -> None:
@@ -211,7 +213,7 @@ class OfChunk(OnDemand):
 
 def select_chunk(simulation: Simulation, selection: Selection, chunk: Chunk) -> CutFlow:
     """The cut-flow of a chunk that went through all stages."""
-    made = OfChunk(simulation, selection, chunk)
+    made = CandidatesOfChunk(simulation, selection, chunk)
     if selection.candidates != "reco/events":
         made.make(np.arange(len(made)))
     return made.count()[1]

@@ -12,7 +12,7 @@ from na62sim.geometry import load_detector
 from na62sim.selection.cut import ANY, Selection
 from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.registry import find_selection
-from na62sim.simulation.on_demand import Selected, run_selected, select_chunk
+from na62sim.simulation.on_demand import SelectedChunk, run_selected, select_chunk
 from na62sim.simulation.pipeline import Simulation
 from na62sim.simulation.tables import candidate_table
 
@@ -27,7 +27,9 @@ CHAINS = [
 ]
 
 
-def both(name: str, selection: str, parameters: dict[str, float], photons: str) -> tuple[CutFlow, Selected, CutFlow]:
+def both(
+    name: str, selection: str, parameters: dict[str, float], photons: str
+) -> tuple[CutFlow, SelectedChunk, CutFlow]:
     """The cut-flow of everything, what is made for the selection, and the cut-flow of events that are written."""
     process = find_process(name, **parameters)
     detector = load_detector("dump-2021" if name.startswith("aprime") else "run1-2018-s2")

@@ -25,7 +25,7 @@ from na62sim.sample.compression import Compression, column_filters
 from na62sim.sample.manifest import (
     MAX_SHARDS,
     Entry,
-    Run,
+    ShardRun,
     drop,
     file_sha256,
     read_entries,
@@ -52,7 +52,7 @@ class ShardJob:
     """All that it takes to make any shard of a run, in any process."""
 
     folder: Path
-    run: Run
+    run: ShardRun
     process: Process
     detector: Detector
     provenance: Provenance
@@ -178,7 +178,7 @@ def simulate_shards(
         shard_events = _shard_events_of(folder) if resume and folder.is_dir() else SHARD_EVENTS
     provenance = provenance_of(simulation, intensity, parameters)
     events = check_events(events)
-    run = Run(_about(simulation, provenance, compression), events, _check_shard_events(shard_events, events))
+    run = ShardRun(_about(simulation, provenance, compression), events, _check_shard_events(shard_events, events))
     first, last = _check_range(shards, run.n_shards)
     check_workers(workers, dask)
     job = ShardJob(
