@@ -56,7 +56,7 @@ def exclusion(
         refuse_existing(out, force)
     from na62sim.geometry.detector import as_detector
     from na62sim.report.dump import region_csv, region_report
-    from na62sim.report.folder import write_whole
+    from na62sim.sample.atomic import write_whole
     from na62sim.study.dump.acceptance import Geometric
     from na62sim.study.dump.chain import Reconstructed
     from na62sim.study.dump.channels import channels_of, default_masses, open_masses, productions_of

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from na62sim.sample.atomic import write_whole
 from na62sim.sample.content_hash import RUN_EVENTS, ContentHash
 from na62sim.sample.provenance import SampleError
 
@@ -171,7 +170,7 @@ def read_entries(folder: Path, run: ShardRun) -> dict[int, Entry]:
 
 def write_entry(folder: Path, entry: Entry) -> None:
     """Store an entry, which makes its shard a finished one."""
-    write_synced(folder / entry.file.replace(".h5", ".json"), json.dumps(asdict(entry), indent=1))
+    write_whole(folder / entry.file.replace(".h5", ".json"), json.dumps(asdict(entry), indent=1) + "\n")
 
 
 def our_files(folder: Path) -> Iterator[tuple[Path, int]]:
@@ -243,26 +242,5 @@ def sum_up(folder: Path, run: ShardRun) -> dict[str, Any]:
 def write_manifest(folder: Path, run: ShardRun) -> dict[str, Any]:
     """Write the manifest that the entries give, and return it."""
     manifest = sum_up(folder, run)
-    write_synced(folder / MANIFEST, json.dumps(manifest, indent=1))
+    write_whole(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
     return manifest
-
-
-def write_synced(path: Path, text: str) -> None:
-    """Write a text under a temporary name, sync it and give it its name.
-
-    Raises
-    ------
-    SampleError : it cannot be written
-    """
-    made = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with made.open("w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        made.replace(path)
-    except OSError as error:
-        raise SampleError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            made.unlink(missing_ok=True)
