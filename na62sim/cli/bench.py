@@ -38,11 +38,11 @@ def bench(
     """Events per second of each stage and end to end, on one thread, with what the machine allows beside it."""
     count = parse_count("events", events)
     from na62sim.report.bench import bench_report
-    from na62sim.simulation.benchmark.measure import SLOWER, WORSE, measure, ratios, read_result
+    from na62sim.simulation.benchmark.measure import SLOWER, WORSE, ratios, read_result, time_chains
 
     earlier = None if against is None else read_result(against)
     with kernels():
-        result = measure(count, repeat, chain or (), folder, say)
+        result = time_chains(count, repeat, chain or (), folder, say)
     if earlier is not None:
         result["against"] = ratios(result, earlier)
     emit(result, as_json, *bench_report(result))

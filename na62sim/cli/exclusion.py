@@ -60,7 +60,7 @@ def exclusion(
     from na62sim.geometry.detector import as_detector
     from na62sim.report.dump import region_csv, region_report
     from na62sim.report.dump_json import region_dict
-    from na62sim.report.folder import write_whole
+    from na62sim.sample.atomic import write_whole
     from na62sim.study.dump.acceptance import Geometric, Reconstructed
     from na62sim.study.dump.channels import channels_of, default_masses, open_masses
     from na62sim.study.dump.exclusion import exclude, refuse_empty

@@ -136,7 +136,7 @@ def select(
     payload = {**flow.to_dict(), "file": str(file)}
     if out is not None:
         from na62sim.report.as_json import to_json
-        from na62sim.report.folder import write_whole
+        from na62sim.sample.atomic import write_whole
 
         write_whole(out, to_json(payload) + "\n")
     emit(payload, as_json, *flow_report(flow))

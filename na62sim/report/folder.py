@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from na62sim.core.progress import Meter, silent
+from na62sim.sample.atomic import write_whole
 
 if TYPE_CHECKING:
     from na62sim.study.run import RunResult
     from na62sim.study.scenario.scenario import Scenario
 
-__all__ = ["check_folder", "write_run", "write_whole"]
+__all__ = ["check_folder", "write_run"]
 
 _OURS = ("result.json", "report.txt", "scenario.toml", "samples", "scans", "contours", "figures")
 
@@ -155,31 +156,16 @@ def _write(made: Path, scenario: Scenario, result: dict[str, Any]) -> None:
 
         (made / "scans").mkdir()
         for scan in result["scans"]:
-            (made / "scans" / f"{scan['label']}.csv").write_text(scan_csv(scan["rows"]), encoding="utf-8")
+            write_whole(made / "scans" / f"{scan['label']}.csv", scan_csv(scan["rows"]))
     if result.get("exclusion"):
         from na62sim.report.dump import alp_csv, region_csv
 
         folder = made / "contours"
         folder.mkdir()
         for name, region in result["exclusion"]["regions"].items():
-            (folder / f"{name}.csv").write_text(region_csv(region), encoding="utf-8")
+            write_whole(folder / f"{name}.csv", region_csv(region))
         for channel, limits in result["exclusion"]["alp"].items():
-            (folder / f"alp-{channel}.csv").write_text(alp_csv(limits), encoding="utf-8")
-    (made / "scenario.toml").write_text(scenario.text, encoding="utf-8")
-    (made / "report.txt").write_text(as_text(run_report(result)), encoding="utf-8")
-    (made / "result.json").write_text(to_json(result) + "\n", encoding="utf-8")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file under a temporary name first, so that what has its final name is whole.
-
-    Raises
-    ------
-    OSError : the folder cannot be written to
-    """
-    made = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        made.write_text(text, encoding="utf-8")
-        made.replace(path)
-    finally:
-        made.unlink(missing_ok=True)
+            write_whole(folder / f"alp-{channel}.csv", alp_csv(limits))
+    write_whole(made / "scenario.toml", scenario.text)
+    write_whole(made / "report.txt", as_text(run_report(result)))
+    write_whole(made / "result.json", to_json(result) + "\n")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from na62sim.sample.table import Array, Field, Table
+from na62sim.sample.table import Array, Column, Table
 
 __all__ = ["RUN_EVENTS", "ContentHash", "check_events"]
 
@@ -38,7 +38,7 @@ class ContentHash:
 
     Examples
     --------
-    >>> x = Field("x", "int64", "", "a number")
+    >>> x = Column("x", "int64", "", "a number")
     >>> whole, pieces = ContentHash(), ContentHash()
     >>> whole.update({"events": Table([x], {"x": np.arange(1500)})}, 1500)
     >>> for part in np.split(np.arange(1500), [7, 1200]):
@@ -57,7 +57,7 @@ class ContentHash:
         self._sealed = False  # true once a partial run came as a digest: nothing can follow it
         self._schema: list[tuple[str, list[tuple[str, str]], bool]] | None = None
         self._header = b""
-        self._seen: dict[str, tuple[Field, ...]] = {}
+        self._seen: dict[str, tuple[Column, ...]] = {}
 
     def update(self, groups: Mapping[str, Table], n_events: int) -> None:
         """Add the next events."""

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from na62sim.sample.atomic import write_whole
 from na62sim.sample.content_hash import RUN_EVENTS, ContentHash
 from na62sim.sample.provenance import SampleError
 
@@ -25,7 +24,7 @@ __all__ = [
     "MANIFEST",
     "MAX_SHARDS",
     "Entry",
-    "Run",
+    "ShardRun",
     "drop",
     "entry_run",
     "file_sha256",
@@ -46,12 +45,12 @@ MAX_SHARDS = 10**6
 
 
 @dataclass(frozen=True)
-class Run:
+class ShardRun:
     """Which events a run is made of: whatever its bits depend on, and how they are cut into shards.
 
     Examples
     --------
-    >>> run = Run({"seed": 1}, events=25_000, shard_events=10_000)
+    >>> run = ShardRun({"seed": 1}, events=25_000, shard_events=10_000)
     >>> run.n_shards, run.events_of(2)
     (3, (20000, 5000))
     """
@@ -85,7 +84,7 @@ class Run:
         """A short hash that every entry carries."""
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()[:16]
 
-    def difference(self, other: Run) -> str:
+    def difference(self, other: ShardRun) -> str:
         """What tells another run from this one, as words; empty if nothing does."""
         mine, theirs = self.to_dict(), other.to_dict()
         for name in [*mine, *(theirs.keys() - mine.keys())]:
@@ -110,7 +109,7 @@ class Entry:
     sha256: str  # of the whole file
     content_sha256: str  # of the events
     run_digests: Sequence[str]  # of each thousand events
-    run: str  # `Run.key`
+    run: str  # `ShardRun.key`
 
     def damage(self, folder: Path) -> str:
         """What is wrong with the file of this entry, which is read whole; empty if nothing is."""
@@ -139,7 +138,7 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_entry(folder: Path, run: Run, shard: int) -> Entry | None:
+def read_entry(folder: Path, run: ShardRun, shard: int) -> Entry | None:
     """The entry of a shard; None if there is none, or a damaged one, or one of another run."""
     name = shard_name(shard)
     try:
@@ -163,7 +162,7 @@ def entry_run(path: Path) -> str:
         return ""
 
 
-def read_entries(folder: Path, run: Run) -> dict[int, Entry]:
+def read_entries(folder: Path, run: ShardRun) -> dict[int, Entry]:
     """The entries of all finished shards. Their files are not read."""
     found = ((shard, read_entry(folder, run, shard)) for shard in range(run.n_shards))
     return {shard: entry for shard, entry in found if entry is not None}
@@ -171,7 +170,7 @@ def read_entries(folder: Path, run: Run) -> dict[int, Entry]:
 
 def write_entry(folder: Path, entry: Entry) -> None:
     """Store an entry, which makes its shard a finished one."""
-    write_synced(folder / entry.file.replace(".h5", ".json"), json.dumps(asdict(entry), indent=1))
+    write_whole(folder / entry.file.replace(".h5", ".json"), json.dumps(asdict(entry), indent=1) + "\n")
 
 
 def our_files(folder: Path) -> Iterator[tuple[Path, int]]:
@@ -191,7 +190,7 @@ def drop(folder: Path, shards: Container[int], only_unfinished: bool = False) ->
             path.unlink(missing_ok=True)
 
 
-def read_run(folder: Path) -> Run | None:
+def read_run(folder: Path) -> ShardRun | None:
     """The run that a folder belongs to; None if there is no manifest.
 
     Raises
@@ -207,7 +206,7 @@ def read_run(folder: Path) -> Run | None:
             raise SampleError(
                 f"{path}: format version {found['format_version']}; this program reads version {FORMAT_VERSION}"
             )
-        run = Run.from_dict(found["run"])
+        run = ShardRun.from_dict(found["run"])
         if found["key"] != run.key:
             raise ValueError("what it says of the run does not fit its key")
         return run
@@ -221,7 +220,7 @@ def read_run(folder: Path) -> Run | None:
         raise SampleError(f"{path}: damaged: {error}") from None
 
 
-def sum_up(folder: Path, run: Run) -> dict[str, Any]:
+def sum_up(folder: Path, run: ShardRun) -> dict[str, Any]:
     """The manifest that the entries give; the content hash of the run is there once every shard is."""
     entries = read_entries(folder, run)
     complete = len(entries) == run.n_shards
@@ -240,29 +239,8 @@ def sum_up(folder: Path, run: Run) -> dict[str, Any]:
     }
 
 
-def write_manifest(folder: Path, run: Run) -> dict[str, Any]:
+def write_manifest(folder: Path, run: ShardRun) -> dict[str, Any]:
     """Write the manifest that the entries give, and return it."""
     manifest = sum_up(folder, run)
-    write_synced(folder / MANIFEST, json.dumps(manifest, indent=1))
+    write_whole(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
     return manifest
-
-
-def write_synced(path: Path, text: str) -> None:
-    """Write a text under a temporary name, sync it and give it its name.
-
-    Raises
-    ------
-    SampleError : it cannot be written
-    """
-    made = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with made.open("w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        made.replace(path)
-    except OSError as error:
-        raise SampleError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            made.unlink(missing_ok=True)

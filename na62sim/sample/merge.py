@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from na62sim.sample.content_hash import RUN_EVENTS
-from na62sim.sample.manifest import MANIFEST, Entry, Run, read_entries, read_run, shard_name
+from na62sim.sample.manifest import MANIFEST, Entry, ShardRun, read_entries, read_run, shard_name
 from na62sim.sample.provenance import Provenance, SampleError
 from na62sim.sample.reader import FileGroups
 from na62sim.sample.sample import Sample
@@ -94,7 +94,7 @@ def merge(
 def _files(paths: Sequence[Path]) -> list[Path]:
     """The files themselves, and the shards of folders, which must be all there."""
     files: list[Path] = []
-    folders: list[tuple[Path, Run]] = []
+    folders: list[tuple[Path, ShardRun]] = []
     for path in paths:
         if not path.is_dir():
             files.append(path)

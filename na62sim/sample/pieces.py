@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from na62sim.sample.table import Array, Field
+from na62sim.sample.table import Array, Column
 
 __all__ = ["Pieces", "copy_pieces", "join_pieces"]
 
@@ -92,7 +92,7 @@ def copy_pieces(source: Any, column: Any, target: Any, path: str, first_event: i
     return pieces
 
 
-def join_pieces(group: Any, field: Field, pieces: Sequence[Piece]) -> Any:
+def join_pieces(group: Any, field: Column, pieces: Sequence[Piece]) -> Any:
     """Make the virtual column of some pieces."""
     layout = h5py.VirtualLayout(shape=(sum(piece.rows for piece in pieces),), dtype=field.dtype)
     start = 0

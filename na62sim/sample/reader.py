@@ -17,7 +17,7 @@ from na62sim.sample.content_hash import RUN_EVENTS, ContentHash
 from na62sim.sample.manifest import MANIFEST
 from na62sim.sample.pieces import Pieces
 from na62sim.sample.provenance import FORMAT, FORMAT_VERSION, LIBVER, Provenance, SampleError, first_line
-from na62sim.sample.table import Array, Field, Source, Table
+from na62sim.sample.table import Array, Column, Source, Table
 
 __all__ = ["FileGroups"]
 
@@ -38,7 +38,7 @@ def _reading(path: Path, what: str = "") -> Iterator[None]:
         raise SampleError(f"{path}: {what}{text}") from None
 
 
-class _Column:
+class _StoredColumn:
     """A dataset from some row on, read when sliced."""
 
     __slots__ = ("_dataset", "_path", "_start")
@@ -61,7 +61,7 @@ class FileGroups(Mapping[str, Table]):
         self.path = path
         self.compression = "none"  # of any column
         self._tables: dict[str, Table] = {}
-        self._fields: dict[str, list[Field]] = {}
+        self._fields: dict[str, list[Column]] = {}
         self._rows: dict[str, int] = {}
         if os.path.isdir(path):
             shards = (path / MANIFEST).exists()
@@ -149,14 +149,14 @@ class FileGroups(Mapping[str, Table]):
                     raise ValueError("offsets are outside the columns")
                 b = a + int(offsets[-1])
             fields = self._describe(name)
-            sources: dict[str, Source] = {f.name: _Column(datasets[f.name], a, self.path) for f in fields}
+            sources: dict[str, Source] = {f.name: _StoredColumn(datasets[f.name], a, self.path) for f in fields}
             return Table.from_sources(fields, sources, b - a, offsets)
 
-    def _describe(self, name: str) -> list[Field]:
+    def _describe(self, name: str) -> list[Column]:
         """The fields of a group, read once: their attributes cost more than the offsets of a chunk."""
         if name not in self._fields:
             self._fields[name] = [
-                Field(column, str(dataset.dtype), str(dataset.attrs["unit"]), str(dataset.attrs["description"]))
+                Column(column, str(dataset.dtype), str(dataset.attrs["unit"]), str(dataset.attrs["description"]))
                 for column, dataset in self._columns[name].items()
                 if column != "offsets"
             ]

@@ -47,8 +47,8 @@ class Sample:
     Examples
     --------
     >>> import numpy as np
-    >>> from na62sim.sample.table import Field
-    >>> x = Field("x", "int64", "", "a number")
+    >>> from na62sim.sample.table import Column
+    >>> x = Column("x", "int64", "", "a number")
     >>> sample = Sample({"events": Table([x], {"x": np.arange(5)})}, Provenance(), 5)
     >>> [chunk["events"]["x"].tolist() for chunk in sample.chunks(3)]
     [[0, 1, 2], [3, 4]]

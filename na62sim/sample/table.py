@@ -10,14 +10,14 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "Field", "Source", "Table"]
+__all__ = ["Array", "Column", "Source", "Table"]
 
 Array = npt.NDArray[Any]
 Index = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class Column:
     """What one column holds.
 
     Parameters
@@ -33,7 +33,7 @@ class Field:
 
     Examples
     --------
-    >>> Field("p", "float64", "MeV", "momentum").unit
+    >>> Column("p", "float64", "MeV", "momentum").unit
     'MeV'
     """
 
@@ -62,8 +62,8 @@ class _Pending(NamedTuple):
         return values if self.rows is None else values[self.rows]
 
 
-def _check_fields(fields: Sequence[Field]) -> dict[str, Field]:
-    checked: dict[str, Field] = {}
+def _check_fields(fields: Sequence[Column]) -> dict[str, Column]:
+    checked: dict[str, Column] = {}
     for field in fields:
         name = field.name
         if not name.isidentifier() or name == "offsets":
@@ -95,7 +95,7 @@ class Table:
 
     Parameters
     ----------
-    fields : sequence of Field
+    fields : sequence of Column
         Declares the columns and their order.
     columns : mapping of str to array
         One 1-D array per field, of the declared dtype.
@@ -105,7 +105,7 @@ class Table:
     Examples
     --------
     >>> import numpy as np
-    >>> hits = Table([Field("t", "float64", "ns", "time")], {"t": np.array([1.0, 2.0, 3.0])},
+    >>> hits = Table([Column("t", "float64", "ns", "time")], {"t": np.array([1.0, 2.0, 3.0])},
     ...              offsets=np.array([0, 2, 2, 3]))
     >>> len(hits), hits.n_events, hits.event_of_row().tolist()
     (3, 3, [0, 0, 2])
@@ -115,13 +115,13 @@ class Table:
 
     __slots__ = ("_columns", "_fields", "_n_rows", "_offsets", "_pending")
 
-    _fields: dict[str, Field]
+    _fields: dict[str, Column]
     _columns: dict[str, Array]
     _pending: dict[str, _Pending]
     _n_rows: int
     _offsets: Index | None
 
-    def __init__(self, fields: Sequence[Field], columns: Mapping[str, Array], offsets: Array | None = None) -> None:
+    def __init__(self, fields: Sequence[Column], columns: Mapping[str, Array], offsets: Array | None = None) -> None:
         declared = _check_fields(fields)
         for name in columns:
             if name not in declared:
@@ -154,13 +154,13 @@ class Table:
 
     @classmethod
     def from_sources(
-        cls, fields: Sequence[Field], sources: Mapping[str, Source], n_rows: int, offsets: Array | None = None
+        cls, fields: Sequence[Column], sources: Mapping[str, Source], n_rows: int, offsets: Array | None = None
     ) -> Table:
         """Make a table whose columns are read from their source at first access.
 
         Examples
         --------
-        >>> x = Field("x", "int64", "", "a number")
+        >>> x = Column("x", "int64", "", "a number")
         >>> Table.from_sources([x], {"x": np.arange(9)}, 9).slice_events(3, 5)["x"].tolist()
         [3, 4]
         """
@@ -187,7 +187,7 @@ class Table:
         return f"Table({self._n_rows} rows{events}: {', '.join(self._fields)})"
 
     @property
-    def fields(self) -> tuple[Field, ...]:
+    def fields(self) -> tuple[Column, ...]:
         """The declarations of the columns, in order."""
         return tuple(self._fields.values())
 
@@ -258,7 +258,7 @@ class Table:
         }
         return self._make(self._fields, columns, pending, b - a, offsets)
 
-    def with_columns(self, fields: Sequence[Field], columns: Mapping[str, Array]) -> Table:
+    def with_columns(self, fields: Sequence[Column], columns: Mapping[str, Array]) -> Table:
         """Return a new table with more columns, which must have names of their own."""
         added = Table(fields, columns)
         for name in added.names:

@@ -19,7 +19,7 @@ from na62sim.sample.compression import Compression, column_filters
 from na62sim.sample.content_hash import RUN_EVENTS, ContentHash, check_events
 from na62sim.sample.pieces import Piece, copy_pieces, join_pieces
 from na62sim.sample.provenance import FORMAT, FORMAT_VERSION, Provenance, SampleError, first_line
-from na62sim.sample.table import Array, Field, Table
+from na62sim.sample.table import Array, Column, Table
 
 if TYPE_CHECKING:
     from na62sim.sample.reader import FileGroups
@@ -49,7 +49,7 @@ def _describe(dataset: Any, unit: str, description: str) -> None:
 class _ColumnWriter:
     """One column: a buffer of one chunk, and the dataset once the first chunk is full."""
 
-    def __init__(self, group: Any, field: Field, filters: dict[str, Any], rows: int = 0) -> None:
+    def __init__(self, group: Any, field: Column, filters: dict[str, Any], rows: int = 0) -> None:
         self._group, self._field, self._filters = group, field, filters
         size = CHUNK_BYTES // np.dtype(field.dtype).itemsize
         if rows:  # expected: chunks of equal length, so that the last one is not half empty
@@ -138,7 +138,7 @@ class _GroupWriter:
         if table.offsets is not None:
             text = "first row of each event, and the number of rows at the end"
             expected = round(table.n_events / share) + 1 if share else 0
-            self._offsets = _ColumnWriter(group, Field("offsets", "int64", "", text), filters, expected)
+            self._offsets = _ColumnWriter(group, Column("offsets", "int64", "", text), filters, expected)
             self._offsets.append(np.zeros(1, dtype=np.int64))
 
     def check(self, name: str, table: Table) -> None:
@@ -199,7 +199,7 @@ class SampleWriter:
     Examples
     --------
     >>> import tempfile
-    >>> energy = Field("E", "float64", "MeV", "energy")
+    >>> energy = Column("E", "float64", "MeV", "energy")
     >>> path = Path(tempfile.mkdtemp()) / "a.h5"
     >>> with SampleWriter(path, Provenance(seed=1)) as writer:
     ...     writer.append({"events": Table([energy], {"E": np.array([1.0, 2.0])})}, 2)

@@ -20,12 +20,17 @@ from na62sim.sample.table import Table
 from na62sim.selection.cut import Selection
 from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.registry import find_selection
-from na62sim.simulation.chunks import CHUNK, check_chunk, check_events, default_threads, in_order
-from na62sim.simulation.counting import RANGE, CountJob, count, counts_elsewhere
-from na62sim.simulation.on_demand import Selected, run_selected
+from na62sim.simulation.chunks import CHUNK, check_chunk, check_events
+from na62sim.simulation.conditions import Conditions, Running
+from na62sim.simulation.counting import RANGE, count, counts_elsewhere
+from na62sim.simulation.on_demand import SelectedChunk, accepted
 from na62sim.simulation.pipeline import Simulation, warm_up
 from na62sim.simulation.precision import Precision, relative_error
+from na62sim.simulation.processes import Job
 from na62sim.simulation.stages import detector_of
+
+Keep = Callable[[SelectedChunk, Table, Any], None]
+"""Sees a chunk, its candidates and their weights."""
 
 
 def select(
@@ -83,7 +88,7 @@ def acceptance(
     workers: int = 1,
     dask: Any = None,
     progress: Progress | None = None,
-    keep: Callable[[Selected, Table, Any], None] | None = None,
+    keep: Keep | None = None,
     selection_parameters: Mapping[str, float] | None = None,
     **parameters: Any,
 ) -> CutFlow:
@@ -92,7 +97,7 @@ def acceptance(
     Parameters are those of `simulate`. Instead of a number of events a ``precision`` may be asked for, the relative
     statistical error of the acceptance (``"0.5%"`` or 0.005); ``events`` is then the most to make
     (`na62sim.simulation.precision`). ``keep(part, candidates, weight)`` sees every chunk in order (figures;
-    `na62sim.simulation.on_demand.Selected`: candidates of events that have the number of tracks the selection asks for);
+    `na62sim.simulation.on_demand.SelectedChunk`: candidates of events that have the number of tracks the selection asks for);
     ``selection_parameters`` are those of the selection (``m_a`` of kpiaa), the process's own masses by default;
     ``workers`` and ``dask`` (see `na62sim.simulation.shards.make.simulate_shards`) count in other processes,
     where nothing is kept.
@@ -101,50 +106,52 @@ def acceptance(
     -------
     CutFlow with ``info`` (process, geometry, decay volume, events per second)
     """
-    made = find_process(process, **parameters)
-    d = as_detector(detector)
-    simulation = Simulation(made, d, seed, volume_m=decay_volume_m, intensity=intensity, photons=photons)
-    chosen = find_selection(selection, d, made.mass, **(selection_parameters or {}))
+    conditions = Conditions(decay_volume_m, intensity, photons)
+    running = Running(threads, chunk, workers, dask, progress)
+    decay, d = find_process(process, **parameters), as_detector(detector)
+    simulation, own = conditions.simulation(decay, d, seed), selection_parameters or {}
+    chosen = find_selection(selection, d, decay.mass, **own)
     if events is None and precision is None:
         raise ValueError("an acceptance needs a number of events or a precision")
-    most, chunk = None if events is None else check_events(events), check_chunk(chunk)
+    most = None if events is None else check_events(events)
     wanted = None if precision is None else Precision.asked(precision, most)
-    info = {"process": made.short, "geometry": d.name, "seed": seed, "decay_volume_m": list(simulation.volume_m)}
-    flow = CutFlow(chosen, info)
+    job = None
+    if counts_elsewhere(selection, running, keep is not None):
+        job = Job(uuid4().hex, decay, d, seed, conditions, running.threads_each, chunk, source_hash(), selection, own)
 
-    def job(first: int, n: int) -> tuple[Selected | CutFlow, int]:
-        part = run_selected(simulation, chosen, first, n, whole=keep is not None)
-        return (part.flow if keep is None else part), n  # what nobody looks at does not wait in memory
+    def flows(part: range) -> Iterator[CutFlow]:
+        if job is None or len(part) <= RANGE:
+            return _flows(simulation, chosen, part, running, keep)
+        warm_up(simulation, chosen.candidates)  # here, before others start
+        return count(job, part, running)
 
-    elsewhere = counts_elsewhere(selection, workers, dask, keep is not None)
-    warm_up(simulation, chosen.candidates)
-
-    def parts(first: int, n: int) -> Iterator[tuple[Selected | CutFlow, int]]:
-        if not elsewhere or n <= RANGE:
-            return in_order(job, first, n, chunk, threads or default_threads())
-        each = threads or (1 if dask is not None else max(1, default_threads() // workers))
-        about = CountJob(
-            uuid4().hex, made, d, seed, simulation.volume_m, intensity, photons, selection, selection_parameters or {},
-            each, chunk, source_hash(),
-        )  # fmt: skip
-        return count(about, first, n, workers, dask)
-
-    start, done = time.perf_counter(), 0
+    info = {"process": decay.short, "geometry": d.name, "seed": seed, "decay_volume_m": list(simulation.volume_m)}
+    flow, done, seconds = CutFlow(chosen, info), 0, 0.0
     total = most or 0 if wanted is None else wanted.total(0, math.inf)
     while done < total:
-        for part, n in parts(done, total - done):
-            if isinstance(part, Selected):
-                flow.merge(part.flow)
-                if keep is not None:
-                    keep(part, part.table, part.weight)
-            else:
-                flow.merge(part)
-            done += n
-            if progress is not None:
-                progress(done)
+        parts = flows(range(done, total))
+        start = time.perf_counter()  # the kernels are compiled
+        for part in parts:
+            flow.merge(part)
+        seconds += time.perf_counter() - start
+        done = total
         if wanted is not None:
             total = wanted.total(done, relative_error(flow))
-    flow.info["events_per_second"] = done / (time.perf_counter() - start)
+    flow.info["events_per_second"] = done / seconds
     if wanted is not None:
         flow.info["precision"] = wanted.outcome(flow)
     return flow
+
+
+def _flows(
+    simulation: Simulation, selection: Selection, events: range, running: Running, keep: Keep | None
+) -> Iterator[CutFlow]:
+    """The cut-flow of each chunk, counted here, after the chunk has been shown to who keeps of it."""
+    if keep is None:
+        return accepted(simulation, selection, events, running, lambda chunk: chunk.flow)
+
+    def kept(chunk: SelectedChunk) -> CutFlow:
+        keep(chunk, chunk.table, chunk.weight)
+        return chunk.flow
+
+    return map(kept, accepted(simulation, selection, events, running, lambda chunk: chunk, whole=True))

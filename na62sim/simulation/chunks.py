@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -57,7 +57,9 @@ def in_order(job: Callable[[int, int], T], first: int, events: int, chunk: int, 
     return side_by_side(job, chunks_of(first, events, chunk), threads)
 
 
-def side_by_side(job: Callable[[int, int], T], ranges: Iterable[tuple[int, int]], threads: int) -> Iterator[T]:
+def side_by_side(
+    job: Callable[[int, int], T], ranges: Iterable[tuple[int, int]], threads: int
+) -> Generator[T, None, None]:
     """Run ``job(first, n)`` over ranges of events on threads; results come in the order of the ranges.
 
     At most two chunks per thread wait at a time, so memory does not grow with the number of events.

@@ -7,22 +7,24 @@ event has the weight p(t)/q(t) = ln(high/low) x exp(-x), x = t/tau, for each suc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from na62sim.core.arrays import FloatArray
 from na62sim.core.constants import LIGHT
+from na62sim.core.progress import Progress
 from na62sim.generators.chain.process import Process
 from na62sim.generators.chain.truth import Truth
 from na62sim.generators.registry import find_process, registry
 from na62sim.geometry import Detector
+from na62sim.geometry.detector import as_detector
 from na62sim.selection.cut import Selection
 from na62sim.selection.registry import find_selection
-from na62sim.simulation.chunks import CHUNK, check_events, default_threads, in_order
-from na62sim.simulation.on_demand import run_selected
-from na62sim.simulation.pipeline import Simulation, warm_up
+from na62sim.simulation.chunks import check_events
+from na62sim.simulation.conditions import Conditions, Running
+from na62sim.simulation.on_demand import SelectedChunk, accepted
 
 __all__ = ["MIN_EFFECTIVE", "lifetime_acceptance"]
 
@@ -41,7 +43,7 @@ def lifetime_acceptance(
     particle: str | None = None,
     decay_volume_m: tuple[float, float] | None = None,
     threads: int | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
     **parameters: Any,
 ) -> list[dict[str, float | None]]:
     """Acceptance at several lifetimes from one sample.
@@ -61,36 +63,30 @@ def lifetime_acceptance(
     ------
     ValueError : a lifetime that is not above 0, an unknown particle, or several to choose from
     """
-    from na62sim.geometry.detector import as_detector
-
     taus = np.asarray(lifetimes, dtype=np.float64)
     if taus.ndim != 1 or not taus.size or not np.all(np.isfinite(taus)) or not np.all(taus > 0.0):
         raise ValueError("lifetimes: one or more numbers above 0 (ns)")
-    made = _decaying(process, parameters)
-    name = particle or _only_hidden(made)
-    if name not in made.mass:
-        raise ValueError(f"lifetime of '{name}': the decay '{made.descriptor}' has no such hidden particle")
+    decay = _decaying(process, parameters)
+    name = particle or _only_hidden(decay)
+    if name not in decay.mass:
+        raise ValueError(f"lifetime of '{name}': the decay '{decay.descriptor}' has no such hidden particle")
     low, high = _BELOW * float(taus.min()), _ABOVE * float(taus.max())
-    made = Process(made.descriptor, made.mass, {**made.lifetime, name: high}, made.amplitude, made.name)
+    decay = Process(decay.descriptor, decay.mass, {**decay.lifetime, name: high}, decay.amplitude, decay.name)
     d = as_detector(detector)
-    simulation = Simulation(made, d, seed, volume_m=decay_volume_m)
+    simulation = Conditions(decay_volume_m).simulation(decay, d, seed)
     simulation.generator.spread(name, low, high)
-    chosen = find_selection(selection, d, made.mass)
+    chosen, running = find_selection(selection, d, decay.mass), Running(threads, progress=progress)
 
-    def job(first: int, n: int) -> tuple[FloatArray, FloatArray, float, int]:
-        part = run_selected(simulation, chosen, first, n)
-        rows = part.flow.signal_rows
-        times = proper_times(part.truth, name, part.event[rows])
-        return times, np.asarray(part.weight[rows]), float(part.truth.weight.sum()), n
+    def take(chunk: SelectedChunk) -> tuple[FloatArray, FloatArray, float]:
+        rows = chunk.flow.signal_rows
+        times = proper_times(chunk.truth, name, chunk.event[rows])
+        return times, np.asarray(chunk.weight[rows]), float(chunk.truth.weight.sum())
 
-    warm_up(simulation, chosen.candidates)
-    times, weights, generated, done = [], [], 0.0, 0
-    for t, w, total, n in in_order(job, 0, check_events(events), CHUNK, threads or default_threads()):
+    times, weights, generated = [], [], 0.0
+    for t, w, total in accepted(simulation, chosen, range(check_events(events)), running, take):
         times.append(t)
         weights.append(w)
-        generated, done = generated + total, done + n
-        if progress is not None:
-            progress(done)
+        generated += total
     t, w = np.concatenate(times, axis=1), np.concatenate(weights)
     span = math.log(high / low)
     return [_row(float(tau), t, w, generated, span) for tau in taus]

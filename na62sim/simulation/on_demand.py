@@ -9,8 +9,9 @@ for one event in a thousand at the first cut that has a track of the hits of two
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,14 +26,16 @@ from na62sim.reconstruction.candidate_columns import COLUMNS
 from na62sim.sample.table import Table
 from na62sim.selection.cut import NotMadeError, Selection
 from na62sim.selection.cutflow import CutFlow
-from na62sim.simulation.pipeline import Chunk, Simulation
+from na62sim.simulation.conditions import Running
+from na62sim.simulation.pipeline import Chunk, Simulation, warm_up
 from na62sim.simulation.tables import candidate_table
 
+T = TypeVar("T")
 _NAMES = frozenset(name for name, _, _ in COLUMNS)
 
 
 @dataclass(frozen=True)
-class Selected:
+class SelectedChunk:
     """What a selection sees of one range of events.
 
     Attributes
@@ -49,7 +52,7 @@ class Selected:
     truth: Truth
     crossings: Crossings
     tracks: dict[str, Any]
-    candidates: OnDemand
+    candidates: LazyCandidates
     event: IntArray
     weight: npt.NDArray[np.float64]
     veto_weight: npt.NDArray[np.float64]
@@ -62,7 +65,9 @@ class Selected:
         return self.candidates.table
 
 
-def run_selected(simulation: Simulation, selection: Selection, first: int, n: int, whole: bool = False) -> Selected:
+def run_selected(
+    simulation: Simulation, selection: Selection, first: int, n: int, whole: bool = False
+) -> SelectedChunk:
     """Events ``first`` to ``first + n - 1``, from the first random number to the cut-flow.
 
     ``whole`` : carry all particles to their end, and make all columns of all candidates; they are wanted
@@ -74,14 +79,37 @@ def run_selected(simulation: Simulation, selection: Selection, first: int, n: in
     tracks = s.reconstruction.tracks({"straw": straw_hits(s.seed, truth, crossings, s.response.straw, least)}, least)
     if whole:
         crossings = carry_on(s.seed, truth, crossings, s.planes, s.flight, s.field)
-    made = OnDemand(s, selection, truth, crossings, tracks)
+    candidates = LazyCandidates(s, selection, truth, crossings, tracks)
     if whole or s.weighted or selection.candidates != "reco/events":
-        made.make(np.arange(len(made)))
-    weight, flow, masks = made.count()
-    return Selected(truth, crossings, tracks, made, made.event, weight, made.veto, flow, masks)
+        candidates.make(np.arange(len(candidates)))
+    weight, flow, masks = candidates.count()
+    return SelectedChunk(truth, crossings, tracks, candidates, candidates.event, weight, candidates.veto, flow, masks)
 
 
-class OnDemand:
+def accepted(
+    simulation: Simulation,
+    selection: Selection,
+    events: range,
+    running: Running,
+    take: Callable[[SelectedChunk], T],
+    whole: bool = False,
+) -> Iterator[T]:
+    """What is taken of each chunk of a range of events, in order; the kernels are compiled once this returns.
+
+    Parameters
+    ----------
+    take : what is wanted of a chunk, worked out on the thread of the chunk: the rest is freed at once
+    whole : see `run_selected`
+    """
+    warm_up(simulation, selection.candidates)
+
+    def work(first: int, n: int) -> T:
+        return take(run_selected(simulation, selection, first, n, whole))
+
+    return running.in_order(work, events)
+
+
+class LazyCandidates:
     """Candidates of the events with the number of tracks that a selection asks for.
 
     Columns that the tracks determine are there (`candidate_columns.OF_TRACKS`); the others are made for the rows that are left
@@ -156,9 +184,9 @@ class OnDemand:
         tracks = tracks | {"event": place[tracks["event"]]}
         crossings = carry_on(s.seed, truth, self._crossings.take(wanted, place), s.planes, s.flight, s.field)
         hits, veto = respond_behind(s.seed, truth, crossings, s.generator.beam, s.response, s.weighted)
-        made = s.reconstruction.table(self._selection.candidates, len(event), hits, tracks, self._selection.tracks[0])
+        rows = s.reconstruction.table(self._selection.candidates, len(event), hits, tracks, self._selection.tracks[0])
         self._seen = truth, hits, tracks
-        return made, event[made["event"]], veto[made["event"]]
+        return rows, event[rows["event"]], veto[rows["event"]]
 
     @property
     def complete(self) -> bool:
@@ -190,7 +218,7 @@ class OnDemand:
         return weight, flow, masks
 
 
-class OfChunk(OnDemand):
+class CandidatesOfChunk(LazyCandidates):
     """The same for events whose hits and trigger words are there already, because they are written to a file."""
 
     def __init__(self, simulation: Simulation, selection: Selection, chunk: Chunk) -> None:
@@ -200,8 +228,8 @@ class OfChunk(OnDemand):
 
     def _see(self, wanted: npt.NDArray[np.bool_], tracks: dict[str, Any]) -> tuple[dict[str, Any], IntArray, Any]:
         name, least = self._selection.candidates, self._selection.tracks[0]
-        made = self._simulation.reconstruction.table(name, len(wanted), self._chunk.hits, tracks, least)
-        return made, made["event"], self._chunk.veto_weight[made["event"]]
+        rows = self._simulation.reconstruction.table(name, len(wanted), self._chunk.hits, tracks, least)
+        return rows, rows["event"], self._chunk.veto_weight[rows["event"]]
 
     def trigger_masks(self, rows: IntArray) -> npt.NDArray[np.uint32]:
         """The trigger masks of some rows."""
@@ -211,7 +239,7 @@ class OfChunk(OnDemand):
 
 def select_chunk(simulation: Simulation, selection: Selection, chunk: Chunk) -> CutFlow:
     """The cut-flow of a chunk that went through all stages."""
-    made = OfChunk(simulation, selection, chunk)
+    candidates = CandidatesOfChunk(simulation, selection, chunk)
     if selection.candidates != "reco/events":
-        made.make(np.arange(len(made)))
-    return made.count()[1]
+        candidates.make(np.arange(len(candidates)))
+    return candidates.count()[1]

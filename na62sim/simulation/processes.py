@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, TypeVar
 
+from na62sim.core.version import source_hash
+from na62sim.generators.chain.process import Process
+from na62sim.geometry import Detector
 from na62sim.sample.provenance import SampleError
+from na62sim.selection.cut import Selection
+from na62sim.selection.registry import find_selection
 from na62sim.simulation.chunks import default_threads
+from na62sim.simulation.conditions import Conditions, Running
+from na62sim.simulation.pipeline import Simulation, warm_up
 
-__all__ = ["check_workers", "in_processes", "on_dask"]
+__all__ = ["Job", "elsewhere", "in_processes", "on_dask", "prepared"]
 
 PATIENCE = 20  # s, for a scheduler to answer
 _RETRIES = 3  # of a piece of work whose worker is lost or fails
@@ -22,23 +31,56 @@ J = TypeVar("J")
 N = TypeVar("N")
 
 
-def check_workers(workers: int, dask: Any = None) -> int:
-    """A number of processes.
+@dataclass(frozen=True, eq=False)
+class Job:
+    """All that it takes to make any range of events in any process, and to count a selection in it if one is given."""
+
+    key: str  # the same for all work of one call, or of one run
+    process: Process
+    detector: Detector
+    seed: int
+    conditions: Conditions
+    threads: int
+    chunk: int
+    sources: str  # hash of the program: a worker with another one would make other events
+    selection: str | Selection | None = None
+    selection_parameters: Mapping[str, float] = field(default_factory=dict)
+
+
+_prepared: dict[str, tuple[Simulation, Selection | None]] = {}  # of the job that this process works for
+
+
+def prepared(job: Job) -> tuple[Simulation, Selection | None]:
+    """The simulation and the selection of a job, its kernels compiled: made once in each process.
 
     Raises
     ------
-    ValueError : unless it is positive, and 1 where a cluster does the work; Dask is not installed
+    SampleError : this process runs another version of the program
     """
-    if workers < 1:
-        raise ValueError(f"workers = {workers}: it must be 1 or more")
-    if dask is not None and workers > 1:
-        raise ValueError(f"workers = {workers}: the workers are those of the Dask cluster, give one of both")
-    if dask is not None:
-        try:
-            import distributed  # noqa: F401
-        except ImportError:
-            raise ValueError("dask is not installed: pip install 'na62sim[dask]'") from None
-    return workers
+    if job.key not in _prepared:
+        if source_hash() != job.sources:
+            raise SampleError(f"the worker on {socket.gethostname()} runs another version of na62sim")
+        simulation, selection = job.conditions.simulation(job.process, job.detector, job.seed), None
+        if job.selection is None:
+            warm_up(simulation)
+        else:
+            selection = find_selection(job.selection, job.detector, job.process.mass, **job.selection_parameters)
+            warm_up(simulation, selection.candidates)
+        _prepared.clear()
+        _prepared[job.key] = simulation, selection
+    return _prepared[job.key]
+
+
+def elsewhere(work: Callable[[J, N], T], job: J, numbers: Sequence[N], running: Running) -> Iterator[T]:
+    """``work(job, number)`` on a cluster or in processes; results come as they are done.
+
+    Raises
+    ------
+    SampleError : workers are lost, or no cluster answers
+    """
+    if running.dask is not None:
+        return on_dask(work, job, numbers, running.dask)
+    return in_processes(work, job, numbers, running.workers)
 
 
 def in_processes(work: Callable[[J, N], T], job: J, numbers: Sequence[N], workers: int) -> Iterator[T]:
@@ -98,9 +140,9 @@ def on_dask(work: Callable[[J, N], T], job: J, numbers: Sequence[N], dask: Any) 
     """
     distributed: Any = import_module("distributed")
     with _client(dask) as client:
-        about = client.submit(_itself, job, pure=False)  # sent once, and made again where it is lost
+        sent = client.submit(_itself, job, pure=False)  # once, and made again where it is lost
         futures = [
-            client.submit(work, about, number, pure=False, retries=_RETRIES, priority=-k)  # in order
+            client.submit(work, sent, number, pure=False, retries=_RETRIES, priority=-k)  # in order
             for k, number in enumerate(numbers)
         ]
         try:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from na62sim.sample.table import Field
+from na62sim.sample.table import Column
 
 
-def _fields(*rows: tuple[str, str, str, str]) -> tuple[Field, ...]:
-    return tuple(Field(*row) for row in rows)
+def _fields(*rows: tuple[str, str, str, str]) -> tuple[Column, ...]:
+    return tuple(Column(*row) for row in rows)
 
 
 _TIME = ("time", "float32", "ns", "time; 0 is the kaon at GTK3")
 
-SCHEMA: dict[str, tuple[Field, ...]] = {
+SCHEMA: dict[str, tuple[Column, ...]] = {
     "events": _fields(
         ("number", "int64", "", "event number"),
         ("weight", "float64", "", "probability of the mother's decay in the decay volume"),

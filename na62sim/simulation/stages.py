@@ -18,9 +18,12 @@ from na62sim.geometry import Detector
 from na62sim.geometry.detector import as_detector, detector_from_text
 from na62sim.sample.compression import Compression
 from na62sim.sample.content_hash import ContentHash
-from na62sim.sample.sample import Provenance, Sample, SampleWriter
+from na62sim.sample.provenance import Provenance
+from na62sim.sample.sample import Sample
+from na62sim.sample.sink import SampleSink
 from na62sim.sample.table import Table
-from na62sim.simulation.chunks import CHUNK, check_chunk, check_events, default_threads, in_order
+from na62sim.simulation.chunks import CHUNK, check_events
+from na62sim.simulation.conditions import Conditions, Running
 from na62sim.simulation.pipeline import Reconstruction, Simulation, warm_up
 from na62sim.simulation.tables import hits_of, reco_groups, sample_groups
 
@@ -62,39 +65,18 @@ def simulate(
     ------
     ValueError : for any value outside its range, in one line
     """
-    made = find_process(process, **parameters)
-    simulation = Simulation(
-        made, as_detector(detector), seed, volume_m=decay_volume_m, intensity=intensity, photons=photons
-    )
-    events, chunk = check_events(events), check_chunk(chunk)
-    provenance = provenance_of(simulation, intensity, parameters)
-    writer = SampleWriter(path, provenance, compression, events) if path is not None else None  # fails before the work
+    conditions, running = Conditions(decay_volume_m, intensity, photons), Running(threads, chunk, progress=progress)
+    simulation = conditions.simulation(find_process(process, **parameters), as_detector(detector), seed)
+    events = check_events(events)
 
-    def job(first: int, n: int) -> Digested:
+    def work(first: int, n: int) -> Digested:
         return digested(simulation, first, n)
 
-    parts: list[dict[str, Table]] = []
-    done = 0
-    try:
+    with SampleSink(path, provenance_of(simulation, intensity, parameters), compression, events) as sink:
         warm_up(simulation)
-        for groups, n, digests in in_order(job, 0, events, chunk, threads or default_threads()):
-            if writer is not None:
-                writer.append(groups, n, digests)
-            else:
-                parts.append(groups)
-            done += n
-            if progress is not None:
-                progress(done)
-        if writer is not None:
-            writer.close()
-    except BaseException:
-        if writer is not None:
-            writer.abort()
-        raise
-    if writer is not None:
-        return Sample.open(path)  # type: ignore[arg-type]
-    groups = {name: Table.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return Sample(groups, replace(provenance, n_events=events), events)
+        for groups, n, digests in running.in_order(work, range(events)):
+            sink.append(groups, n, digests)
+    return sink.sample()
 
 
 Digested = tuple[dict[str, Table], int, list[bytes]]
@@ -164,33 +146,19 @@ def reconstruct(
         first_event=opened.first_event,
         extra={**opened.provenance.extra, "reconstructed": True},
     )
-    writer = SampleWriter(path, provenance) if path is not None else None
-    parts: list[dict[str, Table]] = []
-    done = 0
-    announce_compiling()
-    try:
-        for part in opened.chunks(check_chunk(chunk)):
-            n = len(part)
-            hits = hits_of(part)
+    running, done = Running(chunk=chunk, progress=progress), 0
+    with SampleSink(path, provenance) as sink:
+        announce_compiling()
+        for part in opened.chunks(running.chunk):
+            n, hits = len(part), hits_of(part)
             tracks = reco.tracks(hits)
             groups = reco_groups(n, tracks, reco.candidates(n, hits, tracks), reco.vertices(n, hits, tracks))
-            if writer is not None:
-                writer.append({name: part[name] for name in part.groups} | groups, n)
-            else:
-                parts.append(groups)
+            sink.append(groups, n, known=part.groups)
             done += n
-            if progress is not None:
-                progress(done)
-        if writer is not None:
-            writer.close()
-    except BaseException:
-        if writer is not None:
-            writer.abort()
-        raise
-    if writer is not None:
-        return Sample.open(path)  # type: ignore[arg-type]
-    added = {name: Table.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return replace_provenance(opened.with_groups(added), provenance)
+            running.report(done)
+    if path is not None:
+        return sink.sample()
+    return replace_provenance(opened.with_groups(sink.sample().groups), provenance)
 
 
 def replace_provenance(sample: Sample, provenance: Provenance) -> Sample:

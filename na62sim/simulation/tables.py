@@ -13,14 +13,14 @@ from na62sim.detector.transport.crossings import Crossings
 from na62sim.generators.chain.truth import Truth
 from na62sim.reconstruction import candidate_columns as single
 from na62sim.reconstruction import vertex_columns
-from na62sim.sample.table import Field, Table
+from na62sim.sample.table import Column, Table
 from na62sim.simulation.pipeline import Chunk
 from na62sim.simulation.schema import JAGGED, SCHEMA
 
 # what selections see: no row or one row per event
 RECO_FIELDS = {
-    "reco/events": tuple(Field(name, "float64", unit, text) for name, unit, text in single.COLUMNS),
-    "reco/vertices": tuple(Field(name, "float64", unit, text) for name, unit, text in vertex_columns.COLUMNS),
+    "reco/events": tuple(Column(name, "float64", unit, text) for name, unit, text in single.COLUMNS),
+    "reco/vertices": tuple(Column(name, "float64", unit, text) for name, unit, text in vertex_columns.COLUMNS),
 }
 
 _EVENTS = 512  # that are written down together, column by column, while they are in the cache

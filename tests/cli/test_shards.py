@@ -86,7 +86,7 @@ def test_what_is_not_installed_is_one_line(
         assert message in lines[0]
     code = (
         "import sys; from na62sim.sample.sample import *; from na62sim.sample.table import *; import numpy as np\n"
-        "t = Table([Field('x', 'float64', '', '')], {'x': np.zeros(10)})\n"
+        "t = Table([Column('x', 'float64', '', '')], {'x': np.zeros(10)})\n"
         f"w = SampleWriter({str(tmp_path / 'z.h5')!r}, Provenance(), 'zstd'); w.append({{'events': t}}, 10); w.close()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,7 +11,7 @@ import pytest
 from na62sim.sample.content_hash import ContentHash
 from na62sim.sample.manifest import (
     Entry,
-    Run,
+    ShardRun,
     drop,
     file_sha256,
     our_files,
@@ -22,10 +22,10 @@ from na62sim.sample.manifest import (
 )
 from na62sim.sample.provenance import SampleError
 
-RUN = Run({"seed": 7, "process": {"name": "kpix", "mass_MeV": {"X": 100.0}}}, events=4500, shard_events=2000)
+RUN = ShardRun({"seed": 7, "process": {"name": "kpix", "mass_MeV": {"X": 100.0}}}, events=4500, shard_events=2000)
 
 
-def finish(folder: Path, shard: int, run: Run = RUN) -> Entry:
+def finish(folder: Path, shard: int, run: ShardRun = RUN) -> Entry:
     first, n = run.events_of(shard)
     digests = [bytes([shard + 1, k] * 16) for k in range(-(-n // 1000))]
     path = folder / f"shard-{shard:06d}.h5"
@@ -39,12 +39,12 @@ def finish(folder: Path, shard: int, run: Run = RUN) -> Entry:
 
 def test_ranges() -> None:
     assert [RUN.events_of(shard) for shard in range(RUN.n_shards)] == [(0, 2000), (2000, 2000), (4000, 500)]
-    assert Run.from_dict(json.loads(json.dumps(RUN.to_dict()))) == RUN
+    assert ShardRun.from_dict(json.loads(json.dumps(RUN.to_dict()))) == RUN
 
 
 def test_differences_are_named() -> None:
-    def other(**values: object) -> Run:
-        return Run.from_dict({**RUN.to_dict(), **values})
+    def other(**values: object) -> ShardRun:
+        return ShardRun.from_dict({**RUN.to_dict(), **values})
 
     assert RUN.difference(other()) == ""
     assert RUN.difference(other(seed=8)) == "seed is 8 there, 7 here"
@@ -114,7 +114,7 @@ def test_200_corruptions_of_an_entry_change_nothing(tmp_path: Path) -> None:
 def test_entries_of_another_run_do_not_count(tmp_path: Path) -> None:
     finish(tmp_path, 0)
     assert read_entry(tmp_path, RUN, 0) is not None
-    assert read_entry(tmp_path, Run({"seed": 8}, 4500, 2000), 0) is None
+    assert read_entry(tmp_path, ShardRun({"seed": 8}, 4500, 2000), 0) is None
     assert read_entry(tmp_path, RUN, 1) is None
 
 

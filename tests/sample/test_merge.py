@@ -12,11 +12,11 @@ import h5py
 import numpy as np
 import pytest
 
-from na62sim.sample.manifest import Entry, Run, shard_name, write_entry, write_manifest
+from na62sim.sample.manifest import Entry, ShardRun, shard_name, write_entry, write_manifest
 from na62sim.sample.merge import merge
 from na62sim.sample.provenance import Provenance, SampleError
 from na62sim.sample.sample import Sample, read_sample, verify, write_sample
-from na62sim.sample.table import Field, Table
+from na62sim.sample.table import Column, Table
 
 WHO = Provenance(seed=3, process="kpinunu", geometry_name="g", geometry_sha256="00", extra={"photons": "dice"})
 ALL = ["none", "lzf", "gzip", "zstd"]
@@ -27,13 +27,13 @@ def make(n: int) -> Sample:
     rng = np.random.default_rng(1)
     offsets = np.concatenate([[0], np.cumsum(rng.integers(0, 4, n))]).astype(np.int64)
     rows = int(offsets[-1])
-    events = Table([Field("weight", "float64", "", "weight")], {"weight": rng.random(n)})
+    events = Table([Column("weight", "float64", "", "weight")], {"weight": rng.random(n)})
     hits = Table(
-        [Field("x", "float32", "mm", "position"), Field("station", "int8", "", "station")],
+        [Column("x", "float32", "mm", "position"), Column("station", "int8", "", "station")],
         {"x": rng.random(rows, dtype=np.float32), "station": rng.integers(0, 4, rows, dtype=np.int8)},
         offsets,
     )
-    none = Table([Field("E", "float64", "MeV", "energy")], {"E": np.zeros(0)}, np.zeros(n + 1, np.int64))
+    none = Table([Column("E", "float64", "MeV", "energy")], {"E": np.zeros(0)}, np.zeros(n + 1, np.int64))
     return Sample({"hits/straw": hits, "events": events, "hits/empty": none}, WHO, n)
 
 
@@ -146,7 +146,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
 
 
 def folder_of_shards(tmp_path: Path, name: str, sample: Sample, shards: list[int]) -> Path:
-    run = Run({"seed": 3}, sample.n_events, 5000)
+    run = ShardRun({"seed": 3}, sample.n_events, 5000)
     folder = tmp_path / name
     folder.mkdir()
     for shard in shards:

@@ -22,7 +22,7 @@ from na62sim.sample.sample import (
     verify,
     write_sample,
 )
-from na62sim.sample.table import Field, Table
+from na62sim.sample.table import Column, Table
 
 WHO = Provenance(
     program_version="0.1", command="na62sim simulate", seed=2**64 - 1, process="kpinunu",
@@ -37,15 +37,15 @@ def make(n, seed=1, first_event=0, provenance=WHO):
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     rows = int(offsets[-1])
     events = Table(
-        [Field("weight", "float64", "", "weight"), Field("ok", "bool", "", "flag")],
+        [Column("weight", "float64", "", "weight"), Column("ok", "bool", "", "flag")],
         {"weight": rng.random(n), "ok": rng.random(n) < 0.5},
     )
     hits = Table(
-        [Field("x", "float32", "mm", "position"), Field("station", "int8", "", "station")],
+        [Column("x", "float32", "mm", "position"), Column("station", "int8", "", "station")],
         {"x": rng.random(rows, dtype=np.float32), "station": rng.integers(0, 4, rows, dtype=np.int8)},
         offsets,
     )
-    none = Table([Field("E", "float64", "MeV", "energy")], {"E": np.zeros(0)}, np.zeros(n + 1, np.int64))
+    none = Table([Column("E", "float64", "MeV", "energy")], {"E": np.zeros(0)}, np.zeros(n + 1, np.int64))
     return Sample({"hits/straw": hits, "events": events, "hits/empty": none}, provenance, n, first_event)
 
 
@@ -173,10 +173,10 @@ def test_hash_sees_every_change():
     columns = {name: straw[name] for name in straw.names}
     hashes.add(changed({"hits/straw": Table(straw.fields, columns, moved)}))
     hashes.add(changed({"hits/other": straw}))
-    renamed = [Field("y", "float32", "mm", ""), straw.fields[1]]
+    renamed = [Column("y", "float32", "mm", ""), straw.fields[1]]
     columns["y"] = columns.pop("x")
     hashes.add(changed({"hits/straw": Table(renamed, columns, straw.offsets)}))
-    retyped = [Field("y", "int32", "mm", ""), straw.fields[1]]
+    retyped = [Column("y", "int32", "mm", ""), straw.fields[1]]
     columns["y"] = columns["y"].view(np.int32)
     hashes.add(changed({"hits/straw": Table(retyped, columns, straw.offsets)}))
     assert len(hashes) == 7
@@ -201,7 +201,7 @@ def test_hash_and_writer_refuse_what_does_not_fit(tmp_path):
         writer.append(sample.groups, 10)
         with pytest.raises(ValueError, match="some appends only"):
             writer.append({"events": sample["events"]}, 10)
-        other = Table([Field("weight", "float64", "MeV", "")], {"weight": np.zeros(10)})
+        other = Table([Column("weight", "float64", "MeV", "")], {"weight": np.zeros(10)})
         with pytest.raises(ValueError, match="'events' differ"):
             writer.append({**sample.groups, "events": other}, 10)
     assert read_sample(tmp_path / "a.h5").n_events == 10
@@ -241,7 +241,7 @@ def test_a_killed_writer_leaves_no_file(tmp_path):
     path = tmp_path / "a.h5"
     code = (
         "import sys, numpy as np; from na62sim.sample.sample import *; from na62sim.sample.table import *\n"
-        "t = Table([Field('x', 'float64', '', '')], {'x': np.zeros(100_000)})\n"
+        "t = Table([Column('x', 'float64', '', '')], {'x': np.zeros(100_000)})\n"
         f"w = SampleWriter({str(path)!r}, Provenance()); w.append({{'events': t}}, 100_000)\n"
         "print('ready', flush=True); sys.stdin.read()"
     )

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from na62sim.sample.table import Field, Table
+from na62sim.sample.table import Column, Table
 
-P = Field("p", "float64", "MeV", "momentum")
-N = Field("n", "int32", "", "count")
+P = Column("p", "float64", "MeV", "momentum")
+N = Column("n", "int32", "", "count")
 
 
 def flat(n=5):
@@ -45,7 +45,7 @@ def test_the_parts_of_a_table():
 
 
 def test_an_unknown_column_gets_a_suggestion():
-    table = Table([Field("momentum", "float64", "MeV", "")], {"momentum": np.zeros(1)})
+    table = Table([Column("momentum", "float64", "MeV", "")], {"momentum": np.zeros(1)})
     with pytest.raises(KeyError, match="did you mean 'momentum'"):
         table["momentun"]
     with pytest.raises(KeyError, match="there are momentum"):
@@ -62,9 +62,9 @@ def test_an_unknown_column_gets_a_suggestion():
         ([P], {"p": np.zeros(2), "q": np.zeros(2)}, None, "'q' has no field"),
         ([P, N], {"p": np.zeros(2), "n": np.zeros(3, np.int32)}, None, "'n' has 3 rows"),
         ([P, P], {"p": np.zeros(2)}, None, "twice"),
-        ([Field("a/b", "float64", "", "")], {}, None, "identifier"),
-        ([Field("offsets", "int64", "", "")], {}, None, "identifier"),
-        ([Field("s", "U3", "", "")], {}, None, "boolean, integer or float"),
+        ([Column("a/b", "float64", "", "")], {}, None, "identifier"),
+        ([Column("offsets", "int64", "", "")], {}, None, "identifier"),
+        ([Column("s", "U3", "", "")], {}, None, "boolean, integer or float"),
         ([P], {"p": np.zeros(2)}, np.array([0, 3]), "end at 3"),
         ([P], {"p": np.zeros(2)}, np.array([1, 2]), "start at 1"),
         ([P], {"p": np.zeros(2)}, np.array([0, 2, 1, 2]), "decrease"),
@@ -94,7 +94,7 @@ def test_cut_after_cut_reads_only_what_is_used():
     table = Table.from_sources([P, N], {"p": used, "n": unused}, 100)
     first = table.take(table["p"] > 10)
     second = first.take(first["p"] % 2 == 0).with_columns(
-        [Field("twice", "float64", "MeV", "")], {"twice": np.arange(12, 101, 2)[:44] * 2.0}
+        [Column("twice", "float64", "MeV", "")], {"twice": np.arange(12, 101, 2)[:44] * 2.0}
     )
     third = second.take([1, 0])
     assert unused.reads == 0

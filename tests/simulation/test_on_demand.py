@@ -12,7 +12,8 @@ from na62sim.geometry import load_detector
 from na62sim.selection.cut import ANY, Selection
 from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.registry import find_selection
-from na62sim.simulation.on_demand import Selected, run_selected, select_chunk
+from na62sim.simulation.conditions import Running
+from na62sim.simulation.on_demand import SelectedChunk, accepted, run_selected, select_chunk
 from na62sim.simulation.pipeline import Simulation
 from na62sim.simulation.tables import candidate_table
 
@@ -27,7 +28,9 @@ CHAINS = [
 ]
 
 
-def both(name: str, selection: str, parameters: dict[str, float], photons: str) -> tuple[CutFlow, Selected, CutFlow]:
+def both(
+    name: str, selection: str, parameters: dict[str, float], photons: str
+) -> tuple[CutFlow, SelectedChunk, CutFlow]:
     """The cut-flow of everything, what is made for the selection, and the cut-flow of events that are written."""
     process = find_process(name, **parameters)
     detector = load_detector("dump-2021" if name.startswith("aprime") else "run1-2018-s2")
@@ -52,6 +55,25 @@ def test_counts_are_those_of_the_full_chain(
     assert [c.parts for c in part.flow.cuts] == [c.parts for c in full.cuts]
     assert len(part.event) == len(part.table) == len(part.weight)
     np.testing.assert_array_equal(part.table.event_of_row(), part.event)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_chunks_in_order_are_the_events_in_one_piece(threads: int) -> None:
+    detector = load_detector("run1-2018-s2")
+    simulation = Simulation(find_process("k2pi"), detector, SEED)
+    chosen, total = find_selection("k2pi", detector), CutFlow(find_selection("k2pi", detector))
+    events: list[int] = []
+
+    def take(chunk: SelectedChunk) -> tuple[CutFlow, list[int]]:
+        return chunk.flow, chunk.truth.events[chunk.event].tolist()
+
+    for flow, numbers in accepted(simulation, chosen, range(1000, 4500), Running(threads, chunk=1000), take):
+        total.merge(flow)
+        events += numbers
+    one = run_selected(simulation, chosen, 1000, 3500)
+    assert events == one.truth.events[one.event].tolist()
+    assert total.to_dict() == one.flow.to_dict()
+    assert total.generated.n == 3500
 
 
 def test_only_events_with_the_right_number_of_tracks_have_candidates() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import time
 from collections.abc import Iterator
@@ -13,9 +14,13 @@ from typing import Any
 import pytest
 
 import na62sim as na
+from na62sim.core.version import source_hash
+from na62sim.generators.registry import find_process
+from na62sim.geometry import load_detector
 from na62sim.sample.manifest import read_entries, read_run
 from na62sim.sample.provenance import SampleError
-from na62sim.simulation.processes import in_processes, on_dask
+from na62sim.simulation.conditions import Conditions
+from na62sim.simulation.processes import Job, in_processes, on_dask, prepared
 from na62sim.simulation.shards.make import simulate_shards
 
 EVENTS = 15_500
@@ -142,3 +147,25 @@ def test_acceptance_elsewhere(cluster: Any) -> None:
         na.acceptance("k3pi", three, 20_000, workers=2)
     with pytest.raises(ValueError, match="keep"):
         na.acceptance("k3pi", three, 20_000, workers=2, keep=lambda *_: None)
+
+
+def job(**changes: Any) -> Job:
+    process, detector = find_process("kmu2"), load_detector("run1-2018-s2")
+    values = {"key": "a", "seed": 3, "threads": 1, "chunk": 1000, "sources": source_hash(), **changes}
+    return Job(process=process, detector=detector, conditions=Conditions((110.0, 160.0), photons="weight"), **values)
+
+
+def test_a_job_is_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In each process one simulation waits, of the last job; a job of another version is refused."""
+    monkeypatch.setattr("na62sim.simulation.processes._prepared", {})
+    first = job()
+    simulation, selection = prepared(pickle.loads(pickle.dumps(first)))
+    assert selection is None
+    assert (simulation.seed, simulation.volume_m, simulation.weighted) == (3, (110.0, 160.0), True)
+    assert prepared(first)[0] is simulation
+    other, chosen = prepared(job(key="b", seed=4, selection="pinunu"))
+    assert other.seed == 4
+    assert chosen is not None and chosen.name == "pinunu"
+    assert prepared(first)[0] is not simulation
+    with pytest.raises(SampleError, match="runs another version of na62sim"):
+        prepared(job(key="c", sources="0" * 64))

@@ -22,7 +22,7 @@ from typing import Any
 from na62sim.simulation.benchmark.chains import CHAINS, SELECTED, TimedChain, build_chain
 from na62sim.simulation.benchmark.machine import REFERENCE, copied_bytes, disk_bytes, own_random_numbers, yardstick
 
-__all__ = ["SLOWER", "WORSE", "measure", "ratios", "read_result", "stage_of", "stage_times"]
+__all__ = ["SLOWER", "WORSE", "ratios", "read_result", "stage_of", "stage_times", "time_chains"]
 
 _STAGES = {
     "generate": "generators/ core/sampling",
@@ -46,7 +46,7 @@ _SMALLEST = 1000  # events of a repetition
 _SHOWN = 0.002  # share of a chain below which a stage says nothing
 
 
-def measure(
+def time_chains(
     events: int = 200_000,
     repeat: int = 5,
     chains: Iterable[str] = (),
@@ -98,7 +98,7 @@ def measure(
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """What an earlier `measure` found, from the JSON of the command line.
+    """What an earlier `time_chains` found, from the JSON of the command line.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from na62sim.sample.manifest import (
     MANIFEST,
     MAX_SHARDS,
     Entry,
-    Run,
+    ShardRun,
     drop,
     entry_run,
     our_files,
@@ -43,7 +43,9 @@ def make_folder(folder: Path) -> None:
         raise SampleError(f"{folder}: cannot be written: {error.strerror}") from None
 
 
-def claim(folder: Path, run: Run, wanted: range, resume: bool, force: bool, say: Callable[[str], None]) -> set[int]:
+def claim(
+    folder: Path, run: ShardRun, wanted: range, resume: bool, force: bool, say: Callable[[str], None]
+) -> set[int]:
     """Claim a folder, whose lock is held, for some shards of a run; those that are finished and verified, and stay.
 
     Raises
@@ -71,7 +73,7 @@ def claim(folder: Path, run: Run, wanted: range, resume: bool, force: bool, say:
     return kept
 
 
-def _found(folder: Path, run: Run, resume: bool, force: bool) -> Run | None:
+def _found(folder: Path, run: ShardRun, resume: bool, force: bool) -> ShardRun | None:
     """The run that is in the folder; None in a new one."""
     try:
         there = read_run(folder)
@@ -90,7 +92,7 @@ def _found(folder: Path, run: Run, resume: bool, force: bool) -> Run | None:
     return there
 
 
-def _verified(folder: Path, run: Run, finished: Iterable[int], say: Callable[[str], None]) -> set[int]:
+def _verified(folder: Path, run: ShardRun, finished: Iterable[int], say: Callable[[str], None]) -> set[int]:
     """Those of the finished shards whose whole file has the SHA-256 of its entry."""
     entries = {shard: read_entry(folder, run, shard) for shard in finished}
 

@@ -7,7 +7,6 @@ on a cluster, or again after a crash.
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from na62sim.sample.compression import Compression, column_filters
 from na62sim.sample.manifest import (
     MAX_SHARDS,
     Entry,
-    Run,
+    ShardRun,
     drop,
     file_sha256,
     read_entries,
@@ -36,9 +35,10 @@ from na62sim.sample.manifest import (
 )
 from na62sim.sample.provenance import Provenance, SampleError
 from na62sim.sample.writer import SampleWriter
-from na62sim.simulation.chunks import CHUNK, RUN, check_chunk, check_events, chunks_of, default_threads, side_by_side
+from na62sim.simulation.chunks import CHUNK, RUN, check_events, chunks_of, side_by_side
+from na62sim.simulation.conditions import Conditions, Running
 from na62sim.simulation.pipeline import Simulation, warm_up
-from na62sim.simulation.processes import check_workers, in_processes, on_dask
+from na62sim.simulation.processes import Job, elsewhere, prepared
 from na62sim.simulation.shards.folder import claim, make_folder
 from na62sim.simulation.shards.lock import gate, locked
 from na62sim.simulation.stages import Digested, digested, provenance_of
@@ -48,56 +48,35 @@ SHARD_EVENTS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
-class ShardJob:
-    """All that it takes to make any shard of a run, in any process."""
+class Shards:
+    """The shards of a run: where they go, how they are written, and the job that makes their events in any process."""
 
     folder: Path
-    run: Run
-    process: Process
-    detector: Detector
+    run: ShardRun
     provenance: Provenance
-    intensity: float | None
     compression: Compression
-    threads: int
-    chunk: int
+    job: Job
 
 
-_prepared: dict[str, Simulation] = {}  # of the run that this process makes shards of
-
-
-def _simulation(job: ShardJob) -> Simulation:
-    key = job.run.key
-    if key not in _prepared:
-        about = job.run.about
-        if source_hash() != about["sources"]:
-            raise SampleError(f"{job.folder}: the worker on {socket.gethostname()} runs another version of na62sim")
-        simulation = Simulation(
-            job.process, job.detector, about["seed"], volume_m=tuple(about["decay_volume_m"]),
-            intensity=job.intensity, photons=about["photons"],
-        )  # fmt: skip
-        warm_up(simulation)
-        _prepared.clear()
-        _prepared[key] = simulation
-    return _prepared[key]
-
-
-def make_shards(job: ShardJob, shards: Sequence[int], progress: Progress | None = None) -> Iterator[Entry]:
+def make_shards(
+    shards: Shards, numbers: Sequence[int], simulation: Simulation, progress: Progress | None = None
+) -> Iterator[Entry]:
     """Make shards one after the other; threads go on with the next one while a shard is completed."""
-    simulation = _simulation(job)
+    run, job = shards.run, shards.job
 
     def work(first: int, n: int) -> Digested:
         return digested(simulation, first, n)
 
-    ranges = chain.from_iterable(chunks_of(*job.run.events_of(shard), job.chunk) for shard in shards)
-    made = side_by_side(work, ranges, job.threads)
+    ranges = chain.from_iterable(chunks_of(*run.events_of(number), job.chunk) for number in numbers)
+    chunks = side_by_side(work, ranges, job.threads)
     try:
-        for shard in shards:
-            first, n = job.run.events_of(shard)
-            path = job.folder / f"{shard_name(shard)}.h5"
+        for number in numbers:
+            first, n = run.events_of(number)
+            path = shards.folder / f"{shard_name(number)}.h5"
             left = n
-            with SampleWriter(path, replace(job.provenance, first_event=first), job.compression, n) as writer:
+            with SampleWriter(path, replace(shards.provenance, first_event=first), shards.compression, n) as writer:
                 while left:
-                    groups, m, digests = next(made)
+                    groups, m, digests = next(chunks)
                     writer.append(groups, m, digests)
                     left -= m
                     if progress is not None:
@@ -105,19 +84,23 @@ def make_shards(job: ShardJob, shards: Sequence[int], progress: Progress | None 
                 digests = writer.run_digests
             entry = Entry(
                 path.name, first, n, path.stat().st_size, file_sha256(path), writer.provenance.content_sha256,
-                [digest.hex() for digest in digests], job.run.key,
+                [digest.hex() for digest in digests], run.key,
             )  # fmt: skip
-            write_entry(job.folder, entry)
+            write_entry(shards.folder, entry)
             yield entry
     finally:
-        made.close()  # type: ignore[attr-defined]
+        chunks.close()
 
 
-def make_shard(job: ShardJob, shard: int) -> int:
+def make_shard(shards: Shards, number: int) -> int:
     """Make one shard; how many events it has. The work of another process, or of a cluster's worker."""
-    for _ in make_shards(job, [shard]):
+    try:
+        simulation, _ = prepared(shards.job)
+    except SampleError as error:
+        raise SampleError(f"{shards.folder}: {error}") from None
+    for _entry in make_shards(shards, [number], simulation):
         pass
-    return job.run.events_of(shard)[1]
+    return shards.run.events_of(number)[1]
 
 
 def simulate_shards(
@@ -168,76 +151,61 @@ def simulate_shards(
     ValueError : a value outside its range
     SampleError : the folder holds another run, is being written to, or cannot be written
     """
-    made = find_process(process, **parameters)
+    conditions, running = (
+        Conditions(decay_volume_m, intensity, photons),
+        Running(threads, chunk, workers, dask, progress),
+    )
     column_filters(compression)
     folder = Path(folder) if dask is None else Path(folder).absolute()
-    simulation = Simulation(
-        made, as_detector(detector), seed, volume_m=decay_volume_m, intensity=intensity, photons=photons
-    )
+    simulation = conditions.simulation(find_process(process, **parameters), as_detector(detector), seed)
     if shard_events is None:
         shard_events = _shard_events_of(folder) if resume and folder.is_dir() else SHARD_EVENTS
     provenance = provenance_of(simulation, intensity, parameters)
     events = check_events(events)
-    run = Run(_about(simulation, provenance, compression), events, _check_shard_events(shard_events, events))
-    first, last = _check_range(shards, run.n_shards)
-    check_workers(workers, dask)
-    job = ShardJob(
-        folder, run, made, simulation.detector, provenance, intensity, compression,
-        threads or (1 if dask is not None else max(1, default_threads() // workers)),
-        min(check_chunk(chunk), run.shard_events),
+    run = ShardRun(_what(simulation, provenance, compression), events, _check_shard_events(shard_events, events))
+    wanted = _check_range(shards, run.n_shards)
+    job = Job(
+        run.key, simulation.process, simulation.detector, seed, conditions, running.threads_each,
+        min(chunk, run.shard_events), source_hash(),
     )  # fmt: skip
     make_folder(folder)
-    with locked(folder, first, last if last - first < run.n_shards else MAX_SHARDS):
-        kept = claim(folder, run, range(first, last), resume, force, say or (lambda _: None))
+    with locked(folder, wanted.start, wanted.stop if len(wanted) < run.n_shards else MAX_SHARDS):
+        kept = claim(folder, run, wanted, resume, force, say or (lambda _: None))
         try:
-            _complete(job, simulation, range(first, last), kept, workers, dask, progress)
+            _complete(Shards(folder, run, provenance, compression, job), simulation, wanted, kept, running)
         except BaseException as error:
             with suppress(OSError):
-                drop(folder, range(first, last), only_unfinished=True)
+                drop(folder, wanted, only_unfinished=True)
                 error.add_note(f"{len(read_entries(folder, run))} of {run.n_shards} shards are finished and stay")
             raise
         with gate(folder):
             return write_manifest(folder, run)
 
 
-def _complete(
-    job: ShardJob,
-    simulation: Simulation,
-    wanted: range,
-    kept: set[int],
-    workers: int,
-    dask: Any,
-    progress: Progress | None,
-) -> None:
+def _complete(shards: Shards, simulation: Simulation, wanted: range, kept: set[int], running: Running) -> None:
     """Make the shards that are missing: here, in worker processes or on a cluster."""
-    missing = [shard for shard in wanted if shard not in kept]
-    done = sum(job.run.events_of(shard)[1] for shard in kept)
+    missing = [number for number in wanted if number not in kept]
+    done = sum(shards.run.events_of(number)[1] for number in kept)
 
     def tick(n: int) -> None:
         nonlocal done
         done += n
-        if progress is not None:
-            progress(done)
+        running.report(done)
 
     if kept:
         tick(0)
     if not missing:
         return
     warm_up(simulation)  # the kernels are compiled before others start
-    if dask is not None:
-        for n in on_dask(make_shard, job, missing, dask):
-            tick(n)
-    elif workers > 1:
-        for n in in_processes(make_shard, job, missing, workers):
+    if running.elsewhere:
+        for n in elsewhere(make_shard, shards, missing, running):
             tick(n)
     else:
-        _prepared.clear()
-        _prepared[job.run.key] = simulation
-        for _ in make_shards(job, missing, tick):
+        for _ in make_shards(shards, missing, simulation, tick):
             pass
 
 
-def _about(simulation: Simulation, provenance: Provenance, compression: Compression) -> dict[str, Any]:
+def _what(simulation: Simulation, provenance: Provenance, compression: Compression) -> dict[str, Any]:
     """Whatever the bits of the events depend on, and how the files are written."""
     extra = provenance.extra
     return {
@@ -273,10 +241,10 @@ def _check_shard_events(shard_events: int, events: int) -> int:
     return int(shard_events)
 
 
-def _check_range(shards: tuple[int, int] | None, n_shards: int) -> tuple[int, int]:
+def _check_range(shards: tuple[int, int] | None, n_shards: int) -> range:
     if shards is None:
-        return 0, n_shards
+        return range(n_shards)
     first, last = shards
     if not 0 <= first < last <= n_shards:
         raise ValueError(f"shards = {first}:{last}: the run has {n_shards} shards, the range must lie in 0:{n_shards}")
-    return first, last
+    return range(first, last)

@@ -20,7 +20,7 @@ from na62sim.sample.table import Table
 from na62sim.selection.cut import Cut, Selection
 from na62sim.selection.pinunu import GeV2, beam_cuts, track_cuts
 from na62sim.selection.registry import find_selection
-from na62sim.simulation.on_demand import Selected
+from na62sim.simulation.on_demand import SelectedChunk
 from na62sim.simulation.pipeline import Chunk
 
 _BUFFER = 100_000  # events kept back (10 MB), so that the cost of a call does not matter
@@ -107,7 +107,7 @@ class Histograms:
         self._cda: list[FloatArray] = []
         self._waiting = 0
 
-    def fill(self, chunk: Chunk | Selected, candidates: Table, weight: FloatArray) -> None:
+    def fill(self, chunk: Chunk | SelectedChunk, candidates: Table, weight: FloatArray) -> None:
         """Add a chunk.
 
         Parameters
@@ -141,7 +141,7 @@ class Histograms:
         if self._waiting >= _BUFFER:
             self.flush()
 
-    def _charged(self, chunk: Chunk | Selected) -> int:
+    def _charged(self, chunk: Chunk | SelectedChunk) -> int:
         """Slot of the first charged particle that does not decay in the chain; also learn what the process is."""
         chain = chunk.truth.chain
         slots = [k for k, s in enumerate(chain.particles) if s.charge and not chain.decays[k]]

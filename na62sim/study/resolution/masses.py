@@ -11,7 +11,7 @@ from na62sim.core.arrays import FloatArray
 from na62sim.core.particles import species
 from na62sim.generators.chain.truth import Truth
 from na62sim.sample.table import Table
-from na62sim.simulation.on_demand import Selected
+from na62sim.simulation.on_demand import SelectedChunk
 from na62sim.study.resolution.gaussian_core import gaussian_core
 
 __all__ = ["RESOLUTIONS", "Masses"]
@@ -38,7 +38,7 @@ class Masses:
         self._spectrum: list[FloatArray] = []
         self._spectrum_weight: list[FloatArray] = []
 
-    def fill(self, chunk: Selected, table: Table, weight: Any) -> None:
+    def fill(self, chunk: SelectedChunk, table: Table, weight: Any) -> None:
         """Add the accepted candidates of a chunk."""
         rows = chunk.flow.signal_rows
         if not len(rows):

@@ -15,7 +15,7 @@ from na62sim.report.bench import bench_report
 from na62sim.report.text import as_text
 from na62sim.simulation.benchmark import machine
 from na62sim.simulation.benchmark.chains import CHAINS
-from na62sim.simulation.benchmark.measure import _STAGES, measure, stage_of, stage_times
+from na62sim.simulation.benchmark.measure import _STAGES, stage_of, stage_times, time_chains
 
 PACKAGE = Path(na62sim.__file__).resolve().parent
 
@@ -24,7 +24,7 @@ PACKAGE = Path(na62sim.__file__).resolve().parent
 def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(machine, "_WRITTEN", 1 << 23)
-        return measure(events=4000, repeat=1, folder=tmp_path_factory.mktemp("disk"))
+        return time_chains(events=4000, repeat=1, folder=tmp_path_factory.mktemp("disk"))
 
 
 def test_the_contract(result: dict[str, Any]) -> None:
@@ -112,9 +112,9 @@ def test_every_stage_has_its_files() -> None:
 
 def test_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="did you mean 'kpinunu-full'"):
-        measure(chains=["kpinunu-ful"])
+        time_chains(chains=["kpinunu-ful"])
     with pytest.raises(ValueError, match="repeat = 0: it must be a whole number"):
-        measure(repeat=0)
+        time_chains(repeat=0)
     assert main(["bench", "--folder", str(tmp_path / "none")]) == 1
     assert "none" in capsys.readouterr().err
     assert main(["bench", "-n", "many"]) == 2

@@ -1,0 +1,107 @@
+"""Under which conditions events are made, and how the work is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from na62sim.core.progress import Progress
+from na62sim.generators.chain.process import Process
+from na62sim.geometry import Detector
+from na62sim.simulation.chunks import CHUNK, check_chunk, chunks_of, default_threads, side_by_side
+from na62sim.simulation.pipeline import Simulation
+
+__all__ = ["Conditions", "Running"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What holds for every event, beside process, detector and seed.
+
+    Attributes
+    ----------
+    decay_volume_m : where the kaon decays (m); the data set's own by default
+    intensity : beam intensity (MHz); the data set's mean by default
+    photons : ``dice`` or ``weight`` (see `na62sim.simulation.pipeline.Simulation`)
+    """
+
+    decay_volume_m: tuple[float, float] | None = None
+    intensity: float | None = None
+    photons: str = "dice"
+
+    def simulation(self, process: Process, detector: Detector, seed: int) -> Simulation:
+        """A process in a detector under these conditions.
+
+        Raises
+        ------
+        ValueError : for a value outside its range
+        """
+        return Simulation(
+            process, detector, seed, volume_m=self.decay_volume_m, intensity=self.intensity, photons=self.photons
+        )
+
+
+@dataclass(frozen=True)
+class Running:
+    """How the work is run; no result depends on it.
+
+    Attributes
+    ----------
+    threads : of each process; all processors by default, shared among the workers
+    chunk : events at a time, a multiple of 1000
+    workers : processes
+    dask : ``local``, the address of a scheduler, or a ``distributed.Client``, whose workers do it
+    progress : called with the number of events done
+
+    Raises
+    ------
+    ValueError : a chunk or a number of workers that cannot be, workers beside a cluster, or Dask is not installed
+    """
+
+    threads: int | None = None
+    chunk: int = CHUNK
+    workers: int = 1
+    dask: Any = None
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        check_chunk(self.chunk)
+        if self.workers < 1:
+            raise ValueError(f"workers = {self.workers}: it must be 1 or more")
+        if self.dask is None:
+            return
+        if self.workers > 1:
+            raise ValueError(f"workers = {self.workers}: the workers are those of the Dask cluster, give one of both")
+        try:
+            import distributed  # noqa: F401
+        except ImportError:
+            raise ValueError("dask is not installed: pip install 'na62sim[dask]'") from None
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether other processes do the work."""
+        return self.workers > 1 or self.dask is not None
+
+    @property
+    def threads_each(self) -> int:
+        """Threads of each process that does the work; one on a cluster, unless a number is given."""
+        return self.threads or (1 if self.dask is not None else max(1, default_threads() // self.workers))
+
+    def report(self, done: int) -> None:
+        """Tell how many events are done."""
+        if self.progress is not None:
+            self.progress(done)
+
+    def in_order(self, work: Callable[[int, int], T], events: range) -> Iterator[T]:
+        """``work(first, n)`` over the chunks of a range of events, on threads of this process.
+
+        Results come in the order of events; progress is reported once the caller is done with one.
+        """
+        chunks = list(chunks_of(events.start, len(events), self.chunk))
+        results = side_by_side(work, chunks, self.threads or default_threads())
+        for (first, n), result in zip(chunks, results, strict=True):
+            yield result
+            self.report(first + n)
