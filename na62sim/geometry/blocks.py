@@ -150,7 +150,7 @@ class Tube(Block):
 
 
 class BeamPipe(Block):
-    """Inner and outer radius of the beam pipe in four places."""
+    """Inner and outer radius of the beam pipe at NewCHOD, LKr, MUV3 and HASC."""
 
     newchod_radius_mm: PositiveInterval
     lkr_radius_mm: PositiveInterval
@@ -200,7 +200,7 @@ class MNP33Field(Block):
 
 
 class BoxField(Block):
-    """A field that is constant over a length."""
+    """A magnet whose field is constant over its length."""
 
     center_z_m: Number
     integral_Tm: Number
@@ -216,7 +216,11 @@ class Field(Block):
 
 
 class Material(Block):
-    """One thin layer; `x_over_x0_real` is what conversions see where the scattering is an effective number."""
+    """One thin layer of material.
+
+    `x_over_x0` sets the multiple scattering and may be an effective number, tuned to a resolution; photon conversion and
+    bremsstrahlung then take `x_over_x0_real`. `interaction_fraction` is the share of pions that interact.
+    """
 
     z_m: Number
     x_over_x0: NonNegative

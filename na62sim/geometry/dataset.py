@@ -64,7 +64,7 @@ def _l1(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Mask(Block):
-    """One trigger stream: all conditions of `l0` and `l1`, one event kept in `downscaling`."""
+    """One trigger stream: an event must meet all conditions of `l0` and `l1`; one in `downscaling` is kept."""
 
     l0: Annotated[tuple[str, ...], AfterValidator(_l0)]
     l1: Annotated[tuple[str, ...], AfterValidator(_l1)]
@@ -118,7 +118,7 @@ class Veto(Block):
 
 
 class RandomVeto(Block):
-    """How the random veto divides among detectors at one intensity."""
+    """Share of events that the accidental activity in each detector leaves, at one beam intensity."""
 
     intensity_MHz: Positive
     lav: Probability
@@ -128,7 +128,7 @@ class RandomVeto(Block):
 
 
 class Upstream(Block):
-    """The cut against decays and interactions upstream.
+    """The cut against kaon decays and interactions upstream of the decay volume.
 
     "box": the track at the plane must lie outside |x| < half_x and |y| < half_y.
     "multivariate": a flat `efficiency`.
@@ -165,7 +165,11 @@ class PiNuNu(Block):
 
 
 class Vertices(Block):
-    """Choices of the multi-track reconstruction."""
+    """Choices of the multi-track reconstruction.
+
+    Tracks with a fit chi2 above `track_chi2_max` make no vertex. Of several combinations that with the smallest vertex
+    chi2 is kept; for three and five tracks, (total minus beam momentum) / `momentum_scale_GeV` squared is added to it.
+    """
 
     track_chi2_max: Positive
     momentum_scale_GeV: Positive
@@ -192,7 +196,10 @@ class Pi4e(Block):
 
 
 class DataSet(Block):
-    """What the data set brings to the yields, outside the acceptance."""
+    """Factors of a yield beside the acceptance: kaon decays, trigger efficiency, events left by the random veto.
+
+    `normalisation_events` is the number of K+ -> pi+ pi0 events counted behind the trigger whose downscaling is given.
+    """
 
     kaons: Positive
     trigger_efficiency: Probability

@@ -236,7 +236,7 @@ class Muv3(Block):
 
 
 class Lav(Block):
-    """Ring stations; a crossing counts between the two radii anywhere in the depth of the blocks."""
+    """Ring stations: a particle that is between the two radii anywhere in the depth of the lead glass crosses it."""
 
     z_front_m: Increasing
     z_back_m: Increasing
@@ -282,7 +282,7 @@ class Sac(Block):
 
 
 class Hasc(Block):
-    """Modules side by side from `x_min_mm` on, centred in y."""
+    """Square modules in a grid that starts at `x_min_mm` and is centred in y."""
 
     z_m: Number
     length_m: Annotated[Length, context]

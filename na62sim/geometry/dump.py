@@ -30,7 +30,7 @@ def _switch(value: int) -> int:
 
 
 class MesonScale(Block):
-    """Measured over simulated number of each meson."""
+    """Ratio of the measured to the simulated number of each meson."""
 
     pi0: NonNegative
     eta: NonNegative
@@ -39,7 +39,10 @@ class MesonScale(Block):
 
 
 class Cascade(Block):
-    """The leading nucleon of the first collision, which interacts once more (a switch of the process)."""
+    """Second collision of the leading nucleon of the first one, for processes that switch it on.
+
+    `nucleons` is their number per proton, `proton_fraction` the share of protons among them.
+    """
 
     nucleons: NonNegative
     proton_fraction: Probability

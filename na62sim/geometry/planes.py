@@ -14,7 +14,7 @@ Plane = tuple[str, float, float]
 
 
 def check_planes(detector: Layout) -> Iterator[tuple[str, str]]:
-    """Path and description of whatever is out of place."""
+    """Find planes that overlap or stand in the wrong order: yields the key and what is wrong with it."""
     line = _beam_line(detector)
     lav = detector.lav
     stations = [
@@ -61,7 +61,7 @@ def _beam_line(detector: Layout) -> list[Plane]:
 
 
 def _inside(detector: Layout) -> Iterator[tuple[str, str]]:
-    """Things that belong between, or at, other things."""
+    """Decay volume, magnet and straw material, each against the chambers or GTK3."""
     chambers = detector.straw.chamber_z_m
     volume, magnet = detector.decay_volume, detector.field.mnp33
     if volume.z_min_m < detector.gtk.z_m:
@@ -71,12 +71,12 @@ def _inside(detector: Layout) -> Iterator[tuple[str, str]]:
     if not chambers[1] < magnet.center_z_m < chambers[2]:
         where = f"must lie between straw chambers 2 and 3 ({chambers[1]:g} to {chambers[2]:g} m)"
         yield "field.mnp33.center_z_m", f"{magnet.center_z_m:g} m {where}"
-    reach = 1e-3 * detector.straw.chamber_thickness_mm
+    thickness = 1e-3 * detector.straw.chamber_thickness_mm
     for index, z in enumerate(chambers, start=1):
         name = f"straw{index}"
         if name not in detector.material:
             yield f"material.{name}", "is missing"
-        elif abs(detector.material[name].z_m - z) > reach:
+        elif abs(detector.material[name].z_m - z) > thickness:
             layer = detector.material[name].z_m
             yield f"material.{name}.z_m", f"{layer:g} m is not at straw.chamber_z_m[{index - 1}] = {z:g} m"
 

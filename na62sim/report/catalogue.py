@@ -1,4 +1,4 @@
-"""The answers of ``na62sim info`` as tables."""
+"""Tables that ``na62sim info`` prints."""
 
 from __future__ import annotations
 

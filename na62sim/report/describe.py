@@ -1,4 +1,4 @@
-"""What there is: processes, geometries, selections, scenarios and files, as dictionaries."""
+"""Descriptions of processes, geometries, selections, scenarios and files, as dictionaries for ``na62sim info``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["describe", "ledger_rows"]
 
 
 def describe(thing: str | None = None) -> dict[str, Any]:
-    """Describe a process, geometry, selection, scenario or file by name or path; everything there is for None.
+    """Describe a process, geometry, selection, scenario or file by name or path; for None list all there are.
 
     Raises
     ------
@@ -33,23 +33,25 @@ def describe(thing: str | None = None) -> dict[str, Any]:
     from na62sim.generators.registry import registry
     from na62sim.selection.registry import SELECTIONS
 
-    found: dict[str, Any] = {}
+    description: dict[str, Any] = {}
     if thing in registry():
-        found = _process(thing)
+        description = _process(thing)
     if thing in SELECTIONS:
-        found = {**_selection(thing), **found, "selection": _selection(thing)} if found else _selection(thing)
+        description = (
+            {**_selection(thing), **description, "selection": _selection(thing)} if description else _selection(thing)
+        )
     if thing in available_detectors():
-        found = _geometry(load_detector(thing))
+        description = _geometry(load_detector(thing))
     if thing in available_scenarios():
-        found = _scenario(load_scenario(thing))
-    if not found:
+        description = _scenario(load_scenario(thing))
+    if not description:
         known = [*registry(), *SELECTIONS, *available_detectors(), *available_scenarios(), "geometries"]
         raise ValueError(f"nothing is called {thing!r}{suggestion(thing, known)}; na62sim info lists what there is")
-    return found
+    return description
 
 
 def everything() -> dict[str, Any]:
-    """Names of everything, with a line about each."""
+    """Names of all processes, geometries, selections and scenarios, with a line about each."""
     from na62sim.core.version import program_version
     from na62sim.generators.registry import registry
     from na62sim.selection.registry import SELECTIONS
@@ -171,21 +173,21 @@ def _scenario(scenario: Scenario) -> dict[str, Any]:
 
 
 def _run(folder: Path) -> dict[str, Any]:
-    """A folder of shards, as its entries have it."""
+    """A folder of shards: what its manifest says of the run, and which shards are finished."""
     run = read_run(folder)
     assert run is not None
-    found = sum_up(folder, run)
-    there = {int(shard["first_event"]) // run.shard_events for shard in found["shards"]}
+    totals = sum_up(folder, run)
+    finished = {int(shard["first_event"]) // run.shard_events for shard in totals["shards"]}
     return {
         "kind": "run",
         "folder": str(folder),
-        "complete": found["complete"],
+        "complete": totals["complete"],
         "n_shards": run.n_shards,
-        "n_finished": len(there),
-        "missing": [shard for shard in range(run.n_shards) if shard not in there],
-        "n_events": found["n_events"],
-        "bytes": sum(shard["bytes"] for shard in found["shards"]),
-        "content_sha256": found["content_sha256"],
+        "n_finished": len(finished),
+        "missing": [shard for shard in range(run.n_shards) if shard not in finished],
+        "n_events": totals["n_events"],
+        "bytes": sum(shard["bytes"] for shard in totals["shards"]),
+        "content_sha256": totals["content_sha256"],
         "run": run.to_dict(),
     }
 
