@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from hepunits import GeV, m, mm
@@ -20,9 +20,7 @@ from na62sim.study.dump.channels import dilepton_block
 from na62sim.study.dump.productions import process_words
 from na62sim.study.dump.record import MOMENTUM_EDGES, Record
 from na62sim.study.dump.reference import COUPLING, Reference
-
-if TYPE_CHECKING:
-    from na62sim.study.dump.run import AcceptanceMap, DumpRun
+from na62sim.study.dump.run import ALP_LENGTHS, AcceptanceMap, DumpRun
 
 __all__ = ["draw_acceptance_maps", "draw_dump", "draw_mass_resolution", "draw_primary_vertex", "draw_spectra"]
 
@@ -33,8 +31,6 @@ _MASS = r"$m_{A'}$ [GeV/$c^2$]"
 
 def draw_dump(folder: Path, run: DumpRun) -> list[Path]:
     """Every figure of a run of the beam dump."""
-    from na62sim.study.dump.run import ALP_LENGTHS
-
     folder.mkdir(exist_ok=True)
     by_channel: dict[str, dict[str, Exclusion]] = {}
     for (channel, production), result in run.regions.items():
@@ -50,8 +46,9 @@ def draw_dump(folder: Path, run: DumpRun) -> list[Path]:
     for (channel, process), acceptance in run.acceptance.items():
         paths.append(draw_acceptance_maps(folder, channel, process, acceptance, run.couplings))
     paths += [draw_alp(folder, channel, ALP_LENGTHS, limits, run.protons) for channel, limits in run.alp_limits.items()]
-    if run.mass_resolution:
-        paths.append(draw_mass_resolution(folder, run.mass_resolution, run.detector))
+    resolutions = {channel: points for channel, points in run.mass_resolution.items() if points}
+    if resolutions:
+        paths.append(draw_mass_resolution(folder, resolutions, run.detector))
     return paths
 
 

@@ -15,7 +15,7 @@ from na62sim.geometry import Detector
 from na62sim.selection.dilepton import in_signal
 from na62sim.study.dump.acceptance import Geometric, Reconstructed
 from na62sim.study.dump.channels import dilepton_block, dump_of
-from na62sim.study.dump.productions import own_parameters
+from na62sim.study.dump.productions import PUBLISHED, own_parameters
 from na62sim.study.dump.record import AcceptanceHistograms, Record
 from na62sim.study.dump.samples import central_half_width, mass_sample
 
@@ -87,7 +87,7 @@ class Reference:
 def reference_numbers(
     detector: Detector,
     channel: str,
-    production: str = "brems",
+    production: str = PUBLISHED,
     events: int = 100_000,
     seed: int = 1,
     *,

@@ -101,7 +101,7 @@ class DumpRun:
     @property
     def mass_resolution(self) -> dict[str, list[tuple[float, float]]]:
         """Per channel masses and their resolutions (MeV), of the production that is published."""
-        (process,) = processes_of(PUBLISHED)
+        process = processes_of(PUBLISHED)[0]
         return {
             channel: [(r.sample.mass, r.resolution) for r in records[process] if r.resolution]
             for channel, records in self.records.items()

@@ -20,7 +20,7 @@ from na62sim.simulation.chunks import CHUNK, check_events, default_threads, in_o
 from na62sim.statistics.reweighting import MassSample
 from na62sim.study.dump.acceptance import Accepted, Chain, Geometric
 from na62sim.study.dump.channels import dilepton_block
-from na62sim.study.dump.productions import own_parameters, processes_of
+from na62sim.study.dump.productions import PUBLISHED, own_parameters, processes_of
 
 MakeChain = Callable[[Process, Detector, int], Chain]
 Samples = dict[str, Sequence[MassSample]]
@@ -90,7 +90,7 @@ def dark_photon_samples(
     masses: Iterable[float],
     detector: Detector,
     channel: str,
-    production: str = "brems",
+    production: str = PUBLISHED,
     events: int = 100_000,
     seed: int = 1,
     *,
@@ -153,7 +153,7 @@ def alp_samples(
 def region_samples(
     masses: dict[str, list[float]],
     detector: Detector,
-    production: str = "brems",
+    production: str = PUBLISHED,
     events: int = 100_000,
     seed: int = 1,
     *,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from na62sim.cli import main
 from na62sim.generators import registry
+from na62sim.generators.chain.process import Process
 from na62sim.generators.processes.dump import APRIME_BREMS
 from na62sim.study.dump.productions import own_parameters, processes_of, production_words, productions
 
@@ -16,7 +18,11 @@ from na62sim.study.dump.productions import own_parameters, processes_of, product
 @pytest.fixture
 def third(monkeypatch: pytest.MonkeyPatch) -> None:
     """A third way to make a dark photon, declared and nothing else: bremsstrahlung again, under another name."""
-    model = replace(APRIME_BREMS, name="aprime-third", production="third", made_by="a third way")
+
+    def make(**parameters: Any) -> Process:
+        return replace(APRIME_BREMS.make(**parameters), name="aprime-third")
+
+    model = replace(APRIME_BREMS, name="aprime-third", make=make, production="third", made_by="a third way")
     monkeypatch.setitem(registry._REGISTRY, model.name, model)
 
 
