@@ -79,7 +79,7 @@ def exclusion(
         )  # fmt: skip
     region = exclude(produced, detector, grid, protons=pot, cl=cl)
     refuse_empty(region)
-    about: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "channel": channel,
         "production": production,
         "geometry": detector.name,
@@ -88,7 +88,7 @@ def exclusion(
         "events": count,
         "cl": cl,
     }
-    payload = {**about, **region_dict(region)}
+    payload = {**settings, **region_dict(region)}
     closed = [f"{mass:g}" for mass in wanted if mass not in region.masses]
     if closed:
         payload["notes"].append(f"no sample at {', '.join(closed)} MeV: the channel or the production is closed there")

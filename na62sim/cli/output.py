@@ -8,17 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-from typing import TYPE_CHECKING
-
 from na62sim.report.as_json import to_json
 
 if TYPE_CHECKING:
-    from na62sim.sample.sample import Sample
+    from rich.console import RenderableType
 
-PLAIN_INTERVAL = 10.0  # s between lines of progress where there is no terminal
-_SHORT = 0.2  # s, below which a rate would say nothing
+    from na62sim.sample.sample import Sample
 
 
 def emit(payload: Mapping[str, Any], as_json: bool, *parts: RenderableType) -> None:
@@ -63,7 +58,7 @@ def kernels() -> Iterator[None]:
         kernel.mark_warm()
 
 
-def about_file(sample: Sample, path: Path) -> dict[str, Any]:
+def file_facts(sample: Sample, path: Path) -> dict[str, Any]:
     """What a script wants to know of a file just written."""
     p = sample.provenance
     return {
@@ -81,7 +76,7 @@ def about_file(sample: Sample, path: Path) -> dict[str, Any]:
     }
 
 
-def written(payload: dict[str, Any]) -> str:
+def file_text(payload: dict[str, Any]) -> str:
     """The same for people."""
     size = payload["bytes"] / 1e6
     return (

@@ -7,8 +7,11 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-from na62sim.cli.output import _SHORT, PLAIN_INTERVAL, say
+from na62sim.cli.output import say
 from na62sim.cli.stopping import stop_if_asked
+
+PLAIN_INTERVAL = 10.0  # s between lines of progress where there is no terminal
+_SHORT = 0.2  # s, below which a rate would say nothing
 
 
 class Ticker:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from na62sim.cli import options
-from na62sim.cli.output import emit, kernels, refuse_existing, say
+from na62sim.cli.output import emit, file_facts, file_text, kernels, refuse_existing, say
 from na62sim.cli.progress import Ticker
 from na62sim.core.units import parse_count
 
@@ -54,7 +54,7 @@ def simulate_folder(
         **manifest["run"],
         "bytes": sum(shard["bytes"] for shard in manifest["shards"]),
     }
-    emit(payload, as_json, _told(payload))
+    emit(payload, as_json, _folder_text(payload))
 
 
 def merge(
@@ -68,14 +68,13 @@ def merge(
     Events are neither hashed nor decompressed again; the SHA-256 of every shard is verified.
     """
     refuse_existing(out, force)
-    from na62sim.cli.output import about_file, written
     from na62sim.sample.merge import merge
     from na62sim.sample.sample import Sample
 
     merge(paths, out)
     with Sample.open(out) as sample:
-        payload = {**about_file(sample, out), "inputs": [str(path) for path in paths]}
-    emit(payload, as_json, written(payload))
+        payload = {**file_facts(sample, out), "inputs": [str(path) for path in paths]}
+    emit(payload, as_json, file_text(payload))
 
 
 def _range(text: str) -> tuple[int, int]:
@@ -86,16 +85,16 @@ def _range(text: str) -> tuple[int, int]:
     return int(first), int(last)
 
 
-def _told(payload: dict[str, Any]) -> str:
+def _folder_text(payload: dict[str, Any]) -> str:
     size = f"{payload['bytes'] / 1e6:.1f} MB"
-    about = f"{payload['process']['name']} in {payload['geometry']}, seed {payload['seed']}"
+    what = f"{payload['process']['name']} in {payload['geometry']}, seed {payload['seed']}"
     if not payload["complete"]:
         return (
-            f"{payload['folder']}: {payload['n_finished']} of {payload['n_shards']} shards of {about}, {size}; "
+            f"{payload['folder']}: {payload['n_finished']} of {payload['n_shards']} shards of {what}, {size}; "
             "the run is not complete yet"
         )
     return (
-        f"{payload['folder']}: {payload['n_events']} events of {about}, {payload['n_shards']} shards, {size}\n"
+        f"{payload['folder']}: {payload['n_events']} events of {what}, {payload['n_shards']} shards, {size}\n"
         f"content sha256 {payload['content_sha256']}"
     )
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from na62sim.cli import options
-from na62sim.cli.output import emit, kernels, refuse_existing
+from na62sim.cli.output import emit, file_facts, file_text, kernels, refuse_existing
 from na62sim.cli.progress import Ticker
 from na62sim.core.units import UnitError, parse_count, parse_interval, parse_lifetimes, parse_precision
 from na62sim.simulation.precision import MOST
 
 if TYPE_CHECKING:
     from na62sim.sample.compression import Compression
-from na62sim.cli.output import about_file, written
 
 
 def simulate(
@@ -68,8 +67,8 @@ def simulate(
             compression=cast("Compression", compression),
         )
     with sample:
-        payload = {**about_file(sample, out), "photons": photons, "compression": compression}
-    emit(payload, as_json, written(payload))
+        payload = {**file_facts(sample, out), "photons": photons, "compression": compression}
+    emit(payload, as_json, file_text(payload))
 
 
 def reconstruct(
@@ -94,10 +93,12 @@ def reconstruct(
         if path.exists() and path.samefile(file):
             raise ValueError(f"{path}: the result would replace its own input")
         with kernels(), Ticker(f"reconstructing {file.name}", len(sample)) as ticker:
-            made = stages.reconstruct(sample, path, detector=geometry, progress=ticker)
-    with made:
-        payload = {**about_file(made, path), "input": str(file), "n_candidates": len(made["reco/events"])}
-    emit(payload, as_json, written(payload))
+            reconstructed = stages.reconstruct(sample, path, detector=geometry, progress=ticker)
+    with reconstructed:
+        payload = {
+            **file_facts(reconstructed, path), "input": str(file), "n_candidates": len(reconstructed["reco/events"]),
+        }  # fmt: skip
+    emit(payload, as_json, file_text(payload))
 
 
 def select(
@@ -219,14 +220,17 @@ def _against_lifetime(
     from na62sim.simulation.lifetimes import lifetime_acceptance
 
     particle, taus = parse_lifetimes(lifetimes)
-    made, detector = arguments["process"], arguments["detector"]
+    decay, detector = arguments["process"], arguments["detector"]
     with kernels(), Ticker(f"{process} in {detector.name}", events) as ticker:
         rows = lifetime_acceptance(
-            made, selection, taus, events, detector, seed, particle=particle, threads=arguments["threads"],
+            decay, selection, taus, events, detector, seed, particle=particle, threads=arguments["threads"],
             decay_volume_m=arguments["decay_volume_m"], progress=ticker,
         )  # fmt: skip
-    about = {"process": made.short, "selection": selection, "geometry": detector.name, "seed": seed}
-    emit({**about, "n_generated": events, "particle": particle, "lifetimes": rows}, as_json, lifetime_table(rows))
+    payload = {
+        "process": decay.short, "selection": selection, "geometry": detector.name, "seed": seed,
+        "n_generated": events, "particle": particle, "lifetimes": rows,
+    }  # fmt: skip
+    emit(payload, as_json, lifetime_table(rows))
 
 
 def _arguments(
@@ -246,12 +250,12 @@ def _arguments(
 
     count = parse_count("events", events)
     volume = None if decay_volume is None else parse_interval("decay volume", decay_volume)
-    made = process_of(process, parse_parameters(parameter or []))
+    decay = process_of(process, parse_parameters(parameter or []))
     from na62sim.geometry.detector import as_detector
     from na62sim.simulation.chunks import CHUNK
 
     return count, {
-        "process": made,
+        "process": decay,
         "detector": as_detector(geometry),
         "decay_volume_m": volume,
         "intensity": intensity,

@@ -72,7 +72,7 @@ def limit(
     from na62sim.report.flow import limit_table
     from na62sim.statistics import upper_limit
 
-    found = upper_limit(
+    bound = upper_limit(
         observed,  # type: ignore[arg-type]  # checked to be whole there
         background,
         background_error=background_error,
@@ -81,7 +81,7 @@ def limit(
         method=method,
         cl=cl,
     )
-    payload = {**found.to_dict(), "method": method, "cl": cl, "unit": "events" if ses is None else "branching ratio"}
+    payload = {**bound.to_dict(), "method": method, "cl": cl, "unit": "events" if ses is None else "branching ratio"}
     emit(payload, as_json, limit_table(payload))
 
 

@@ -55,7 +55,7 @@ class ShardRun:
     (3, (20000, 5000))
     """
 
-    about: Mapping[str, Any]  # JSON
+    settings: Mapping[str, Any]  # JSON
     events: int
     shard_events: int
 
@@ -71,13 +71,13 @@ class ShardRun:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
-        return {**self.about, "events": self.events, "shard_events": self.shard_events}
+        return {**self.settings, "events": self.events, "shard_events": self.shard_events}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """From JSON."""
-        about = {key: value for key, value in values.items() if key not in ("events", "shard_events")}
-        return cls(about, int(values["events"]), int(values["shard_events"]))
+        settings = {key: value for key, value in values.items() if key not in ("events", "shard_events")}
+        return cls(settings, int(values["events"]), int(values["shard_events"]))
 
     @property
     def key(self) -> str:
@@ -164,8 +164,8 @@ def entry_run(path: Path) -> str:
 
 def read_entries(folder: Path, run: ShardRun) -> dict[int, Entry]:
     """The entries of all finished shards. Their files are not read."""
-    found = ((shard, read_entry(folder, run, shard)) for shard in range(run.n_shards))
-    return {shard: entry for shard, entry in found if entry is not None}
+    entries = ((shard, read_entry(folder, run, shard)) for shard in range(run.n_shards))
+    return {shard: entry for shard, entry in entries if entry is not None}
 
 
 def write_entry(folder: Path, entry: Entry) -> None:
@@ -199,15 +199,15 @@ def read_run(folder: Path) -> ShardRun | None:
     """
     path = folder / MANIFEST
     try:
-        found = json.loads(path.read_bytes())
-        if found["format"] != FORMAT:
+        manifest = json.loads(path.read_bytes())
+        if manifest["format"] != FORMAT:
             raise ValueError("not the manifest of a run of shards")
-        if found["format_version"] != FORMAT_VERSION:
+        if manifest["format_version"] != FORMAT_VERSION:
             raise SampleError(
-                f"{path}: format version {found['format_version']}; this program reads version {FORMAT_VERSION}"
+                f"{path}: format version {manifest['format_version']}; this program reads version {FORMAT_VERSION}"
             )
-        run = ShardRun.from_dict(found["run"])
-        if found["key"] != run.key:
+        run = ShardRun.from_dict(manifest["run"])
+        if manifest["key"] != run.key:
             raise ValueError("what it says of the run does not fit its key")
         return run
     except FileNotFoundError:

@@ -77,10 +77,10 @@ def merge(
     _check_consecutive(parts)
     with Sample.open(parts[0].path) as sample:
         first = sample.provenance
-    about = replace(first, created=Provenance().created, command=shlex.join(sys.argv))
+    provenance = replace(first, created=Provenance().created, command=shlex.join(sys.argv))
     packed = [part.compression for part in parts if part.compression != "none"]
     done = 0
-    with SampleWriter(out, about, cast("Compression", packed[0] if packed else "none")) as writer:
+    with SampleWriter(out, provenance, cast("Compression", packed[0] if packed else "none")) as writer:
         for part in parts:
             with Sample.open(part.path) as sample:
                 _check_same_run(part.path, sample.provenance, parts[0].path, first)
@@ -133,11 +133,11 @@ def _look_at(files: Sequence[Path]) -> Iterator[_Part]:
             yield _Part(path, entry.first_event, entry.n_events, compression[entry.run])
             continue
         groups = FileGroups(path)
-        about, found = groups.provenance, groups.compression
+        provenance, packing = groups.provenance, groups.compression
         groups.close()
         if entry is not None:
-            compression[entry.run] = found
-        yield _Part(path, about.first_event, about.n_events, found)
+            compression[entry.run] = packing
+        yield _Part(path, provenance.first_event, provenance.n_events, packing)
 
 
 def _entry_beside(path: Path) -> Entry | None:
@@ -161,10 +161,10 @@ def _check_consecutive(parts: Sequence[_Part]) -> None:
             )
 
 
-def _check_same_run(path: Path, about: Provenance, first_path: Path, first: Provenance) -> None:
+def _check_same_run(path: Path, provenance: Provenance, first_path: Path, first: Provenance) -> None:
     """Refuse files that are not of one run."""
     for name in _SAME_IN_ALL:
-        mine, theirs = getattr(about, name), getattr(first, name)
+        mine, theirs = getattr(provenance, name), getattr(first, name)
         if mine == theirs:
             continue
         if name == "extra":

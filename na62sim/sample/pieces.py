@@ -105,9 +105,9 @@ def join_pieces(group: Any, field: Column, pieces: Sequence[Piece]) -> Any:
 
 
 def _intermediate() -> Any:
-    made = h5py.h5p.create(h5py.h5p.LINK_CREATE)
-    made.set_create_intermediate_group(True)
-    return made
+    links = h5py.h5p.create(h5py.h5p.LINK_CREATE)
+    links.set_create_intermediate_group(True)
+    return links
 
 
 _INTERMEDIATE = _intermediate()

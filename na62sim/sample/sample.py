@@ -163,15 +163,15 @@ def verify(path: str | os.PathLike[str]) -> str:
     """Read all events of a file and compare their hash with the stored one, which is returned."""
     with Sample.open(path) as sample:
         try:
-            found = _hash_content(sample)
+            content = _hash_content(sample)
         except SampleError:
             raise
         except ValueError as error:
             raise SampleError(f"{path}: {error}") from None
         stored = sample.provenance.content_sha256
-        if found.hexdigest() != stored:
+        if content.hexdigest() != stored:
             assert isinstance(sample.groups, FileGroups)
-            pairs = zip(found.run_digests, sample.groups.run_digests, strict=True)
+            pairs = zip(content.run_digests, sample.groups.run_digests, strict=True)
             bad = next(i for i, (mine, theirs) in enumerate(pairs) if mine != theirs)
             event = sample.first_event + bad * RUN_EVENTS
             raise SampleError(f"{path}: damaged, at or after event {event}: the content hash differs")

@@ -18,12 +18,11 @@ import numpy as np
 from na62sim.sample.compression import Compression, column_filters
 from na62sim.sample.content_hash import RUN_EVENTS, ContentHash, check_events
 from na62sim.sample.pieces import Piece, copy_pieces, join_pieces
-from na62sim.sample.provenance import FORMAT, FORMAT_VERSION, Provenance, SampleError, first_line
+from na62sim.sample.provenance import FORMAT, FORMAT_VERSION, LIBVER, Provenance, SampleError, first_line
 from na62sim.sample.table import Array, Column, Table
 
 if TYPE_CHECKING:
     from na62sim.sample.reader import FileGroups
-from na62sim.sample.provenance import LIBVER
 
 __all__ = ["CHUNK_BYTES", "LIBVER", "SampleWriter"]
 
@@ -154,14 +153,14 @@ class _GroupWriter:
 
     def join(self, source: FileGroups, name: str) -> None:
         """Copy the columns of another file as they are stored; `finish` joins the pieces."""
-        about = source.provenance
+        provenance = source.provenance
         for column in self._columns:
             stored = source.columns(name)[column]
-            copied = copy_pieces(source.file, stored, self._group.file, f"{name}/{column}", about.first_event)
+            copied = copy_pieces(source.file, stored, self._group.file, f"{name}/{column}", provenance.first_event)
             self._pieces.setdefault(column, []).extend(copied)
         if self._offsets is not None:
-            for i in range(0, about.n_events, _EVENTS_AT_A_TIME):
-                self._append_offsets(source.read(name, i, min(i + _EVENTS_AT_A_TIME, about.n_events)))
+            for i in range(0, provenance.n_events, _EVENTS_AT_A_TIME):
+                self._append_offsets(source.read(name, i, min(i + _EVENTS_AT_A_TIME, provenance.n_events)))
 
     def _append_offsets(self, table: Table) -> None:
         if self._offsets is not None and table.offsets is not None:

@@ -109,15 +109,17 @@ def acceptance(
     conditions = Conditions(decay_volume_m, intensity, photons)
     running = Running(threads, chunk, workers, dask, progress)
     decay, d = find_process(process, **parameters), as_detector(detector)
-    simulation, own = conditions.simulation(decay, d, seed), selection_parameters or {}
-    chosen = find_selection(selection, d, decay.mass, **own)
+    simulation, cut_parameters = conditions.simulation(decay, d, seed), selection_parameters or {}
+    chosen = find_selection(selection, d, decay.mass, **cut_parameters)
     if events is None and precision is None:
         raise ValueError("an acceptance needs a number of events or a precision")
     most = None if events is None else check_events(events)
     wanted = None if precision is None else Precision.asked(precision, most)
     job = None
     if counts_elsewhere(selection, running, keep is not None):
-        job = Job(uuid4().hex, decay, d, seed, conditions, running.threads_each, chunk, source_hash(), selection, own)
+        job = Job(
+            uuid4().hex, decay, d, seed, conditions, running.threads_each, chunk, source_hash(), selection, cut_parameters
+        )  # fmt: skip
 
     def flows(part: range) -> Iterator[CutFlow]:
         if job is None or len(part) <= RANGE:

@@ -15,12 +15,13 @@ from na62sim.generators.generate import Generator
 from na62sim.generators.registry import find_process
 from na62sim.geometry import Detector, load_detector
 from na62sim.sample.table import Array, Table
-from na62sim.selection.cut import CutFunction, Selection
+from na62sim.selection.cut import Cut, CutFunction, Selection
 from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.pinunu import beam_cuts, inside, k2pi, momentum_edges, pinunu, track_cuts
 from na62sim.simulation.acceptance import acceptance
+from na62sim.simulation.conditions import Running
+from na62sim.simulation.on_demand import SelectedChunk, accepted
 from na62sim.simulation.pipeline import Simulation
-from na62sim.simulation.tables import candidate_table
 from na62sim.statistics import BR_PINUNU_NA62
 from na62sim.study.comparison import obtained_numbers, published_edges
 from na62sim.study.kaon.limits import measure_point, point_limits
@@ -77,7 +78,7 @@ def validation(
     rows += obtained_numbers({"data_sets": [], "scans": [_cascades(common)]})
     say("generated truth, bands, photons and tails …")
     d = load_detector(RESOLUTION_DATA_SET)
-    found |= _truth(d, seed) | _bands(d, common) | _tails(d, common) | _photons(d, events, seed)
+    found |= _truth(d, seed) | _bands(d, common) | _tails(d, common) | _photons(d, events, seed, threads)
     say("beam dump, bremsstrahlung, 11 masses …")
     rows += published_edges(max(events // 4, 10_000), seed, threads)
     compared = {row["key"] for row in rows}
@@ -199,25 +200,24 @@ def _tail(flow: CutFlow) -> tuple[float | None, float | None]:
     return share, share / float(np.sqrt(tail.n))
 
 
-def _photons(d: Detector, events: int, seed: int) -> Found:
+def _photons(d: Detector, events: int, seed: int, threads: int | None) -> Found:
     """K2pi with the pi+ in the acceptance, 15-35 GeV/c: photons that hit no detector, and the veto's inefficiency."""
     simulation = Simulation(find_process("k2pi"), d, seed, photons="weight")
-    cuts = track_cuts(d)
-    passed = outside = 0
-    missed = squares = 0.0
-    for first in range(0, events, 20_000):
-        n = min(20_000, events - first)
-        chunk = simulation.run(first, n)
-        found = candidate_table(n, simulation.reconstruction.candidates(n, chunk.hits, chunk.tracks))
-        good = inside(found["p"], _P, GeV)
-        for cut in cuts:
-            good &= cut.function(found)
-        rows = found.event_of_row()[good]
-        response = simulation.response
+    response = simulation.response
+    selection = Selection("pi+", [*track_cuts(d), Cut("momentum", lambda t: inside(t["p"], _P, GeV))])
+
+    def photons(chunk: SelectedChunk) -> tuple[Array, Array]:
+        """Whether a photon of each selected event hits no detector, and the event's veto weight."""
+        rows = chunk.flow.signal_rows
         hits = veto.photon_hits(seed, chunk.truth, chunk.crossings, response.veto, response.calorimeter, True)
         lost = (hits["target"] == veto.NOTHING) | (hits["target"] == veto.WALL)
-        weight = chunk.veto_weight[rows]
-        passed, outside = passed + len(rows), outside + int(lost[:, rows].any(axis=0).sum())
+        return lost[:, chunk.event[rows]].any(axis=0), chunk.veto_weight[rows]
+
+    passed = outside = 0
+    missed = squares = 0.0
+    running = Running(threads, chunk=20_000)  # the sums of weights are those of this chunk
+    for lost, weight in accepted(simulation, selection, range(events), running, photons, whole=True):
+        passed, outside = passed + len(lost), outside + int(lost.sum())
         missed, squares = missed + float(weight.sum()), squares + float((weight**2).sum())
     if not passed:
         return {}

@@ -65,9 +65,9 @@ def _generated_limits(generator: Any) -> Callable[[Mapping[str, Any]], dict[str,
     size = _bytes(generator.generate(1, 0, 1000)) / 1000
 
     def limits(machine: Mapping[str, Any]) -> dict[str, float]:
-        own = machine["random_numbers_per_second"]
+        rates = machine["random_numbers_per_second"]
         uniforms = generator.chain.n_draws + 0.5 * (generator.chain.n_turns + DICE)  # those with 32 bits cost half
-        seconds = uniforms / own["uniforms"] + NORMALS / own["normals"]
+        seconds = uniforms / rates["uniforms"] + NORMALS / rates["normals"]
         return {"random_numbers": 1.0 / seconds, "memory": machine["copied_bytes_per_second"] / size}
 
     return limits
@@ -126,7 +126,7 @@ def _written(folder: Path) -> TimedChain:
 
     s = _simulation("kpinunu")
     selection = find_selection(SELECTED["kpinunu"], s.detector)
-    path, about = folder / "bench.h5", Provenance(process="kpinunu")
+    path, provenance = folder / "bench.h5", Provenance(process="kpinunu")
     warm_up(s)
     seconds_of_hash = 0.0
 
@@ -146,7 +146,7 @@ def _written(folder: Path) -> TimedChain:
     def run(events: int) -> dict[str, float]:
         nonlocal seconds_of_hash
         seconds_of_hash = 0.0
-        with _timed_sync() as waits, SampleWriter(path, about, events=events) as writer:
+        with _timed_sync() as waits, SampleWriter(path, provenance, events=events) as writer:
             for first, n in _ranges(events):
                 chunk_of(writer, first, n)
             writer.close()

@@ -82,15 +82,15 @@ def time_chains(
             "disk_bytes_per_second": disk_bytes(Path(place)),
         }
         sticks: list[float] = []
-        found: dict[str, dict[str, Any]] = {}
+        results: dict[str, dict[str, Any]] = {}
         for name in wanted:
             say(name)
-            found[name] = _time(build_chain(name, Path(place)), events, repeat, sticks, machine)
+            results[name] = _time(build_chain(name, Path(place)), events, repeat, sticks, machine)
     result["yardstick"] = {"numpy_philox_doubles_per_second": median(sticks), "reference": REFERENCE}
     result["machine"] = machine
-    result["stages"] = next((found[n]["stages"] for n in (_MAIN, *wanted) if found.get(n, {}).get("stages")), {})
-    result["chains"] = found
-    if _MAIN in found:
+    result["stages"] = next((results[n]["stages"] for n in (_MAIN, *wanted) if results.get(n, {}).get("stages")), {})
+    result["chains"] = results
+    if _MAIN in results:
         say(f"{_MAIN} on two threads")
         result["threads"] = _two_threads(events)
     result["peak_memory_MB"] = _peak_memory() / 1e6
@@ -106,9 +106,9 @@ def read_result(path: Path) -> dict[str, Any]:
     OSError : a file that cannot be read
     """
     try:
-        found = json.loads(path.read_bytes())
-        if all(chain["scaled_events_per_second"] > 0.0 for chain in found["chains"].values()):
-            return dict(found)
+        earlier = json.loads(path.read_bytes())
+        if all(chain["scaled_events_per_second"] > 0.0 for chain in earlier["chains"].values()):
+            return dict(earlier)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     raise ValueError(f"{path}: is not what `na62sim bench --json` prints")
@@ -167,28 +167,27 @@ def _time(chain: TimedChain, events: int, repeat: int, sticks: list[float], mach
 
 def stage_times(profile: cProfile.Profile) -> dict[str, float]:
     """Seconds of each stage: what the functions of its files take, with what they call of other packages."""
-    found: dict[str, float] = {}
+    seconds_of: dict[str, float] = {}
     foreign: dict[Any, list[tuple[Any, float]]] = {}  # a function of another package: callers, and seconds for each
     for entry in profile.getstats():
         if (stage := _stage_of_code(entry.code)) is not None:
-            found[stage] = found.get(stage, 0.0) + entry.inlinetime
+            seconds_of[stage] = seconds_of.get(stage, 0.0) + entry.inlinetime
         for called in entry.calls or ():
             if _stage_of_code(called.code) is None:
                 foreign.setdefault(called.code, []).append((entry.code, called.inlinetime))
     for callers in foreign.values():
         for caller, seconds in callers:
             stage, passed = _stage_of_code(caller), {caller}
-            while (
-                stage is None
-            ):  # up, along the callers that it works most for; what calls itself was called by another
+            # up, along the callers that it works most for; what calls itself was called by another
+            while stage is None:
                 above = [item for item in foreign.get(caller, ()) if item[0] not in passed]
                 if not above:
                     break
                 caller = max(above, key=lambda item: item[1])[0]
                 stage = _stage_of_code(caller)
                 passed.add(caller)
-            found[stage or "rest"] = found.get(stage or "rest", 0.0) + seconds
-    return found
+            seconds_of[stage or "rest"] = seconds_of.get(stage or "rest", 0.0) + seconds
+    return seconds_of
 
 
 def _stage_of_code(code: Any) -> str | None:
@@ -219,12 +218,12 @@ def _stages(chain: TimedChain, n: int, rate: float) -> dict[str, dict[str, float
     chain.clear()
     profile = cProfile.Profile(builtins=False)
     counted = profile.runcall(chain.run, n)
-    found = stage_times(profile)
+    seconds = stage_times(profile)
     if chain.on_disk:
-        found["sync"] = counted["sync"]
-        found["rest"] -= counted["sync"]  # where the function that times it counts
-    total = sum(found.values())
-    shares = {name: found[name] / total for name in sorted(found, key=lambda name: -found[name])}
+        seconds["sync"] = counted["sync"]
+        seconds["rest"] -= counted["sync"]  # where the function that times it counts
+    total = sum(seconds.values())
+    shares = {name: seconds[name] / total for name in sorted(seconds, key=lambda name: -seconds[name])}
     return {
         name: {"events_per_second": rate / share, "ns_per_event": 1e9 * share / rate}
         for name, share in shares.items()

@@ -54,7 +54,7 @@ def claim(
     """
     part = len(wanted) < run.n_shards
     with gate(folder):
-        there = _found(folder, run, resume, force)
+        there = _run_in(folder, run, resume, force)
         difference = run.difference(there) if there is not None else ""
         if difference and (part or not force):
             hint = "choose another folder" if part else "give --force to replace it"
@@ -73,7 +73,7 @@ def claim(
     return kept
 
 
-def _found(folder: Path, run: ShardRun, resume: bool, force: bool) -> ShardRun | None:
+def _run_in(folder: Path, run: ShardRun, resume: bool, force: bool) -> ShardRun | None:
     """The run that is in the folder; None in a new one."""
     try:
         there = read_run(folder)
@@ -100,11 +100,11 @@ def _verified(folder: Path, run: ShardRun, finished: Iterable[int], say: Callabl
         return "its entry is damaged" if entry is None else entry.damage(folder)
 
     with ThreadPoolExecutor(default_threads()) as pool:
-        found = dict(zip(entries, pool.map(damage, entries.values()), strict=True))
-    for shard, text in found.items():
+        damages = dict(zip(entries, pool.map(damage, entries.values()), strict=True))
+    for shard, text in damages.items():
         if text:
             say(f"{shard_name(shard)} is made again: {text}")
-    kept = {shard for shard, text in found.items() if not text}
+    kept = {shard for shard, text in damages.items() if not text}
     if kept:
         say(f"{len(kept)} finished shards of {run.n_shards} are verified and stay")
     return kept

@@ -50,8 +50,8 @@ def locked(folder: Path, first: int, last: int) -> Iterator[None]:
 
 def _locks(folder: Path) -> list[tuple[Path, int, int]]:
     """The lock files of a folder and their ranges, held or left behind."""
-    found = ((path, re.fullmatch(r"\.lock-(\d+)-(\d+)", path.name)) for path in folder.iterdir())
-    return [(path, int(match[1]), int(match[2])) for path, match in found if match]
+    matches = ((path, re.fullmatch(r"\.lock-(\d+)-(\d+)", path.name)) for path in folder.iterdir())
+    return [(path, int(match[1]), int(match[2])) for path, match in matches if match]
 
 
 @contextmanager

@@ -140,7 +140,7 @@ def simulate_shards(
     workers : processes, each of which makes whole shards with ``threads`` threads
     dask : ``local``, the address of a scheduler, or a ``distributed.Client``, whose workers see the same folder
     progress : called with the number of events done
-    say : called with a line about what is found in the folder
+    say : called with a line on what the folder holds
 
     Returns
     -------
