@@ -7,8 +7,9 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from na62sim.core.progress import Meter, silent
 
@@ -59,18 +60,18 @@ def _new_folder(folder: Path) -> Path:
     ------
     OSError : it cannot be made; the message names the folder that was asked for
     """
-    made = folder.absolute().parent / f".{folder.absolute().name}.{os.getpid()}.tmp"
+    unfinished = folder.absolute().parent / f".{folder.absolute().name}.{os.getpid()}.tmp"
     try:
-        made.mkdir()
+        unfinished.mkdir()
     except OSError as error:
         raise OSError(error.errno, f"cannot be written: {error.strerror}", str(folder)) from None
-    return made
+    return unfinished
 
 
-def _move_result(made: Path, folder: Path) -> None:
+def _move_result(finished: Path, folder: Path) -> None:
     """Give the finished folder its name; in a folder that exists only our own entries are replaced."""
     if not folder.exists():
-        made.rename(folder)
+        finished.rename(folder)
         return
     for name in _OURS:  # result.json goes first and comes last: a folder that has it is whole
         old = folder / name
@@ -79,8 +80,8 @@ def _move_result(made: Path, folder: Path) -> None:
         else:
             old.unlink(missing_ok=True)
     for name in reversed(_OURS):
-        if (made / name).exists():
-            (made / name).rename(folder / name)
+        if (finished / name).exists():
+            (finished / name).rename(folder / name)
 
 
 def write_run(
@@ -91,7 +92,7 @@ def write_run(
     say: Callable[[str], None] = print,
     resume: bool = False,
     meter: Meter = silent,
-) -> dict[str, Any]:
+) -> RunResult:
     """Run a scenario and write its folder.
 
     Parameters
@@ -102,68 +103,64 @@ def write_run(
     say : receives messages
     resume : take over the points of scans that an interrupted run left in FOLDER.points
     meter : shows how far each sample is
-
-    Returns
-    -------
-    the contents of result.json
     """
     from na62sim.study.plan import plan
     from na62sim.study.run import run_scenario
     from na62sim.study.scan import points_file
 
     planned, points = plan(scenario), points_file(folder)
-    made = _new_folder(folder)
+    unfinished = _new_folder(folder)
+    stored = unfinished / "samples"
     try:
-        result = run_scenario(planned, made / "samples", points, threads=threads, say=say, resume=resume, meter=meter)
+        result = run_scenario(planned, stored, points, threads=threads, say=say, resume=resume, meter=meter)
         if scenario.run.figures:
             say("drawing figures …")
-            _draw(made, result)
-        _write(made, scenario, result.summary)
-        _move_result(made, folder)
+            result = _draw(unfinished, result)
+        _write(unfinished, result)
+        _move_result(unfinished, folder)
         points.unlink(missing_ok=True)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
-    return result.summary
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return result
 
 
-def _draw(made: Path, result: RunResult) -> None:
-    """Draw all figures; their paths go into the result."""
+def _draw(folder: Path, result: RunResult) -> RunResult:
+    """Draw all figures; the result with their paths."""
     from na62sim.report.figures.run import draw_run
 
     start = time.perf_counter()
-    result.summary["figures"] = draw_run(made, result.samples, result.summary["scans"])
+    figures = draw_run(folder, result.samples, result.scans)
     if result.region is not None:
         from na62sim.report.figures.dump import draw_dump
 
-        drawn = draw_dump(made / "figures", result.region)
-        result.summary["figures"] += [str(path.relative_to(made)) for path in drawn]
-    result.summary["timings"]["total_s"] += time.perf_counter() - start
+        figures += [str(path.relative_to(folder)) for path in draw_dump(folder / "figures", result.region)]
+    return replace(result, figures=tuple(figures), seconds=result.seconds + time.perf_counter() - start)
 
 
-def _write(made: Path, scenario: Scenario, result: dict[str, Any]) -> None:
+def _write(folder: Path, result: RunResult) -> None:
     """The texts of a result: tables of scans and contours, scenario, report, JSON."""
-    from na62sim.report.as_json import to_json
+    from na62sim.report.as_json import run_dict, to_json
     from na62sim.report.run import run_report
     from na62sim.report.text import as_text
 
-    if result["scans"]:
+    if result.scans:
         from na62sim.report.scan import scan_csv
 
-        (made / "scans").mkdir()
-        for scan in result["scans"]:
-            (made / "scans" / f"{scan['label']}.csv").write_text(scan_csv(scan["rows"]), encoding="utf-8")
-    if result.get("exclusion"):
+        (folder / "scans").mkdir()
+        for scan in result.scans:
+            (folder / "scans" / f"{scan.label}.csv").write_text(scan_csv(scan.rows), encoding="utf-8")
+    if result.region is not None:
         from na62sim.report.dump import alp_csv, region_csv
 
-        folder = made / "contours"
-        folder.mkdir()
-        for name, region in result["exclusion"]["regions"].items():
-            (folder / f"{name}.csv").write_text(region_csv(region), encoding="utf-8")
-        for channel, limits in result["exclusion"]["alp"].items():
-            (folder / f"alp-{channel}.csv").write_text(alp_csv(limits), encoding="utf-8")
-    (made / "scenario.toml").write_text(scenario.text, encoding="utf-8")
-    (made / "report.txt").write_text(as_text(run_report(result)), encoding="utf-8")
-    (made / "result.json").write_text(to_json(result) + "\n", encoding="utf-8")
+        contours = folder / "contours"
+        contours.mkdir()
+        for name, region in result.region.summary["regions"].items():
+            (contours / f"{name}.csv").write_text(region_csv(region), encoding="utf-8")
+        for channel, limits in result.region.summary["alp"].items():
+            (contours / f"alp-{channel}.csv").write_text(alp_csv(limits), encoding="utf-8")
+    (folder / "scenario.toml").write_text(result.scenario.text, encoding="utf-8")
+    (folder / "report.txt").write_text(as_text(run_report(result)), encoding="utf-8")
+    (folder / "result.json").write_text(to_json(run_dict(result)) + "\n", encoding="utf-8")
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -173,9 +170,9 @@ def write_whole(path: Path, text: str) -> None:
     ------
     OSError : the folder cannot be written to
     """
-    made = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        made.write_text(text, encoding="utf-8")
-        made.replace(path)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
     finally:
-        made.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
