@@ -45,11 +45,13 @@ def run(
     check_folder(folder, chosen.name, force)
     with kernels():
         result = write_run(chosen, folder, threads=threads, say=say, resume=resume, meter=Ticker)
+    from na62sim.report.as_json import run_dict
     from na62sim.report.run import run_report
 
-    parts = [f"{len(result[key])} {key}" for key in ("samples", "scans", "figures") if result.get(key)]
+    counted = {"samples": result.stored, "scans": result.scans, "figures": result.figures}
+    parts = [f"{len(items)} {name}" for name, items in counted.items() if items]
     say(f"{folder}: {', '.join(['result.json', 'report.txt', *parts])}")
-    emit({"folder": str(folder), **result}, as_json, *run_report(result))
+    emit({"folder": str(folder), **run_dict(result)}, as_json, *run_report(result))
 
 
 def limit(
@@ -72,7 +74,7 @@ def limit(
     from na62sim.report.flow import limit_table
     from na62sim.statistics import upper_limit
 
-    bound = upper_limit(
+    limits = upper_limit(
         observed,  # type: ignore[arg-type]  # checked to be whole there
         background,
         background_error=background_error,
@@ -81,7 +83,7 @@ def limit(
         method=method,
         cl=cl,
     )
-    payload = {**bound.to_dict(), "method": method, "cl": cl, "unit": "events" if ses is None else "branching ratio"}
+    payload = {**limits.to_dict(), "method": method, "cl": cl, "unit": "events" if ses is None else "branching ratio"}
     emit(payload, as_json, limit_table(payload))
 
 
@@ -93,10 +95,11 @@ def validate(
 ) -> None:
     """Compare with every published number the project knows: published, obtained, ratio, within its range."""
     from na62sim.core.units import parse_count
+    from na62sim.report.as_json import validation_dict
     from na62sim.report.run import validation_report
     from na62sim.study.validation import validation
 
     count = parse_count("events", events)
     with kernels():
-        payload = validation(count, seed=seed, threads=threads, say=say)
-    emit(payload, as_json, *validation_report(payload))
+        result = validation(count, seed=seed, threads=threads, say=say)
+    emit(validation_dict(result), as_json, *validation_report(result))

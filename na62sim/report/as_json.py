@@ -1,12 +1,21 @@
-"""Results as JSON."""
+"""Results as JSON: the only place where the result of a run or of the validation becomes a dictionary."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from na62sim.geometry import Detector
+    from na62sim.statistics.estimate import Estimate
+    from na62sim.study.kaon.limits import PointLimit, ScanResult, ScanRow
+    from na62sim.study.kaon.sensitivity import DataSetResult, RangeResult, Sensitivity, TotalSensitivity
+    from na62sim.study.run import CountedSample, RunResult
+    from na62sim.study.validation import ValidationResult
 
 
 def plain(value: Any) -> Any:
@@ -27,3 +36,160 @@ def plain(value: Any) -> Any:
 def to_json(payload: Mapping[str, Any]) -> str:
     """A result as JSON text."""
     return json.dumps(plain(payload), allow_nan=False, indent=2, ensure_ascii=False)
+
+
+def run_dict(result: RunResult) -> dict[str, Any]:
+    """The result of a run, as it stands in result.json."""
+    scenario = result.scenario
+    out: dict[str, Any] = {
+        "scenario": {"name": scenario.name, "title": scenario.title, "sha256": scenario.sha256, "toml": scenario.text},
+        "program_version": result.program_version,
+        "command": result.command,
+        "created": result.created,
+        "seed": scenario.seed,
+        "geometries": {detector.name: _geometry(detector) for detector in result.detectors},
+        "branching_ratio": {**asdict(result.branching), "source": scenario.run.branching_ratio_source},
+        "data_sets": [_data_set(data) for data in result.data_sets],
+        "total": {} if result.total is None else _total(result.total),
+        "productions": [sample_dict(sample) for sample in result.samples],
+        "timings": {
+            "productions_s": {s.planned.block.label: s.seconds for s in result.samples},
+            "total_s": result.seconds,
+        },
+        "comparison": [asdict(row) for row in result.comparison + result.dump_comparison],
+        "scans": [_scan(scan) for scan in result.scans],
+    }
+    if result.region is not None:
+        from na62sim.report.dump_json import dump_dict
+
+        out["exclusion"] = dump_dict(result.region, result.dump_comparison)
+    out["yields"] = [asdict(row) for row in result.yields]
+    out["samples"] = [asdict(row) for row in result.stored]
+    if result.figures is not None:
+        out["figures"] = list(result.figures)
+    return out
+
+
+def validation_dict(result: ValidationResult) -> dict[str, Any]:
+    """The table of the validation, as ``na62sim validate --json`` prints it."""
+    return {
+        "rows": [asdict(row) for row in result.rows],
+        "n_within": result.n_within,
+        "missed": [row.quantity for row in result.missed],
+        "events": result.events,
+        "seed": result.seed,
+        "program_version": result.program_version,
+        "seconds": result.seconds,
+    }
+
+
+def sample_dict(sample: CountedSample) -> dict[str, Any]:
+    """Cut-flow and resolutions of one sample."""
+    block, flow = sample.planned.block, sample.flow
+    out = {
+        "label": block.label,
+        "role": block.role,
+        "photons": block.photons,
+        **flow.to_dict(),
+        "bin_edges_MeV": list(flow.selection.bin_edges),
+    }
+    if sample.resolutions is not None:
+        out["resolutions"] = sample.resolutions
+    if sample.mass_resolutions is not None:
+        out["mass_resolutions"] = sample.mass_resolutions
+    return out
+
+
+def _geometry(detector: Detector) -> dict[str, Any]:
+    return {"sha256": detector.sha256, "description": detector.description, "numbers": detector.counts()}
+
+
+def _estimate(estimate: Estimate) -> dict[str, Any]:
+    """Value, total uncertainty, and the sizes of the named uncertainties, the largest first."""
+    parts = {name: abs(part) for name, part in estimate.largest_first().parts.items()}
+    return {"value": estimate.value, "sigma": estimate.sigma, "parts": parts}
+
+
+def _split(estimate: Estimate) -> dict[str, Any]:
+    """An acceptance or ratio, statistics and components apart."""
+    from na62sim.study.kaon.sensitivity import components_sigma, statistical_sigma
+
+    return {**_estimate(estimate), "stat": statistical_sigma(estimate), "components": components_sigma(estimate)}
+
+
+def _sensitivity(sensitivity: Sensitivity) -> dict[str, Any]:
+    events = {**_estimate(sensitivity.expected_events), "external": sensitivity.external}
+    return {**_estimate(sensitivity.ses), "expected_events": events}
+
+
+def _data_set(data: DataSetResult) -> dict[str, Any]:
+    from na62sim.selection.ledger import ledger_rows
+
+    inputs = data.inputs
+    ledger = {"signal": ledger_rows(data.ledger)}
+    if data.normalisation_ledger is not None:
+        ledger["normalisation"] = ledger_rows(data.normalisation_ledger)
+    return {
+        "geometry": data.geometry,
+        "description": data.description,
+        "inputs": {
+            "kaons": _estimate(inputs.kaons),
+            "trigger_efficiency": _estimate(inputs.trigger_efficiency),
+            "random_veto": _estimate(inputs.random_veto),
+            "normalisation_events": inputs.normalisation_events,
+            "normalisation_downscaling": inputs.normalisation_downscaling,
+        },
+        "ranges": [_range(numbers) for numbers in data.ranges],
+        "ledger": ledger,
+    }
+
+
+def _range(numbers: RangeResult) -> dict[str, Any]:
+    """The numbers of one choice of momentum ranges; what follows from a normalisation only where there is one."""
+    out: dict[str, Any] = {
+        "alternative": numbers.alternative,
+        "p_GeV": {name: list(ends) for name, ends in numbers.p_GeV.items()},
+        "acceptance_pinunu": _split(numbers.acceptance_pinunu),
+        "regions": {name: interval.to_dict() for name, interval in numbers.regions.items()},
+        "ses": _sensitivity(numbers.sensitivity),
+    }
+    if numbers.acceptance_k2pi is not None and numbers.ratio is not None:
+        out["acceptance_k2pi"], out["ratio"] = _split(numbers.acceptance_k2pi), _split(numbers.ratio)
+    if numbers.kaons_normalised is not None:
+        out["kaons_normalised"] = _estimate(numbers.kaons_normalised)
+    if numbers.sensitivity_normalised is not None:
+        out["ses_normalised"] = _sensitivity(numbers.sensitivity_normalised)
+    return out
+
+
+def _total(total: TotalSensitivity) -> dict[str, Any]:
+    out: dict[str, Any] = {"data_sets": list(total.data_sets)}
+    if total.sensitivity is not None:
+        out["ses"] = _sensitivity(total.sensitivity)
+    if total.sensitivity_normalised is not None:
+        out["ses_normalised"] = _sensitivity(total.sensitivity_normalised)
+    return out
+
+
+def _scan(scan: ScanResult) -> dict[str, Any]:
+    names = ("label", "process", "selection", "geometry", "events")
+    return {
+        **{name: getattr(scan, name) for name in names},
+        "axes": list(scan.axes),
+        "cl": scan.cl,
+        "rows": [_row(row) for row in scan.rows],
+        "seconds": scan.seconds,
+    }
+
+
+def _row(row: ScanRow) -> dict[str, Any]:
+    """What is counted at a point; with limits also the trigger ratio, the sensitivity and the limits."""
+    counted = asdict(row)
+    del counted["limit"]
+    return counted if row.limit is None else counted | _limit(row.limit)
+
+
+def _limit(limit: PointLimit) -> dict[str, Any]:
+    if limit.limit is None:
+        return {"ses": None, "upper_limit": None, "reason": limit.reason}
+    return {"trigger_ratio": limit.trigger_ratio, "ses": limit.ses, **limit.limit.to_dict()}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from hepunits import GeV, m, mm
 
 from na62sim.statistics.exclusion import CURVES, Exclusion
-from na62sim.study.comparison import dump_comparison
 from na62sim.study.dump.record import MOMENTUM_EDGES
 from na62sim.study.dump.reference import BANDS, COUPLING, PLACES, Reference
 from na62sim.study.dump.run import ALP_LENGTHS, EFFICIENCY_ERROR, AcceptanceMap, DumpRun, RegionResult, Varied
+from na62sim.study.published import Comparison
 
 __all__ = ["alp_dict", "dump_dict", "region_dict", "region_result_dict"]
 
@@ -33,8 +35,8 @@ def region_dict(region: Exclusion) -> dict[str, Any]:
     }
 
 
-def dump_dict(run: DumpRun) -> dict[str, Any]:
-    """Everything that a run of the beam dump found."""
+def dump_dict(run: DumpRun, comparison: Sequence[Comparison]) -> dict[str, Any]:
+    """Everything that a run of the beam dump found, and how it compares with what is published."""
     references = [reference for found in run.references.values() for reference in found.values()]
     return {
         "channels": list(run.references),
@@ -53,7 +55,7 @@ def dump_dict(run: DumpRun) -> dict[str, Any]:
         "benchmark": [_reference(reference) for reference in references],
         "alp": {channel: alp_dict(run, channel) for channel in run.alp_limits},
         "timings": {"samples_s": run.samples_s, "total_s": run.total_s},
-        "comparison": dump_comparison(run),
+        "comparison": [asdict(row) for row in comparison],
     }
 
 

@@ -7,8 +7,9 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from na62sim.core.progress import Meter, silent
 from na62sim.sample.atomic import write_whole
@@ -60,18 +61,18 @@ def _new_folder(folder: Path) -> Path:
     ------
     OSError : it cannot be made; the message names the folder that was asked for
     """
-    made = folder.absolute().parent / f".{folder.absolute().name}.{os.getpid()}.tmp"
+    unfinished = folder.absolute().parent / f".{folder.absolute().name}.{os.getpid()}.tmp"
     try:
-        made.mkdir()
+        unfinished.mkdir()
     except OSError as error:
         raise OSError(error.errno, f"cannot be written: {error.strerror}", str(folder)) from None
-    return made
+    return unfinished
 
 
-def _move_result(made: Path, folder: Path) -> None:
+def _move_result(finished: Path, folder: Path) -> None:
     """Give the finished folder its name; in a folder that exists only our own entries are replaced."""
     if not folder.exists():
-        made.rename(folder)
+        finished.rename(folder)
         return
     for name in _OURS:  # result.json goes first and comes last: a folder that has it is whole
         old = folder / name
@@ -80,8 +81,8 @@ def _move_result(made: Path, folder: Path) -> None:
         else:
             old.unlink(missing_ok=True)
     for name in reversed(_OURS):
-        if (made / name).exists():
-            (made / name).rename(folder / name)
+        if (finished / name).exists():
+            (finished / name).rename(folder / name)
 
 
 def write_run(
@@ -92,7 +93,7 @@ def write_run(
     say: Callable[[str], None] = print,
     resume: bool = False,
     meter: Meter = silent,
-) -> dict[str, Any]:
+) -> RunResult:
     """Run a scenario and write its folder.
 
     Parameters
@@ -103,69 +104,65 @@ def write_run(
     say : receives messages
     resume : take over the points of scans that an interrupted run left in FOLDER.points
     meter : shows how far each sample is
-
-    Returns
-    -------
-    the contents of result.json
     """
     from na62sim.study.plan import plan
     from na62sim.study.run import run_scenario
     from na62sim.study.scan import points_file
 
     planned, points = plan(scenario), points_file(folder)
-    made = _new_folder(folder)
+    unfinished = _new_folder(folder)
+    stored = unfinished / "samples"
     try:
-        result = run_scenario(planned, made / "samples", points, threads=threads, say=say, resume=resume, meter=meter)
-        if result.region is not None:
-            from na62sim.report.dump_json import dump_dict
-
-            result.summary["exclusion"] = dump_dict(result.region)
+        result = run_scenario(planned, stored, points, threads=threads, say=say, resume=resume, meter=meter)
         if scenario.run.figures:
             say("drawing figures …")
-            _draw(made, result)
-        _write(made, scenario, result.summary)
-        _move_result(made, folder)
+            result = _draw(unfinished, result)
+        _write(unfinished, result)
+        _move_result(unfinished, folder)
         points.unlink(missing_ok=True)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
-    return result.summary
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return result
 
 
-def _draw(made: Path, result: RunResult) -> None:
-    """Draw all figures; their paths go into the result."""
+def _draw(folder: Path, result: RunResult) -> RunResult:
+    """Draw all figures; the result with their paths."""
     from na62sim.report.figures.run import draw_run
 
     start = time.perf_counter()
-    result.summary["figures"] = draw_run(made, result.samples, result.summary["scans"])
+    figures = draw_run(folder, result.samples, result.scans)
     if result.region is not None:
         from na62sim.report.figures.dump import draw_dump
 
-        drawn = draw_dump(made / "figures", result.region)
-        result.summary["figures"] += [str(path.relative_to(made)) for path in drawn]
-    result.summary["timings"]["total_s"] += time.perf_counter() - start
+        figures += [str(path.relative_to(folder)) for path in draw_dump(folder / "figures", result.region)]
+    return replace(result, figures=tuple(figures), seconds=result.seconds + time.perf_counter() - start)
 
 
-def _write(made: Path, scenario: Scenario, result: dict[str, Any]) -> None:
+def _write(folder: Path, result: RunResult) -> None:
     """The texts of a result: tables of scans and contours, scenario, report, JSON."""
-    from na62sim.report.as_json import to_json
+    from na62sim.report.as_json import run_dict, to_json
     from na62sim.report.run import run_report
     from na62sim.report.text import as_text
 
-    if result["scans"]:
+    if result.scans:
         from na62sim.report.scan import scan_csv
 
-        (made / "scans").mkdir()
-        for scan in result["scans"]:
-            write_whole(made / "scans" / f"{scan['label']}.csv", scan_csv(scan["rows"]))
-    if result.get("exclusion"):
+        (folder / "scans").mkdir()
+        for scan in result.scans:
+            write_whole(folder / "scans" / f"{scan.label}.csv", scan_csv(scan.rows))
+    if result.region is not None:
         from na62sim.report.dump import alp_csv, region_csv
+        from na62sim.report.dump_json import alp_dict, region_result_dict
 
-        folder = made / "contours"
-        folder.mkdir()
-        for name, region in result["exclusion"]["regions"].items():
-            write_whole(folder / f"{name}.csv", region_csv(region))
-        for channel, limits in result["exclusion"]["alp"].items():
-            write_whole(folder / f"alp-{channel}.csv", alp_csv(limits))
-    write_whole(made / "scenario.toml", scenario.text)
-    write_whole(made / "report.txt", as_text(run_report(result)))
-    write_whole(made / "result.json", to_json(result) + "\n")
+        run = result.region
+
+        contours = folder / "contours"
+        contours.mkdir()
+        for region in run.regions.values():
+            name = f"{region.channel}-{region.production}"
+            write_whole(contours / f"{name}.csv", region_csv(region_result_dict(run, region)))
+        for channel in run.alp_limits:
+            write_whole(contours / f"alp-{channel}.csv", alp_csv(alp_dict(run, channel)))
+    write_whole(folder / "scenario.toml", result.scenario.text)
+    write_whole(folder / "report.txt", as_text(run_report(result)))
+    write_whole(folder / "result.json", to_json(run_dict(result)) + "\n")

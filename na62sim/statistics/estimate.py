@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,11 @@ class Estimate:
         """Standard deviation from the sources that ``chosen`` accepts."""
         return math.sqrt(sum(part * part for name, part in self.parts.items() if chosen(name)))
 
+    def largest_first(self) -> Estimate:
+        """The same, its sources in the order of their size, and without those that cancelled."""
+        parts = sorted(((name, part) for name, part in self.parts.items() if part), key=lambda item: -abs(item[1]))
+        return Estimate(self.value, dict(parts))
+
     def _with(self, other: Estimate, value: float, mine: float, theirs: float) -> Estimate:
         """A function of two estimates from its value and its derivatives."""
         parts = {name: mine * part for name, part in self.parts.items()}
@@ -65,8 +69,3 @@ class Estimate:
 
     def __rtruediv__(self, other: float) -> Estimate:
         return Estimate(float(other)) / self
-
-    def to_dict(self) -> dict[str, Any]:
-        """Value, total and named uncertainties, for JSON."""
-        parts = {name: abs(part) for name, part in self.parts.items() if part}
-        return {"value": self.value, "sigma": self.sigma, "parts": dict(sorted(parts.items(), key=lambda x: -x[1]))}

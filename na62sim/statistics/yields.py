@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from na62sim.core.branching_ratios import KAON, PI_NU_NU_NA62
+from na62sim.statistics.estimate import Estimate
 from na62sim.statistics.intervals import in_range
 from na62sim.statistics.measured import Measured, Quantity, _quantity
 
 BR_PINUNU_NA62 = Measured(*PI_NU_NU_NA62)
 BR_PINUNU_BURAS_VENTURINI = Measured(*KAON["pi nu nu"])
 BR_K2PI = Measured(*KAON["pi pi0"])
+Factor = TypeVar("Factor", float, Measured, Estimate)
+
+
+def events_per_branching_ratio(kaons: Factor, acceptance: Factor, *efficiencies: Factor) -> Factor:
+    """Return N_K · A · ε…: accepted events per unit of branching ratio, the inverse of the SES.
+
+    SES = 1/(N_K · A · ε_trig · ε_RV), as in NA62, JHEP 06 (2021) 093.
+
+    Parameters
+    ----------
+    kaons : float, Measured or Estimate
+        Decays in the fiducial volume.
+    acceptance : the same
+        Acceptance per decay in the same volume.
+    efficiencies : the same
+        What else an event passes: the trigger, the random veto.
+
+    Examples
+    --------
+    >>> print(f"{1 / events_per_branching_ratio(1.91e12, 0.0637, 0.89, 0.66):.3g}")
+    1.4e-11
+    """
+    events = kaons * acceptance
+    for efficiency in efficiencies:
+        events = events * efficiency
+    return events
 
 
 def single_event_sensitivity(
@@ -16,7 +45,7 @@ def single_event_sensitivity(
 ) -> Measured:
     """Return the branching ratio for which one event is expected.
 
-    SES = 1/(N_K · A · ε_trig · ε_RV), as in NA62, JHEP 06 (2021) 093. When N_K comes from a
+    SES = 1/(N_K · A · ε_trig · ε_RV), see `events_per_branching_ratio`. When N_K comes from a
     normalisation channel, the two acceptances share systematic effects that cancel in the ratio;
     giving both uncertainties then counts them twice.
 
@@ -35,11 +64,11 @@ def single_event_sensitivity(
     >>> print(f"{float(ses):.3g}")
     1.4e-11
     """
-    return 1.0 / (
-        _quantity("kaons", kaons, "(0, inf)")
-        * _quantity("acceptance", acceptance, "(0, 1]")
-        * _quantity("trigger", trigger, "(0, 1]")
-        * _quantity("random_veto", random_veto, "(0, 1]")
+    return 1.0 / events_per_branching_ratio(
+        _quantity("kaons", kaons, "(0, inf)"),
+        _quantity("acceptance", acceptance, "(0, 1]"),
+        _quantity("trigger", trigger, "(0, 1]"),
+        _quantity("random_veto", random_veto, "(0, 1]"),
     )
 
 

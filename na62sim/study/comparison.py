@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,11 +12,13 @@ from na62sim.geometry import load_detector
 from na62sim.statistics.exclusion import Exclusion
 from na62sim.study.dump.productions import PUBLISHED, processes_of
 from na62sim.study.dump.run import DumpRun, RegionResult, run_dump
-from na62sim.study.published import compare, published_numbers
+from na62sim.study.kaon.limits import ScanResult, ScanRow
+from na62sim.study.kaon.sensitivity import DataSetResult, TotalSensitivity
+from na62sim.study.published import Comparison, compare, published_numbers
 from na62sim.study.scenario.blocks import ExclusionBlock
 
 
-def dump_comparison(run: DumpRun) -> list[dict[str, Any]]:
+def dump_comparison(run: DumpRun) -> list[Comparison]:
     """Edges of bremsstrahlung alone, and numbers of its reference sample, beside the published ones.
 
     The uncertainty of an edge is what the uncertainty of the efficiency gives it.
@@ -45,7 +46,7 @@ def dump_comparison(run: DumpRun) -> list[dict[str, Any]]:
     return rows
 
 
-def published_edges(events: int, seed: int = 1, threads: int | None = None) -> list[dict[str, Any]]:
+def published_edges(events: int, seed: int = 1, threads: int | None = None) -> list[Comparison]:
     """The comparison of the dump of 2021, bremsstrahlung alone, from as few masses as it needs."""
     block = ExclusionBlock(
         channels=("mumu", "ee"),
@@ -83,53 +84,61 @@ def _edge_at(region: Exclusion | None, edge: str, mass: float) -> float | None:
     return (low if edge == "eps_low" else high)[near[0]]
 
 
-def obtained_numbers(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Compare the data sets of a run, and their sum, with what is published for them."""
+def obtained_numbers(
+    data_sets: Sequence[DataSetResult], total: TotalSensitivity | None = None, scans: Sequence[ScanResult] = ()
+) -> list[Comparison]:
+    """Compare data sets, their sum, and scans with what is published for them."""
     known = published_numbers()
-    rows: list[dict[str, Any]] = []
-    for data in result["data_sets"]:
-        several = len(data["ranges"]) > 1
-        for numbers in data["ranges"]:
-            r2 = numbers["p_GeV"]["R2"]
-            note = f"R2 {r2[0]:g}–{r2[1]:g}" if several else ""
-            for name in ("acceptance_k2pi", "acceptance_pinunu", "ratio", "ses"):
-                found, key = numbers.get(name), f"{data['geometry']}.{name}"
-                if found is not None and key in known:
-                    rows.append(compare(known[key], found["value"], found["sigma"], note))
-            found, key = numbers["ses"]["expected_events"], f"{data['geometry']}.expected_events"
-            if key in known:
-                rows.append(compare(known[key], found["value"], found["sigma"], note))
-    rows += [row for scan in result.get("scans", []) for row in _scan_numbers(scan)]
-    total = result.get("total") or {}
-    key = "+".join(total.get("data_sets", [])) + ".expected_events"
-    if "ses" in total and key in known and len(total["data_sets"]) > 1:
-        found = total["ses"]["expected_events"]
-        rows.append(compare(known[key], found["value"], found["sigma"]))
+    rows: list[Comparison] = []
+    for data in data_sets:
+        for numbers in data.ranges:
+            r2 = numbers.p_GeV["R2"]
+            note = f"R2 {r2[0]:g}–{r2[1]:g}" if len(data.ranges) > 1 else ""
+            obtained = {
+                "acceptance_k2pi": numbers.acceptance_k2pi,
+                "acceptance_pinunu": numbers.acceptance_pinunu,
+                "ratio": numbers.ratio,
+                "ses": numbers.sensitivity.ses,
+                "expected_events": numbers.sensitivity.expected_events,
+            }
+            for name, estimate in obtained.items():
+                key = f"{data.geometry}.{name}"
+                if estimate is not None and key in known:
+                    rows.append(compare(known[key], estimate.value, estimate.sigma, note))
+    rows += [row for scan in scans for row in _scan_numbers(scan)]
+    if total is not None and total.sensitivity is not None and len(total.data_sets) > 1:
+        key, events = "+".join(total.data_sets) + ".expected_events", total.sensitivity.expected_events
+        if key in known:
+            rows.append(compare(known[key], events.value, events.sigma))
     return rows
 
 
 _SHAPE_AT = {"kpiaa": 155.0}  # MeV; with nothing observed the shape of a limit is that of 1/A
 
 
-def _scan_numbers(scan: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _scan_numbers(scan: ScanResult) -> list[Comparison]:
     """Compare limits and the shape of the acceptance of a scan in one mass with what is published."""
-    known, process = published_numbers(), scan["process"]
-    if len(scan["axes"]) != 1:
+    known, process = published_numbers(), scan.process
+    if len(scan.axes) != 1:
         return []
-    axis = scan["axes"][0]
-    points = {float(parse_parameter(axis, row["parameters"][axis])[1]): row for row in scan["rows"]}
+    axis = scan.axes[0]
+    points = {float(parse_parameter(axis, row.parameters[axis])[1]): row for row in scan.rows}
     reference = points.get(_SHAPE_AT.get(process, -1.0))
-    found = []
+    rows = []
     for mass, row in points.items():
-        a, key = row["acceptance"], f"{process}.upper_limit.{mass:g}"
-        if key in known and row.get("upper_limit"):
-            relative = math.hypot(a["stat"], a["syst"]) / a["value"]
-            found.append(compare(known[key], row["upper_limit"], relative * row["upper_limit"]))
+        a, key = row.acceptance, f"{process}.upper_limit.{mass:g}"
+        if key in known and row.upper_limit:
+            relative = math.hypot(a.stat, a.syst) / a.value
+            rows.append(compare(known[key], row.upper_limit, relative * row.upper_limit))
         key = f"{process}.shape.{mass:g}"
-        if key in known and reference and reference["acceptance"]["value"] and a["value"]:
-            other = reference["acceptance"]
-            triggers = row.get("trigger_ratio", 1.0) / reference.get("trigger_ratio", 1.0)
-            ratio = triggers * a["value"] / other["value"]
-            relative = math.hypot(a["stat"] / a["value"], other["stat"] / other["value"])  # components are common
-            found.append(compare(known[key], ratio, ratio * relative))
-    return found
+        if key in known and reference and reference.acceptance.value and a.value:
+            other = reference.acceptance
+            ratio = _trigger_ratio(row) / _trigger_ratio(reference) * a.value / other.value
+            relative = math.hypot(a.stat / a.value, other.stat / other.value)  # components are common
+            rows.append(compare(known[key], ratio, ratio * relative))
+    return rows
+
+
+def _trigger_ratio(row: ScanRow) -> float:
+    ratio = None if row.limit is None else row.limit.trigger_ratio
+    return 1.0 if ratio is None else ratio

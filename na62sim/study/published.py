@@ -6,9 +6,8 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-__all__ = ["Published", "compare", "published_limits", "published_numbers"]
+__all__ = ["Comparison", "Published", "compare", "published_limits", "published_numbers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +55,46 @@ def published_limits(process: str) -> dict[float, float]:
     return {float(k.removeprefix(start)): n.value for k, n in published_numbers().items() if k.startswith(start)}
 
 
-def compare(number: Published, obtained: float | None, sigma: float | None = None, note: str = "") -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A published number beside the one that a simulation obtains; None where it obtains none.
+
+    Attributes
+    ----------
+    low, high, range : the range in which a result counts as reproduced, and how it was chosen
+    ratio : obtained over published
+    within : whether the obtained number is in that range
+    """
+
+    key: str
+    quantity: str
+    published: float
+    published_sigma: float | None
+    low: float
+    high: float
+    range: str
+    obtained: float | None
+    obtained_sigma: float | None
+    ratio: float | None
+    within: bool | None
+    source: str
+    tag: str
+
+
+def compare(number: Published, obtained: float | None, sigma: float | None = None, note: str = "") -> Comparison:
     """One row of the comparison: published, obtained, ratio, and whether it is within the stated range."""
-    return {
-        "key": number.key,
-        "quantity": number.quantity + (f", {note}" if note else ""),
-        "published": number.value,
-        "published_sigma": number.sigma,
-        "low": number.low,
-        "high": number.high,
-        "range": number.range,
-        "obtained": obtained,
-        "obtained_sigma": sigma,
-        "ratio": None if obtained is None else obtained / number.value,
-        "within": None if obtained is None else number.low <= obtained <= number.high,
-        "source": number.source,
-        "tag": {"known": "recalled"}.get(number.tag, number.tag),
-    }
+    return Comparison(
+        key=number.key,
+        quantity=number.quantity + (f", {note}" if note else ""),
+        published=number.value,
+        published_sigma=number.sigma,
+        low=number.low,
+        high=number.high,
+        range=number.range,
+        obtained=obtained,
+        obtained_sigma=sigma,
+        ratio=None if obtained is None else obtained / number.value,
+        within=None if obtained is None else number.low <= obtained <= number.high,
+        source=number.source,
+        tag={"known": "recalled"}.get(number.tag, number.tag),
+    )

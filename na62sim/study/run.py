@@ -16,41 +16,87 @@ from na62sim.study.plan import Plan, PlannedSample
 from na62sim.study.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
+    from na62sim.geometry import Detector
     from na62sim.selection.cutflow import CutFlow
     from na62sim.study.dump.run import DumpRun
+    from na62sim.study.kaon.limits import ScanResult
+    from na62sim.study.kaon.sensitivity import BranchingRatio, DataSetResult, ExpectedYield, TotalSensitivity
+    from na62sim.study.published import Comparison
     from na62sim.study.resolution.histograms import Histograms
     from na62sim.study.resolution.masses import Masses
 
-__all__ = ["CountedSample", "RunResult", "run_scenario"]
+__all__ = ["CountedSample", "RunResult", "StoredSample", "run_scenario"]
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class CountedSample:
-    """One sample block, done."""
+    """One sample block, simulated and counted.
+
+    Attributes
+    ----------
+    histograms, resolutions : of candidates with one track, and what is fitted to them
+    masses, mass_resolutions : the same of candidates with several tracks
+    seconds : of the chain
+    """
 
     planned: PlannedSample
     flow: CutFlow
-    histograms: Histograms | None  # of candidates with one track
-    masses: Masses | None  # of candidates with several
+    histograms: Histograms | None
+    resolutions: dict[str, Any] | None
+    masses: Masses | None
+    mass_resolutions: dict[str, dict[str, float]] | None
     seconds: float
 
 
 @dataclass(frozen=True)
+class StoredSample:
+    """The file of a sample's first events, its name relative to the folder of the result."""
+
+    label: str
+    file: str
+    n_events: int
+    content_sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
 class RunResult:
-    """What a run of a scenario found.
+    """What a run of a scenario gives.
 
     Attributes
     ----------
-    summary : everything that is counted, as it stands in result.json
-    samples : cut-flow and histograms of every sample, for figures
+    program_version, command, created : what made it, and when (UTC, ISO 8601)
+    detectors : of the samples, then of the beam dump
+    branching : branching ratio that the events of the data sets are expected for
+    data_sets, total : sensitivity of each pair of signal and normalisation sample, and of all together
+    samples : cut-flow, histograms and resolutions of every sample
+    stored : files of events
+    scans, yields : acceptances and limits per point, expected events of samples with a branching ratio
     region : of the beam dump, where the scenario asks for it
+    comparison, dump_comparison : with published numbers
+    seconds : of everything
+    figures : files relative to the folder of the result; None where none are asked for
     """
 
-    summary: dict[str, Any]
+    scenario: Scenario
+    program_version: str
+    command: str
+    created: str
+    detectors: tuple[Detector, ...]
+    branching: BranchingRatio
+    data_sets: tuple[DataSetResult, ...]
+    total: TotalSensitivity | None
     samples: tuple[CountedSample, ...]
+    stored: tuple[StoredSample, ...]
+    scans: tuple[ScanResult, ...]
+    yields: tuple[ExpectedYield, ...]
     region: DumpRun | None
+    comparison: tuple[Comparison, ...]
+    dump_comparison: tuple[Comparison, ...]
+    seconds: float
+    figures: tuple[str, ...] | None = None
 
 
 def run_scenario(
@@ -75,48 +121,63 @@ def run_scenario(
     resume : take over the points that an interrupted run left
     meter : shows how far each sample is
     """
-    from na62sim.study.kaon.sensitivity import expected_yield
+    from na62sim.core.version import program_version
+    from na62sim.study.comparison import dump_comparison, obtained_numbers
+    from na62sim.study.kaon.sensitivity import BranchingRatio, combine
     from na62sim.study.scan import run_scans
 
     start = time.perf_counter()
-    scenario = plan.scenario
+    scenario, limits = plan.scenario, plan.scenario.limits
+    branching = BranchingRatio(scenario.run.branching_ratio, scenario.run.branching_ratio_sigma)
     samples = tuple(_count(plan, planned, threads, meter) for planned in plan.samples)
-    limits = scenario.limits
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    data_sets = _data_sets(samples, branching)
+    total = combine(data_sets, branching)
     normalisation = [s.flow for s in samples if limits and s.planned.block.label == limits.normalisation]
     scans = run_scans(plan, points, threads, say, resume, meter, *normalisation)
-    result = _result(scenario, samples)
-    result["scans"] = scans
-    region = _exclude(plan, result, threads, meter)
-    result["yields"] = [
-        {"label": s.planned.block.label, **expected_yield(s.flow, limits.kaons, s.planned.block.branching_ratio)}
-        for s in samples
-        if s.planned.block.branching_ratio and limits
-    ]
-    result["samples"] = [
-        _store(plan, planned, stored, threads, say) for planned in plan.samples if planned.block.stored_events
-    ]
-    result["timings"]["total_s"] = time.perf_counter() - start
-    return RunResult(result, samples, region)
+    region = _exclude(plan, threads, meter)
+    return RunResult(
+        scenario=scenario,
+        program_version=program_version(),
+        command=shlex.join(sys.argv),
+        created=created,
+        detectors=_detectors(plan),
+        branching=branching,
+        data_sets=data_sets,
+        total=total,
+        samples=samples,
+        stored=tuple(_store(plan, p, stored, threads, say) for p in plan.samples if p.block.stored_events),
+        scans=scans,
+        yields=_yields(samples, limits.kaons) if limits else (),
+        region=region,
+        comparison=tuple(obtained_numbers(data_sets, total)),
+        dump_comparison=tuple(dump_comparison(region)) if region else (),
+        seconds=time.perf_counter() - start,
+    )
 
 
-def _exclude(plan: Plan, result: dict[str, Any], threads: int | None, meter: Meter) -> DumpRun | None:
-    """The block [exclusion], if there is one; its geometry and comparison go into the result."""
+def _detectors(plan: Plan) -> tuple[Detector, ...]:
+    """Every detector that samples or the beam dump were made with, once."""
+    detectors = {planned.detector.name: planned.detector for planned in plan.samples}
+    if plan.exclusion is not None:
+        detectors.setdefault(plan.exclusion.detector.name, plan.exclusion.detector)
+    return tuple(detectors.values())
+
+
+def _exclude(plan: Plan, threads: int | None, meter: Meter) -> DumpRun | None:
+    """The block [exclusion], if there is one."""
     if plan.exclusion is None:
         return None
-    from na62sim.study.comparison import dump_comparison
     from na62sim.study.dump.run import run_dump
 
-    detector = plan.exclusion.detector
-    found = run_dump(plan.exclusion.block, detector, plan.scenario.seed, threads=threads, meter=meter)
-    about = {"sha256": detector.sha256, "description": detector.description, "numbers": detector.counts()}
-    result["geometries"].setdefault(detector.name, about)
-    result["comparison"] += dump_comparison(found)
-    return found
+    block, detector = plan.exclusion.block, plan.exclusion.detector
+    return run_dump(block, detector, plan.scenario.seed, threads=threads, meter=meter)
 
 
 def _count(plan: Plan, planned: PlannedSample, threads: int | None, meter: Meter) -> CountedSample:
     """Simulate, reconstruct and select one sample; fill its histograms."""
     from na62sim.simulation.acceptance import acceptance
+    from na62sim.study.resolution.gaussian_core import fit_resolutions
     from na62sim.study.resolution.histograms import Histograms
     from na62sim.study.resolution.masses import Masses
 
@@ -143,64 +204,39 @@ def _count(plan: Plan, planned: PlannedSample, threads: int | None, meter: Meter
             progress=progress,
             keep=kept.fill if kept else None,
         )
-    return CountedSample(planned, flow, histograms, masses, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    resolutions = None if histograms is None else fit_resolutions(histograms)
+    mass_resolutions = None if masses is None else masses.resolutions()
+    return CountedSample(planned, flow, histograms, resolutions, masses, mass_resolutions, seconds)
 
 
-def _result(scenario: Scenario, samples: tuple[CountedSample, ...]) -> dict[str, Any]:
-    """Everything that is counted, as it stands in result.json."""
-    from na62sim.core.version import program_version
-    from na62sim.selection.ledger import ledger_rows
-    from na62sim.study.comparison import obtained_numbers
-    from na62sim.study.kaon.sensitivity import BranchingRatio, combine, data_set_result
+def _data_sets(samples: tuple[CountedSample, ...], branching: BranchingRatio) -> tuple[DataSetResult, ...]:
+    """A result for every signal sample, with the normalisation sample of the same geometry."""
+    from na62sim.study.kaon.sensitivity import data_set_result
 
-    branching = BranchingRatio(scenario.run.branching_ratio, scenario.run.branching_ratio_sigma)
-    data_sets = []
-    for signal in (s for s in samples if s.planned.block.role == "signal"):
-        geometry = signal.planned.block.geometry
-        same = [s for s in samples if (s.planned.block.role, s.planned.block.geometry) == ("normalisation", geometry)]
-        found = data_set_result(signal.planned.detector, signal.flow, same[0].flow if same else None, branching)
-        found["ledger"] = {s.planned.block.role: ledger_rows(s.flow.selection.ledger) for s in (signal, *same)}
-        data_sets.append(found)
-    geometries = {s.planned.detector.name: s.planned.detector for s in samples}
-    result: dict[str, Any] = {
-        "scenario": {"name": scenario.name, "title": scenario.title, "sha256": scenario.sha256, "toml": scenario.text},
-        "program_version": program_version(),
-        "command": shlex.join(sys.argv),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seed": scenario.seed,
-        "geometries": {
-            name: {"sha256": d.sha256, "description": d.description, "numbers": d.counts()}
-            for name, d in geometries.items()
-        },
-        "branching_ratio": {**vars(branching), "source": scenario.run.branching_ratio_source},
-        "data_sets": data_sets,
-        "total": combine(data_sets, branching),
-        "productions": [_counted(s) for s in samples],
-        "timings": {"productions_s": {s.planned.block.label: s.seconds for s in samples}},
-    }
-    result["comparison"] = obtained_numbers(result)
-    return result
+    normalisations: dict[str, CutFlow] = {}
+    for sample in samples:
+        if sample.planned.block.role == "normalisation":
+            normalisations.setdefault(sample.planned.block.geometry, sample.flow)
+    return tuple(
+        data_set_result(s.planned.detector, s.flow, normalisations.get(s.planned.block.geometry), branching)
+        for s in samples
+        if s.planned.block.role == "signal"
+    )
 
 
-def _counted(s: CountedSample) -> dict[str, Any]:
-    """Cut-flow and resolutions of one sample."""
-    from na62sim.study.resolution.gaussian_core import measure
+def _yields(samples: tuple[CountedSample, ...], kaons: float) -> tuple[ExpectedYield, ...]:
+    """Expected events of the samples whose branching ratio is given."""
+    from na62sim.study.kaon.sensitivity import expected_yield
 
-    out = {
-        "label": s.planned.block.label,
-        "role": s.planned.block.role,
-        "photons": s.planned.block.photons,
-        **s.flow.to_dict(),
-        "bin_edges_MeV": list(s.flow.selection.bin_edges),
-    }
-    if s.histograms is not None:
-        out["resolutions"] = measure(s.histograms)
-    if s.masses is not None:
-        out["mass_resolutions"] = s.masses.resolutions()
-    return out
+    return tuple(
+        expected_yield(s.planned.block.label, s.flow, kaons, s.planned.block.branching_ratio)
+        for s in samples
+        if s.planned.block.branching_ratio
+    )
 
 
-def _store(plan: Plan, planned: PlannedSample, folder: Path, threads: int | None, say: Say) -> dict[str, Any]:
+def _store(plan: Plan, planned: PlannedSample, folder: Path, threads: int | None, say: Say) -> StoredSample:
     """Write the first events of a sample, reconstructed, as a file."""
     from na62sim.sample.sample import Sample, write_sample
     from na62sim.simulation.stages import reconstruct, simulate
@@ -222,6 +258,6 @@ def _store(plan: Plan, planned: PlannedSample, folder: Path, threads: int | None
     path = folder / f"{block.label}.h5"
     provenance = replace(sample.provenance, scenario=scenario.text)
     written = write_sample(Sample(sample.groups, provenance, len(sample), sample.first_event), path)
-    about = {"n_events": len(sample), "content_sha256": written.content_sha256, "bytes": path.stat().st_size}
-    say(f"{block.label}: {len(sample)} events stored, {path.stat().st_size / 1e6:.0f} MB")
-    return {"label": block.label, "file": f"samples/{path.name}", **about}
+    size = path.stat().st_size
+    say(f"{block.label}: {len(sample)} events stored, {size / 1e6:.0f} MB")
+    return StoredSample(block.label, f"samples/{path.name}", len(sample), written.content_sha256, size)

@@ -7,17 +7,18 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from na62sim.core.progress import Meter, silent
 from na62sim.core.version import source_hash
+from na62sim.study.kaon.limits import ScanResult, ScanRow, measure_point, point_limits
 from na62sim.study.plan import Plan, PlannedScan
 from na62sim.study.scenario.scenario import Scenario, ScenarioError
 
 if TYPE_CHECKING:
     from na62sim.selection.cutflow import CutFlow
-from na62sim.study.kaon.limits import measure_point, point_limits
 
 __all__ = ["PointStore", "points_file", "run_scan", "run_scans"]
 
@@ -54,7 +55,7 @@ class PointStore:
             raise ScenarioError(
                 f"{self.path}: was made by another scenario, geometry, seed or version; run without --resume to start again"
             )
-        self.points = {found["key"]: found["row"] for found in map(json.loads, lines[1:])}
+        self.points = {point["key"]: point["row"] for point in map(json.loads, lines[1:])}
         if cut or not lines:
             with open(self.path, "r+b") as file:
                 file.truncate(len(whole) + 1 if whole else 0)
@@ -91,25 +92,21 @@ def run_scans(
     resume: bool,
     meter: Meter = silent,
     normalisation: CutFlow | None = None,
-) -> list[dict[str, Any]]:
+) -> tuple[ScanResult, ...]:
     """All scans of a scenario, with progress; an interrupted one leaves its finished points in a file.
 
     Parameters
     ----------
     points : that file
     normalisation : cut-flow of the sample whose trigger the number of kaons holds
-
-    Returns
-    -------
-    label, process, selection, geometry, axes, events, cl, rows (see `run_scan`) and seconds of each scan
     """
     scenario = plan.scenario
     if not plan.scans:
-        return []
+        return ()
     store = PointStore(points, identity(plan), resume)
     if store.points:
         say(f"{len(store.points)} points taken over from {store.path}")
-    found = []
+    results = []
     try:
         for scan in plan.scans:
             block, start, rows = scan.block, time.perf_counter(), []
@@ -118,16 +115,18 @@ def run_scans(
                 for row in run_scan(scenario, scan, store, threads, normalisation):
                     rows.append(row)
                     progress(len(rows) * block.events)
-            about = {name: getattr(block, name) for name in ("label", "process", "selection", "geometry", "events")}
             cl = scenario.limits.cl if scenario.limits else None
-            found.append(
-                about | {"axes": list(block.axes), "cl": cl, "rows": rows, "seconds": time.perf_counter() - start}
-            )
+            results.append(
+                ScanResult(
+                    block.label, block.process, block.selection, block.geometry, block.events,
+                    tuple(block.axes), cl, tuple(rows), time.perf_counter() - start,
+                )
+            )  # fmt: skip
     except BaseException:
         if store.points:
             say(f"{len(store.points)} finished points are kept in {store.path}: run again with --resume to go on")
         raise
-    return found
+    return tuple(results)
 
 
 def run_scan(
@@ -136,19 +135,14 @@ def run_scan(
     store: PointStore,
     threads: int | None = None,
     normalisation: CutFlow | None = None,
-) -> Iterator[dict[str, Any]]:
-    """The rows of a scan, point by point.
-
-    Yields
-    ------
-    row with the parameters (as in the scenario), acceptance (value, stat, syst, low, high), n_selected,
-    effective number, efficiency of each trigger mask, and with `Limits` also trigger_ratio, ses, limit and
-    expected limits in branching ratio
-    """
-    block, detector = scan.block, scan.detector
+) -> Iterator[ScanRow]:
+    """The rows of a scan, point by point, each with its limits where the scenario has `Limits`."""
+    block, detector, limits = scan.block, scan.detector, scenario.limits
     for point in scan.points:
         key = json.dumps([block.label, point], sort_keys=True)
         if key not in store.points:
-            store.add(key, measure_point(block, detector, point, scenario.seed, threads))
-        row = store.points[key]
-        yield row | (point_limits(row, scenario.limits, detector, normalisation) if scenario.limits else {})
+            counted = asdict(measure_point(block, detector, point, scenario.seed, threads))
+            del counted["limit"]  # what was counted is kept; limits follow from it
+            store.add(key, counted)
+        row = ScanRow.from_dict(store.points[key])
+        yield row if limits is None else replace(row, limit=point_limits(row, limits, detector, normalisation))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,16 +25,16 @@ from na62sim.simulation.on_demand import SelectedChunk, accepted
 from na62sim.simulation.pipeline import Simulation
 from na62sim.statistics import BR_PINUNU_NA62
 from na62sim.study.comparison import obtained_numbers, published_edges
-from na62sim.study.kaon.limits import measure_point, point_limits
-from na62sim.study.kaon.sensitivity import BranchingRatio, combine, data_set_result
-from na62sim.study.published import compare, published_limits, published_numbers
-from na62sim.study.resolution.gaussian_core import measure
+from na62sim.study.kaon.limits import ScanResult, measure_point, point_limits
+from na62sim.study.kaon.sensitivity import BranchingRatio, DataSetResult, combine, data_set_result
+from na62sim.study.published import Comparison, compare, published_limits, published_numbers
+from na62sim.study.resolution.gaussian_core import fit_resolutions
 from na62sim.study.resolution.histograms import Histograms
 from na62sim.study.scenario.scenario import load_scenario
 
-__all__ = ["validation"]
+__all__ = ["ValidationResult", "validation"]
 
-Found = dict[str, tuple[float | None, float | None]]  # key to value and statistical error
+Numbers = dict[str, tuple[float | None, float | None]]  # key to value and statistical error
 GeV2 = GeV * GeV
 DATA_SETS = ("run1-2018-s1", "run1-2018-s2", "run1-2017")
 RESOLUTION_DATA_SET = "run1-2018-s2"
@@ -42,9 +43,30 @@ _P = (15.0, 35.0)  # GeV/c, of the published photon numbers
 _TAIL_FACTOR = 5  # more events where one in ten thousand counts
 
 
+@dataclass(frozen=True)
+class ValidationResult:
+    """The comparison with every published number, and what made it."""
+
+    rows: tuple[Comparison, ...]
+    events: int
+    seed: int
+    program_version: str
+    seconds: float
+
+    @property
+    def n_within(self) -> int:
+        """How many are within their stated range."""
+        return sum(row.within is True for row in self.rows)
+
+    @property
+    def missed(self) -> tuple[Comparison, ...]:
+        """Those outside it."""
+        return tuple(row for row in self.rows if row.within is False)
+
+
 def validation(
     events: int, *, seed: int = 1, threads: int | None = None, say: Callable[[str], None] = print
-) -> dict[str, Any]:
+) -> ValidationResult:
     """Simulate what is needed and compare with every published number.
 
     Parameters
@@ -52,16 +74,12 @@ def validation(
     events : of each sample that goes through the detector
     seed : the table is the same for the same seed and number of events
     say : receives messages
-
-    Returns
-    -------
-    ``rows`` of the comparison, how many are within their stated range, and what made them
     """
     start = time.perf_counter()
     branching = BranchingRatio(BR_PINUNU_NA62.value, BR_PINUNU_NA62.sigma)
     common: dict[str, Any] = {"events": events, "seed": seed, "threads": threads}
-    data_sets: list[dict[str, Any]] = []
-    found: Found = {}
+    data_sets: list[DataSetResult] = []
+    numbers: Numbers = {}
     for name in DATA_SETS:
         say(f"{name}: kpinunu and k2pi, {events} events each …")
         d = load_detector(name)
@@ -71,32 +89,26 @@ def validation(
         other = acceptance("k2pi", "k2pi", detector=d, keep=normalisation.fill if keep else None, **common)
         data_sets.append(data_set_result(d, flow, other, branching))
         if keep:
-            found |= _resolutions(signal, normalisation)
-    total = combine([data for data in data_sets if data["geometry"].startswith("run1-2018")], branching)
-    rows = obtained_numbers({"data_sets": data_sets, "total": total})
+            numbers |= _resolutions(signal, normalisation)
+    total = combine([data for data in data_sets if data.geometry.startswith("run1-2018")], branching)
+    rows = obtained_numbers(data_sets, total)
     say(f"kpiaa at four masses, {events} events each …")
-    rows += obtained_numbers({"data_sets": [], "scans": [_cascades(common)]})
+    rows += obtained_numbers((), scans=[_cascades(common)])
     say("generated truth, bands, photons and tails …")
     d = load_detector(RESOLUTION_DATA_SET)
-    found |= _truth(d, seed) | _bands(d, common) | _tails(d, common) | _photons(d, events, seed, threads)
+    numbers |= _truth(d, seed) | _bands(d, common) | _tails(d, common) | _photons(d, events, seed, threads)
     say("beam dump, bremsstrahlung, 11 masses …")
     rows += published_edges(max(events // 4, 10_000), seed, threads)
-    compared = {row["key"] for row in rows}
-    rows += [compare(n, *found.get(n.key, (None, None))) for n in published_numbers().values() if n.key not in compared]
-    return {
-        "rows": rows,
-        "n_within": sum(row["within"] is True for row in rows),
-        "missed": [row["quantity"] for row in rows if row["within"] is False],
-        "events": events,
-        "seed": seed,
-        "program_version": program_version(),
-        "seconds": time.perf_counter() - start,
-    }
+    compared = {row.key for row in rows}
+    rows += [
+        compare(n, *numbers.get(n.key, (None, None))) for n in published_numbers().values() if n.key not in compared
+    ]
+    return ValidationResult(tuple(rows), events, seed, program_version(), time.perf_counter() - start)
 
 
-def _cascades(common: Mapping[str, Any]) -> dict[str, Any]:
+def _cascades(common: Mapping[str, Any]) -> ScanResult:
     """The published masses of K+ -> pi+ aa, with the limits of the shipped scenario."""
-    scenario = load_scenario("pi4e-2017-2018")
+    start, scenario = time.perf_counter(), load_scenario("pi4e-2017-2018")
     assert scenario.limits is not None
     block = next(scan for scan in scenario.scan if scan.process == "kpiaa").model_copy(
         update={"events": common["events"]}
@@ -109,27 +121,30 @@ def _cascades(common: Mapping[str, Any]) -> dict[str, Any]:
     rows = []
     for mass in published_limits(block.process):
         row = measure_point(block, d, {"m_a": f"{mass:g}MeV"}, common["seed"], common["threads"])
-        rows.append(row | point_limits(row, scenario.limits, d, normalisation))
-    return {"process": block.process, "axes": ["m_a"], "rows": rows}
+        rows.append(replace(row, limit=point_limits(row, scenario.limits, d, normalisation)))
+    return ScanResult(
+        block.label, block.process, block.selection, d.name, block.events,
+        ("m_a",), scenario.limits.cl, tuple(rows), time.perf_counter() - start,
+    )  # fmt: skip
 
 
 def _pair(measured: Mapping[str, float] | None) -> tuple[float | None, float | None]:
     return (measured["value"], measured["error"]) if measured else (None, None)
 
 
-def _resolutions(signal: Histograms, normalisation: Histograms) -> Found:
+def _resolutions(signal: Histograms, normalisation: Histograms) -> Numbers:
     """Momentum and angle from the signal sample, missing mass from the K2pi peak."""
-    found: Found = {}
-    track, peak = measure(signal), measure(normalisation)
+    numbers: Numbers = {}
+    track, peak = fit_resolutions(signal), fit_resolutions(normalisation)
     for p, momentum, angle in zip(track["p_GeV"], track["sigma_p_over_p"], track["sigma_theta_x_urad"], strict=True):
-        found[f"sigma_p_over_p.{p:g}"] = _pair(momentum)
-        found[f"sigma_theta_urad.{p:g}"] = _pair(angle)
-    found["sigma_m2_GeV2"] = _pair(peak["sigma_m2_GeV2"])
-    found["m2_peak_k2pi_GeV2"] = _pair(peak["m2_peak_GeV2"])
-    return found
+        numbers[f"sigma_p_over_p.{p:g}"] = _pair(momentum)
+        numbers[f"sigma_theta_urad.{p:g}"] = _pair(angle)
+    numbers["sigma_m2_GeV2"] = _pair(peak["sigma_m2_GeV2"])
+    numbers["m2_peak_k2pi_GeV2"] = _pair(peak["m2_peak_GeV2"])
+    return numbers
 
 
-def _truth(d: Detector, seed: int) -> Found:
+def _truth(d: Detector, seed: int) -> Numbers:
     """Shape of the generated neutrino-pair mass; regions of the missing mass without momentum range."""
     volume = (d.decay_volume.z_min_m * 1e3, d.decay_volume.z_max_m * 1e3)
     generator = Generator(find_process("kpinunu"), d, volume)
@@ -140,25 +155,25 @@ def _truth(d: Detector, seed: int) -> Found:
         q = p[0] - p[pion]
         parts.append((q[3] ** 2 - q[0] ** 2 - q[1] ** 2 - q[2] ** 2) / GeV2)
     q2 = np.concatenate(parts)
-    found: Found = {"kpinunu.mean_q2_GeV2": (float(q2.mean()), float(q2.std() / np.sqrt(len(q2))))}
+    numbers: Numbers = {"kpinunu.mean_q2_GeV2": (float(q2.mean()), float(q2.std() / np.sqrt(len(q2))))}
     for name, (low, high) in (("r1", d.pinunu.r1_GeV2), ("r2", d.pinunu.r2_GeV2)):
         share = float(np.mean((q2 >= low) & (q2 < high)))
-        found[f"kpinunu.{name}_fraction"] = share, float(np.sqrt(share * (1.0 - share) / len(q2)))
-    return found
+        numbers[f"kpinunu.{name}_fraction"] = share, float(np.sqrt(share * (1.0 - share) / len(q2)))
+    return numbers
 
 
-def _bands(d: Detector, common: Mapping[str, Any]) -> Found:
+def _bands(d: Detector, common: Mapping[str, Any]) -> Numbers:
     """The K mu2 band under the pion hypothesis, and how much of it leaks into the signal regions."""
     histograms = Histograms("kmu2", d)
     more = {**common, "events": _TAIL_FACTOR * common["events"]}
     flow = acceptance("kmu2", _without_identification(d), detector=d, keep=histograms.fill, **more)
-    r = measure(histograms)
-    found: Found = {}
+    r = fit_resolutions(histograms)
+    numbers: Numbers = {}
     if r["m2_peak_in_p_GeV2"]:
         for p, measured in zip(r["p_GeV"], r["m2_peak_in_p_GeV2"], strict=True):
-            found[f"m2_band_kmu2_GeV2.{p:g}"] = _pair(measured)
-    found["kmu2.kinematic_tails"] = _tail(flow)
-    return found
+            numbers[f"m2_band_kmu2_GeV2.{p:g}"] = _pair(measured)
+    numbers["kmu2.kinematic_tails"] = _tail(flow)
+    return numbers
 
 
 def _without_identification(d: Detector) -> Selection:
@@ -181,7 +196,7 @@ def _without_identification(d: Detector) -> Selection:
     return Selection("kinematics", cuts, regions, signal=("R1", "R2"))
 
 
-def _tails(d: Detector, common: Mapping[str, Any]) -> Found:
+def _tails(d: Detector, common: Mapping[str, Any]) -> Numbers:
     """Share of selected K2pi, photons ignored, that the kinematics put into the signal regions."""
     signal, cuts = pinunu(d), k2pi(d).cuts
     regions: dict[str, CutFunction] = {name: signal.regions[name] for name in ("R1", "R2")}
@@ -200,7 +215,7 @@ def _tail(flow: CutFlow) -> tuple[float | None, float | None]:
     return share, share / float(np.sqrt(tail.n))
 
 
-def _photons(d: Detector, events: int, seed: int, threads: int | None) -> Found:
+def _photons(d: Detector, events: int, seed: int, threads: int | None) -> Numbers:
     """K2pi with the pi+ in the acceptance, 15-35 GeV/c: photons that hit no detector, and the veto's inefficiency."""
     simulation = Simulation(find_process("k2pi"), d, seed, photons="weight")
     response = simulation.response

@@ -127,5 +127,5 @@ def test_a_scan_point_stops() -> None:
     about = {"label": "x", "process": "kpix", "geometry": "run1-2018-s2", "selection": "pinunu", "events": 10**6}
     block = ScanBlock.model_validate({**about, "axes": axes, "precision": 0.05})
     row = measure_point(block, na.load_detector("run1-2018-s2"), block.points[0], seed=1, threads=1)
-    assert row["n_generated"] < 100_000
-    assert row["acceptance"]["stat"] <= 0.05 * row["acceptance"]["value"]
+    assert row.n_generated < 100_000
+    assert row.acceptance.stat <= 0.05 * row.acceptance.value

@@ -36,6 +36,11 @@ def test_product_and_inverse() -> None:
     assert (x / 2.0).value == 1.0
 
 
+def test_sources_in_the_order_of_their_size() -> None:
+    estimate = Estimate(1.0, {"small": 0.1, "gone": 0.0, "large": -0.3}).largest_first()
+    assert list(estimate.parts.items()) == [("large", -0.3), ("small", 0.1)] and estimate.value == 1.0
+
+
 def test_components_leave_out_factors_and_simulated_losses() -> None:
     ledger = [
         Loss("dice", "dice", 0.5, 0.05, "known", ""),

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from na62sim.cli import main
-from na62sim.study.kaon.limits import point_limit
 from na62sim.study.plan import open_points
 from na62sim.study.scan import PointStore, points_file, run_scan
-from na62sim.study.scenario.blocks import Axis, Limits
+from na62sim.study.scenario.blocks import Axis
 from na62sim.study.scenario.scenario import ScenarioError, load_scenario
 
 OWN = """
@@ -42,7 +41,6 @@ selection = "pinunu"
 events = 1000
 axes = { m_X = { start = 100, stop = 200, step = 100 }, tau_X = { start = 1, stop = 2, step = 1, unit = "ns" } }
 """
-LIMITS = Limits(kaons=1e12, background=0.5, background_sigma=0.1, observed=0, source="assumed: test")
 
 
 @pytest.fixture
@@ -64,16 +62,6 @@ def test_points_and_closed_ones(scenario: Path) -> None:
     assert [p["m_X"] for p in curve.points] == ["200MeV", "240MeV", "280MeV", "320MeV", "360MeV"]
     assert [p["m_X"] for p in open_points(curve)] == ["200MeV", "240MeV", "280MeV", "320MeV"]
     assert len(open_points(grid)) == 4
-
-
-def test_limit_at_a_point() -> None:
-    """Nothing observed: CLs gives ln 10 events for an exact efficiency, a little more for an uncertain one."""
-    exact = point_limit({"value": 0.01, "stat": 0.0, "syst": 0.0}, LIMITS)
-    assert exact["upper_limit"] == pytest.approx(2.302585 / (1e12 * 0.01), rel=1e-6)
-    loose = point_limit({"value": 0.01, "stat": 0.001, "syst": 0.001}, LIMITS)
-    assert 1.005 < loose["upper_limit"] / exact["upper_limit"] < 1.05
-    none = point_limit({"value": 0.0, "stat": 0.1, "syst": 0.0}, LIMITS)
-    assert none["upper_limit"] is None and "no event is selected" in none["reason"]
 
 
 def test_store_forgets_a_line_that_was_cut_off(tmp_path: Path) -> None:

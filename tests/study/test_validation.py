@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
@@ -11,12 +11,11 @@ from na62sim.cli import main
 from na62sim.report.run import validation_report
 from na62sim.report.text import as_text
 from na62sim.study.published import Published, compare, published_numbers
+from na62sim.study.validation import ValidationResult, validation
 
 
 @pytest.fixture(scope="module")
-def table() -> dict[str, Any]:
-    from na62sim.study.validation import validation
-
+def table() -> ValidationResult:
     return validation(3000, say=lambda _: None)
 
 
@@ -32,45 +31,49 @@ def test_published_numbers() -> None:
         assert known[f"{name}.ses"].value * known[f"{name}.expected_events"].value == pytest.approx(8.4e-11, rel=0.02)
 
 
-def test_every_number_has_a_row(table: dict[str, Any]) -> None:
-    assert {row["key"] for row in table["rows"]} == set(published_numbers())
-    for row in table["rows"]:
-        assert set(row) >= {"quantity", "published", "low", "high", "obtained", "ratio", "within", "source"}
-        if row["obtained"] is not None:
-            assert row["ratio"] == pytest.approx(row["obtained"] / row["published"])
-    assert table["n_within"] == sum(row["within"] is True for row in table["rows"])
+def test_every_number_has_a_row(table: ValidationResult) -> None:
+    assert {row.key for row in table.rows} == set(published_numbers())
+    for row in table.rows:
+        if row.obtained is not None:
+            assert row.ratio == pytest.approx(row.obtained / row.published)
+            assert row.within == (row.low <= row.obtained <= row.high)
+    assert table.n_within == sum(row.within is True for row in table.rows)
 
 
-def test_truth_is_obtained_precisely(table: dict[str, Any]) -> None:
-    rows = {row["key"]: row for row in table["rows"]}
+def test_truth_is_obtained_precisely(table: ValidationResult) -> None:
+    rows = {row.key: row for row in table.rows}
     for key in ("kpinunu.r1_fraction", "kpinunu.r2_fraction", "kpinunu.mean_q2_GeV2"):
-        assert rows[key]["within"], rows[key]
+        assert rows[key].within, rows[key]
 
 
-def test_misses_are_listed(table: dict[str, Any]) -> None:
-    missed = [row["quantity"] for row in table["rows"] if row["within"] is False]
-    assert table["missed"] == missed
+def test_misses_are_listed(table: ValidationResult) -> None:
+    missed = [row.quantity for row in table.rows if row.within is False]
+    assert [row.quantity for row in table.missed] == missed
     text = as_text(validation_report(table))
     assert max(map(len, text.splitlines())) <= 100
     for name in missed:
         assert f"  {name}: " in text
-    without = {**table, "rows": [row for row in table["rows"] if row["within"]]}
+    without = replace(table, rows=tuple(row for row in table.rows if row.within))
     assert "Nothing is outside" in as_text(validation_report(without))
 
 
 def test_compare() -> None:
     number = Published("a", "a", 2.0, 1.8, 2.2, "10 %", "somewhere", "known")
-    assert compare(number, 2.1)["within"] is True
-    assert compare(number, 2.3)["within"] is False
-    assert compare(number, 1.0)["ratio"] == 0.5
+    assert compare(number, 2.1).within is True
+    assert compare(number, 2.3).within is False
+    assert compare(number, 1.0).ratio == 0.5
     nothing = compare(number, None)
-    assert nothing["within"] is None and nothing["ratio"] is None
-    assert nothing["tag"] == "recalled"
+    assert nothing.within is None and nothing.ratio is None
+    assert nothing.tag == "recalled"
 
 
-def test_verb(table: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verb(table: ValidationResult, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("na62sim.study.validation.validation", lambda *_, **__: table)
     assert main(["validate", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["n_within"] == table["n_within"]
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["n_within"] == table.n_within
+    assert printed["missed"] == [row.quantity for row in table.missed]
+    for row in printed["rows"]:
+        assert set(row) >= {"key", "quantity", "published", "low", "high", "obtained", "ratio", "within", "source"}
     assert main(["validate"]) == 0
     assert "Published and obtained" in capsys.readouterr().out

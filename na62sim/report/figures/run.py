@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from na62sim.sample.sample import Sample
     from na62sim.selection.cut import Selection
+    from na62sim.study.kaon.limits import ScanResult
     from na62sim.study.run import CountedSample
 
 __all__ = ["draw_run"]
@@ -16,12 +17,12 @@ __all__ = ["draw_run"]
 _FIRST = {"signal": 0, "normalisation": 1, "figure": 2, "count": 3}  # whose histograms stand for a process
 
 
-def draw_run(made: Path, samples: Sequence[CountedSample], scans: Sequence[dict[str, Any]]) -> list[str]:
-    """Draw everything; paths relative to the folder ``made``."""
-    return [*_draw(made, samples), *_draw_event(made, samples), *_draw_scans(made, scans)]
+def draw_run(out: Path, samples: Sequence[CountedSample], scans: Sequence[ScanResult]) -> list[str]:
+    """Draw everything; paths relative to the folder ``out``."""
+    return [*_draw(out, samples), *_draw_event(out, samples), *_draw_scans(out, scans)]
 
 
-def _draw(made: Path, samples: Sequence[CountedSample]) -> list[str]:
+def _draw(out: Path, samples: Sequence[CountedSample]) -> list[str]:
     """Figures of the samples, in one folder per data set if there are several."""
     from na62sim.report.figures import draw_all
     from na62sim.report.figures.masses import draw_masses
@@ -36,31 +37,31 @@ def _draw(made: Path, samples: Sequence[CountedSample]) -> list[str]:
         for s in here:  # one per process: the normalisation stands for K2pi
             chosen.setdefault(s.planned.block.process, s)
         histograms = {label: s.histograms for label, s in chosen.items() if s.histograms is not None}
-        folder = made / "figures" / name if len(names) > 1 else made / "figures"
+        folder = out / "figures" / name if len(names) > 1 else out / "figures"
         folder.mkdir(parents=True, exist_ok=True)
         masses = {s.planned.block.label: s.masses for s in here if s.masses is not None}
         if masses:
             paths += draw_masses(folder, masses, here[0].planned.detector)
         paths += draw_all(folder, histograms, here[0].planned.detector, {label: s.flow for label, s in chosen.items()})
-    return [str(path.relative_to(made)) for path in paths]
+    return [str(path.relative_to(out)) for path in paths]
 
 
-def _draw_event(made: Path, samples: Sequence[CountedSample]) -> list[str]:
+def _draw_event(out: Path, samples: Sequence[CountedSample]) -> list[str]:
     """A side view of the first stored event that the selection of the first stored sample accepts."""
     from na62sim.report.figures.event import draw_event
     from na62sim.sample.sample import Sample
 
     for s in samples:
-        path = made / "samples" / f"{s.planned.block.label}.h5"
+        path = out / "samples" / f"{s.planned.block.label}.h5"
         if not path.exists():
             continue
         with Sample.open(path) as sample:
             index = _first_accepted(sample, s.flow.selection)
             if index is None:
                 continue
-            picture = made / "figures" / f"event-{s.planned.block.label}-{index}.png"
+            picture = out / "figures" / f"event-{s.planned.block.label}-{index}.png"
             draw_event(sample, index, picture)
-            return [str(picture.relative_to(made))]
+            return [str(picture.relative_to(out))]
     return []
 
 
@@ -77,11 +78,11 @@ def _first_accepted(sample: Sample, selection: Selection) -> int | None:
     return int(table.event_of_row()[rows[0]]) if len(rows) else None
 
 
-def _draw_scans(made: Path, scans: Sequence[dict[str, Any]]) -> list[str]:
+def _draw_scans(out: Path, scans: Sequence[ScanResult]) -> list[str]:
     from na62sim.report.figures.limits import draw_scan
     from na62sim.study.published import published_limits
 
-    folder = made / "figures"
+    folder = out / "figures"
     folder.mkdir(exist_ok=True)
-    drawn = [path for scan in scans for path in draw_scan(folder, scan, published_limits(scan["process"]))]
-    return [str(path.relative_to(made)) for path in drawn]
+    drawn = [path for scan in scans for path in draw_scan(folder, scan, published_limits(scan.process))]
+    return [str(path.relative_to(out)) for path in drawn]

@@ -8,20 +8,35 @@ N_K = N_ππ · D / (A_ππ · BR(K2π)): then the losses that both decays share
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from na62sim.geometry import Detector
+from na62sim.selection.cut import Loss
 from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.ledger import component_parts
 from na62sim.selection.tally import Counter
-from na62sim.statistics import BR_K2PI
+from na62sim.statistics import BR_K2PI, Interval
 from na62sim.statistics.estimate import Estimate
+from na62sim.statistics.yields import events_per_branching_ratio
 
-__all__ = ["BranchingRatio", "combine", "data_set_result", "expected_yield"]
+__all__ = [
+    "BranchingRatio",
+    "DataSetResult",
+    "ExpectedYield",
+    "Inputs",
+    "RangeResult",
+    "Sensitivity",
+    "TotalSensitivity",
+    "combine",
+    "components_sigma",
+    "data_set_result",
+    "expected_yield",
+    "statistical_sigma",
+]
 
 _ALTERNATIVE = {"R2": "R2 alternative p", "normalisation": "normalisation alternative p"}
+_STATISTICS = "statistics"  # first word of the name of a statistical uncertainty
 
 
 @dataclass(frozen=True)
@@ -32,42 +47,155 @@ class BranchingRatio:
     sigma: float
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What a data set brings along: kaon decays, efficiencies outside the acceptance, counted normalisation events."""
+
+    kaons: Estimate
+    trigger_efficiency: Estimate
+    random_veto: Estimate
+    normalisation_events: float | None
+    normalisation_downscaling: float
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """Single event sensitivity, and the events expected for a branching ratio.
+
+    Attributes
+    ----------
+    ses : branching ratio for which one event is expected
+    expected_events : with the uncertainties of the sensitivity
+    external : standard deviation of the expected events from the branching ratio
+    """
+
+    ses: Estimate
+    expected_events: Estimate
+    external: float
+
+
+@dataclass(frozen=True)
+class RangeResult:
+    """The numbers of a data set in one choice of momentum ranges.
+
+    Attributes
+    ----------
+    alternative : whether these are the alternative ranges
+    p_GeV : range (GeV/c) of R1, R2 and the normalisation
+    acceptance_pinunu, acceptance_k2pi : per decay in the decay volume, without trigger and random veto
+    regions : acceptance of each signal region with its statistical interval
+    sensitivity : with the published number of kaons
+    kaons_normalised, sensitivity_normalised : with the number of kaons from the simulated normalisation
+    """
+
+    alternative: bool
+    p_GeV: dict[str, tuple[float, float]]
+    acceptance_pinunu: Estimate
+    regions: dict[str, Interval]
+    sensitivity: Sensitivity
+    acceptance_k2pi: Estimate | None = None
+    kaons_normalised: Estimate | None = None
+    sensitivity_normalised: Sensitivity | None = None
+
+    @property
+    def ratio(self) -> Estimate | None:
+        """Acceptance of the signal over that of the normalisation; what both share cancels."""
+        return None if self.acceptance_k2pi is None else self.acceptance_pinunu / self.acceptance_k2pi
+
+
+@dataclass(frozen=True)
+class DataSetResult:
+    """Acceptances, sensitivity and expected events of one data set.
+
+    Attributes
+    ----------
+    ranges : the numbers in its own momentum ranges, then in its alternative ones, if it has those
+    ledger, normalisation_ledger : the losses of the two selections; None without a normalisation
+    """
+
+    geometry: str
+    description: str
+    inputs: Inputs
+    ranges: tuple[RangeResult, ...]
+    ledger: tuple[Loss, ...]
+    normalisation_ledger: tuple[Loss, ...] | None = None
+
+
+@dataclass(frozen=True)
+class TotalSensitivity:
+    """Several data sets together, with the published number of kaons and with the normalised one."""
+
+    data_sets: tuple[str, ...]
+    sensitivity: Sensitivity | None
+    sensitivity_normalised: Sensitivity | None
+
+
+@dataclass(frozen=True)
+class ExpectedYield:
+    """Expected events N_K A BR of a sample.
+
+    Attributes
+    ----------
+    acceptance, acceptance_sigma : with its standard deviation (statistics and components)
+    n_effective : effective number of accepted events
+    expected_events, expected_sigma : with the standard deviation of the acceptance
+    expected_high : at the upper end of the acceptance's 68 % interval
+    """
+
+    label: str
+    process: str
+    selection: str
+    branching_ratio: float
+    acceptance: float
+    acceptance_sigma: float
+    n_effective: float
+    expected_events: float
+    expected_sigma: float
+    expected_high: float
+
+
 def acceptance(flow: CutFlow, regions: Sequence[str], name: str) -> Estimate:
     """Sum of some regions, with its statistical and component uncertainties by name."""
     total = Counter()
     for region in regions:
         total.merge(flow.counts[region])
-    found = flow.efficiency(total)
-    parts = component_parts(found.value, list(flow.selection.ledger))
-    return Estimate(found.value, {f"statistics, {name}": found.stat, **parts})
+    efficiency = flow.efficiency(total)
+    parts = component_parts(efficiency.value, list(flow.selection.ledger))
+    return Estimate(efficiency.value, {f"{_STATISTICS}, {name}": efficiency.stat, **parts})
+
+
+def statistical_sigma(estimate: Estimate) -> float:
+    """Standard deviation of an acceptance or ratio from the numbers of events."""
+    return estimate.sigma_of(lambda name: name.startswith(_STATISTICS))
+
+
+def components_sigma(estimate: Estimate) -> float:
+    """Standard deviation of an acceptance or ratio from the component efficiencies."""
+    return estimate.sigma_of(lambda name: not name.startswith(_STATISTICS))
 
 
 def data_set_result(
     detector: Detector, signal: CutFlow, normalisation: CutFlow | None, branching: BranchingRatio
-) -> dict[str, Any]:
-    """Acceptances, sensitivity and expected events of one data set.
-
-    Returns
-    -------
-    ``ranges``: the numbers in the data set's own momentum ranges, then in its alternative ones, if it has those
-    """
-    own = _in_range(detector, signal, normalisation, branching, alternative=False)
-    ranges = [own]
+) -> DataSetResult:
+    """Acceptances, sensitivity and expected events of one data set."""
+    choices = [False]
     if any(name in signal.counts for name in _ALTERNATIVE.values()):
-        ranges.append(_in_range(detector, signal, normalisation, branching, alternative=True))
+        choices.append(True)
     data = detector.dataset
-    return {
-        "geometry": detector.name,
-        "description": detector.description,
-        "inputs": {
-            "kaons": _input(detector, "dataset.kaons").to_dict(),
-            "trigger_efficiency": _input(detector, "dataset.trigger_efficiency").to_dict(),
-            "random_veto": _input(detector, "dataset.random_veto").to_dict(),
-            "normalisation_events": data.normalisation_events,
-            "normalisation_downscaling": data.normalisation_downscaling,
-        },
-        "ranges": ranges,
-    }
+    return DataSetResult(
+        detector.name,
+        detector.description,
+        Inputs(
+            _input(detector, "dataset.kaons"),
+            _input(detector, "dataset.trigger_efficiency"),
+            _input(detector, "dataset.random_veto"),
+            data.normalisation_events,
+            data.normalisation_downscaling,
+        ),
+        tuple(_in_range(detector, signal, normalisation, branching, alternative) for alternative in choices),
+        tuple(signal.selection.ledger),
+        None if normalisation is None else tuple(normalisation.selection.ledger),
+    )
 
 
 def _input(detector: Detector, path: str) -> Estimate:
@@ -79,104 +207,86 @@ def _input(detector: Detector, path: str) -> Estimate:
 
 def _in_range(
     detector: Detector, signal: CutFlow, normalisation: CutFlow | None, branching: BranchingRatio, alternative: bool
-) -> dict[str, Any]:
+) -> RangeResult:
     """All numbers in one choice of momentum ranges."""
     s, name = detector.pinunu, detector.name
     other = s.r2_alternative_p_GeV
     r2 = other if alternative and other else s.r2_p_GeV
     spectrum = other if alternative and other else s.normalisation_p_GeV
-    regions = [_ALTERNATIVE.get(r, r) if alternative else r for r in signal.selection.signal]
+    regions = _regions(signal, alternative)
     a = acceptance(signal, regions, f"{name} signal")
-    kaons = Estimate(
-        detector.dataset.kaons, {f"N_K, {name}": detector.quantity("dataset.kaons").standard_deviation or 0.0}
-    )
+    sigma = detector.quantity("dataset.kaons").standard_deviation or 0.0
+    kaons = Estimate(detector.dataset.kaons, {f"N_K, {name}": sigma})
     factors = _input(detector, "dataset.trigger_efficiency") * _input(detector, "dataset.random_veto")
-    out: dict[str, Any] = {
-        "alternative": alternative,
-        "p_GeV": {"R1": list(s.r1_p_GeV), "R2": list(r2), "normalisation": list(spectrum)},
-        "acceptance_pinunu": _with_split(a),
-        "regions": {r: signal.efficiency(signal.counts[r]).to_dict() for r in regions},
-        "ses": _yield(a, kaons, factors, branching),
-    }
-    if normalisation is None:
-        return out
-    chosen = [_ALTERNATIVE.get(r, r) if alternative else r for r in normalisation.selection.signal]
-    a_pipi = acceptance(normalisation, chosen, f"{name} normalisation")
-    out["acceptance_k2pi"], out["ratio"] = _with_split(a_pipi), _with_split(a / a_pipi)
-    if detector.dataset.normalisation_events:
-        br = Estimate(BR_K2PI.value, {"BR(K2pi)": BR_K2PI.sigma})
-        counted = detector.dataset.normalisation_events * detector.dataset.normalisation_downscaling
-        made = Estimate(counted) / (a_pipi * br)
-        out["kaons_normalised"] = made.to_dict()
-        out["ses_normalised"] = _yield(a, made, factors, branching)
-    return out
+    a_pipi = kaons_normalised = sensitivity_normalised = None
+    if normalisation is not None:
+        a_pipi = acceptance(normalisation, _regions(normalisation, alternative), f"{name} normalisation")
+        if detector.dataset.normalisation_events:
+            br = Estimate(BR_K2PI.value, {"BR(K2pi)": BR_K2PI.sigma})
+            counted = detector.dataset.normalisation_events * detector.dataset.normalisation_downscaling
+            kaons_normalised = Estimate(counted) / (a_pipi * br)
+            sensitivity_normalised = _sensitivity(a, kaons_normalised, factors, branching)
+    return RangeResult(
+        alternative,
+        {"R1": s.r1_p_GeV, "R2": r2, "normalisation": spectrum},
+        a,
+        {region: signal.efficiency(signal.counts[region]) for region in regions},
+        _sensitivity(a, kaons, factors, branching),
+        a_pipi,
+        kaons_normalised,
+        sensitivity_normalised,
+    )
 
 
-def _with_split(a: Estimate) -> dict[str, Any]:
-    """An acceptance or ratio as JSON, statistics and components apart."""
-    return {
-        **a.to_dict(),
-        "stat": a.sigma_of(_is_statistics),
-        "components": a.sigma_of(lambda name: not _is_statistics(name)),
-    }
+def _regions(flow: CutFlow, alternative: bool) -> list[str]:
+    """Names of the signal regions of a selection in the data set's own or alternative momentum ranges."""
+    return [_ALTERNATIVE.get(region, region) if alternative else region for region in flow.selection.signal]
 
 
-def _is_statistics(name: str) -> bool:
-    return name.startswith("statistics")
-
-
-def _yield(a: Estimate, kaons: Estimate, factors: Estimate, branching: BranchingRatio) -> dict[str, Any]:
+def _sensitivity(a: Estimate, kaons: Estimate, factors: Estimate, branching: BranchingRatio) -> Sensitivity:
     """Sensitivity and expected events; the uncertainty of the branching ratio is external and apart."""
-    sensitivity = kaons * a * factors  # 1/SES
-    return {
-        **(1.0 / sensitivity).to_dict(),
-        "expected_events": {
-            **(branching.value * sensitivity).to_dict(),
-            "external": branching.sigma * sensitivity.value,
-        },
-    }
+    inverse = events_per_branching_ratio(kaons, a, factors)
+    return Sensitivity(1.0 / inverse, branching.value * inverse, branching.sigma * inverse.value)
 
 
-def combine(data_sets: Sequence[Mapping[str, Any]], branching: BranchingRatio) -> dict[str, Any]:
+def combine(data_sets: Sequence[DataSetResult], branching: BranchingRatio) -> TotalSensitivity | None:
     """Expected events and sensitivity of several data sets together, in their own momentum ranges.
 
     Uncertainties of the same name (a component efficiency, the trigger, the random veto) are common to the data
-    sets and add linearly; others add in quadrature.
+    sets and add linearly; others add in quadrature. None where there is nothing to add.
     """
-    out: dict[str, Any] = {}
-    for key in ("ses", "ses_normalised"):
-        found = [data["ranges"][0].get(key) for data in data_sets]
-        if not found or any(item is None for item in found):
-            continue
-        expected = [Estimate(item["expected_events"]["value"], item["expected_events"]["parts"]) for item in found]
-        total = expected[0]
-        for item in expected[1:]:
-            total = total + item
-        sensitivity = total * (1.0 / branching.value)
-        external = total.value * branching.sigma / branching.value
-        out[key] = {**(1.0 / sensitivity).to_dict(), "expected_events": {**total.to_dict(), "external": external}}
-    return {"data_sets": [data["geometry"] for data in data_sets], **out} if out else {}
+    published = _sum([data.ranges[0].sensitivity for data in data_sets], branching)
+    normalised = _sum([data.ranges[0].sensitivity_normalised for data in data_sets], branching)
+    if published is None and normalised is None:
+        return None
+    return TotalSensitivity(tuple(data.geometry for data in data_sets), published, normalised)
 
 
-def expected_yield(flow: CutFlow, kaons: float, branching: float) -> dict[str, Any]:
-    """Expected events N_K A BR of a process whose branching ratio is known, for example a background.
+def _sum(parts: Sequence[Sensitivity | None], branching: BranchingRatio) -> Sensitivity | None:
+    """The sum of the expected events, and the sensitivity that belongs to it; None if one of them has none."""
+    known = [part.expected_events.largest_first() for part in parts if part is not None]
+    if not known or len(known) < len(parts):
+        return None
+    total = known[0]
+    for events in known[1:]:
+        total = total + events
+    ses = 1.0 / (total * (1.0 / branching.value))
+    return Sensitivity(ses, total, total.value * branching.sigma / branching.value)
 
-    Returns
-    -------
-    process, selection, branching_ratio, acceptance and expected events with their standard deviation
-    (statistics and components), the effective number of accepted events, and the expected events at the upper end of the
-    68 % interval
-    """
+
+def expected_yield(label: str, flow: CutFlow, kaons: float, branching: float) -> ExpectedYield:
+    """Expected events N_K A BR of a process whose branching ratio is known, for example a background."""
     a, n = flow.acceptance, flow.selected
     sigma = math.hypot(a.stat, flow.systematic)
-    return {
-        "process": flow.info.get("process", ""),
-        "selection": flow.selection.name,
-        "branching_ratio": branching,
-        "acceptance": a.value,
-        "acceptance_sigma": sigma,
-        "n_effective": n.sumw**2 / n.sumw2 if n.sumw2 else 0.0,
-        "expected_events": kaons * a.value * branching,
-        "expected_sigma": kaons * sigma * branching,
-        "expected_high": kaons * a.high * branching,
-    }
+    return ExpectedYield(
+        label=label,
+        process=flow.info.get("process", ""),
+        selection=flow.selection.name,
+        branching_ratio=branching,
+        acceptance=a.value,
+        acceptance_sigma=sigma,
+        n_effective=n.sumw**2 / n.sumw2 if n.sumw2 else 0.0,
+        expected_events=events_per_branching_ratio(kaons, a.value) * branching,
+        expected_sigma=events_per_branching_ratio(kaons, sigma) * branching,
+        expected_high=events_per_branching_ratio(kaons, a.high) * branching,
+    )

@@ -138,7 +138,7 @@ def momentum_range(detector: Detector) -> tuple[float, float]:
     return min(s.r1_p_GeV[0], s.r2_p_GeV[0]), max(s.r1_p_GeV[1], s.r2_p_GeV[1])
 
 
-def measure(h: Histograms) -> dict[str, Any]:
+def fit_resolutions(h: Histograms) -> dict[str, Any]:
     """All resolutions of a set of histograms, for JSON.
 
     Returns

@@ -10,9 +10,9 @@ import pytest
 import na62sim
 from na62sim.study.resolution.gaussian_core import (
     MOMENTA,
+    fit_resolutions,
     gaussian_core,
     kmu2_band,
-    measure,
     published_angle,
     published_momentum,
 )
@@ -69,40 +69,42 @@ def residuals(chunks):
 
 def test_momentum_and_angle_agree_with_an_independent_computation(run):
     h, _, chunks = run
-    found, (p, dp, du) = measure(h), residuals(chunks)
+    fitted, (p, dp, du) = fit_resolutions(h), residuals(chunks)
     for k in (3, 5, 7):  # 25, 35, 45 GeV/c
         near = np.abs(p - MOMENTA[k]) < 1.5
         for key, values in (("sigma_p_over_p", dp[near]), ("sigma_theta_x_urad", 1e6 * du[near])):
-            value, error = found[key][k]["value"], found[key][k]["error"]
+            value, error = fitted[key][k]["value"], fitted[key][k]["error"]
             assert value == pytest.approx(truncated_sigma(values), abs=2.0 * error + 0.01 * value)
             assert 0.5 < error / (value / np.sqrt(0.45 * near.sum())) < 2.5
 
 
 def test_resolutions_are_the_published_ones(run, detector):
-    found = measure(run[0])
+    fitted = fit_resolutions(run[0])
     for p, s, x, y in zip(
-        found["p_GeV"], *(found[k] for k in ("sigma_p_over_p", "sigma_theta_x_urad", "sigma_theta_y_urad")), strict=True
+        fitted["p_GeV"],
+        *(fitted[k] for k in ("sigma_p_over_p", "sigma_theta_x_urad", "sigma_theta_y_urad")),
+        strict=True,
     ):
         if p < 15.0:  # few events at 10 GeV/c
             continue
         assert s["value"] == pytest.approx(float(published_momentum(detector, p)), abs=4.0 * s["error"], rel=0.05)
         for angle in (x, y):  # the fitted chamber constants give less than the published form at high momentum
             assert 0.65 < angle["value"] / float(published_angle(p)) < 1.15
-    assert found["sigma_m2_GeV2"]["value"] == pytest.approx(1.0e-3, rel=0.1)
-    assert found["m2_peak_GeV2"]["value"] == pytest.approx(
-        0.1349768**2, abs=5.0 * found["m2_peak_GeV2"]["error"] + 1e-5
+    assert fitted["sigma_m2_GeV2"]["value"] == pytest.approx(1.0e-3, rel=0.1)
+    assert fitted["m2_peak_GeV2"]["value"] == pytest.approx(
+        0.1349768**2, abs=5.0 * fitted["m2_peak_GeV2"]["error"] + 1e-5
     )
-    assert 0.1 < found["sigma_z_m"]["value"] < 0.4
-    assert found["chi2_mean"]["value"] == pytest.approx(3.0, abs=0.15)
-    json.dumps(found)
+    assert 0.1 < fitted["sigma_z_m"]["value"] < 0.4
+    assert fitted["chi2_mean"]["value"] == pytest.approx(3.0, abs=0.15)
+    json.dumps(fitted)
 
 
 def test_kmu2_follows_its_band(detector):
     h = Histograms("kmu2", detector)
     na62sim.acceptance("kmu2", "pinunu", 40_000, detector, keep=h.fill, threads=1)
-    found = measure(h)
-    assert found["m2_peak_GeV2"] is None
-    for p, peak in zip(found["p_GeV"], found["m2_peak_in_p_GeV2"], strict=True):
+    fitted = fit_resolutions(h)
+    assert fitted["m2_peak_GeV2"] is None
+    for p, peak in zip(fitted["p_GeV"], fitted["m2_peak_in_p_GeV2"], strict=True):
         if p >= 20.0:
             assert peak["value"] == pytest.approx(float(kmu2_band(p)), abs=5.0 * peak["error"])
 
