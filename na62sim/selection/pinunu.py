@@ -7,6 +7,7 @@ windows, momentum ranges and the upstream cut come with the geometry file of the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from hepunits import GeV, m, mm
@@ -142,11 +143,17 @@ def _window(p_range: Sequence[float], m2: Sequence[float]) -> CutFunction:
     return lambda t: np.asarray(inside(t["p"], p_range, GeV) & inside(t["m2_miss"], m2, GeV2))
 
 
+def kmu2_band(p: Any, beam: float = 75.0 * GeV) -> Any:
+    """m2_miss (MeV^2) of K+ -> mu+ nu under the pion hypothesis, at track momentum p for kaon momentum ``beam`` (MeV/c).
+
+    For relativistic tracks: (m_pi^2 - m_mu^2)(1 - p_K/p).
+    """
+    return (species("pi+").mass ** 2 - species("mu+").mass ** 2) * (1.0 - beam / p)
+
+
 def mu_nu_band(d: Detector, t: Table) -> Array:
-    """Upper edge (MeV^2) of the K mu2 band under the pion hypothesis: (m_pi^2 - m_mu^2)(1 - p_K/p) plus three
-    standard deviations of m2_miss (1e-3 GeV^2 each)."""
-    band = (species("pi+").mass ** 2 - species("mu+").mass ** 2) * (1.0 - d.beam.momentum_GeV * GeV / t["p"])
-    return np.asarray(band + 3e-3 * GeV2)
+    """Upper edge (MeV^2) of the K mu2 band: three standard deviations of m2_miss (1e-3 GeV^2 each) above its centre."""
+    return np.asarray(kmu2_band(t["p"], d.beam.momentum_GeV * GeV) + 3e-3 * GeV2)
 
 
 def pinunu(d: Detector) -> Selection:

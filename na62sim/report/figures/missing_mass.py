@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hepunits import GeV
 
 from na62sim.geometry import Detector
 from na62sim.report.figures.style import (
@@ -21,7 +22,8 @@ from na62sim.report.figures.style import (
     save,
     talk_style,
 )
-from na62sim.study.resolution.gaussian_core import kmu2_band, momentum_range
+from na62sim.selection.pinunu import GeV2, kmu2_band
+from na62sim.study.resolution.gaussian_core import momentum_range
 from na62sim.study.resolution.histograms import Histograms
 
 # PDG 2026 K+ listing; pi nu nubar: Standard Model, Buras et al., JHEP 11 (2015) 033
@@ -73,9 +75,9 @@ def _curves(ax: Any, histograms: Mapping[str, Histograms]) -> None:
     p = np.linspace(*_P, 200)
     dashes = {"color": BLACK, "lw": 1.2, "ls": (0, (5, 3))}
     if "kmu2" in histograms:
-        ax.plot(p, kmu2_band(p), **dashes)
+        ax.plot(p, kmu2_band(p * GeV) / GeV2, **dashes)
         ax.annotate(
-            r"$(m_\pi^2-m_\mu^2)(1-75/p)$", (19.3, float(kmu2_band(19.3))), (22.5, -0.042), fontsize=14,
+            r"$(m_\pi^2-m_\mu^2)(1-75/p)$", (19.3, kmu2_band(19.3 * GeV) / GeV2), (22.5, -0.042), fontsize=14,
             arrowprops={"arrowstyle": "-", "color": GREY, "lw": 1.0, "shrinkB": 3},
         )  # fmt: skip
     for name, h in histograms.items():
@@ -103,7 +105,7 @@ def _regions(ax: Any, detector: Detector) -> None:
             box(whole, window, ec="#333333", lw=1.3, ls=(0, (3, 2)))
             ax.text(whole[1] + 0.5, 0.5 * sum(window), name, **small)
     p = np.linspace(*whole, 100)
-    low = kmu2_band(p, detector.beam.momentum_GeV) + 3.0e-3
+    low = kmu2_band(p * GeV, detector.beam.momentum_GeV * GeV) / GeV2 + 3.0e-3
     p, low = p[low < 0.0], low[low < 0.0]
     if len(p):
         outline = {"color": "#333333", "lw": 1.3, "ls": (0, (3, 2)), "zorder": 5}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hepunits import GeV
 
 from na62sim.geometry import Detector
 from na62sim.report.figures.style import (
@@ -23,11 +24,11 @@ from na62sim.report.figures.style import (
     save,
     talk_style,
 )
+from na62sim.selection.pinunu import GeV2, kmu2_band
 from na62sim.study.resolution.gaussian_core import (
     M2_RESOLUTION,
     Core,
     cores,
-    kmu2_band,
     published_angle,
     published_momentum,
     total_core,
@@ -92,7 +93,7 @@ def draw_mass_resolution(folder: Path, histograms: Mapping[str, Histograms], det
                 found = cores(h, "m2_p", _POINTS, 0.75, first=False)
                 _errorbar(lower, _POINTS + shift, found, 1e-3, place, label=_peak_text(name), **style)
             elif name == "kmu2":
-                place = np.mean([kmu2_band(_POINTS + d) for d in (-0.25, 0.25)], axis=0)
+                place = np.mean([kmu2_band((_POINTS + d) * GeV) / GeV2 for d in (-0.25, 0.25)], axis=0)
                 found = cores(h, "m2_p", _POINTS, 0.25, first=False)
                 text = r"$K^{+}\to\mu^{+}\nu$ $-\ (m_\pi^2-m_\mu^2)(1-75/p)$"
                 _errorbar(lower, _POINTS + shift, found, 1e-3, place, label=text, **style)

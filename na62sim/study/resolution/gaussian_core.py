@@ -11,7 +11,6 @@ from scipy.optimize import minimize
 from scipy.special import ndtr
 
 from na62sim.core.arrays import FloatArray
-from na62sim.core.particles import species
 from na62sim.geometry import Detector
 
 if TYPE_CHECKING:
@@ -47,11 +46,6 @@ def published_angle(p: Any) -> Any:
     scattering term and a constant in quadrature.
     """
     return np.hypot(600.0 / np.asarray(p), 16.0)
-
-
-def kmu2_band(p: Any, beam: float = 75.0) -> Any:
-    """m2_miss (GeV^2) of K+ -> mu+ nu with the pion mass, at track momentum p for beam momentum ``beam`` (GeV/c)."""
-    return (species("pi+").mass ** 2 - species("mu+").mass ** 2) / GeV**2 * (1.0 - beam / np.asarray(p))
 
 
 def gaussian_core(edges: FloatArray, values: FloatArray, variances: FloatArray, width: float = 2.0) -> Core | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-__all__ = ["LABEL", "Axis", "Block", "Chain", "ExclusionBlock", "Limits", "Run", "SampleBlock", "ScanBlock"]
+__all__ = ["LABEL", "Axis", "Block", "ExclusionBlock", "Limits", "ProcessBlock", "RunBlock", "SampleBlock", "ScanBlock"]
 
 LABEL = r"^[A-Za-z0-9][A-Za-z0-9_+.-]*$"
 _MOST_POINTS = 100_000
@@ -20,7 +20,7 @@ class Block(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Run(Block):
+class RunBlock(Block):
     """What holds for the whole run: the branching ratio that yields are expected for."""
 
     branching_ratio: float = Field(8.4e-11, gt=0.0, lt=1.0)
@@ -29,7 +29,7 @@ class Run(Block):
     figures: bool = True
 
 
-class Chain(Block):
+class ProcessBlock(Block):
     """A process in a geometry, seen through a selection."""
 
     label: str = Field(pattern=LABEL, max_length=60)
@@ -48,7 +48,7 @@ class Chain(Block):
         return volume
 
 
-class SampleBlock(Chain):
+class SampleBlock(ProcessBlock):
     """One production: a process in a geometry, seen through a selection.
 
     With a ``branching_ratio`` and the kaons of `Limits` the sample has a yield.
@@ -116,7 +116,7 @@ class Axis(Block):
         return [round(self.start + k * self.step, 9) for k in range(n)]
 
 
-class ScanBlock(Chain):
+class ScanBlock(ProcessBlock):
     """One sample per point of a grid of parameters; points whose decay is closed are left out.
 
     With a ``precision`` a point stops when its acceptance is known that well (relative statistical error), and

@@ -20,7 +20,17 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from na62sim.core.suggest import suggestion
 from na62sim.core.units import UnitError, parse_parameters
 from na62sim.geometry.quantity import short
-from na62sim.study.scenario.blocks import LABEL, Axis, Block, Chain, ExclusionBlock, Limits, Run, SampleBlock, ScanBlock
+from na62sim.study.scenario.blocks import (
+    LABEL,
+    Axis,
+    Block,
+    ExclusionBlock,
+    Limits,
+    ProcessBlock,
+    RunBlock,
+    SampleBlock,
+    ScanBlock,
+)
 from na62sim.study.scenario.toml import BLOCKS, to_toml
 
 __all__ = [
@@ -43,7 +53,7 @@ class Scenario(Block):
     name: str = Field(pattern=LABEL, max_length=60)
     title: str = ""
     seed: int = Field(1, ge=0, lt=2**64)
-    run: Run = Field(default_factory=Run)
+    run: RunBlock = Field(default_factory=RunBlock)
     limits: Limits | None = None
     sample: Annotated[tuple[SampleBlock, ...], Field(strict=False)] = ()
     scan: Annotated[tuple[ScanBlock, ...], Field(strict=False)] = ()
@@ -71,7 +81,7 @@ class Scenario(Block):
         return self
 
     @property
-    def chains(self) -> list[Chain]:
+    def chains(self) -> list[ProcessBlock]:
         """Samples and scans."""
         return [*self.sample, *self.scan]
 
@@ -105,7 +115,7 @@ class Scenario(Block):
         wanted = [block.events for block in (*self.chains, *([region] if region else ()))]
         scale = events / max(wanted)
 
-        def scaled(block: Chain | ExclusionBlock) -> int:
+        def scaled(block: ProcessBlock | ExclusionBlock) -> int:
             return max(round(block.events * scale), 1)
 
         samples = [
@@ -122,7 +132,7 @@ class Scenario(Block):
         copy._folder = self._folder
         return copy
 
-    def geometry_of(self, block: Chain | ExclusionBlock) -> str:
+    def geometry_of(self, block: ProcessBlock | ExclusionBlock) -> str:
         """The geometry to load: a shipped name, or a path (relative to the scenario's file)."""
         if block.geometry.endswith(".toml") or "/" in block.geometry:
             return str(self._folder / Path(block.geometry).expanduser())

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from na62sim.geometry.quantity import quote
-from na62sim.study.scenario.blocks import Block, ExclusionBlock, Limits, Run, SampleBlock, ScanBlock
+from na62sim.study.scenario.blocks import Block, ExclusionBlock, Limits, RunBlock, SampleBlock, ScanBlock
 
 BLOCKS: dict[str, type[Block]] = {
-    "sample": SampleBlock, "run": Run, "limits": Limits, "scan": ScanBlock, "exclusion": ExclusionBlock,
+    "sample": SampleBlock, "run": RunBlock, "limits": Limits, "scan": ScanBlock, "exclusion": ExclusionBlock,
 }  # fmt: skip
 
 
