@@ -5,10 +5,11 @@ Hidden-sector names have no PDG code; the project's own codes are fixed here onc
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass
 from functools import cache
+
+from na62sim.core.suggest import did_you_mean
 
 _NAMES = {
     "K+": 321, "K-": -321, "pi+": 211, "pi-": -211, "pi0": 111, "mu+": -13, "mu-": 13, "e+": -11, "e-": 11,
@@ -47,8 +48,7 @@ def species(name: str) -> Species:
     493.677
     """
     if name not in _NAMES:
-        near = difflib.get_close_matches(name, [*_NAMES, *HIDDEN], n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
+        hint = did_you_mean(name, [*_NAMES, *HIDDEN], listed=True)
         raise UnknownParticle(f"particle '{name}' is unknown and has no mass{hint} (known: {', '.join(_NAMES)})")
     from particle import Particle  # a table of 0.1 s: loaded with the first look-up, not with the package
 

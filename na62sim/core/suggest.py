@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
+
+_CUTOFF = 0.5  # least similarity (difflib's ratio) of a name that is proposed
 
 
-def did_you_mean(word: str, known: Any) -> str:
-    """A hint for a mistyped name, or the list of what is allowed."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean '{near[0]}'?" if near else f" (known: {', '.join(sorted(known))})"
+def did_you_mean(word: str, known: Iterable[str], *, listed: bool = False) -> str:
+    """A hint for a mistyped name: the nearest known one, upper and lower case alike, else all that are known.
 
+    Parameters
+    ----------
+    listed : the message names the known ones itself, so that without a near one there is nothing to add
 
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """A "did you mean" for a word that is not among the known ones, or nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    Examples
+    --------
+    >>> did_you_mean("10Mev", ["MeV", "GeV"]), did_you_mean("xyz", ["a", "b"]), did_you_mean("xyz", ["a"], listed=True)
+    ("; did you mean 'MeV'?", ' (known: a, b)', '')
+    """
+    known = list(known)
+    names = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), names, n=1, cutoff=_CUTOFF)
+    if near:
+        return f"; did you mean '{names[near[0]]}'?"
+    return "" if listed else f" (known: {', '.join(sorted(known))})"

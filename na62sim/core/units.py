@@ -5,12 +5,12 @@ Masses become MeV, lifetimes ns, lengths mm: the units inside the package.
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Iterable, Mapping
 
 from na62sim.core.constants import LIGHT
+from na62sim.core.suggest import did_you_mean
 
 __all__ = [
     "UnitError", "parse_count", "parse_interval", "parse_lifetimes", "parse_masses", "parse_parameter", "parse_parameters",
@@ -58,8 +58,7 @@ def _quantity(name: str, text: str, kind: str) -> float:
     if not unit:
         raise UnitError(f"{name} = {text} has no unit; write for example {name}={_EXAMPLES[kind]}")
     if unit not in units:
-        others = [u for u in units if u.lower() == unit.lower()] or difflib.get_close_matches(unit, units, n=1)
-        hint = f"; did you mean '{others[0]}'?" if others else ""
+        hint = did_you_mean(unit, units, listed=True)
         raise UnitError(f"{name} = {text}: '{unit}' is not a unit of {_a(kind)} ({', '.join(units)}){hint}")
     return number * units[unit]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, model_validator
 
-from na62sim.core.suggest import suggestion
+from na62sim.core.suggest import did_you_mean
 from na62sim.geometry.blocks import (
     Block,
     Count,
@@ -49,9 +49,7 @@ STRAWDV an opposite-charge pair displaced from the beam."""
 def _conditions(names: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if name.removeprefix("!") not in known:
-            raise ValueError(
-                f"names the unknown condition {name!r}{suggestion(name, known)}; known: {', '.join(known)}"
-            )
+            raise ValueError(f"names the unknown condition {name!r}{did_you_mean(name, known)}")
     return names
 
 

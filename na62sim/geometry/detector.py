@@ -13,7 +13,7 @@ from typing import get_args, get_origin
 
 from pydantic import PrivateAttr, ValidationError
 
-from na62sim.core.suggest import suggestion
+from na62sim.core.suggest import did_you_mean
 from na62sim.geometry.blocks import Block, is_context
 from na62sim.geometry.files import Files, read_files
 from na62sim.geometry.layout import Layout
@@ -244,7 +244,7 @@ def _unknown(path: str, known: Iterable[str]) -> str:
     name = retired_name(path)
     if name is not None:
         return retired_message(name)
-    return f"unknown key {short(path)}{suggestion(path, known)}"
+    return f"unknown key {short(path)}{did_you_mean(path, known, listed=True)}"
 
 
 DEFAULT_DETECTOR = "run1-2018-s2"

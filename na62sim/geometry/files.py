@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from na62sim.core.suggest import suggestion
+from na62sim.core.suggest import did_you_mean
 from na62sim.geometry.quantity import TAGS, GeometryError, Quantity, Value, inline, plain_value, quote, short
 from na62sim.geometry.retired import retired_message, retired_name
 
@@ -97,7 +97,8 @@ def find(name: str | Path, folder: Path) -> Path:
         return folder / Path(text).expanduser()
     if text not in shipped_names():
         shipped = ", ".join(available_detectors())
-        raise GeometryError(f"unknown geometry {text!r}{suggestion(text, shipped_names())}; shipped: {shipped}")
+        hint = did_you_mean(text, shipped_names(), listed=True)
+        raise GeometryError(f"unknown geometry {text!r}{hint}; shipped: {shipped}")
     return shipped_folder() / f"{text}.toml"
 
 
@@ -165,7 +166,9 @@ def _add_file(files: Files, table: Mapping[str, object], file: str) -> None:
         elif isinstance(value, dict):
             _add_block(files, value, _key(key, "", file), file)
         else:
-            raise GeometryError(f"{file}: unknown key {key!r} outside a block{suggestion(key, _TOP_WORDS)}")
+            raise GeometryError(
+                f"{file}: unknown key {key!r} outside a block{did_you_mean(key, _TOP_WORDS, listed=True)}"
+            )
 
 
 def _add_block(files: Files, block: Mapping[str, object], path: str, file: str) -> None:
@@ -189,7 +192,7 @@ def _quantity(words: Mapping[str, object], path: str, file: str) -> Quantity:
     """One entry, from its own words and those of its block."""
     for word in words:
         if word not in _NUMBER_WORDS:
-            raise GeometryError(f"{file}: {path}: unknown key {word!r}{suggestion(word, _NUMBER_WORDS)}")
+            raise GeometryError(f"{file}: {path}: unknown key {word!r}{did_you_mean(word, _NUMBER_WORDS, listed=True)}")
     value = plain_value(words["value"], path, file)
     if not _word(words, "source", file, f"{path}: ").strip():
         raise GeometryError(f"{file}: {path}: source is empty")
@@ -198,7 +201,7 @@ def _quantity(words: Mapping[str, object], path: str, file: str) -> Quantity:
     each = [str(tag) for tag in tags] or [_word(words, "tag", file, f"{path}: ")]
     for tag in each:
         if tag not in TAGS:
-            hint = suggestion(tag, TAGS)
+            hint = did_you_mean(tag, TAGS, listed=True)
             raise GeometryError(f"{file}: {path}: tag = {short(tag)} must be one of {', '.join(TAGS)}{hint}")
     if tags and not (isinstance(value, tuple) and len(value) == len(tags)):
         raise GeometryError(f"{file}: {path}: tags has {len(tags)} words, one is needed for each number of the list")

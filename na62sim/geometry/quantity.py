@@ -6,9 +6,7 @@ import json
 import math
 from dataclasses import dataclass
 
-from na62sim.core.suggest import suggestion
-
-__all__ = ["TAGS", "GeometryError", "Quantity", "Value", "inline", "plain_value", "quote", "short", "suggestion"]
+__all__ = ["TAGS", "GeometryError", "Quantity", "Value", "inline", "plain_value", "quote", "short"]
 
 TAGS = ("published", "known", "derived", "calibrated", "assumed")
 """What a number rests on, strongest first; "known" is recalled from a paper, not read again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from na62sim.core.suggest import suggestion
+from na62sim.core.suggest import did_you_mean
 from na62sim.geometry.files import shipped_folder
 from na62sim.geometry.quantity import GeometryError
 
@@ -32,7 +32,7 @@ def table_path(name: str) -> Path:
     """
     known = table_provenance()
     if name not in known:
-        raise GeometryError(f"unknown table {name!r}{suggestion(name, known)}; shipped: {', '.join(known)}")
+        raise GeometryError(f"unknown table {name!r}{did_you_mean(name, known)}")
     path = shipped_folder() / "tables" / name
     if not path.is_file():
         raise GeometryError(f"geometry/tables/{name}: the table is missing ({known[name]['content']})")

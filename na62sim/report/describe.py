@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from na62sim.core.suggest import suggestion
+from na62sim.core.suggest import did_you_mean
 from na62sim.geometry import Detector, available_detectors, load_detector
 from na62sim.sample.manifest import MANIFEST, read_run, sum_up
 from na62sim.selection.ledger import _word, ledger_rows
@@ -46,7 +46,8 @@ def describe(thing: str | None = None) -> dict[str, Any]:
         description = _scenario(load_scenario(thing))
     if not description:
         known = [*registry(), *SELECTIONS, *available_detectors(), *available_scenarios(), "geometries"]
-        raise ValueError(f"nothing is called {thing!r}{suggestion(thing, known)}; na62sim info lists what there is")
+        hint = did_you_mean(thing, known, listed=True)
+        raise ValueError(f"nothing is called {thing!r}{hint} (na62sim info lists what there is)")
     return description
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from contextlib import suppress
 from typing import Any, Literal, get_args
 
 import h5py
 
+from na62sim.core.suggest import did_you_mean
 from na62sim.sample.pieces import Pieces
 
 __all__ = ["Compression", "column_filters", "compression_of"]
@@ -38,8 +38,7 @@ def column_filters(compression: str) -> dict[str, Any]:
     if compression in _BUILT_IN:
         return _BUILT_IN[compression]
     if compression not in get_args(Compression):
-        close = difflib.get_close_matches(str(compression), get_args(Compression), n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
+        hint = did_you_mean(str(compression), get_args(Compression), listed=True)
         raise ValueError(f"compression {compression!r} is none of {', '.join(get_args(Compression))}{hint}")
     try:
         import hdf5plugin

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
+from na62sim.core.suggest import did_you_mean
 from na62sim.sample.compression import Compression
 from na62sim.sample.content_hash import RUN_EVENTS, ContentHash
 from na62sim.sample.provenance import Provenance, SampleError
@@ -93,9 +93,7 @@ class Sample:
     def __getitem__(self, name: str) -> Table:
         if name not in self.groups:
             where = f"{self.groups.path}: " if isinstance(self.groups, FileGroups) else ""
-            close = difflib.get_close_matches(name, self.groups, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(self.groups)}"
-            raise SampleError(f"{where}no group {name!r}; {hint}")
+            raise SampleError(f"{where}no group {name!r}{did_you_mean(name, self.groups)}")
         return self.groups[name]
 
     def __repr__(self) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from na62sim.core.suggest import did_you_mean
 
 __all__ = ["Array", "Column", "Source", "Table"]
 
@@ -125,7 +126,7 @@ class Table:
         declared = _check_fields(fields)
         for name in columns:
             if name not in declared:
-                raise ValueError(f"column {name!r} has no field{_suggest(name, declared)}")
+                raise ValueError(f"column {name!r} has no field{did_you_mean(name, declared)}")
         n_rows: int | None = None
         for name, field in declared.items():
             column = columns.get(name)
@@ -177,7 +178,7 @@ class Table:
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._fields:
-            raise KeyError(f"no column {name!r}{_suggest(name, self._fields)}")
+            raise KeyError(f"no column {name!r}{did_you_mean(name, self._fields)}")
         if name not in self._columns:
             self._columns[name] = self._pending[name].read()
         return self._columns[name]
@@ -290,9 +291,3 @@ class Table:
             shifted = [part[1:] + start for part, start in zip(jagged, starts[:-1], strict=True)]
             offsets = np.concatenate([starts[:1], *shifted])
         return Table._make(first._fields, columns, {}, n_rows, offsets)
-
-
-def _suggest(name: str, known: Mapping[str, Any]) -> str:
-    if close := difflib.get_close_matches(name, known, n=1):
-        return f"; did you mean {close[0]!r}?"
-    return f"; there are {', '.join(known)}" if known else ""

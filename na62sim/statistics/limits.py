@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any, SupportsFloat
@@ -11,6 +10,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import betainc, gammaincc, ndtr
 
+from na62sim.core.suggest import did_you_mean
 from na62sim.statistics.counting import CountModel
 from na62sim.statistics.feldman_cousins import feldman_cousins
 from na62sim.statistics.intervals import in_range
@@ -169,8 +169,7 @@ def upper_limit(
     '3.22e-11'
     """
     if method not in METHODS:
-        close = difflib.get_close_matches(str(method).lower(), METHODS, n=1, cutoff=0.3)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = did_you_mean(str(method), METHODS, listed=True)
         raise ValueError(f"method = {method!r} is not one of {', '.join(METHODS)}{hint}")
     # The construction of Feldman–Cousins grows with the square of the counts.
     counts = "[0, 1000]" if method == "fc" else "[0, 100000]"

@@ -39,7 +39,7 @@ def test_widths() -> None:
 
 
 def test_unknown_table() -> None:
-    with pytest.raises(GeometryError, match=r"unknown table 'meson_fits.csv' \(did you mean 'meson_fit.csv'\?\)"):
+    with pytest.raises(GeometryError, match=r"unknown table 'meson_fits.csv'; did you mean 'meson_fit.csv'"):
         table_path("meson_fits.csv")
 
 

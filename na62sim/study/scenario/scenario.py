@@ -17,7 +17,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
-from na62sim.core.suggest import suggestion
+from na62sim.core.suggest import did_you_mean
 from na62sim.core.units import UnitError, parse_parameters
 from na62sim.geometry.quantity import short
 from na62sim.study.scenario.blocks import (
@@ -175,7 +175,7 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
         path = scenario_folder() / f"{text}.toml"
     else:
         shipped = available_scenarios()
-        raise ScenarioError(f"unknown scenario {text!r}{suggestion(text, shipped)}; shipped: {', '.join(shipped)}")
+        raise ScenarioError(f"unknown scenario {text!r}{did_you_mean(text, shipped)}")
     return read_scenario(path.read_bytes(), path)
 
 
@@ -214,7 +214,7 @@ def _explain(error: ValidationError) -> str:
     for key in keys:
         place += f"[{key + 1}]" if isinstance(key, int) else f"{'.' if place else ''}{_printable(key)}"
     if problem["type"] == "extra_forbidden":
-        return f"unknown key {place}{suggestion(str(keys[-1]), _keys_at(keys))}{more}"
+        return f"unknown key {place}{did_you_mean(str(keys[-1]), _keys_at(keys), listed=True)}{more}"
     if problem["type"] == "missing":
         return f"{place} is missing{more}"
     message = (
