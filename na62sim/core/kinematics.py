@@ -11,12 +11,6 @@ from na62sim.core.kernel import formula
 
 
 @formula
-def kallen(a: float, b: float, c: float) -> float:
-    """Kaellen's triangle function lambda(a, b, c)."""
-    return a * a + b * b + c * c - 2.0 * (a * b + b * c + c * a)
-
-
-@formula
 def two_body_momentum(mass: float, m1: float, m2: float) -> float:
     """Momentum (MeV) of either daughter in the rest frame of a parent of the given mass.
 
@@ -40,11 +34,6 @@ def invariant_mass2(*momenta: Any) -> Any:
     """Invariant mass squared (MeV^2) of a sum of four-momenta, each of shape (4,) or (4, n)."""
     total = np.sum([np.asarray(p, dtype=float) for p in momenta], axis=0)
     return total[3] ** 2 - total[0] ** 2 - total[1] ** 2 - total[2] ** 2
-
-
-def missing_mass2(parent: Any, *seen: Any) -> Any:
-    """Missing mass squared (MeV^2): (P - sum of the seen momenta)^2, shapes (4,) or (4, n)."""
-    return invariant_mass2(parent, *[-np.asarray(p, dtype=float) for p in seen])
 
 
 @formula

@@ -69,7 +69,7 @@ def _cells(
 
 
 def table_moment(table: npt.NDArray[np.float64], power: int) -> float:
-    """Mean of x**power of what the kernel draws from a table (exact, no random numbers)."""
+    """Mean of x**power of what the kernel draws from a table: the reference form of `quantile`, without random numbers."""
     a, b = table[:-1], table[1:]
     width = np.where(b > a, b - a, 1.0)
     exact = (b ** (power + 1) - a ** (power + 1)) / ((power + 1) * width)

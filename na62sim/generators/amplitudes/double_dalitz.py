@@ -129,7 +129,7 @@ def sample(seed: int, events: Any, vertex: int, parameters: Any, table: Any, res
 
 @kernel
 def trial_weights(seed: int, n: int, mass: float, m: float, interference: bool, out: Any) -> None:
-    """Weights of the first trial of n events: their mean is the rate, their maximum the bound."""
+    """Weights of the first trial of n events: the reference form of rate and bound, their mean and maximum."""
     q = np.empty((4, 4))
     spinor, j = np.empty((4, 2, 4), dtype=np.complex128), np.empty((4, 2, 2, 4), dtype=np.complex128)
     for i in range(n):

@@ -122,7 +122,7 @@ def sample(seed: int, events: Any, vertex: int, parameters: Any, table: Any, res
 
 @kernel
 def trial_weights(seed: int, n: int, parameters: Any, out: Any) -> None:
-    """Weights of the first trial of n events."""
+    """Weights of the first trial of n events: the reference form of the rate, which is their mean."""
     v = np.empty(6)
     for i in range(n):
         out[i] = _trial(seed, i, 0, 0, parameters, v)[0]

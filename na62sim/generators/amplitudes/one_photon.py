@@ -219,7 +219,7 @@ def sample(seed: int, events: Any, vertex: int, parameters: Any, table: Any, res
 
 @kernel
 def trial_weights(seed: int, n: int, parameters: Any, table: Any, out: Any, s: Any) -> None:
-    """Weights of the first trial of n events, and their m_4e^2."""
+    """Weights of the first trial of n events, and their m_4e^2: the reference form of the rate and its spectrum."""
     q = np.zeros((5, 4))
     spinor, work = np.empty((5, 2, 4), dtype=np.complex128), np.empty((11, 4), dtype=np.complex128)
     amplitude = np.empty(16, dtype=np.complex128)
