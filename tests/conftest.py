@@ -87,7 +87,7 @@ class Bench:
         from na62sim.geometry.field import field_map
 
         field = field_map(self.detector)
-        planes, flight = build_planes(self.detector, field), build_flight()
+        planes, flight = build_planes(self.detector), build_flight()
         if not self.matter:
             none = np.zeros_like(planes.theta0)
             planes = planes._replace(theta0=none, radiated=none, converted=none)

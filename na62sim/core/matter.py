@@ -24,7 +24,7 @@ from na62sim.core.kernel import formula
 from na62sim.core.sampling import inverse_cdf, quantile
 
 SOFTEST = 1e-3  # share of the electron's energy below which no photon is made
-LEAST = 20.0  # MeV: an electron below it curls up, and is not followed
+LEAST = 20.0  # MeV: electrons below are not tracked
 
 
 class Radiation(NamedTuple):
@@ -70,7 +70,7 @@ def pair_share(u: float, r: Radiation) -> float:
 
 
 @formula
-def onward(before: float, u: float) -> float:
+def next_interaction(before: float, u: float) -> float:
     """Where a Poisson process that was quiet up to the probability ``before`` has its next event.
 
     The optical depth up to there is exponential; as a probability 1 - exp(-depth) it is uniform.

@@ -7,6 +7,7 @@ fit, with its own cuts (public L1 code of the experiment, 2019: momentum, CDA to
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from na62sim.core.constants import KICK
 from na62sim.core.kernel import formula, kernel, step
 from na62sim.core.rng import STREAM_TRIGGER, uniforms4
 from na62sim.geometry import Detector
+from na62sim.sample.hits import hit_arrays
 
 _L0 = [
     "RICH",
@@ -67,6 +69,7 @@ class TriggerArrays(NamedTuple):
     downscaling: npt.NDArray[np.float64]
 
 
+@lru_cache(maxsize=8)
 def trigger_arrays(detector: Detector) -> TriggerArrays:
     """Trigger settings of a detector."""
     t = detector.trigger
@@ -96,20 +99,25 @@ def trigger_arrays(detector: Detector) -> TriggerArrays:
     )
 
 
+class TriggerTracks(NamedTuple):
+    """What L1 knows of the STRAW tracks: event (index in the chunk), position (mm) and direction at STRAW 1, curvature."""
+
+    event: Any
+    x: Any
+    y: Any
+    u: Any
+    v: Any
+    k: Any
+
+
 def trigger_bits(
     seed: int, events: Any, hits: Any, tracks: Any, arrays: TriggerArrays, rows: Any = None
 ) -> dict[str, Any]:
     """Trigger words of every event, or of some ``rows`` (indices in rising order): l0, l1, masks, taken (uint32)."""
     rows = np.arange(len(events)) if rows is None else rows
-    rich, new, chod, muv3, lkr, lav = (hits[k] for k in ("rich", "newchod", "chod", "muv3", "lkr", "lav"))
-    l0 = _level0(
-        rows, rich["offsets"], rich["n_hits"], new["offsets"], new["x"], new["y"], muv3["offsets"], muv3["x"], muv3["y"],
-        chod["offsets"], lkr["offsets"], lkr["energy"], lav["offsets"], lav["station"], arrays,
-    )  # fmt: skip
-    l1 = _level1(
-        rows, hits["ktag"]["n_sectors"], lav["offsets"], lav["station"], lav["n_blocks"], hits["irc"]["offsets"],
-        hits["sac"]["offsets"], tracks["event"], tracks["x"], tracks["y"], tracks["u"], tracks["v"], tracks["k"], arrays,
-    )  # fmt: skip
+    arrays_of_hits = hit_arrays(hits)
+    l0 = _level0(rows, arrays_of_hits, arrays)
+    l1 = _level1(rows, arrays_of_hits, TriggerTracks(*(tracks[name] for name in TriggerTracks._fields)), arrays)
     masks, taken = _decide(np.uint64(seed), events[rows], l0, l1, arrays)
     return {"l0": l0, "l1": l1, "masks": masks, "taken": taken}
 
@@ -124,10 +132,11 @@ def _first_in_tile(x: Any, y: Any, begin: int, h: int) -> int:
 
 
 @kernel
-def _level0(
-    rows: Any, rich_o: Any, rich_n: Any, new_o: Any, new_x: Any, new_y: Any, muv_o: Any, muv_x: Any, muv_y: Any, chod_o: Any,
-    lkr_o: Any, lkr_e: Any, lav_o: Any, lav_s: Any, t: TriggerArrays,
-) -> Any:  # fmt: skip
+def _level0(rows: Any, hits: Any, t: TriggerArrays) -> Any:
+    rich_o, rich_n, chod_o = hits.rich_offsets, hits.rich_n_hits, hits.chod_offsets
+    new_o, new_x, new_y = hits.newchod_offsets, hits.newchod_x, hits.newchod_y
+    muv_o, muv_x, muv_y = hits.muv3_offsets, hits.muv3_x, hits.muv3_y
+    lkr_o, lkr_e, lav_o, lav_s = hits.lkr_offsets, hits.lkr_energy, hits.lav_offsets, hits.lav_station
     out = np.zeros(rows.size, dtype=np.uint32)
     for q in range(rows.size):
         i = rows[q]
@@ -180,10 +189,10 @@ def _level0(
 
 
 @kernel
-def _level1(
-    rows: Any, sectors: Any, lav_o: Any, lav_s: Any, lav_n: Any, irc_o: Any, sac_o: Any, event: Any, x: Any, y: Any,
-    u: Any, v: Any, k: Any, t: TriggerArrays,
-) -> Any:  # fmt: skip
+def _level1(rows: Any, hits: Any, tracks: TriggerTracks, t: TriggerArrays) -> Any:
+    sectors, irc_o, sac_o = hits.ktag_n_sectors, hits.irc_offsets, hits.sac_offsets
+    lav_o, lav_s, lav_n = hits.lav_offsets, hits.lav_station, hits.lav_n_blocks
+    event, x, y, u, v, k = tracks.event, tracks.x, tracks.y, tracks.u, tracks.v, tracks.k
     out = np.zeros(rows.size, dtype=np.uint32)
     row = 0
     for q in range(rows.size):

@@ -15,6 +15,7 @@ exact to 5e-7 of the displacement at slopes of 0.05. Lengths in mm, fields in T,
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,6 +69,7 @@ def field_components(detector: Detector, z: FloatArray) -> tuple[FloatArray, Flo
     return bx, by
 
 
+@lru_cache(maxsize=8)
 def field_map(detector: Detector, thin_kick: bool = False) -> FieldMap:
     """Tabulate the field integrals from GTK3 to the end of the fringe field.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ class LkrArrays(NamedTuple):
     """Outline (mm) and resolutions of the LKr for kernels."""
 
     hole: float
+    track_radius: float  # smallest distance of a track from the axis
     apothem: float
     diagonal: float
     corner_ax: float
@@ -31,11 +33,13 @@ class LkrArrays(NamedTuple):
     time_c: float
 
 
+@lru_cache(maxsize=8)
 def lkr_arrays(detector: Detector) -> LkrArrays:
     """LKr numbers of a detector."""
     lkr = detector.lkr
     return LkrArrays(
         hole=lkr.hole_radius_mm * mm,
+        track_radius=lkr.radius_min_mm * mm,
         apothem=lkr.apothem_mm * mm,
         diagonal=lkr.diagonal_mm * mm,
         corner_ax=lkr.corner_a_x_mm * mm,

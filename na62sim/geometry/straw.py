@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,7 @@ class StrawArrays(NamedTuple):
     least: int  # straws that a hit needs
 
 
+@lru_cache(maxsize=8)
 def straw_arrays(detector: Detector) -> StrawArrays:
     """STRAW numbers of a detector."""
     straw = detector.straw

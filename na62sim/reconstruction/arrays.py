@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +55,7 @@ class RecoArrays(NamedTuple):
     kaon: float
 
 
+@lru_cache(maxsize=8)
 def reco_arrays(detector: Detector) -> RecoArrays:
     """Reconstruction numbers of a detector."""
     d, veto = detector, detector.veto

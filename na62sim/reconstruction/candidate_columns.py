@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from na62sim.core.columns import index_of
+
 NO_MASS = -1e9  # MeV^2: a missing mass that could not be formed
 
 OF_TRACKS: tuple[tuple[str, str, str], ...] = (
@@ -73,19 +75,16 @@ OF_EVENTS: tuple[tuple[str, str, str], ...] = (
 
 COLUMNS = OF_TRACKS + OF_EVENTS
 
-# rows of the array that the kernels fill: columns, each part with its work space behind it
-(
-    N_TRACKS, CHARGE_SUM, CHARGE, P, CHI2, N_VIEWS, X1, Y1, X4, Y4, R_CHAMBERS, HOLE_CLEARANCE, M2_BEAM, COLLIMATOR_X,
-    COLLIMATOR_Y, BEAM_CDA, RICH_X_FRONT, RICH_Y_FRONT, RICH_X_BACK, RICH_Y_BACK, NEWCHOD_R, CHOD_R, LKR_X, LKR_Y,
-    MUV3_X, MUV3_Y,
-    NEWCHOD_X, NEWCHOD_Y, CHOD_X, CHOD_Y, BEAM_Z,  # the track at the counters and next to the nominal beam (mm)
-) = range(len(OF_TRACKS) + 5)  # fmt: skip
-(
-    KTAG_SECTORS, N_GTK, GTK_P, GTK_ASSOCIATED, GTK_DT, CDA, VERTEX_X, VERTEX_Y, VERTEX_Z, PX, PY, PZ, M2_MISS,
-    M2_MISS_MUON, M2_RICH, N_RINGS, RING_HITS, RICH_MASS, RICH_PION_LIKE, NEWCHOD_MATCHED, NEWCHOD_EXTRA,
-    CHOD_MATCHED, LKR_MATCHED, EOP, LKR_PION_LIKE, LKR_EXTRA, LKR_EXTRA_ENERGY, MUV_ENERGY, MUV3_MATCHED, N_LAV,
-    N_IRC_SAC, N_HASC, N_CHANTI,
-    KAON_X, KAON_Y, KAON_Z,  # momentum at the vertex (MeV)
-) = range(len(OF_TRACKS) + 5, len(COLUMNS) + 8)  # fmt: skip
-ROWS_OF_TRACKS, ROWS = len(OF_TRACKS) + 5, len(COLUMNS) + 8
-ROW = [*range(len(OF_TRACKS)), *range(ROWS_OF_TRACKS, ROWS - 3)]  # of each of the columns
+_NAMES_OF_TRACKS = [name for name, _, _ in OF_TRACKS]
+_NAMES_OF_TRACKS += [
+    "newchod_x",
+    "newchod_y",
+    "chod_x",
+    "chod_y",
+    "beam_z",
+]  # at the counters, next to the nominal beam (mm)
+_NAMES_OF_EVENTS = [name for name, _, _ in OF_EVENTS]
+_NAMES_OF_EVENTS += ["kaon_x", "kaon_y", "kaon_z"]  # momentum at the vertex (MeV)
+C = index_of(_NAMES_OF_TRACKS + _NAMES_OF_EVENTS)
+"""Rows of the array that the kernels fill: columns, each part with its work space behind it."""
+ROWS_OF_TRACKS, ROWS = len(_NAMES_OF_TRACKS), len(C)

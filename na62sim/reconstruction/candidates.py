@@ -13,17 +13,19 @@ import numpy.typing as npt
 
 from na62sim.geometry.field import FieldMap
 from na62sim.reconstruction.arrays import RecoArrays
-from na62sim.reconstruction.association import beam_side, calorimeters, counters, rings
-from na62sim.reconstruction.candidate_columns import COLUMNS, OF_TRACKS, ROW, ROWS, ROWS_OF_TRACKS
-from na62sim.reconstruction.extrapolation import track_side
+from na62sim.reconstruction.association import associate_beam, associate_ring, count_scintillators, count_showers
+from na62sim.reconstruction.candidate_columns import COLUMNS, OF_TRACKS, ROWS, ROWS_OF_TRACKS, C
+from na62sim.reconstruction.extrapolation import first_tracks
+from na62sim.reconstruction.track_columns import WITHOUT_ERRORS
+from na62sim.sample.hits import hit_arrays
 
 
 def track_columns(tracks: dict[str, Any], reco: RecoArrays) -> dict[str, Any]:
     """What the tracks alone say of the candidates: event (index in the chunk) and the columns `OF_TRACKS`."""
     event = _candidate_events(tracks)
     out = np.empty((ROWS_OF_TRACKS, len(event)))
-    track_side(tracks["event"], tracks["n_views"], _straw(tracks), reco, out)
-    return {"event": event, **{name: out[k] for k, (name, _, _) in enumerate(OF_TRACKS)}}
+    first_tracks(tracks["event"], tracks["n_views"], _straw(tracks), reco, out)
+    return {"event": event, **{name: out[getattr(C, name)] for name, _, _ in OF_TRACKS}}
 
 
 def build_candidates(n: int, hits: Any, tracks: dict[str, Any], reco: RecoArrays, field: FieldMap) -> dict[str, Any]:
@@ -33,35 +35,14 @@ def build_candidates(n: int, hits: Any, tracks: dict[str, Any], reco: RecoArrays
     -------
     event (index in the chunk) and the columns of `COLUMNS` as float64, one row per event with a track
     """
-    event = _candidate_events(tracks)
+    event, straw, arrays = _candidate_events(tracks), _straw(tracks), hit_arrays(hits)
     out = np.zeros((ROWS, len(event)))
-    track_side(tracks["event"], tracks["n_views"], _straw(tracks), reco, out)
-    straw, time = _straw(tracks), hits["ktag"]["time"]
-    rich, lkr, lav = hits["rich"], hits["lkr"], hits["lav"]
-    beam_side(
-        event, tracks["event"], straw, hits["ktag"]["n_sectors"], time, hits["gtk"]["offsets"],
-        _stack(hits["gtk"], "x", "y", "dxdz", "dydz", "p", "time", "associated"), reco, field, out,
-    )  # fmt: skip
-    rings(
-        event,
-        out,
-        rich["offsets"],
-        _stack(rich, "radius", "x", "y", "n_hits", "pion_like"),
-        straw,
-        tracks["event"],
-        reco,
-    )
-    counters(
-        event, out, time, hits["newchod"]["offsets"], _stack(hits["newchod"], "x", "y", "time"), hits["chod"]["offsets"],
-        _stack(hits["chod"], "x", "y", "time"), hits["muv3"]["offsets"], _stack(hits["muv3"], "x", "y", "time"),
-        hits["hasc"]["offsets"], hits["hasc"]["time"], hits["chanti"]["offsets"], reco,
-    )  # fmt: skip
-    calorimeters(
-        event, out, time, lkr["offsets"], _stack(lkr, "energy", "x", "y", "time", "pion_like"), hits["muv1"]["offsets"],
-        hits["muv1"]["energy"], hits["muv2"]["energy"], lav["offsets"], lav["station"], lav["time"],
-        hits["irc"]["offsets"], hits["irc"]["time"], hits["sac"]["offsets"], hits["sac"]["time"], reco,
-    )  # fmt: skip
-    return {"event": event, **{name: out[k] for k, (name, _, _) in zip(ROW, COLUMNS, strict=True)}}
+    first_tracks(tracks["event"], tracks["n_views"], straw, reco, out)
+    associate_beam(event, tracks["event"], straw, arrays, reco, field, out)
+    associate_ring(event, tracks["event"], straw, arrays, reco, out)
+    count_scintillators(event, arrays, reco, out)
+    count_showers(event, arrays, reco, out)
+    return {"event": event, **{name: out[getattr(C, name)] for name, _, _ in COLUMNS}}
 
 
 def _candidate_events(tracks: dict[str, Any]) -> npt.NDArray[np.int64]:
@@ -71,12 +52,8 @@ def _candidate_events(tracks: dict[str, Any]) -> npt.NDArray[np.int64]:
 
 
 def _straw(tracks: dict[str, Any]) -> npt.NDArray[np.float64]:
-    return _stack(tracks, "x", "y", "u", "v", "k", "u_after", "v_after", "x_after", "y_after", "chi2")
-
-
-def _stack(group: dict[str, Any], *names: str) -> npt.NDArray[np.float64]:
-    """Columns of a group as rows of one array, so that a kernel takes one argument."""
-    out = np.empty((len(names), len(group[names[0]])))
-    for k, name in enumerate(names):
-        out[k] = group[name]
+    """Columns of the tracks as rows of one array, in the order of `track_columns.T`."""
+    out = np.empty((len(WITHOUT_ERRORS), len(tracks["event"])))
+    for row, name in zip(out, WITHOUT_ERRORS, strict=True):
+        row[:] = tracks[name]
     return out

@@ -10,46 +10,15 @@ from na62sim.core.constants import KICK
 from na62sim.core.kernel import kernel, step
 from na62sim.core.kinematics import mass2
 from na62sim.reconstruction.arrays import RecoArrays
-from na62sim.reconstruction.candidate_columns import (
-    BEAM_CDA,
-    BEAM_Z,
-    CHARGE,
-    CHARGE_SUM,
-    CHI2,
-    CHOD_R,
-    CHOD_X,
-    CHOD_Y,
-    COLLIMATOR_X,
-    COLLIMATOR_Y,
-    HOLE_CLEARANCE,
-    LKR_X,
-    LKR_Y,
-    M2_BEAM,
-    MUV3_X,
-    MUV3_Y,
-    N_TRACKS,
-    N_VIEWS,
-    NEWCHOD_R,
-    NEWCHOD_X,
-    NEWCHOD_Y,
-    R_CHAMBERS,
-    RICH_X_BACK,
-    RICH_X_FRONT,
-    RICH_Y_BACK,
-    RICH_Y_FRONT,
-    X1,
-    X4,
-    Y1,
-    Y4,
-    P,
-)
+from na62sim.reconstruction.candidate_columns import C
+from na62sim.reconstruction.track_columns import T
 from na62sim.reconstruction.vertex import closest_approach
 
 _BLOCK = 256  # rows whose columns stay in the cache
 
 
 @kernel
-def track_side(track_event: Any, n_views: Any, straw: Any, r: RecoArrays, out: Any) -> None:
+def first_tracks(track_event: Any, n_views: Any, straw: Any, r: RecoArrays, out: Any) -> None:
     """The first track of every event with one, and where it goes; column by column, a block of rows at a time."""
     slope, first = np.empty((4, _BLOCK)), np.empty(_BLOCK, dtype=np.int64)
     row, t = 0, 0
@@ -59,9 +28,9 @@ def track_side(track_event: Any, n_views: Any, straw: Any, r: RecoArrays, out: A
             i, charge = track_event[t], 0.0
             first[row - begin] = t
             while t < track_event.size and track_event[t] == i:
-                charge += 1.0 if straw[4, t] > 0.0 else -1.0
+                charge += 1.0 if straw[T.k, t] > 0.0 else -1.0
                 t += 1
-            out[N_TRACKS, row], out[CHARGE_SUM, row] = t - first[row - begin], charge
+            out[C.n_tracks, row], out[C.charge_sum, row] = t - first[row - begin], charge
             row += 1
         _first_track(begin, row, first, straw, n_views, slope, out)
         _where_it_goes(begin, row, slope, r, out)
@@ -71,15 +40,15 @@ def track_side(track_event: Any, n_views: Any, straw: Any, r: RecoArrays, out: A
 def _first_track(begin: int, end: int, first: Any, straw: Any, n_views: Any, slope: Any, out: Any) -> None:
     """Momentum, position and slopes of the tracks of a block."""
     n = end - begin
-    for source, target in ((0, X1), (1, Y1), (7, X4), (8, Y4), (9, CHI2)):
+    for source, target in ((T.x, C.x1), (T.y, C.y1), (T.x_after, C.x4), (T.y_after, C.y4), (T.chi2, C.chi2)):
         given, into = straw[source], out[target, begin:end]
         for i in range(n):
             into[i] = given[first[i]]
-    k, p, charge, views = straw[4], out[P, begin:end], out[CHARGE, begin:end], out[N_VIEWS, begin:end]
+    k, p, charge, views = straw[T.k], out[C.p, begin:end], out[C.charge, begin:end], out[C.n_views, begin:end]
     for i in range(n):
         p[i], charge[i] = KICK / max(abs(k[first[i]]), 1e-12), 1.0 if k[first[i]] > 0.0 else -1.0
         views[i] = n_views[first[i]]
-    for before, row in ((2, 0), (5, 2)):  # at STRAW 1 and behind the magnet
+    for before, row in ((T.u, 0), (T.u_after, 2)):  # at STRAW 1 and behind the magnet
         cosine_x, cosine_y, sx, sy = straw[before], straw[before + 1], slope[row], slope[row + 1]
         for i in range(n):
             sx[i], sy[i] = cosine_x[first[i]], cosine_y[first[i]]
@@ -104,29 +73,29 @@ def _where_it_goes(begin: int, end: int, slope: Any, r: RecoArrays, out: Any) ->
         slope[1],
         slope[2],
         slope[3],
-        out[X1, begin:end],
-        out[Y1, begin:end],
-        out[X4, begin:end],
-        out[Y4, begin:end],
+        out[C.x1, begin:end],
+        out[C.y1, begin:end],
+        out[C.x4, begin:end],
+        out[C.y4, begin:end],
     )
-    _line(n, x4, y4, ax, ay, r.rich_front - r.z4, out[RICH_X_FRONT, begin:end], out[RICH_Y_FRONT, begin:end])
-    _line(n, x4, y4, ax, ay, r.rich_back - r.z4, out[RICH_X_BACK, begin:end], out[RICH_Y_BACK, begin:end])
-    _line(n, x4, y4, ax, ay, r.newchod - r.z4, out[NEWCHOD_X, begin:end], out[NEWCHOD_Y, begin:end])
-    _line(n, x4, y4, ax, ay, r.chod - r.z4, out[CHOD_X, begin:end], out[CHOD_Y, begin:end])
-    _line(n, x4, y4, ax, ay, r.lkr - r.z4, out[LKR_X, begin:end], out[LKR_Y, begin:end])
-    _line(n, x4, y4, ax, ay, r.muv3 - r.z4, out[MUV3_X, begin:end], out[MUV3_Y, begin:end])
-    _line(n, x1, y1, sx, sy, r.collimator - r.z1, out[COLLIMATOR_X, begin:end], out[COLLIMATOR_Y, begin:end])
+    _line(n, x4, y4, ax, ay, r.rich_front - r.z4, out[C.rich_x_front, begin:end], out[C.rich_y_front, begin:end])
+    _line(n, x4, y4, ax, ay, r.rich_back - r.z4, out[C.rich_x_back, begin:end], out[C.rich_y_back, begin:end])
+    _line(n, x4, y4, ax, ay, r.newchod - r.z4, out[C.newchod_x, begin:end], out[C.newchod_y, begin:end])
+    _line(n, x4, y4, ax, ay, r.chod - r.z4, out[C.chod_x, begin:end], out[C.chod_y, begin:end])
+    _line(n, x4, y4, ax, ay, r.lkr - r.z4, out[C.lkr_x, begin:end], out[C.lkr_y, begin:end])
+    _line(n, x4, y4, ax, ay, r.muv3 - r.z4, out[C.muv3_x, begin:end], out[C.muv3_y, begin:end])
+    _line(n, x1, y1, sx, sy, r.collimator - r.z1, out[C.collimator_x, begin:end], out[C.collimator_y, begin:end])
     x, y, far, near = (
-        out[NEWCHOD_X, begin:end],
-        out[NEWCHOD_Y, begin:end],
-        out[R_CHAMBERS, begin:end],
-        out[HOLE_CLEARANCE, begin:end],
+        out[C.newchod_x, begin:end],
+        out[C.newchod_y, begin:end],
+        out[C.r_chambers, begin:end],
+        out[C.hole_clearance, begin:end],
     )
     radius, radius_chod, xc, yc = (
-        out[NEWCHOD_R, begin:end],
-        out[CHOD_R, begin:end],
-        out[CHOD_X, begin:end],
-        out[CHOD_Y, begin:end],
+        out[C.newchod_r, begin:end],
+        out[C.chod_r, begin:end],
+        out[C.chod_x, begin:end],
+        out[C.chod_y, begin:end],
     )
     for i in range(n):
         radius[i], radius_chod[i] = np.sqrt(x[i] * x[i] + y[i] * y[i]), np.sqrt(xc[i] * xc[i] + yc[i] * yc[i])
@@ -140,7 +109,7 @@ def _where_it_goes(begin: int, end: int, slope: Any, r: RecoArrays, out: Any) ->
             far[i], near[i] = max(far[i], r2), min(near[i], clearance)
     bx, nb = r.beam_slope * (r.z1 - r.z_gtk), r.beam_p / np.sqrt(1.0 + r.beam_slope * r.beam_slope)
     beam_energy = np.sqrt(r.beam_p * r.beam_p + r.kaon * r.kaon)
-    p, z, cda, m2 = out[P, begin:end], out[BEAM_Z, begin:end], out[BEAM_CDA, begin:end], out[M2_BEAM, begin:end]
+    p, z, cda, m2 = out[C.p, begin:end], out[C.beam_z, begin:end], out[C.beam_cda, begin:end], out[C.m2_beam, begin:end]
     for i in range(n):
         far[i] = np.sqrt(far[i])
         along, cda[i], _, _ = closest_approach(bx, 0.0, r.beam_slope, 0.0, x1[i], y1[i], sx[i], sy[i])

@@ -8,6 +8,7 @@ projection is the measurement error plus theta0(p)^2 sum_m (z_j - z_m)(z_k - z_m
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from na62sim.core.kernel import formula, step
 from na62sim.core.matter import highland
 from na62sim.core.particles import species
 from na62sim.geometry import Detector
-from na62sim.geometry.field import FieldMap, Segment, plane_segments, propagate
+from na62sim.geometry.field import Segment, field_map, plane_segments, propagate
 
 LANES = 136  # tracks fitted side by side: 128 or fewer; no power of two, for the cache
 ROWS, RESULTS = 36, 16  # of `fit_tracks`; where the results begin
@@ -37,8 +38,10 @@ class FitArrays(NamedTuple):
     beam: bool  # decays come from a beam (not from a dump): tracks of a crowd begin near it
 
 
-def fit_arrays(detector: Detector, field: FieldMap) -> FitArrays:
-    """Fit constants of a detector, with the field map the reconstruction believes in."""
+@lru_cache(maxsize=8)
+def fit_arrays(detector: Detector) -> FitArrays:
+    """Fit constants of a detector."""
+    field = field_map(detector)
     z = np.array(detector.straw.chamber_z_m) * 1e3
     scatter = np.zeros((4, 4))
     for j in range(4):

@@ -17,28 +17,19 @@ from typing import Any
 
 import numpy as np
 
+from na62sim.core.columns import index_of
 from na62sim.core.constants import KICK, LIGHT
 from na62sim.core.kernel import formula, step
+from na62sim.geometry.annulus import in_annulus
 from na62sim.geometry.lkr import in_lkr
-from na62sim.reconstruction.vertex_fit import (
-    TK,
-    TU,
-    TU_AFTER,
-    TV,
-    TV_AFTER,
-    TX,
-    TX_AFTER,
-    TY,
-    TY_AFTER,
-    WP,
-    WPX,
-    WPY,
-    WPZ,
-)
+from na62sim.reconstruction.track_columns import T
+from na62sim.reconstruction.vertex_columns import SLOT_COLUMNS
+from na62sim.reconstruction.vertex_fit import W
 
-# rows of what is associated to a track: those of the slots of `vertices.py`, then work space
-EOP, LKR, CHOD, NEWCHOD, RICH, RING_E, RING_PI, MUV3, LKR_X, LKR_Y, RAY_X, RAY_Y = range(12)
-ASSOCIATION = 12
+# rows of what is associated to a track: the last columns of its slot, then its points at the LKr and those of its
+# straight line from before the magnet (mm)
+OF_SLOT = [name for name, _, _ in SLOT_COLUMNS if name not in ("charge", "p", "px", "py", "pz")]
+A = index_of([*OF_SLOT, "lkr_x", "lkr_y", "ray_x", "ray_y"])
 NO_RING = 99.0
 _RING_MATCH = 20.0  # mm: centre resolution 2 mm, scattering in the RICH below 1 mm
 _MIN_RING_HITS = 4
@@ -48,8 +39,7 @@ _MARGIN = 20.0  # mm: scattering in front of LAV 12 and IRC
 
 @formula
 def _within(x: float, y: float, low: float, high: float) -> float:
-    r2 = x * x + y * y
-    return 1.0 if low * low < r2 < high * high else 0.0
+    return 1.0 if in_annulus(x * x + y * y, low, high) else 0.0
 
 
 @step
@@ -59,43 +49,43 @@ def associate(i: int, first: int, n: int, t: Any, h: Any, v: Any, about: Any) ->
     for k in range(n):
         q = first + k
         a = about[:, k]
-        u, s = t[TU_AFTER, q], t[TV_AFTER, q]
+        u, s = t[T.u_after, q], t[T.v_after, q]
         inverse = 1.0 / np.sqrt(1.0 - u * u - s * s)
-        sx, sy, x4, y4 = u * inverse, s * inverse, t[TX_AFTER, q], t[TY_AFTER, q]
+        sx, sy, x4, y4 = u * inverse, s * inverse, t[T.x_after, q], t[T.y_after, q]
         d = r.lkr - r.z4
-        a[LKR_X], a[LKR_Y] = x4 + sx * d, y4 + sy * d
-        inside = in_lkr(a[LKR_X], a[LKR_Y], v.lkr) and a[LKR_X] ** 2 + a[LKR_Y] ** 2 > v.lkr_radius**2
-        a[LKR] = 1.0 if inside else 0.0
+        a[A.lkr_x], a[A.lkr_y] = x4 + sx * d, y4 + sy * d
+        inside = in_lkr(a[A.lkr_x], a[A.lkr_y], v.lkr) and a[A.lkr_x] ** 2 + a[A.lkr_y] ** 2 > v.lkr.track_radius**2
+        a[A.lkr] = 1.0 if inside else 0.0
         d = r.chod - r.z4
-        a[CHOD] = _within(x4 + sx * d, y4 + sy * d, v.chod[0], v.chod[1])
+        a[A.chod] = _within(x4 + sx * d, y4 + sy * d, v.chod[0], v.chod[1])
         d = r.newchod - r.z4
-        a[NEWCHOD] = _within(x4 + sx * d, y4 + sy * d, v.newchod[0], v.newchod[1])
+        a[A.newchod] = _within(x4 + sx * d, y4 + sy * d, v.newchod[0], v.newchod[1])
         low, high, hole_front, hole_back = v.rich
         front, back = r.rich_front - r.z4, r.rich_back - r.z4
-        a[RICH] = _within(x4 + sx * front - hole_front, y4 + sy * front, low, high)
-        a[RICH] *= _within(x4 + sx * back - hole_back, y4 + sy * back, low, high)
-        a[EOP], a[MUV3], a[RING_E], a[RING_PI] = 0.0, 0.0, NO_RING, NO_RING
-        if a[RICH] > 0.0:
-            _ring(i, u * inverse * r.focal, s * inverse * r.focal, r.pion * abs(t[TK, q]) / KICK, h, v, a)
+        a[A.rich] = _within(x4 + sx * front - hole_front, y4 + sy * front, low, high)
+        a[A.rich] *= _within(x4 + sx * back - hole_back, y4 + sy * back, low, high)
+        a[A.eop], a[A.muv3], a[A.ring_e], a[A.ring_pi] = 0.0, 0.0, NO_RING, NO_RING
+        if a[A.rich] > 0.0:
+            _ring(i, u * inverse * r.focal, s * inverse * r.focal, r.pion * abs(t[T.k, q]) / KICK, h, v, a)
         d = r.muv3 - r.z4
         x, y = x4 + sx * d, y4 + sy * d
-        for j in range(h.muv_o[i], h.muv_o[i + 1]):
-            if max(abs(h.muv_x[j] - x), abs(h.muv_y[j] - y)) < r.muv3_tile:
-                a[MUV3] += 1.0
+        for j in range(h.muv3_offsets[i], h.muv3_offsets[i + 1]):
+            if max(abs(h.muv3_x[j] - x), abs(h.muv3_y[j] - y)) < r.muv3_tile:
+                a[A.muv3] += 1.0
         # straight on from before the magnet: where radiated photons go
-        inverse = 1.0 / np.sqrt(1.0 - t[TU, q] ** 2 - t[TV, q] ** 2)
-        a[RAY_X] = t[TX, q] + t[TU, q] * inverse * (r.lkr - r.z1)
-        a[RAY_Y] = t[TY, q] + t[TV, q] * inverse * (r.lkr - r.z1)
-    for j in range(h.lkr_o[i], h.lkr_o[i + 1]):
-        k, _ = _nearest(h.lkr_x[j], h.lkr_y[j], LKR_X, n, r.track_distance, about)
+        inverse = 1.0 / np.sqrt(1.0 - t[T.u, q] ** 2 - t[T.v, q] ** 2)
+        a[A.ray_x] = t[T.x, q] + t[T.u, q] * inverse * (r.lkr - r.z1)
+        a[A.ray_y] = t[T.y, q] + t[T.v, q] * inverse * (r.lkr - r.z1)
+    for j in range(h.lkr_offsets[i], h.lkr_offsets[i + 1]):
+        k, _ = _nearest(h.lkr_x[j], h.lkr_y[j], A.lkr_x, n, r.track_distance, about)
         if k >= 0:
-            about[EOP, k] += h.lkr_energy[j] * abs(t[TK, first + k]) / KICK
+            about[A.eop, k] += h.lkr_energy[j] * abs(t[T.k, first + k]) / KICK
     for k in range(n):  # the cluster of another track is in the way
-        if about[EOP, k] == 0.0 and about[LKR, k] > 0.0:
-            for j in range(h.lkr_o[i], h.lkr_o[i + 1]):
-                d2 = (h.lkr_x[j] - about[LKR_X, k]) ** 2 + (h.lkr_y[j] - about[LKR_Y, k]) ** 2
+        if about[A.eop, k] == 0.0 and about[A.lkr, k] > 0.0:
+            for j in range(h.lkr_offsets[i], h.lkr_offsets[i + 1]):
+                d2 = (h.lkr_x[j] - about[A.lkr_x, k]) ** 2 + (h.lkr_y[j] - about[A.lkr_y, k]) ** 2
                 if d2 < r.track_distance**2:
-                    about[EOP, k] = -1.0
+                    about[A.eop, k] = -1.0
 
 
 @step
@@ -113,24 +103,27 @@ def _nearest(x: float, y: float, column: int, n: int, limit: float, about: Any) 
 def _ring(i: int, x: float, y: float, ratio: float, h: Any, v: Any, a: Any) -> None:
     """Nearest ring of a track; ``ratio`` is the pion mass over its momentum."""
     best, low = -1, _RING_MATCH**2
-    for j in range(h.ring_o[i], h.ring_o[i + 1]):
-        d2 = (h.ring_x[j] - x) ** 2 + (h.ring_y[j] - y) ** 2
-        if d2 < low and h.ring_n[j] >= _MIN_RING_HITS:
+    for j in range(h.rich_offsets[i], h.rich_offsets[i + 1]):
+        d2 = (h.rich_x[j] - x) ** 2 + (h.rich_y[j] - y) ** 2
+        if d2 < low and h.rich_n_hits[j] >= _MIN_RING_HITS:
             best, low = j, d2
     if best >= 0:
-        sigma = v.hit_sigma / np.sqrt(h.ring_n[best] - 3.0)
+        sigma = v.hit_sigma / np.sqrt(h.rich_n_hits[best] - 3.0)
         pion = v.reco.focal * np.sqrt(max(v.reco.angle2 - ratio * ratio, 0.0))
-        a[RING_E], a[RING_PI] = (h.ring_radius[best] - v.electron_radius) / sigma, (h.ring_radius[best] - pion) / sigma
+        a[A.ring_e], a[A.ring_pi] = (
+            (h.rich_radius[best] - v.electron_radius) / sigma,
+            (h.rich_radius[best] - pion) / sigma,
+        )
 
 
 @step
 def _evidence(about: Any, k: int, eop_min: float) -> float:
     """Evidence for a pion (positive) or an electron (negative)."""
     score = 0.0
-    if about[LKR, k] > 0.0 and about[EOP, k] > 0.0:
-        score += 1.0 if about[EOP, k] < eop_min else -1.0
-    if about[RING_E, k] != NO_RING and about[RING_PI, k] - about[RING_E, k] > _SEPARATION:
-        score += 1.0 if abs(about[RING_PI, k]) < abs(about[RING_E, k]) else -1.0
+    if about[A.lkr, k] > 0.0 and about[A.eop, k] > 0.0:
+        score += 1.0 if about[A.eop, k] < eop_min else -1.0
+    if about[A.ring_e, k] != NO_RING and about[A.ring_pi, k] - about[A.ring_e, k] > _SEPARATION:
+        score += 1.0 if abs(about[A.ring_pi, k]) < abs(about[A.ring_e, k]) else -1.0
     return score
 
 
@@ -147,13 +140,13 @@ def choose_pion(index: Any, n: int, first: int, about: Any, w: Any, v: Any, orde
     chosen, equal, high, closest = 0, 0, -1e9, 1e300
     e_other, px, py, pz = 0.0, 0.0, 0.0, 0.0
     for k in range(n):
-        e_other += np.sqrt(w[WP, k] ** 2 + v.electron**2)
-        px += w[WPX, k]
-        py += w[WPY, k]
-        pz += w[WPZ, k]
+        e_other += np.sqrt(w[W.p, k] ** 2 + v.electron**2)
+        px += w[W.px, k]
+        py += w[W.py, k]
+        pz += w[W.pz, k]
     for k in range(positive):
         score = 2.0 * _evidence(about, index[k] - first, v.electron_eop) - total
-        e = e_other - np.sqrt(w[WP, k] ** 2 + v.electron**2) + np.sqrt(w[WP, k] ** 2 + v.reco.pion**2)
+        e = e_other - np.sqrt(w[W.p, k] ** 2 + v.electron**2) + np.sqrt(w[W.p, k] ** 2 + v.reco.pion**2)
         off = abs(np.sqrt(max(e * e - px * px - py * py - pz * pz, 0.0)) - v.reco.kaon)
         if score > high:
             chosen, equal, high, closest = k, 1, score, off
@@ -180,9 +173,9 @@ def count_vetoes(i: int, first: int, n: int, t: Any, h: Any, v: Any, about: Any,
     """
     r = v.reco
     extra, energy, radiated, lav, small = 0.0, 0.0, 0.0, 0.0, 0.0
-    for j in range(h.lkr_o[i], h.lkr_o[i + 1]):
+    for j in range(h.lkr_offsets[i], h.lkr_offsets[i + 1]):
         e = h.lkr_energy[j]
-        k, _ = _nearest(h.lkr_x[j], h.lkr_y[j], LKR_X, n, r.track_distance, about)
+        k, _ = _nearest(h.lkr_x[j], h.lkr_y[j], A.lkr_x, n, r.track_distance, about)
         if k >= 0 or e <= r.photon_min:
             continue
         g = e / 1000.0
@@ -191,24 +184,24 @@ def count_vetoes(i: int, first: int, n: int, t: Any, h: Any, v: Any, about: Any,
         for b in range(r.window_energy.size):
             if e > r.window_energy[b]:
                 window = r.window_sigma[b] * sigma
-        if abs(h.lkr_t[j] - reference - (r.lkr - r.z_gtk) / LIGHT) > window:
+        if abs(h.lkr_time[j] - reference - (r.lkr - r.z_gtk) / LIGHT) > window:
             continue
-        k, _ = _nearest(h.lkr_x[j], h.lkr_y[j], RAY_X, n, r.track_distance, about)
+        k, _ = _nearest(h.lkr_x[j], h.lkr_y[j], A.ray_x, n, r.track_distance, about)
         if k >= 0:
             radiated += 1.0
         else:
             extra += 1.0
             energy += e
-    for j in range(h.lav_o[i], h.lav_o[i + 1]):
+    for j in range(h.lav_offsets[i], h.lav_offsets[i + 1]):
         station = h.lav_station[j] - 1
-        if abs(h.lav_t[j] - reference - (r.lav_z[station] - r.z_gtk) / LIGHT) < r.lav_window:
+        if abs(h.lav_time[j] - reference - (r.lav_z[station] - r.z_gtk) / LIGHT) < r.lav_window:
             lav += 0.0 if _hits_lav(r.lav_z[station], v.lav_in[station], first, n, t, v) else 1.0
     if not _hits_irc(first, n, t, v):  # a track does what a photon would do
-        for j in range(h.irc_o[i], h.irc_o[i + 1]):
-            if abs(h.irc_t[j] - reference - (r.irc - r.z_gtk) / LIGHT) < r.irc_sac_window:
+        for j in range(h.irc_offsets[i], h.irc_offsets[i + 1]):
+            if abs(h.irc_time[j] - reference - (r.irc - r.z_gtk) / LIGHT) < r.irc_sac_window:
                 small += 1.0
-    for j in range(h.sac_o[i], h.sac_o[i + 1]):
-        if abs(h.sac_t[j] - reference - (r.sac - r.z_gtk) / LIGHT) < r.irc_sac_window:
+    for j in range(h.sac_offsets[i], h.sac_offsets[i + 1]):
+        if abs(h.sac_time[j] - reference - (r.sac - r.z_gtk) / LIGHT) < r.irc_sac_window:
             small += 1.0
     return extra, energy, radiated, lav, small
 
@@ -218,9 +211,9 @@ def _hits_lav(z: float, radius: float, first: int, n: int, t: Any, v: Any) -> bo
     """Whether a track goes into the lead glass of a station at z."""
     hit = False
     for q in range(first, first + n):
-        u, s, x, y, d = t[TU, q], t[TV, q], t[TX, q], t[TY, q], z - v.reco.z1
+        u, s, x, y, d = t[T.u, q], t[T.v, q], t[T.x, q], t[T.y, q], z - v.reco.z1
         if z > v.reco.z4:
-            u, s, x, y, d = t[TU_AFTER, q], t[TV_AFTER, q], t[TX_AFTER, q], t[TY_AFTER, q], z - v.reco.z4
+            u, s, x, y, d = t[T.u_after, q], t[T.v_after, q], t[T.x_after, q], t[T.y_after, q], z - v.reco.z4
         inverse = 1.0 / np.sqrt(1.0 - u * u - s * s)
         hit = hit or (x + u * inverse * d) ** 2 + (y + s * inverse * d) ** 2 > (radius - _MARGIN) ** 2
     return hit
@@ -232,8 +225,8 @@ def _hits_irc(first: int, n: int, t: Any, v: Any) -> bool:
     hit = False
     low, high, hole = v.irc
     for q in range(first, first + n):
-        u, s, d = t[TU_AFTER, q], t[TV_AFTER, q], v.reco.irc - v.reco.z4
+        u, s, d = t[T.u_after, q], t[T.v_after, q], v.reco.irc - v.reco.z4
         inverse = 1.0 / np.sqrt(1.0 - u * u - s * s)
-        x, y = t[TX_AFTER, q] + u * inverse * d, t[TY_AFTER, q] + s * inverse * d
+        x, y = t[T.x_after, q] + u * inverse * d, t[T.y_after, q] + s * inverse * d
         hit = hit or (x * x + y * y < (high + _MARGIN) ** 2 and (x - hole) ** 2 + y * y > (low - _MARGIN) ** 2)
     return hit

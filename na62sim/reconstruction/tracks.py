@@ -39,6 +39,7 @@ from na62sim.reconstruction.points import (
     pair_table,
     place_of,
 )
+from na62sim.reconstruction.track_columns import COLUMNS, T
 
 _MAX_SHARED = 0.5  # of the hits of a track
 _VIEW_VALUE = 1.0  # in chi2: what a view with a hit is worth when candidates compete
@@ -49,12 +50,7 @@ _TRACK_HITS = 8  # two views in each chamber
 # simulated events with a vertex of five tracks none has fewer than 52, among 29000 with one of three none has fewer than 26
 _USUAL_HITS, _SPARE_HITS = 12, 16
 
-COLUMNS = (
-    "x", "y", "u", "v", "k", "u_after", "v_after", "x_after", "y_after", "chi2", "variance_u", "variance_v",
-    "variance_k", "time", "variance_x", "covariance_xu", "covariance_xk", "covariance_uk", "variance_y", "covariance_yv",
-)  # fmt: skip
-N_COLUMNS, CHI2_ROW = len(COLUMNS), (RESULTS + COLUMNS.index("chi2")) * LANES
-TIME_ROW = (RESULTS + COLUMNS.index("time")) * LANES
+CHI2_ROW, TIME_ROW = (RESULTS + T.chi2) * LANES, (RESULTS + T.time) * LANES
 
 
 def find_tracks(
@@ -74,7 +70,7 @@ def find_tracks(
     cap = n // 2 + len(hits["view"]) // 8 + MAX_TRACKS  # a track has eight hits or more, of which it may share some
     while True:
         event, views = np.empty(cap, dtype=np.int64), np.empty(cap, dtype=np.int64)
-        out = np.empty((len(COLUMNS), cap))
+        out = np.empty((len(T), cap))
         rows = _find(
             offsets, hits["chamber"], hits["view"], hits["position"], hits["time"], straw, fit, at_least, event, views, out
         )  # fmt: skip
@@ -205,7 +201,7 @@ def _flush(waiting: int, rows: int, fit: FitArrays, block: Any, out: Any) -> int
         _fit(waiting, fit, block)
         first = rows - waiting
         n = min(waiting, out.shape[1] - first)
-        for c in range(N_COLUMNS):
+        for c in range(len(T)):
             row = (RESULTS + c) * LANES
             for k in range(n):
                 out[c, first + k] = block[row + k]
@@ -287,7 +283,7 @@ def _accept(
             continue
         if rows < event.size:
             event[rows], views[rows] = i, n_views[best]
-            for c in range(N_COLUMNS):
+            for c in range(len(T)):
                 out[c, rows] = block[(RESULTS + c) * LANES + best]
         rows += 1
     return rows

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from na62sim.reconstruction.vertex_fit import (
-    MAX_VERTEX_TRACKS,
-)
+from na62sim.core.columns import index_of
+from na62sim.reconstruction.vertex_fit import MAX_VERTEX_TRACKS
 
 EVENT_COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("n_tracks", "", "tracks of the event"),
@@ -75,4 +74,5 @@ COLUMNS = EVENT_COLUMNS + tuple(
 )
 
 
-_N_EVENT, _N_SLOT = len(EVENT_COLUMNS), len(SLOT_COLUMNS)
+V = index_of(name for name, _, _ in EVENT_COLUMNS)
+SLOT = index_of(name for name, _, _ in SLOT_COLUMNS)

@@ -15,19 +15,16 @@ from typing import Any
 
 import numpy as np
 
+from na62sim.core.columns import index_of
 from na62sim.core.constants import KICK
 from na62sim.core.kernel import step
 from na62sim.geometry.field import FieldMap, between, integrals_at
+from na62sim.reconstruction.track_columns import T
 from na62sim.reconstruction.vertex import back_to
 
-# rows of a track, as in `tracks.COLUMNS`
-(
-    TX, TY, TU, TV, TK, TU_AFTER, TV_AFTER, TX_AFTER, TY_AFTER, TCHI2, TVAR_U, TVAR_V, TVAR_K, TTIME, TXX, TXU, TXK, TUK,
-    TYY, TYV,
-) = range(20)  # fmt: skip
 MAX_VERTEX_TRACKS = 5
 # rows of the work space, one column per track of the vertex
-WX, WY, WTX, WTY, WVX, WVY, WU, WV, WK, WPX, WPY, WPZ, WP = range(13)
+W = index_of(["x", "y", "slope_x", "slope_y", "variance_x", "variance_y", "u", "v", "k", "px", "py", "pz", "p"])
 _NOT_FOUND = 1e30
 
 
@@ -36,15 +33,15 @@ def _solve(n: int, w: Any) -> Any:
     """Vertex from positions, slopes and variances at one plane: X, Y, dz, chi2, and the variances of X, Y, Z."""
     ax, ay, bx, by, cz, gx, gy, gz, chi2 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(n):
-        p, q = 1.0 / w[WVX, i], 1.0 / w[WVY, i]
+        p, q = 1.0 / w[W.variance_x, i], 1.0 / w[W.variance_y, i]
         ax += p
         ay += q
-        bx += p * w[WTX, i]
-        by += q * w[WTY, i]
-        cz += p * w[WTX, i] ** 2 + q * w[WTY, i] ** 2
-        gx += p * w[WX, i]
-        gy += q * w[WY, i]
-        gz += p * w[WTX, i] * w[WX, i] + q * w[WTY, i] * w[WY, i]
+        bx += p * w[W.slope_x, i]
+        by += q * w[W.slope_y, i]
+        cz += p * w[W.slope_x, i] ** 2 + q * w[W.slope_y, i] ** 2
+        gx += p * w[W.x, i]
+        gy += q * w[W.y, i]
+        gz += p * w[W.slope_x, i] * w[W.x, i] + q * w[W.slope_y, i] * w[W.y, i]
     # X = (gx + bx d) / ax, Y likewise; what is left determines d
     zz = cz - bx * bx / ax - by * by / ay
     if zz <= 0.0:
@@ -52,15 +49,17 @@ def _solve(n: int, w: Any) -> Any:
     d = -(gz - bx * gx / ax - by * gy / ay) / zz
     x, y = (gx + bx * d) / ax, (gy + by * d) / ay
     for i in range(n):
-        rx, ry = w[WX, i] + w[WTX, i] * d - x, w[WY, i] + w[WTY, i] * d - y
-        chi2 += rx * rx / w[WVX, i] + ry * ry / w[WVY, i]
+        rx, ry = w[W.x, i] + w[W.slope_x, i] * d - x, w[W.y, i] + w[W.slope_y, i] * d - y
+        chi2 += rx * rx / w[W.variance_x, i] + ry * ry / w[W.variance_y, i]
     return x, y, d, chi2, 1.0 / ax + (bx / ax) ** 2 / zz, 1.0 / ay + (by / ay) ** 2 / zz, 1.0 / zz
 
 
 @step
 def _residual(i: int, x: float, y: float, d: float, w: Any) -> tuple[float, float]:
     """Distance of a track from the vertex at its plane, over the variance, in x and in y."""
-    return (w[WX, i] + w[WTX, i] * d - x) / w[WVX, i], (w[WY, i] + w[WTY, i] * d - y) / w[WVY, i]
+    return (w[W.x, i] + w[W.slope_x, i] * d - x) / w[W.variance_x, i], (w[W.y, i] + w[W.slope_y, i] * d - y) / w[
+        W.variance_y, i
+    ]
 
 
 @step
@@ -79,9 +78,17 @@ def fit_vertex(index: Any, n: int, t: Any, z_min: float, z1: float, field: Field
     """
     for i in range(n):
         k = index[i]
-        inverse = 1.0 / np.sqrt(1.0 - t[TU, k] ** 2 - t[TV, k] ** 2)
-        w[WX, i], w[WY, i], w[WTX, i], w[WTY, i] = t[TX, k], t[TY, k], t[TU, k] * inverse, t[TV, k] * inverse
-        w[WVX, i], w[WVY, i] = t[TVAR_U, k], t[TVAR_V, k]  # far from the chambers the slopes' errors count
+        inverse = 1.0 / np.sqrt(1.0 - t[T.u, k] ** 2 - t[T.v, k] ** 2)
+        w[W.x, i], w[W.y, i], w[W.slope_x, i], w[W.slope_y, i] = (
+            t[T.x, k],
+            t[T.y, k],
+            t[T.u, k] * inverse,
+            t[T.v, k] * inverse,
+        )
+        w[W.variance_x, i], w[W.variance_y, i] = (
+            t[T.variance_u, k],
+            t[T.variance_v, k],
+        )  # far from the chambers the slopes' errors count
     _, _, d, chi2, _, _, _ = _solve(n, w)
     z = min(max(z1 + d, z_min), z1 - 1.0)  # a segment of no length has no mean slope
     here = integrals_at(field, z)
@@ -89,26 +96,39 @@ def fit_vertex(index: Any, n: int, t: Any, z_min: float, z1: float, field: Field
     s = between(here, at_straw, -dz)
     for i in range(n):
         k = index[i]
-        x, y, u, v = back_to(t[TX, k], t[TY, k], t[TU, k], t[TV, k], t[TK, k], s)
+        x, y, u, v = back_to(t[T.x, k], t[T.y, k], t[T.u, k], t[T.v, k], t[T.k, k], s)
         inverse = 1.0 / np.sqrt(1.0 - u * u - v * v)
-        w[WX, i], w[WY, i], w[WTX, i], w[WTY, i], w[WU, i], w[WV, i] = x, y, u * inverse, v * inverse, u, v
-        w[WVX, i] = t[TXX, k] + 2.0 * dz * t[TXU, k] + dz * dz * t[TVAR_U, k]
-        w[WVY, i] = t[TYY, k] + 2.0 * dz * t[TYV, k] + dz * dz * t[TVAR_V, k]
+        w[W.x, i], w[W.y, i], w[W.slope_x, i], w[W.slope_y, i], w[W.u, i], w[W.v, i] = (
+            x,
+            y,
+            u * inverse,
+            v * inverse,
+            u,
+            v,
+        )
+        w[W.variance_x, i] = t[T.variance_x, k] + 2.0 * dz * t[T.covariance_xu, k] + dz * dz * t[T.variance_u, k]
+        w[W.variance_y, i] = t[T.variance_y, k] + 2.0 * dz * t[T.covariance_yv, k] + dz * dz * t[T.variance_v, k]
     x, y, d, chi2, xx, yy, zz = _solve(n, w)
     # measured slopes are correlated with the positions they act on, which pulls Z; the fitted ones are not
     for i in range(n):
         k = index[i]
         rx, ry = _residual(i, x, y, d, w)
-        u, v = w[WU, i] - (t[TXU, k] + dz * t[TVAR_U, k]) * rx, w[WV, i] - (t[TYV, k] + dz * t[TVAR_V, k]) * ry
+        u, v = (
+            w[W.u, i] - (t[T.covariance_xu, k] + dz * t[T.variance_u, k]) * rx,
+            w[W.v, i] - (t[T.covariance_yv, k] + dz * t[T.variance_v, k]) * ry,
+        )
         inverse = 1.0 / np.sqrt(1.0 - u * u - v * v)
-        w[WTX, i], w[WTY, i] = u * inverse, v * inverse
+        w[W.slope_x, i], w[W.slope_y, i] = u * inverse, v * inverse
     x, y, d, chi2, xx, yy, zz = _solve(n, w)
     for i in range(n):
         k = index[i]
         rx, ry = _residual(i, x, y, d, w)
-        u, v = w[WU, i] - (t[TXU, k] + dz * t[TVAR_U, k]) * rx, w[WV, i] - (t[TYV, k] + dz * t[TVAR_V, k]) * ry
-        w[WK, i] = t[TK, k] - (t[TXK, k] + dz * t[TUK, k]) * rx
-        p = KICK / max(abs(w[WK, i]), 1e-12)
-        w[WU, i], w[WV, i], w[WP, i] = u, v, p
-        w[WPX, i], w[WPY, i], w[WPZ, i] = p * u, p * v, p * np.sqrt(1.0 - u * u - v * v)
+        u, v = (
+            w[W.u, i] - (t[T.covariance_xu, k] + dz * t[T.variance_u, k]) * rx,
+            w[W.v, i] - (t[T.covariance_yv, k] + dz * t[T.variance_v, k]) * ry,
+        )
+        w[W.k, i] = t[T.k, k] - (t[T.covariance_xk, k] + dz * t[T.covariance_uk, k]) * rx
+        p = KICK / max(abs(w[W.k, i]), 1e-12)
+        w[W.u, i], w[W.v, i], w[W.p, i] = u, v, p
+        w[W.px, i], w[W.py, i], w[W.pz, i] = p * u, p * v, p * np.sqrt(1.0 - u * u - v * v)
     return x, y, z + d, chi2, xx, yy, zz

@@ -70,7 +70,7 @@ def beam_cuts(d: Detector) -> list[Cut]:
 def _identified(d: Detector, t: Table) -> Array:
     """pi+ at the LKr below, electrons above the E/p threshold where they reach it; no ring of the other particle.
 
-    A track whose cluster merges with that of another one is taken on trust.
+    A track whose cluster merges with that of another one is not required to be identified.
     """
     limit = d.lkr.electron_eop_min
     good = np.asarray((t["lkr_1"] > 0) & (t["eop_1"] < limit))

@@ -14,6 +14,8 @@ from hepunits import GeV, m, mm
 
 from na62sim.core.particles import species
 from na62sim.geometry import Detector
+from na62sim.geometry.annulus import on_annulus
+from na62sim.geometry.lkr import lkr_arrays, on_lkr
 from na62sim.sample.table import Array, Table
 from na62sim.selection.cut import Cut, CutFunction, Selection
 from na62sim.selection.ledger import ledger
@@ -28,21 +30,23 @@ def inside(x: Array, interval: Sequence[float], unit: float = 1.0) -> Array:
 
 def track_cuts(d: Detector, p_range: Sequence[float] | None = None) -> list[Cut]:
     """One downstream track in all four chambers, in a momentum range, matched in CHOD, NewCHOD, RICH and LKr."""
-    lkr = d.lkr
+    lkr = lkr_arrays(d)
 
     def calorimeter(t: Table) -> Array:
-        x, y = np.abs(t["lkr_x"]), np.abs(t["lkr_y"])
-        octagon = (x < lkr.apothem_mm) & (y < lkr.apothem_mm) & (x + y < lkr.diagonal_mm)
-        corner_a = (x > lkr.corner_a_x_mm) & (y > lkr.corner_a_y_mm)
-        corner_b = (x > lkr.corner_b_x_mm) & (y > lkr.corner_b_y_mm)
-        return np.asarray(octagon & ~corner_a & ~corner_b & (x * x + y * y > lkr.radius_min_mm**2))
+        x, y = t["lkr_x"], t["lkr_y"]
+        return np.asarray(on_lkr(x, y, lkr) & (x * x + y * y > lkr.track_radius**2))
 
     def rich(t: Table) -> Array:
         r = d.rich
         front = (t["rich_x_front"] - r.hole_x_front_mm) ** 2 + t["rich_y_front"] ** 2
         back = (t["rich_x_back"] - r.hole_x_back_mm) ** 2 + t["rich_y_back"] ** 2
-        low, high = r.radius_min_mm**2, r.radius_max_mm**2
-        return np.asarray((front > low) & (front < high) & (back > low) & (back < high))
+        radii = r.radius_min_mm * mm, r.radius_max_mm * mm
+        return np.asarray(on_annulus(front, *radii) & on_annulus(back, *radii))
+
+    def counters(t: Table) -> Array:
+        new, chod = d.newchod, d.chod
+        ok = on_annulus(t["newchod_r"] ** 2, new.radius_min_mm * mm, new.radius_max_mm * mm)
+        return np.asarray(ok & on_annulus(t["chod_r"] ** 2, chod.radius_min_mm * mm, chod.radius_max_mm * mm))
 
     def muv3(t: Table) -> Array:
         x, y = np.abs(t["muv3_x"]), np.abs(t["muv3_y"])
@@ -60,13 +64,7 @@ def track_cuts(d: Detector, p_range: Sequence[float] | None = None) -> list[Cut]
         ),
         *([] if p_range is None else [_momentum_cut(p_range)]),
         Cut("RICH acceptance", rich),
-        Cut(
-            "NewCHOD and CHOD acceptance",
-            lambda t: (
-                inside(t["newchod_r"], (d.newchod.radius_min_mm, d.newchod.radius_max_mm))
-                & inside(t["chod_r"], (d.chod.radius_min_mm, d.chod.radius_max_mm))
-            ),
-        ),
+        Cut("NewCHOD and CHOD acceptance", counters),
         Cut("LKr acceptance", calorimeter),
         Cut("MUV3 acceptance", muv3),
         Cut("NewCHOD matched", lambda t: np.asarray(t["newchod_matched"] > 0)),

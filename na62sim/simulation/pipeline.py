@@ -22,6 +22,7 @@ from na62sim.generators.chain.truth import Truth
 from na62sim.generators.generate import Generator
 from na62sim.geometry import Detector
 from na62sim.geometry.field import field_map
+from na62sim.geometry.straw import straw_arrays
 from na62sim.reconstruction.arrays import reco_arrays
 from na62sim.reconstruction.candidates import build_candidates, track_columns
 from na62sim.reconstruction.fit import fit_arrays
@@ -35,11 +36,9 @@ class Reconstruction:
     """Tracks, candidates and vertices from hits, with the detector the reconstruction believes in."""
 
     def __init__(self, detector: Detector) -> None:
-        from na62sim.geometry.straw import straw_arrays
-
         self.field = field_map(detector)
         self.straw = straw_arrays(detector)
-        self.fit = fit_arrays(detector, self.field)
+        self.fit = fit_arrays(detector)
         self.reco = reco_arrays(detector)
         self.vertex = vertex_arrays(detector)
 
@@ -114,7 +113,7 @@ class Simulation:
         self.weighted = photons == "weight"
         self.generator = Generator(process, detector, (self.volume_m[0] * m, self.volume_m[1] * m))
         self.field = field_map(detector)
-        self.planes, self.flight = build_planes(detector, self.field), build_flight()
+        self.planes, self.flight = build_planes(detector), build_flight()
         self.response = build_response(detector, intensity)
         self.trigger = trigger_arrays(detector)
         self.reconstruction = Reconstruction(detector)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from na62sim.detector.trigger import L0_BITS, L1_BITS, _decide, trigger_arrays, trigger_bits
+from na62sim.sample.hits import HITS
 
 TILE_X, TILE_Y, MUV3_TILE = 134.0, 108.0, 220.0
 
@@ -17,21 +18,25 @@ def bits(
 ) -> Any:
     """Trigger words of one event: tiles (x, y), LKr energies (MeV), MUV3 tiles, signed curvatures, stations."""
 
-    def group(n: int, **columns: Any) -> dict[str, Any]:
-        return {"offsets": np.array([0, n]), **{name: np.array(values) for name, values in columns.items()}}
+    def group(name: str, n: int, **columns: Any) -> dict[str, Any]:
+        given = {key: np.array(values) for key, values in columns.items()}
+        return {"offsets": np.array([0, n])} | {f.name: np.zeros(n, f.dtype) for f in HITS[name]} | given
 
-    def tiles(points: Any) -> dict[str, Any]:
+    def tiles(name: str, points: Any) -> dict[str, Any]:
         x, y = np.array(points, dtype=np.float32).reshape(-1, 2).T.copy()
-        return group(len(x), x=x, y=y)
+        return group(name, len(x), x=x, y=y)
 
     k = np.array(tracks, dtype=float)
     zeros = np.zeros(len(k))
-    hits = {
-        "rich": group(1, n_hits=np.array([rich], dtype=np.uint8)), "newchod": tiles(newchod), "muv3": tiles(muv3),
-        "chod": group(len(newchod)), "lkr": group(len(lkr), energy=np.array(lkr, dtype=np.float32)),
-        "lav": group(len(lav), station=np.array(lav, dtype=np.uint8), n_blocks=np.full(len(lav), 4, dtype=np.uint8)),
-        "irc": group(0), "sac": group(0), "ktag": {"n_sectors": np.array([8], dtype=np.uint8)},
-    }  # fmt: skip
+    hits = {name: group(name, 0) for name in HITS} | {
+        "rich": group("rich", 1, n_hits=[rich]),
+        "newchod": tiles("newchod", newchod),
+        "muv3": tiles("muv3", muv3),
+        "chod": group("chod", len(newchod)),
+        "lkr": group("lkr", len(lkr), energy=lkr),
+        "lav": group("lav", len(lav), station=lav, n_blocks=np.full(len(lav), 4)),
+        "ktag": group("ktag", 1, n_sectors=[8]),
+    }
     found = {
         "event": np.zeros(len(k), dtype=np.int64),
         "x": zeros + 100.0,

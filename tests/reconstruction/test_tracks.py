@@ -14,7 +14,8 @@ import pytest
 from na62sim.core.constants import KICK
 from na62sim.generators.chain.process import Process
 from na62sim.reconstruction.fit import LANES
-from na62sim.reconstruction.tracks import COLUMNS, find_tracks
+from na62sim.reconstruction.track_columns import COLUMNS
+from na62sim.reconstruction.tracks import find_tracks
 
 FIVE = Process("K+ -> pi+ (a -> e+ e-) (a -> e+ e-)", mass={"a": 100.0}, name="kpiaa")
 OFFSETS = np.array([-173.5, -116.5, 116.5, 173.5])  # mm, views U, V, X, Y

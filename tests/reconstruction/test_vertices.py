@@ -14,7 +14,9 @@ from na62sim.generators.registry import find_process
 from na62sim.geometry import load_detector
 from na62sim.geometry.field import FieldMap, between, field_map, integrals_at, propagate
 from na62sim.reconstruction import vertices as v
-from na62sim.reconstruction.vertex_fit import TK, TU, TV, TX, TY, fit_vertex
+from na62sim.reconstruction.track_columns import T
+from na62sim.reconstruction.vertex_columns import V
+from na62sim.reconstruction.vertex_fit import W, fit_vertex
 from na62sim.simulation.pipeline import Simulation
 
 FIVE = Process("K+ -> pi+ (a -> e+ e-) (a -> e+ e-)", mass={"a": 100.0}, name="kpiaa")
@@ -30,20 +32,20 @@ def toy(n: int, seed: int) -> Any:
     s = 1.0 / np.sqrt(1.0 - u**2 - w**2)
     dz = (Z1 - vertex[2])[:, None]
     true = np.zeros((20, n, 5))
-    true[TX], true[TY] = vertex[0][:, None] + u * s * dz, vertex[1][:, None] + w * s * dz
-    true[TU], true[TV], true[TK] = u, w, KICK / 15e3
+    true[T.x], true[T.y] = vertex[0][:, None] + u * s * dz, vertex[1][:, None] + w * s * dz
+    true[T.u], true[T.v], true[T.k] = u, w, KICK / 15e3
     measured = true.copy()
     root = np.array([[0.07, 0.0, 0.0], [-2e-6, 40e-6, 0.0], [0.0, 3e-8, 2e-8]])  # x, u, k
     cov = root @ root.T
     noise = np.einsum("ij,jnk->ink", root, rng.normal(size=(3, n, 5)))
-    measured[TX] += noise[0]
-    measured[TU] += noise[1]
-    measured[TK] += noise[2]
+    measured[T.x] += noise[0]
+    measured[T.u] += noise[1]
+    measured[T.k] += noise[2]
     root = np.array([[0.07, 0.0], [-2e-6, 35e-6]])
     other = root @ root.T
     noise = np.einsum("ij,jnk->ink", root, rng.normal(size=(2, n, 5)))
-    measured[TY] += noise[0]
-    measured[TV] += noise[1]
+    measured[T.y] += noise[0]
+    measured[T.v] += noise[1]
     measured[10], measured[11], measured[12] = cov[1, 1], other[1, 1], cov[2, 2]
     measured[14], measured[15], measured[16], measured[17] = cov[0, 0], cov[0, 1], cov[0, 2], cov[1, 2]
     measured[18], measured[19] = other[0, 0], other[0, 1]
@@ -73,7 +75,7 @@ def test_pulls() -> None:
         assert pull.std() == pytest.approx(1.0, abs=0.02), "xyz"[k]
     assert results[3].mean() == pytest.approx(7.0, abs=5.0 * np.sqrt(14.0 / n))
     # the constraint improves the slopes, which lose nothing but the common point
-    before, after = measured[TU] - true[TU], work[v.WPX].T / work[v.WP].T - true[TU]
+    before, after = measured[T.u] - true[T.u], work[W.px].T / work[W.p].T - true[T.u]
     assert abs(after.mean()) < 5.0 * after.std() / np.sqrt(5.0 * n)
     assert after.std() < 0.75 * before.std()
 
@@ -111,14 +113,14 @@ def test_closure_in_the_field(bench: Any) -> None:
             u, w = direction[:, i, j]
             k = KICK / momenta[i, j]
             u1, v1, dx, dy, _ = propagate(u, w, k, s)
-            measured[[TX, TY, TU, TV, TK], i, j] = vertex[0, i] + dx, vertex[1, i] + dy, u1, v1, k
+            measured[[T.x, T.y, T.u, T.v, T.k], i, j] = vertex[0, i] + dx, vertex[1, i] + dy, u1, v1, k
     results, work = fitted(measured, np.arange(5), field)
     np.testing.assert_allclose(results[:2], vertex[:2], atol=0.2)
     np.testing.assert_allclose(results[2], vertex[2], atol=20.0)
     assert results[3].max() < 0.05
-    np.testing.assert_allclose(work[v.WP].T, np.abs(momenta), rtol=1e-4)
+    np.testing.assert_allclose(work[W.p].T, np.abs(momenta), rtol=1e-4)
     _, straight = fitted(measured, np.arange(5))
-    off = [np.abs((x[v.WPX] / x[v.WP]).T - direction[0]).max() for x in (work, straight)]
+    off = [np.abs((x[W.px] / x[W.p]).T - direction[0]).max() for x in (work, straight)]
     assert off[0] < 2e-6 and off[1] > 10e-6
 
 
@@ -133,8 +135,8 @@ def test_masses_of_true_momenta(bench: Any) -> None:
     for i in range(200):
         w = np.zeros((13, 5))
         for j, k in enumerate(order):
-            w[[v.WPX, v.WPY, v.WPZ], j] = truth.p[k, :3, i]
-            w[v.WP, j] = np.sqrt((truth.p[k, :3, i] ** 2).sum())
+            w[[W.px, W.py, W.pz], j] = truth.p[k, :3, i]
+            w[W.p, j] = np.sqrt((truth.p[k, :3, i] ** 2).sum())
         slots = np.arange(5)
         assert v.mass_of(w, slots, 0, 5, pion, electron) == pytest.approx(e, rel=1e-8)
         four = truth.p[order[1:], :, i].sum(axis=0)
@@ -144,7 +146,7 @@ def test_masses_of_true_momenta(bench: Any) -> None:
         assert v._pair_mass(w, 1, 3 if same else 4, electron) == pytest.approx(100.0, rel=1e-9)
         row = np.zeros(len(v.COLUMNS))
         v._masses(row, 5, w, slots, v.vertex_arrays(bench.detector))
-        assert row[v.M_EE1] == pytest.approx(100.0, rel=1e-7) and row[v.M_EE2] == pytest.approx(100.0, rel=1e-7)
+        assert row[V.m_ee1] == pytest.approx(100.0, rel=1e-7) and row[V.m_ee2] == pytest.approx(100.0, rel=1e-7)
 
 
 @pytest.fixture(scope="module")

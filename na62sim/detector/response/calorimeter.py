@@ -7,6 +7,7 @@ efficiency and mis-identification, and travels with the cluster as `pion_like`.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,8 @@ from na62sim.core.kernel import kernel
 from na62sim.core.rng import STREAM_CALORIMETER, fill_draws
 from na62sim.core.sampling import BINS, quantile
 from na62sim.detector.transport.crossings import Crossings
-from na62sim.detector.transport.planes import BLOCK, LKR, MUV1, MUV2, next_tracks, track_block
+from na62sim.detector.transport.planes import LKR, MUV1, MUV2
+from na62sim.detector.transport.track_block import BLOCK, Tracks, next_tracks, track_block
 from na62sim.generators.chain.truth import Truth
 from na62sim.geometry import Detector
 from na62sim.geometry.lkr import LkrArrays, energy_sigma, in_lkr, lkr_arrays, position_sigma, time_sigma
@@ -51,6 +53,7 @@ class CalorimeterArrays(NamedTuple):
     merge: float  # distance below which two clusters are one
 
 
+@lru_cache(maxsize=8)
 def calorimeter_arrays(detector: Detector) -> CalorimeterArrays:
     """Calorimeter numbers of a detector."""
     lkr, muv = detector.lkr, detector.muv12
@@ -80,53 +83,71 @@ def calorimeter_arrays(detector: Detector) -> CalorimeterArrays:
     )
 
 
-def calorimeter_hits(
-    seed: int, truth: Truth, tracks: Crossings, arrays: CalorimeterArrays, at_lkr: Any = None
-) -> dict[str, Any]:
-    """LKr clusters of tracks (event, energy, x, y, time, pion_like) and MUV1/2 energies (event, energy1, energy2).
+class AtLkr(NamedTuple):
+    """Position (mm) and momentum (MeV) of each track at the LKr, with the photons that are in its cluster."""
 
-    An electron deposits all its energy in the LKr and nothing behind it. ``at_lkr`` gives position (mm) and
-    momentum (MeV) of each track at the LKr with the photons it radiated (`showers`); without, those of the track.
+    x: FloatArray
+    y: FloatArray
+    p: FloatArray
+
+
+class Clusters(NamedTuple):
+    """LKr clusters (MeV, mm, ns); ``event`` is the index in the chunk."""
+
+    event: Any
+    energy: Any
+    x: Any
+    y: Any
+    time: Any
+    pion_like: Any
+
+
+class MuvEnergies(NamedTuple):
+    """Energies in MUV1 and MUV2 (MeV)."""
+
+    event: Any
+    energy1: Any
+    energy2: Any
+
+
+def calorimeter_hits(
+    seed: int, truth: Truth, tracks: Crossings, arrays: CalorimeterArrays, at_lkr: AtLkr
+) -> dict[str, dict[str, Any]]:
+    """LKr clusters of tracks (``lkr``, see `Clusters`) and energies behind it (``muv12``, see `MuvEnergies`).
+
+    An electron deposits all its energy in the LKr and nothing behind it.
     """
-    px, py, momentum = (tracks.x[LKR], tracks.y[LKR], tracks.p[2]) if at_lkr is None else at_lkr
     rows = len(tracks.event)
-    number = truth.events[tracks.event]
-    event = np.empty(2 * rows, dtype=np.int64)
-    out = np.empty((4, 2 * rows), dtype=np.float32)
-    flag = np.empty(2 * rows, dtype=np.uint8)
-    muv_event = np.empty(rows, dtype=np.int64)
-    muv = np.empty((2, rows), dtype=np.float32)
-    counts = np.zeros(2, dtype=np.int64)
-    _lkr(
-        np.uint64(seed), number, tracks.slot, tracks.event, tracks.last, px, py, tracks.x[MUV1], tracks.y[MUV1],
-        tracks.pdg[2], momentum, tracks.time, arrays, event, out, flag, muv_event, muv, counts,
-    )  # fmt: skip
-    n, k = int(counts[0]), int(counts[1])
-    lkr = {
-        "event": event[:n], "energy": out[0, :n], "x": out[1, :n], "y": out[2, :n], "time": out[3, :n],
-        "pion_like": flag[:n],
-    }  # fmt: skip
+    event, values = np.empty(2 * rows, dtype=np.int64), np.empty((4, 2 * rows), dtype=np.float32)
+    clusters = Clusters(event, values[0], values[1], values[2], values[3], np.empty(2 * rows, dtype=np.uint8))
+    muv = MuvEnergies(np.empty(rows, dtype=np.int64), *np.empty((2, rows), dtype=np.float32))
+    n, k = _calorimeters(np.uint64(seed), tracks.tracks(truth), at_lkr, arrays, clusters, muv)
     return {
-        "lkr": lkr,
-        "muv12": {"event": muv_event[:k], "energy1": muv[0, :k], "energy2": muv[1, :k]},
+        "lkr": {name: column[:n] for name, column in clusters._asdict().items()},
+        "muv12": {name: column[:k] for name, column in muv._asdict().items()},
     }
 
 
 @kernel
-def _lkr(
-    seed: int, number: Any, slot: Any, event_in: Any, last: Any, x: Any, y: Any, x_muv: Any, y_muv: Any, pdg: Any,
-    p: Any, t: Any, c: CalorimeterArrays, event: Any, out: Any, flag: Any, muv_event: Any, muv: Any, counts: Any,
-) -> None:  # fmt: skip
+def _calorimeters(
+    seed: int, tracks: Tracks, at_lkr: AtLkr, c: CalorimeterArrays, clusters: Clusters, muv: MuvEnergies
+) -> tuple[int, int]:
+    event_in, last, t, pdg = tracks.event, tracks.at.last, tracks.at.time, tracks.at.pdg
+    x, y, p, x_muv, y_muv = at_lkr.x, at_lkr.y, at_lkr.p, tracks.at.x[MUV1], tracks.at.y[MUV1]
+    event, out_e, out_x, out_y = clusters.event, clusters.energy, clusters.x, clusters.y
+    out_t, flag = clusters.time, clusters.pion_like
+    muv_event, muv1, muv2 = muv.event, muv.energy1, muv.energy2
     k, j = 0, 0
     u, g = np.empty((8, BLOCK)), np.empty((6, BLOCK), dtype=np.float32)
-    rows, group, chosen = track_block()
+    block = track_block()
+    rows = block.rows
     begin = 0
     while begin < event_in.size:
-        m, begin = next_tracks(begin, LKR, last, slot, number, rows, group, chosen)
-        fill_draws(seed, STREAM_CALORIMETER, group[:m], chosen[:m], u, g)
+        m, begin = next_tracks(begin, LKR, tracks, block)
+        fill_draws(seed, STREAM_CALORIMETER, block.group[:m], block.number[:m], u, g)
         for i in range(m):
             n = rows[i]
-            px, py, kind, momentum = x[n], y[n], abs(pdg[n]), p[n]
+            px, py, kind, momentum = x[n], y[n], abs(pdg[2, n]), p[n]
             energy, like = 0.0, 0.0
             if kind == 211:
                 shower = u[0, i] >= c.mip_fraction
@@ -139,17 +160,17 @@ def _lkr(
             deposited = min(energy, momentum)
             if in_lkr(px, py, c.lkr) and u[2, i] < c.efficiency:
                 s = position_sigma(energy, c.lkr)
-                event[k], out[0, k] = event_in[n], max(energy, 0.0)
-                out[1, k], out[2, k] = px + s * g[1, i], py + s * g[2, i]
-                out[3, k] = t[n] + c.flight + time_sigma(energy, c.lkr) * g[3, i]
+                event[k], out_e[k] = event_in[n], max(energy, 0.0)
+                out_x[k], out_y[k] = px + s * g[1, i], py + s * g[2, i]
+                out_t[k] = t[n] + c.flight + time_sigma(energy, c.lkr) * g[3, i]
                 flag[k] = 1 if u[3, i] < like else 0
                 k += 1
                 if kind == 211 and u[4, i] >= c.quiet:  # part of the shower is found as another cluster
                     sine, cosine = sincos_turns(u[5, i])
                     r = 150.0 + 200.0 * u[6, i]
-                    event[k], out[0, k] = event_in[n], c.threshold - c.satellite * log(1.0 - u[7, i])
-                    out[1, k], out[2, k] = px + r * cosine, py + r * sine
-                    out[3, k] = t[n] + c.flight + time_sigma(out[0, k], c.lkr) * g[4, i]
+                    event[k], out_e[k] = event_in[n], c.threshold - c.satellite * log(1.0 - u[7, i])
+                    out_x[k], out_y[k] = px + r * cosine, py + r * sine
+                    out_t[k] = t[n] + c.flight + time_sigma(out_e[k], c.lkr) * g[4, i]
                     flag[k] = 0
                     k += 1
             if last[n] <= MUV2 or abs(x_muv[n]) > c.muv_half_side or abs(y_muv[n]) > c.muv_half_side:
@@ -158,12 +179,12 @@ def _lkr(
                 left = (momentum - deposited) * 1e-3
                 s = np.sqrt(c.muv_stochastic**2 * left + c.muv_noise**2 + (c.muv_constant * left) ** 2)
                 total = max(1e3 * (left + s * g[5, i]), 0.0)
-                muv[0, j], muv[1, j] = c.muv_share * total, (1.0 - c.muv_share) * total
+                muv1[j], muv2[j] = c.muv_share * total, (1.0 - c.muv_share) * total
             elif kind == 13:
-                muv[0, j] = c.muv_mip * (1.0 + 0.3 * g[4, i])
-                muv[1, j] = c.muv_mip * (1.0 + 0.3 * g[5, i])
+                muv1[j] = c.muv_mip * (1.0 + 0.3 * g[4, i])
+                muv2[j] = c.muv_mip * (1.0 + 0.3 * g[5, i])
             else:
                 continue
             muv_event[j] = event_in[n]
             j += 1
-    counts[0], counts[1] = k, j
+    return k, j

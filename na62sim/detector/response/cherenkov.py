@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,9 +16,11 @@ from na62sim.core.kernel import kernel, step
 from na62sim.core.particles import species
 from na62sim.core.rng import STREAM_BEAM_DETECTORS, STREAM_RICH, fill_draws
 from na62sim.detector.transport.crossings import Crossings
-from na62sim.detector.transport.planes import BLOCK, RICH_BACK, next_tracks, track_block
+from na62sim.detector.transport.planes import RICH_BACK
+from na62sim.detector.transport.track_block import BLOCK, Tracks, next_tracks, track_block
 from na62sim.generators.chain.truth import Truth
 from na62sim.geometry import Detector
+from na62sim.geometry.annulus import in_annulus
 
 
 class RichArrays(NamedTuple):
@@ -40,6 +43,7 @@ class RichArrays(NamedTuple):
     electron: float
 
 
+@lru_cache(maxsize=8)
 def rich_arrays(detector: Detector) -> RichArrays:
     """RICH numbers of a detector."""
     rich = detector.rich
@@ -62,6 +66,7 @@ def rich_arrays(detector: Detector) -> RichArrays:
     )
 
 
+@lru_cache(maxsize=8)
 def ktag_sector_table(detector: Detector) -> FloatArray:
     """Cumulative probability of 0, 1, ... sectors, from the published probability of at least the minimum.
 
@@ -94,38 +99,45 @@ def _sectors(table: Any, u: Any, sectors: Any) -> None:
             sectors[i] += u[i] >= table[k]
 
 
+class Rings(NamedTuple):
+    """Rings (mm, ns), centres in the focal plane; ``event`` is the index in the chunk."""
+
+    event: Any
+    radius: Any
+    x: Any
+    y: Any
+    time: Any
+    n_hits: Any
+    pion_like: Any
+
+
 def rich_hits(seed: int, truth: Truth, tracks: Crossings, rich: RichArrays) -> dict[str, Any]:
-    """Rings: event, radius, x, y (centre in the focal plane, mm), n_hits, time (ns), pion_like (0 or 1)."""
+    """Rings of the tracks: the columns of `Rings`."""
     rows = len(tracks.event)
-    number = truth.events[tracks.event]
-    event = np.empty(rows, dtype=np.int64)
-    ring = np.empty((4, rows), dtype=np.float32)
-    hits, flag = np.empty(rows, dtype=np.uint8), np.empty(rows, dtype=np.uint8)
-    n = _rich(
-        np.uint64(seed), number, tracks.slot, tracks.event, tracks.last, tracks.x, tracks.y, tracks.pdg, tracks.p,
-        tracks.ring_u, tracks.ring_v, tracks.time, rich, event, ring, hits, flag,
-    )  # fmt: skip
-    return {
-        "event": event[:n], "radius": ring[0, :n], "x": ring[1, :n], "y": ring[2, :n], "time": ring[3, :n],
-        "n_hits": hits[:n], "pion_like": flag[:n],
-    }  # fmt: skip
+    rings = Rings(
+        np.empty(rows, dtype=np.int64), *np.empty((4, rows), dtype=np.float32), *np.empty((2, rows), dtype=np.uint8)
+    )
+    n = _rich(np.uint64(seed), tracks.tracks(truth), rich, rings)
+    return {name: column[:n] for name, column in rings._asdict().items()}
 
 
 @kernel
-def _rich(
-    seed: int, number: Any, slot: Any, event_in: Any, last: Any, x: Any, y: Any, pdg: Any, p: Any, ring_u: Any,
-    ring_v: Any, t: Any, rich: RichArrays, event: Any, ring: Any, hits: Any, flag: Any,
-) -> int:  # fmt: skip
+def _rich(seed: int, tracks: Tracks, rich: RichArrays, rings: Rings) -> int:
+    event_in, x, y, pdg, p = tracks.event, tracks.at.x, tracks.at.y, tracks.at.pdg, tracks.at.p
+    ring_u, ring_v, t = tracks.at.ring[0], tracks.at.ring[1], tracks.at.time
+    event, out_r, out_x, out_y, out_t = rings.event, rings.radius, rings.x, rings.y, rings.time
+    hits, flag = rings.n_hits, rings.pion_like
     k = 0
     u, g = np.empty((2, BLOCK)), np.empty((4, BLOCK), dtype=np.float32)
     radii, mean, term, total, count = (
         np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK),
     )  # fmt: skip
-    rows, group, chosen = track_block()
+    block = track_block()
+    rows = block.rows
     begin = 0
     while begin < event_in.size:
-        m, begin = next_tracks(begin, RICH_BACK, last, slot, number, rows, group, chosen)
-        fill_draws(seed, STREAM_RICH, group[:m], chosen[:m], u, g)
+        m, begin = next_tracks(begin, RICH_BACK, tracks, block)
+        fill_draws(seed, STREAM_RICH, block.group[:m], block.number[:m], u, g)
         for i in range(m):
             n = rows[i]
             mean[i] = 0.0
@@ -133,7 +145,7 @@ def _rich(
                 continue
             front = (x[RICH_BACK - 1, n] - rich.x_front) ** 2 + y[RICH_BACK - 1, n] ** 2
             back = (x[RICH_BACK, n] - rich.x_back) ** 2 + y[RICH_BACK, n] ** 2
-            if front < rich.radius_min**2 or back < rich.radius_min**2 or back > rich.radius_max**2:
+            if front < rich.radius_min**2 or not in_annulus(back, rich.radius_min, rich.radius_max):
                 continue
             kind = abs(pdg[1, n])
             mass = rich.pion if kind == 211 else (rich.muon if kind == 13 else rich.electron)
@@ -152,10 +164,10 @@ def _rich(
             center = rich.hit_sigma * np.sqrt(2.0 / count[i])
             w = rich.focal / np.sqrt(1.0 - ring_u[n] * ring_u[n] - ring_v[n] * ring_v[n])
             event[k] = event_in[n]
-            ring[0, k] = abs(radius + sigma * g[0, i])
-            ring[1, k] = w * ring_u[n] + center * g[1, i]
-            ring[2, k] = w * ring_v[n] + center * g[2, i]
-            ring[3, k] = t[n] + rich.time_sigma * g[3, i]
+            out_r[k] = abs(radius + sigma * g[0, i])
+            out_x[k] = w * ring_u[n] + center * g[1, i]
+            out_y[k] = w * ring_v[n] + center * g[2, i]
+            out_t[k] = t[n] + rich.time_sigma * g[3, i]
             hits[k] = np.uint8(count[i])
             # the likelihood, the ring-track match and the tails of real rings are not simulated: dice
             if kind == 211:
@@ -164,8 +176,8 @@ def _rich(
                 pion = rich.focal * np.sqrt(max(rich.angle2 - (rich.pion / p[1, n]) ** 2, 0.0))
                 tail = u[1, i] > 1.0 - rich.muon_like  # a ring that looks like a pion's
                 if tail:
-                    ring[0, k] = pion
-                closer = ring[0, k] < 0.5 * (pion + radius)
+                    out_r[k] = pion
+                closer = out_r[k] < 0.5 * (pion + radius)
                 flag[k] = 1 if tail or (closer and u[1, i] < rich.pion_like) else 0
             else:
                 flag[k] = 0

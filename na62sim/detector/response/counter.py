@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,9 +12,11 @@ from na62sim.core.constants import LIGHT
 from na62sim.core.kernel import formula, kernel
 from na62sim.core.rng import STREAM_COUNTER, fill_draws
 from na62sim.detector.transport.crossings import Crossings
-from na62sim.detector.transport.planes import BLOCK, CHOD, HASC, LKR, MUV3, NEWCHOD, next_tracks, track_block
+from na62sim.detector.transport.planes import CHOD, HASC, LKR, MUV3, NEWCHOD
+from na62sim.detector.transport.track_block import BLOCK, Tracks, next_tracks, track_block
 from na62sim.generators.chain.truth import Truth
 from na62sim.geometry import Detector
+from na62sim.geometry.annulus import in_annulus
 
 NAMES = ("newchod", "chod", "muv3", "hasc")
 
@@ -52,6 +55,7 @@ class CounterArrays(NamedTuple):
     dz_hasc: float
 
 
+@lru_cache(maxsize=8)
 def counter_arrays(detector: Detector) -> CounterArrays:
     """Scintillator numbers of a detector."""
     new, chod, muv3, hasc = detector.newchod, detector.chod, detector.muv3, detector.hasc
@@ -92,12 +96,10 @@ def counter_arrays(detector: Detector) -> CounterArrays:
 def counter_hits(seed: int, truth: Truth, tracks: Crossings, arrays: CounterArrays) -> dict[str, dict[str, Any]]:
     """Hits of charged tracks: per counter event, x, y (mm), time (ns)."""
     rows = len(tracks.event)
-    number = truth.events[tracks.event]
     event = np.empty((4, rows), dtype=np.int64)
     out = np.empty((4, 3, rows), dtype=np.float32)
     counts = np.zeros(4, dtype=np.int64)
-    _counters(np.uint64(seed), number, tracks.slot, tracks.event, tracks.last, tracks.x, tracks.y, tracks.pdg, tracks.p,
-              tracks.time, arrays, event, out, counts)  # fmt: skip
+    _counters(np.uint64(seed), tracks.tracks(truth), arrays, event, out, counts)
     hits = {}
     for k, name in enumerate(NAMES):
         n = int(counts[k])
@@ -125,21 +127,21 @@ def _ramp(p: float, low: float, high: float) -> float:
 
 
 @kernel
-def _counters(
-    seed: int, number: Any, slot: Any, event_in: Any, last: Any, x: Any, y: Any, pdg: Any, p: Any, t: Any,
-    c: CounterArrays, event: Any, out: Any, counts: Any,
-) -> None:  # fmt: skip
+def _counters(seed: int, tracks: Tracks, c: CounterArrays, event: Any, out: Any, counts: Any) -> None:
+    event_in, last, x, y = tracks.event, tracks.at.last, tracks.at.x, tracks.at.y
+    pdg, p, t = tracks.at.pdg, tracks.at.p, tracks.at.time
     u, g = np.empty((6, BLOCK)), np.empty((4, BLOCK), dtype=np.float32)
-    rows, group, chosen = track_block()
+    block = track_block()
+    rows = block.rows
     begin = 0
     while begin < event_in.size:
-        m, begin = next_tracks(begin, NEWCHOD, last, slot, number, rows, group, chosen)
-        fill_draws(seed, STREAM_COUNTER, group[:m], chosen[:m], u, g)
+        m, begin = next_tracks(begin, NEWCHOD, tracks, block)
+        fill_draws(seed, STREAM_COUNTER, block.group[:m], block.number[:m], u, g)
         for i in range(m):
             n = rows[i]
             px, py = x[NEWCHOD, n], y[NEWCHOD, n]
             r2 = px * px + py * py
-            if c.newchod_min**2 < r2 < c.newchod_max**2 and u[0, i] < c.newchod_efficiency:
+            if in_annulus(r2, c.newchod_min, c.newchod_max) and u[0, i] < c.newchod_efficiency:
                 k = counts[0]
                 counts[0] += 1
                 event[0, k] = event_in[n]
@@ -149,7 +151,7 @@ def _counters(
                 continue
             px, py = x[CHOD, n], y[CHOD, n]
             r2 = px * px + py * py
-            if c.chod_min**2 < r2 < c.chod_max**2 and u[1, i] < c.chod_efficiency:
+            if in_annulus(r2, c.chod_min, c.chod_max) and u[1, i] < c.chod_efficiency:
                 k = counts[1]
                 counts[1] += 1
                 event[1, k] = event_in[n]

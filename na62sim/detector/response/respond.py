@@ -44,7 +44,6 @@ class Response:
     chanti_quiet: float
     chanti_stations: int
     lav_z: npt.NDArray[np.float64]
-    chod_z: float
     straw1_z: float
     irc_z: float
 
@@ -71,7 +70,6 @@ def build_response(detector: Detector, intensity: float | None = None) -> Respon
         chanti_quiet=detector.chanti.quiet_efficiency,
         chanti_stations=len(detector.chanti.station_z_m),
         lav_z=np.array(detector.lav.z_front_m) * 1e3,
-        chod_z=0.5e3 * sum(detector.chod.z_m),
         straw1_z=detector.straw.chamber_z_m[0] * 1e3,
         irc_z=detector.irc.z_m * 1e3,
     )
@@ -118,7 +116,7 @@ def respond_behind(
         ktag["n_sectors"][:] = 0
     shower = showers.electron_showers(tracks, r.veto.lkr_z, r.calorimeter)
     photons = veto.photon_hits(seed, truth, tracks, r.veto, r.calorimeter, weighted, shower.photons)
-    deposits = calorimeter.calorimeter_hits(seed, truth, tracks, r.calorimeter, (shower.x, shower.y, shower.p))
+    deposits = calorimeter.calorimeter_hits(seed, truth, tracks, r.calorimeter, shower.at_lkr)
     muv, lkr = deposits["muv12"], _merge(deposits["lkr"], photons["lkr"], {"pion_like": np.uint8(0)})
     hits: Hits = {
         "gtk": no_gtk_hits() if beam is None else gtk_hits(seed, truth, beam, r.gtk),
@@ -172,7 +170,7 @@ def _charged_irc(tracks: Crossings, r: Response) -> dict[str, Any]:
     """Charged particles that cross the IRC."""
     x, y = tracks.x[CHOD], tracks.y[CHOD]
     with np.errstate(invalid="ignore"):
-        inside = (x * x + y * y < r.veto.irc_max**2) & ((x - r.veto.irc_x) ** 2 + y * y > r.veto.irc_min**2)
+        inside = veto.on_irc(x, y, r.veto)
     rows = np.flatnonzero(inside & (tracks.last > CHOD))
     return {
         "event": tracks.event[rows],

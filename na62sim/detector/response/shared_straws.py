@@ -26,16 +26,36 @@ second pulse in the same straw are left out.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from na62sim.core.kernel import formula, step
+from na62sim.geometry.straw import StrawArrays
 
 MOST = 32  # hits of one view that are looked at
 BUCKETS = 16  # four chambers times four views
 GONE = 128  # marks the view of a hit that is taken out
 PLAIN, SINGLE, LOST = range(3)  # two straws or more, one straw, none of its own
+
+
+class StrawHits(NamedTuple):
+    """Columns of straw hits (mm, ns), with room for twice as many in events with several tracks."""
+
+    chamber: Any
+    view: Any
+    position: Any
+    time: Any
+
+
+class ViewHits(NamedTuple):
+    """Hits of each view of one event, and work space."""
+
+    rows: Any  # (16, 32) rows of the hits
+    true: Any  # (16, 32) their coordinates before measurement (mm)
+    count: Any  # (16,) their number
+    q: Any  # (32,) work space
+    straws: Any  # (5, 32) work space
 
 
 @formula
@@ -140,22 +160,22 @@ def _drop(groups: int, q: Any, low: Any, high: Any, spacing: float, held: Any, s
 
 @step
 def _resolve(
-    m: int, row: Any, true: Any, extra: int, spacing: float, radius: float, least: int, chamber: Any, view: Any,
-    position: Any, time: Any, work: Any, straws: Any,
-) -> Any:  # fmt: skip
+    m: int, row: Any, true: Any, extra: int, straw: StrawArrays, hits: StrawHits, work: Any, straws: Any
+) -> Any:
     """Hits of one view, in order of the coordinate and each closer than a straw's width to the next one.
 
     Returns
     -------
     the end of the event's hits, and how many are marked as gone
     """
-    kept = 0
+    chamber, view, position, time = hits
+    spacing, radius, kept = straw.spacing, straw.radius, 0
     for k in range(m):
         view[row[k]] |= GONE  # unless it is put back
     groups = _groups(m, row, true, position, spacing, radius, work, straws[0], straws[1])
     _drop(groups, work, straws[0], straws[1], spacing, straws[2], straws[3], straws[4])
     for g in range(groups):
-        if straws[3, g] == LOST or (straws[3, g] == SINGLE and least > 1):
+        if straws[3, g] == LOST or (straws[3, g] == SINGLE and straw.least > 1):
             continue
         h = row[g]
         view[h] &= GONE - 1
@@ -170,15 +190,16 @@ def _resolve(
 
 
 @step
-def list_hits(tracks: int, coordinates: Any, bits: Any, begin: Any, rows: Any, true: Any, count: Any) -> None:
+def list_hits(tracks: int, coordinates: Any, bits: Any, begin: Any, views: ViewHits) -> None:
     """Hits of each view, from those of each track of an event, for `share_straws`.
 
     Parameters
     ----------
     coordinates, bits, begin : of each track, its coordinates before measurement in all views, bit 4 chamber + view for
         those with a hit, and the row of the first of these; the others follow in this order
-    rows, true, count : see `share_straws`
+    views : rows, coordinates and numbers are written
     """
+    rows, true, count = views.rows, views.true, views.count
     count[:] = 0
     for k in range(tracks):
         row = begin[k]
@@ -190,31 +211,23 @@ def list_hits(tracks: int, coordinates: Any, bits: Any, begin: Any, rows: Any, t
 
 
 @step
-def share_straws(
-    begin: int, end: int, close: int, spacing: float, radius: float, least: int, chamber: Any, view: Any, position: Any,
-    time: Any, rows: Any, true: Any, count: Any, work: Any, straws: Any,
-) -> int:  # fmt: skip
+def share_straws(begin: int, end: int, close: int, straw: StrawArrays, hits: StrawHits, views: ViewHits) -> int:
     """Replace the hits ``begin`` to ``end`` of one event, made as if each track were alone, by what the straws give.
 
     Parameters
     ----------
     close : bit 4 chamber + view for every view in which two hits are closer than a straw's width
-    spacing, radius : distance of neighbouring straws of a view, and inner radius of a straw (mm)
-    least : straws that a hit needs, 1 or 2
-    chamber, view, position, time : columns of the hits, with room for as many more
-    rows, true, count : (16, 32), (16, 32) and (16,), rows of the hits of each view, their coordinates before
-        measurement (mm) and their number
-    work, straws : work space, (32,) and (5, 32)
 
     Returns
     -------
     the end of the event's hits
     """
-    extra, gone, width = end, 0, 2.0 * radius
+    chamber, view, position, time = hits
+    extra, gone, width = end, 0, 2.0 * straw.radius
     for b in range(BUCKETS):
         if not close >> b & 1:
             continue
-        m, row, q = count[b], rows[b], true[b]
+        m, row, q = views.count[b], views.rows[b], views.true[b]
         for k in range(1, m):
             h, a, i = row[k], q[k], k
             while i > 0 and q[i - 1] > a:
@@ -227,21 +240,7 @@ def share_straws(
             while stop < m and q[stop] - q[stop - 1] < width:
                 stop += 1
             if stop > k + 1:
-                extra, lost = _resolve(
-                    stop - k,
-                    row[k:stop],
-                    q[k:stop],
-                    extra,
-                    spacing,
-                    radius,
-                    least,
-                    chamber,
-                    view,
-                    position,
-                    time,
-                    work,
-                    straws,
-                )
+                extra, lost = _resolve(stop - k, row[k:stop], q[k:stop], extra, straw, hits, views.q, views.straws)
                 gone += lost
             k = stop
     if gone == 0:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from na62sim.core.arrays import FloatArray
 from na62sim.core.kernel import kernel
-from na62sim.detector.response.calorimeter import CalorimeterArrays
+from na62sim.detector.response.calorimeter import AtLkr, CalorimeterArrays, Clusters
 from na62sim.detector.transport.crossings import Crossings
 from na62sim.detector.transport.planes import LKR
 from na62sim.geometry.lkr import in_lkr
@@ -22,33 +21,39 @@ class Showers:
 
     Attributes
     ----------
-    x, y, p : (n,) position (mm) and momentum (MeV) of each track with the photons it radiated and that are in its cluster
+    at_lkr : each track with the photons that it radiated and that are in its cluster
     photons : rows of `Crossings.secondary` of the radiated photons that are not
     """
 
-    x: FloatArray
-    y: FloatArray
-    p: FloatArray
+    at_lkr: AtLkr
     photons: npt.NDArray[np.int64]
 
 
 def electron_showers(tracks: Crossings, lkr_z: float, c: CalorimeterArrays) -> Showers:
     """Add radiated photons to the showers of their electrons where the LKr (at lkr_z, mm) cannot tell them apart."""
-    x, y, p = tracks.x[LKR], tracks.y[LKR], tracks.p[2]
+    at_lkr = AtLkr(tracks.x[LKR], tracks.y[LKR], tracks.p[2])
     photons = np.flatnonzero(tracks.secondary[2] == 22)
     if len(photons) == 0:
-        return Showers(x, y, p, photons)
-    x, y, p = x.copy(), y.copy(), p.copy()
+        return Showers(at_lkr, photons)
+    at_lkr = AtLkr(*(column.copy() for column in at_lkr))
     alone = np.ones(len(photons), dtype=np.bool_)
-    _join(tracks.secondary, photons, tracks.event, tracks.slot, tracks.last, lkr_z, c, x, y, p, alone)
-    return Showers(x, y, p, photons[alone])
+    _join(tracks.secondary, photons, tracks.event, tracks.slot, tracks.last, lkr_z, c, at_lkr, alone)
+    return Showers(at_lkr, photons[alone])
 
 
 @kernel
 def _join(
-    born: Any, photons: Any, event: Any, slot: Any, last: Any, lkr_z: float, c: CalorimeterArrays, x: Any, y: Any, p: Any,
+    born: Any,
+    photons: Any,
+    event: Any,
+    slot: Any,
+    last: Any,
+    lkr_z: float,
+    c: CalorimeterArrays,
+    at_lkr: AtLkr,
     alone: Any,
-) -> None:  # fmt: skip
+) -> None:
+    x, y, p = at_lkr.x, at_lkr.y, at_lkr.p
     begin = 0
     for q in range(photons.size):  # in event order, as the tracks
         b = photons[q]
@@ -81,16 +86,13 @@ def merge_clusters(lkr: dict[str, Any], n: int, tracks: Crossings, c: Calorimete
     several[radiating] = True
     keep = np.ones(len(lkr["event"]), dtype=np.bool_)
     merged = {name: column.copy() for name, column in lkr.items()}
-    _merge(
-        offsets, several, c.merge, merged["energy"], merged["x"], merged["y"], merged["time"], merged["pion_like"], keep
-    )
+    _merge(offsets, several, c.merge, Clusters(**merged), keep)
     return {name: column[keep] for name, column in merged.items()}
 
 
 @kernel
-def _merge(
-    offsets: Any, several: Any, distance: float, energy: Any, x: Any, y: Any, time: Any, flag: Any, keep: Any
-) -> None:
+def _merge(offsets: Any, several: Any, distance: float, clusters: Clusters, keep: Any) -> None:
+    energy, x, y, time, flag = clusters.energy, clusters.x, clusters.y, clusters.time, clusters.pion_like
     near = distance * distance
     for e in range(several.size):
         if not several[e]:

@@ -1,8 +1,8 @@
-"""GTK and STRAW responses: the beam kaon measured at GTK3, and straw hits per view of each chamber."""
+"""STRAW response: hits per view of each chamber."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from na62sim.core.rng import (
     fill_draws,
     uniforms4,
 )
-from na62sim.detector.response.shared_straws import BUCKETS, MOST, list_hits, share_straws
+from na62sim.detector.response.shared_straws import BUCKETS, MOST, StrawHits, ViewHits, list_hits, share_straws
 from na62sim.detector.response.straw_acceptance import rows_of_enough
 from na62sim.detector.transport.crossings import Crossings
 from na62sim.generators.chain.truth import Truth
@@ -23,38 +23,52 @@ from na62sim.geometry.straw import VIEWS, StrawArrays, on_straws
 _BLOCK = 128  # tracks whose random numbers and coordinates stay in the first cache
 
 
+class InChambers(NamedTuple):
+    """Tracks in the STRAW chambers, in event order."""
+
+    number: Any  # event number
+    event: Any  # index of the event in the chunk
+    slot: Any  # particle in the event
+    first: Any  # the measuring planes [first, last) were crossed
+    last: Any
+    time: Any  # ns, at STRAW 1
+    x: Any  # (>= 4, n) mm, in the chambers
+    y: Any
+    u: Any  # (4, n) direction cosines
+    v: Any
+
+
 def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays, at_least: int = 0) -> dict[str, Any]:
     """Straw hits of all tracks: offsets per event, chamber, view, position (mm), time (ns).
 
     Each track makes its hits as if it were alone; where an event has more than one, tracks that cross the same
-    straws then lose hits to each other (`close_tracks`).
+    straws then lose hits to each other (`shared_straws`).
 
     Parameters
     ----------
-    at_least : events that cannot have so many tracks (`traceable`) are of no interest: they have no hits
+    at_least : events that cannot have so many tracks (`straw_acceptance`) are of no interest: they have no hits
     """
-    columns = tracks.event, tracks.slot, tracks.first, tracks.last, tracks.x, tracks.y, tracks.u, tracks.v, tracks.time
+    columns = tracks.event, tracks.slot, tracks.first, tracks.last, tracks.time, tracks.x, tracks.y, tracks.u, tracks.v
     if at_least > 1:  # for one track it would cost what it saves
         kept = rows_of_enough(tracks, at_least, straw)
         columns = tuple(a[:4].take(kept, axis=1) if a.ndim > 1 else a.take(kept) for a in columns)
-    event, slot, first, last, x, y, u, v, time = columns
-    rows = len(event)
-    number = truth.events[event]
+    event = columns[0]
     shared = bool(np.any(event[1:] == event[:-1]))
-    cap = 32 * rows if shared else 16 * rows
+    cap = (32 if shared else 16) * len(event)
     offsets = np.zeros(len(truth.events) + 1, dtype=np.int64)
-    chamber, view = np.empty(cap, dtype=np.uint8), np.empty(cap, dtype=np.uint8)
-    position, when = np.empty(cap, dtype=np.float32), np.empty(cap, dtype=np.float32)
-    n = _straw(
-        np.uint64(seed), number, slot, event, first, last, x, y, u, v, time, straw,
-        offsets, chamber, view, position, when, shared,
-    )  # fmt: skip
+    hits = StrawHits(
+        np.empty(cap, dtype=np.uint8),
+        np.empty(cap, dtype=np.uint8),
+        np.empty(cap, dtype=np.float32),
+        np.empty(cap, dtype=np.float32),
+    )
+    n = _straw(np.uint64(seed), InChambers(truth.events[event], *columns), straw, shared, offsets, hits)
     np.maximum.accumulate(offsets, out=offsets)
-    return {"offsets": offsets, "chamber": chamber[:n], "view": view[:n], "position": position[:n], "time": when[:n]}
+    return {"offsets": offsets, **{name: column[:n] for name, column in hits._asdict().items()}}
 
 
 @step
-def _luck(n: int, dice: Any, straw: StrawArrays, log_efficiency: float, spread: Any, gap: Any) -> None:
+def _draw_misses(n: int, dice: Any, straw: StrawArrays, log_efficiency: float, spread: Any, gap: Any) -> None:
     """Position error of each track of a block, and views up to the first without a hit.
 
     That number is geometrically distributed: one draw serves many views.
@@ -69,15 +83,22 @@ def _luck(n: int, dice: Any, straw: StrawArrays, log_efficiency: float, spread: 
 
 @step
 def _measure(
-    begin: int, x: Any, y: Any, u: Any, v: Any, spread: Any, g: Any, straw: StrawArrays, slope: Any, true: Any,
-    measured: Any, seen: Any,
-) -> None:  # fmt: skip
+    begin: int,
+    tracks: InChambers,
+    spread: Any,
+    g: Any,
+    straw: StrawArrays,
+    slope: Any,
+    true: Any,
+    measured: Any,
+    seen: Any,
+) -> None:
     """What every view makes of the tracks of a block from row ``begin`` on; LLVM vectorises the loops over the tracks.
 
     ``true`` and ``measured`` (16, n) receive the coordinates (mm), ``seen`` (n,) the sum of 2^row over the views with
     straws there (a float, of the width of the coordinates).
     """
-    n = spread.size
+    x, y, u, v, n = tracks.x, tracks.y, tracks.u, tracks.v, spread.size
     end = begin + n
     sx, sy = slope[0, :n], slope[1, :n]
     bits = seen[:n]
@@ -101,15 +122,16 @@ def _measure(
 
 
 @kernel
-def _straw(
-    seed: int, number: Any, slot: Any, event_in: Any, first: Any, last: Any, x: Any, y: Any, u: Any, v: Any, t: Any,
-    straw: StrawArrays, offsets: Any, chamber: Any, view: Any, position: Any, time: Any, shared: bool,
-) -> int:  # fmt: skip
+def _straw(seed: int, tracks: InChambers, straw: StrawArrays, shared: bool, offsets: Any, hits: StrawHits) -> int:
+    number, event_in, slot = tracks.number, tracks.event, tracks.slot
+    first, last, t = tracks.first, tracks.last, tracks.time
+    chamber, view, position, time = hits
     k, begin, close, event, members, width = 0, 0, 0, -1, 0, 2.0 * straw.radius
     kept, mine, place = np.empty((MOST, BUCKETS)), np.empty(MOST, dtype=np.int64), np.empty(MOST, dtype=np.int64)
-    rows, true = np.empty((BUCKETS, MOST), dtype=np.int64), np.empty((BUCKETS, MOST))
-    count = np.zeros(BUCKETS, dtype=np.int64)
-    work, straws = np.empty(MOST), np.empty((5, MOST), dtype=np.int64)
+    views = ViewHits(
+        np.empty((BUCKETS, MOST), dtype=np.int64), np.empty((BUCKETS, MOST)), np.zeros(BUCKETS, dtype=np.int64), np.empty(MOST),
+        np.empty((5, MOST), dtype=np.int64),
+    )  # fmt: skip
     log_efficiency = log(straw.efficiency) if straw.efficiency < 1.0 else -1e-30
     dice, g = np.empty((4, _BLOCK)), np.empty((20, _BLOCK), dtype=np.float32)
     slope, spread = np.empty((2, _BLOCK)), np.empty(_BLOCK)
@@ -121,17 +143,14 @@ def _straw(
         if g0 == 0:
             stop = min(n + _BLOCK, number.size)
             fill_draws(seed, STREAM_STRAW_POSITION, group[n:stop], number[n:stop], dice, g)
-            _luck(stop - n, dice, straw, log_efficiency, spread, gap)
-            _measure(
-                n, x, y, u, v, spread[: stop - n], g, straw, slope, exact, measured, seen,
-            )  # fmt: skip
+            _draw_misses(stop - n, dice, straw, log_efficiency, spread, gap)
+            _measure(n, tracks, spread[: stop - n], g, straw, slope, exact, measured, seen)
         if first[n] > 3 or last[n] < 1:
             continue
         if shared and event_in[n] != event:
             if close:
-                list_hits(members, kept, mine, place, rows, true, count)
-                k = share_straws(begin, k, close, straw.spacing, straw.radius, straw.least, chamber, view, position, time,
-                                 rows, true, count, work, straws)  # fmt: skip
+                list_hits(members, kept, mine, place, views)
+                k = share_straws(begin, k, close, straw, hits, views)
                 offsets[event + 1] = k
             begin, close, event, members = k, 0, event_in[n], 0
         c, miss = dice[1, g0], 4 * first[n] + np.int64(gap[g0])  # counted from the first view of STRAW 1
@@ -163,8 +182,7 @@ def _straw(
         k = np.int64(write)
         offsets[event_in[n] + 1] = k  # rows come in event order; events without rows take the value before
     if close:
-        list_hits(members, kept, mine, place, rows, true, count)
-        k = share_straws(begin, k, close, straw.spacing, straw.radius, straw.least, chamber, view, position, time,
-                         rows, true, count, work, straws)  # fmt: skip
+        list_hits(members, kept, mine, place, views)
+        k = share_straws(begin, k, close, straw, hits, views)
         offsets[event + 1] = k
     return k

@@ -1,42 +1,38 @@
 """Which events can have a number of STRAW tracks, before any hit is made.
 
-A track needs hits in every chamber. A particle is traceable if it crosses straws of at least one view of each: the
+A track needs hits in every chamber. A particle is reconstructible if it crosses straws of at least one view of each: the
 chance that it loses the others, or borrows hits of a neighbour, is left to the response and to the reconstruction.
 
-Tracks without a traceable particle are made of the hits of two: one crosses the first chambers, another one the last.
+Tracks without a reconstructible particle are made of the hits of two: one crosses the first chambers, another one the last.
 Of events of K+ -> pi+ a a with five tracks they make 1e-3 to 5e-3, of events with a vertex of five tracks of charge +1
 up to 1e-3. Of those that pass the cuts behind there is none among 30 000, nor among 53 000 K+ -> pi+ pi+ pi-.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from na62sim.core.kernel import kernel, step
-
-if TYPE_CHECKING:
-    from na62sim.detector.transport.crossings import Crossings
-    from na62sim.geometry.straw import StrawArrays
-from na62sim.geometry.straw import on_straws
+from na62sim.detector.transport.crossings import Crossings
+from na62sim.detector.transport.state import PlaneCrossings
+from na62sim.geometry.straw import StrawArrays, on_straws
 
 CHAMBERS = 4
 _STEEPEST = 0.2  # slope of a particle that crosses all chambers: they are 2.1 m wide and 35 m apart
 
 
 def rows_of_enough(tracks: Crossings, at_least: int, straw: StrawArrays) -> npt.NDArray[np.int64]:
-    """Rows of the crossings of events in which ``at_least`` so many particles are traceable."""
+    """Rows of the crossings of events in which ``at_least`` so many particles are reconstructible."""
     rows = np.empty(len(tracks.event), dtype=np.int64)
-    n = _select(
-        tracks.event, tracks.first, tracks.last, tracks.x, tracks.y, tracks.u, tracks.v, straw, at_least, rows
-    )  # fmt: skip
+    n = _select(tracks.event, tracks.at_planes, straw, at_least, rows)
     return rows[:n]
 
 
 @step
-def _is_traceable(row: int, x: Any, y: Any, u: Any, v: Any, straw: StrawArrays) -> bool:
+def _is_reconstructible(row: int, x: Any, y: Any, u: Any, v: Any, straw: StrawArrays) -> bool:
     """Whether the particle of a row, which crosses all chambers, crosses straws in each."""
     margin = _STEEPEST * straw.offset[-1]
     near, edge = straw.half_gap + margin, straw.half_length - margin
@@ -59,10 +55,9 @@ def _is_traceable(row: int, x: Any, y: Any, u: Any, v: Any, straw: StrawArrays) 
 
 
 @kernel
-def _select(
-    event: Any, first: Any, last: Any, x: Any, y: Any, u: Any, v: Any, straw: StrawArrays, at_least: int, rows: Any
-) -> int:
-    """Rows of the events with enough traceable particles; all rows are in event order."""
+def _select(event: Any, at: PlaneCrossings, straw: StrawArrays, at_least: int, rows: Any) -> int:
+    """Rows of the events with enough reconstructible particles; all rows are in event order."""
+    first, last, x, y, u, v = at.first, at.last, at.x, at.y, at.u, at.v
     stop, n = 0, 0
     while stop < event.size:
         begin, left = stop, 0
@@ -72,7 +67,7 @@ def _select(
         for row in range(begin, stop):
             if left < at_least:
                 break
-            if first[row] == 0 and last[row] >= CHAMBERS and not _is_traceable(row, x, y, u, v, straw):
+            if first[row] == 0 and last[row] >= CHAMBERS and not _is_reconstructible(row, x, y, u, v, straw):
                 left -= 1
         if left >= at_least:
             for row in range(begin, stop):

@@ -8,6 +8,7 @@ gone. Photons that an electron radiated are part of the electron's response, and
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,6 +63,7 @@ class VetoArrays(NamedTuple):
     track_distance: float
 
 
+@lru_cache(maxsize=8)
 def veto_arrays(detector: Detector) -> VetoArrays:
     """Photon-veto numbers of a detector."""
     tables = [detector.photon_inefficiency.lav, detector.photon_inefficiency.lkr, detector.photon_inefficiency.irc_sac]
@@ -95,6 +97,16 @@ def veto_arrays(detector: Detector) -> VetoArrays:
         high=high,
         track_distance=detector.lkr.track_distance_mm * mm,
     )
+
+
+@formula
+def in_irc(x: Any, y: Any, v: VetoArrays) -> Any:
+    """Whether a point (mm) lies on the IRC, a ring with an off-centre hole. With ``&``: `on_irc` is the same formula."""
+    return (x * x + y * y < v.irc_max**2) & ((x - v.irc_x) ** 2 + y * y > v.irc_min**2)
+
+
+on_irc = getattr(in_irc, "py_func", in_irc)
+"""`in_irc` for arrays."""
 
 
 @formula
@@ -134,7 +146,7 @@ def photon_target(x: float, y: float, z: float, tx: float, ty: float, v: VetoArr
     d = v.irc_z - z
     if d > 0.0:
         px, py = x + tx * d, y + ty * d
-        if px * px + py * py < v.irc_max**2 and (px - v.irc_x) ** 2 + py * py > v.irc_min**2:
+        if in_irc(px, py, v):
             return AT_IRC, 0
     d = v.lkr_z - z
     px, py = x + tx * d, y + ty * d

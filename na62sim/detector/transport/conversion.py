@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from na62sim.core.constants import KICK, LIGHT
 from na62sim.core.kernel import formula, kernel
-from na62sim.core.matter import LEAST, onward, pair_share
+from na62sim.core.matter import LEAST, next_interaction, pair_share
 from na62sim.core.rng import STREAM_CONVERSION, fill_uniforms, uniforms4
 from na62sim.detector.transport.decay_in_flight import STEEPEST, record
 from na62sim.detector.transport.planes import STRAW4, Flight, Planes, stopped
@@ -125,7 +125,7 @@ def _convert(
             while k < planes.z.size and planes.z[k] <= z:
                 k += 1
             if k > 0 and k < planes.z.size:
-                depth = onward(planes.converted[k - 1], depth)
+                depth = next_interaction(planes.converted[k - 1], depth)
             if depth >= total or pz <= 0.0 or k == planes.z.size:
                 continue
             while depth >= planes.converted[k]:

@@ -1,7 +1,7 @@
 """Transport of charged particles from their vertex through fields, material and apertures.
 
-Two passes: all charged particles are carried to STRAW 1 (`reach`), where most are inside or outside at once; the
-survivors go on plane by plane (`follow`), scattering in each material, decaying in flight with the kink, and, for
+Two passes: all charged particles are carried to STRAW 1 (`carry_upstream`), where most are inside or outside at once; the
+survivors go on plane by plane (`carry_downstream`), scattering in each material, decaying in flight with the kink, and, for
 pions, being lost to a hadronic interaction with a probability per material. Electrons radiate photons in the
 chambers (`radiation`), and photons convert there to pairs that go on (`conversion`). The result is a table of
 crossings: where each track crossed each measuring plane.
@@ -17,17 +17,18 @@ import numpy.typing as npt
 
 from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.detector.transport.conversion import convert_photons, photon_slots
-from na62sim.detector.transport.downstream import follow
+from na62sim.detector.transport.downstream import carry_downstream
 from na62sim.detector.transport.planes import STRAW4, Flight, Planes
-from na62sim.detector.transport.state import GIVEN, Flown, empty_flown
-from na62sim.detector.transport.upstream import Charged, reach
+from na62sim.detector.transport.state import GIVEN, PlaneCrossings, empty_crossings
+from na62sim.detector.transport.track_block import Tracks
+from na62sim.detector.transport.upstream import Charged, carry_upstream
 from na62sim.generators.chain.compile import Chain
 from na62sim.generators.chain.truth import Truth
 from na62sim.geometry.field import FieldMap
 
 
 class Rest(NamedTuple):
-    """Tracks between two ranges of planes, see `follow`."""
+    """Tracks between two ranges of planes, see `carry_downstream`."""
 
     state: FloatArray
     ids: IntArray
@@ -41,7 +42,7 @@ class Crossings:
     Attributes
     ----------
     event : (n,) index of the event in the chunk; slot : (n,) particle index in the event
-    flown : where they crossed, `lanes.Flown`; first, last, x, y, u, v, pdg, p, ring_u, ring_v and time are taken from it
+    at_planes : where they crossed, `state.PlaneCrossings`; x, y, first, last and so on are taken from it
     lav_event, lav_station : charged particles absorbed in a lead-glass station
     secondary : (10, k) particles born on the way, of decays, radiation and conversions, in event order: event, parent
         slot, PDG code,
@@ -55,7 +56,7 @@ class Crossings:
 
     event: IntArray
     slot: IntArray
-    flown: Flown
+    at_planes: PlaneCrossings
     lav_event: IntArray
     lav_station: IntArray
     secondary: FloatArray
@@ -64,17 +65,21 @@ class Crossings:
     converted: npt.NDArray[np.uint8]
     rest: Rest | None = None
 
-    first = property(lambda self: self.flown.first)
-    last = property(lambda self: self.flown.last)
-    x = property(lambda self: self.flown.x)
-    y = property(lambda self: self.flown.y)
-    u = property(lambda self: self.flown.u)
-    v = property(lambda self: self.flown.v)
-    pdg = property(lambda self: self.flown.pdg)
-    p = property(lambda self: self.flown.p)
-    ring_u = property(lambda self: self.flown.ring[0])
-    ring_v = property(lambda self: self.flown.ring[1])
-    time = property(lambda self: self.flown.time)
+    first = property(lambda self: self.at_planes.first)
+    last = property(lambda self: self.at_planes.last)
+    x = property(lambda self: self.at_planes.x)
+    y = property(lambda self: self.at_planes.y)
+    u = property(lambda self: self.at_planes.u)
+    v = property(lambda self: self.at_planes.v)
+    pdg = property(lambda self: self.at_planes.pdg)
+    p = property(lambda self: self.at_planes.p)
+    ring_u = property(lambda self: self.at_planes.ring[0])
+    ring_v = property(lambda self: self.at_planes.ring[1])
+    time = property(lambda self: self.at_planes.time)
+
+    def tracks(self, truth: Truth) -> Tracks:
+        """The tracks as the responses of the detectors take them."""
+        return Tracks(truth.events[self.event], self.event, self.slot, self.at_planes)
 
     def take(self, wanted: npt.NDArray[np.bool_], place: IntArray) -> Crossings:
         """What belongs to wanted events; ``place`` is the new index of each event.
@@ -88,17 +93,17 @@ class Crossings:
         secondary[0] = place[parent[born]]
         event, rest = place[self.event[rows]], None
         if self.rest is None:
-            flown = Flown._make(column.take(rows, axis=-1) for column in self.flown)
+            at_planes = PlaneCrossings._make(column.take(rows, axis=-1) for column in self.at_planes)
         else:  # what is behind the chambers does not ask for the places in them
-            flown = empty_flown(len(rows))
-            flown.pdg[0], flown.p[0] = self.flown.pdg[0].take(rows), self.flown.p[0].take(rows)
+            at_planes = empty_crossings(len(rows))
+            at_planes.pdg[0], at_planes.p[0] = self.at_planes.pdg[0].take(rows), self.at_planes.p[0].take(rows)
             for name in ("first", "last", "time"):
-                getattr(flown, name)[:] = getattr(self.flown, name).take(rows)
+                getattr(at_planes, name)[:] = getattr(self.at_planes, name).take(rows)
             ids = self.rest.ids.take(rows, axis=1)
             ids[0] = event
             rest = Rest(self.rest.state.take(rows, axis=1), ids, self.rest.going[rows])
         return Crossings(
-            event, self.slot[rows], flown, place[self.lav_event[lav]], self.lav_station[lav], secondary,
+            event, self.slot[rows], at_planes, place[self.lav_event[lav]], self.lav_station[lav], secondary,
             self.secondary_time[born], self.secondary_name[born], self.converted.compress(wanted, axis=1), rest,
         )  # fmt: skip
 
@@ -117,8 +122,8 @@ def to_straw4(seed: int, truth: Truth, planes: Planes, flight: Flight, field: Fi
     charged = _charged(chain, flight)
     cap = max(n * (len(charged.slot) + 2 * len(photon_slots(truth))), 1)
     state, ids = np.empty((GIVEN, cap)), np.empty((5, cap), dtype=np.int64)
-    lav, secondary, counts = _notes(cap)
-    reach(
+    lav, secondary, counts = _room_for_records(cap)
+    carry_upstream(
         np.uint64(seed), truth.events, truth.p, truth.vertex, charged, planes, flight, field, state, ids, lav, secondary,
         counts,
     )  # fmt: skip
@@ -128,17 +133,17 @@ def to_straw4(seed: int, truth: Truth, planes: Planes, flight: Flight, field: Fi
     ids, state = ids[:, :rows], state[:, :rows]
     if rows > reached:  # two lists in event order become one
         order = np.argsort(ids[0], kind="stable")
-        ids, state = ids[:, order], state[:, order]
+        ids, state = ids.take(order, axis=1), state.take(order, axis=1)
     if at_least > 1:
         enough = np.flatnonzero(np.bincount(ids[0], minlength=n)[ids[0]] >= at_least)
         ids, state = ids.take(enough, axis=1), state.take(enough, axis=1)
     rest = Rest(state, ids, np.ones(ids.shape[1], dtype=np.uint8))
-    flown = empty_flown(ids.shape[1])
-    follow(
-        np.uint64(seed), truth.events[ids[0]], 0, _behind_straw4(planes), planes, flight, field, *rest, flown, lav, secondary,
+    at_planes = empty_crossings(ids.shape[1])
+    carry_downstream(
+        np.uint64(seed), truth.events[ids[0]], 0, _behind_straw4(planes), planes, flight, field, *rest, at_planes, lav, secondary,
         counts,
     )  # fmt: skip
-    return _crossings(ids[0], ids[1], flown, lav[:, : counts[1]], secondary[:, : counts[2]], converted, rest)
+    return _crossings(ids[0], ids[1], at_planes, lav[:, : counts[1]], secondary[:, : counts[2]], converted, rest)
 
 
 def carry_on(seed: int, truth: Truth, tracks: Crossings, planes: Planes, flight: Flight, field: FieldMap) -> Crossings:
@@ -146,14 +151,14 @@ def carry_on(seed: int, truth: Truth, tracks: Crossings, planes: Planes, flight:
     rest = tracks.rest
     if rest is None:
         return tracks
-    lav, secondary, counts = _notes(len(tracks.event))
-    follow(
+    lav, secondary, counts = _room_for_records(len(tracks.event))
+    carry_downstream(
         np.uint64(seed), truth.events[tracks.event], _behind_straw4(planes), planes.z.size, planes, flight, field, *rest,
-        tracks.flown, lav, secondary, counts,
+        tracks.at_planes, lav, secondary, counts,
     )  # fmt: skip
     born = np.concatenate((tracks.secondary, [tracks.secondary_time, tracks.secondary_name]))
     return _crossings(
-        tracks.event, tracks.slot, tracks.flown,
+        tracks.event, tracks.slot, tracks.at_planes,
         np.concatenate(((tracks.lav_event, tracks.lav_station), lav[:, : counts[1]]), axis=1),
         np.concatenate((born, secondary[:, : counts[2]]), axis=1), tracks.converted, None,
     )  # fmt: skip
@@ -162,7 +167,7 @@ def carry_on(seed: int, truth: Truth, tracks: Crossings, planes: Planes, flight:
 def _crossings(
     event: IntArray,
     slot: IntArray,
-    flown: Flown,
+    at_planes: PlaneCrossings,
     lav: IntArray,
     secondary: FloatArray,
     converted: Any,
@@ -172,7 +177,7 @@ def _crossings(
     order = np.argsort(secondary[0], kind="stable")
     born = secondary.take(order, axis=1)
     return Crossings(
-        event, slot, flown, lav[0], lav[1], born[:10], born[10], born[11].astype(np.int64), converted, rest
+        event, slot, at_planes, lav[0], lav[1], born[:10], born[10], born[11].astype(np.int64), converted, rest
     )
 
 
@@ -181,7 +186,7 @@ def _behind_straw4(planes: Planes) -> int:
     return int(np.flatnonzero(planes.slot == STRAW4)[0]) + 1
 
 
-def _notes(tracks: int) -> tuple[IntArray, FloatArray, IntArray]:
+def _room_for_records(tracks: int) -> tuple[IntArray, FloatArray, IntArray]:
     """Room for lead-glass hits (event, station) and particles born on the way; counts of tracks and of the two."""
     return np.empty((2, tracks), dtype=np.int64), np.empty((12, 4 * tracks + 1024)), np.zeros(3, dtype=np.int64)
 

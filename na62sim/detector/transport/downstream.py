@@ -2,7 +2,7 @@
 
 At most planes nothing happens to a track but a straight or bent flight and a scattering angle: that is one loop over the
 block, which LLVM vectorises. The tracks to which something happens at a plane (a decay, a lost pion, a radiated photon,
-lead glass, the tube's wall) are carried across it one by one by `cross`, with the same formulas.
+lead glass, the tube's wall) are carried across it one by one by `cross_plane`, with the same formulas.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy as np
 
 from na62sim.core.constants import KICK, LIGHT
 from na62sim.core.kernel import kernel, step
-from na62sim.core.matter import onward
+from na62sim.core.matter import next_interaction
 from na62sim.core.rng import STREAM_SCATTER, fill_normals
 from na62sim.detector.transport.decay_in_flight import STEEPEST, mass_of
-from na62sim.detector.transport.one_plane import cross
+from na62sim.detector.transport.one_plane import cross_plane
 from na62sim.detector.transport.planes import HASC, LKR, MUV3, NORMALS, RICH_FRONT, STRAW4, Flight, Planes
 from na62sim.detector.transport.state import (
     BEND,
@@ -29,8 +29,8 @@ from na62sim.detector.transport.state import (
     PIPE2,
     SCATTER,
     SLOWNESS,
-    Flown,
     P,
+    PlaneCrossings,
     T,
     U,
     V,
@@ -106,7 +106,7 @@ def _keep(value: Any, ok: Any, missing: float, out: Any) -> None:
 
 
 @step
-def _note(begin: int, end: int, place: int, lane: Any, ok: Any, ids: Any, out: Flown) -> None:
+def _record_crossing(begin: int, end: int, place: int, lane: Any, ok: Any, ids: Any, out: PlaneCrossings) -> None:
     """Write down where the tracks of a block crossed a measuring plane."""
     _keep(lane[X], ok, np.nan, out.x[place, begin:end])
     _keep(lane[Y], ok, np.nan, out.y[place, begin:end])
@@ -168,12 +168,14 @@ def _enter(
         energy = np.sqrt(p[i] * p[i] + mass[i] * mass[i])
         scatter[i], slowness[i] = energy / (p[i] * p[i]), energy / (p[i] * LIGHT)
     for i in range(n):
-        if 0 < first[i] and start <= first[i] < stop:  # what it did not cross it cannot be lost in
-            lane[LOSS, i] = onward((planes.radiated if electron[i] > 0.0 else planes.lost)[first[i] - 1], lane[LOSS, i])
+        if 0 < first[i] and start <= first[i] < stop:  # interactions start after its first plane
+            lane[LOSS, i] = next_interaction(
+                (planes.radiated if electron[i] > 0.0 else planes.lost)[first[i] - 1], lane[LOSS, i]
+            )
 
 
 @step
-def _begin(begin: int, end: int, state: Any, ids: Any, planes: Planes, out: Flown) -> None:
+def _begin(begin: int, end: int, state: Any, ids: Any, planes: Planes, out: PlaneCrossings) -> None:
     """What is known of the tracks of a block at their first plane."""
     kind, momentum, time, last = out.pdg[0, begin:end], out.p[0, begin:end], out.time[begin:end], out.last[begin:end]
     pdg, first, p, t = ids[2, begin:end], ids[4, begin:end], state[P, begin:end], state[T, begin:end]
@@ -202,9 +204,9 @@ def _leave(begin: int, end: int, lane: Any, alive: Any, state: Any, going: Any) 
 
 
 @kernel
-def follow(
+def carry_downstream(
     seed: int, number: Any, start: int, stop: int, planes: Planes, flight: Flight, field: FieldMap, state: Any, ids: Any,
-    going: Any, out: Flown, lav: Any, secondary: Any, counts: Any,
+    going: Any, out: PlaneCrossings, lav: Any, secondary: Any, counts: Any,
 ) -> None:  # fmt: skip
     """Carry tracks across the planes ``start`` to ``stop - 1``.
 
@@ -246,7 +248,7 @@ def follow(
             else:
                 _fly_on(n, k, lane, alive, ok, planes)
             if place >= 0:
-                _note(begin, end, place, lane, ok, ids, out)
+                _record_crossing(begin, end, place, lane, ok, ids, out)
             if planes.scatterer[k] >= 0 and left >= _FEW:
                 j = 2 * planes.scatterer[k]
                 _scatter(n, planes.theta0[k], lane, ok, normals[j], normals[j + 1])
@@ -257,7 +259,7 @@ def follow(
                 left += alive[i] > 0.0
                 if alive[i] > ok[i]:
                     row = begin + i
-                    if not cross(
+                    if not cross_plane(
                         seed, number[row], ids, row, i, k, 0, lane, normals, planes, flight, field, out, lav, secondary,
                         counts,
                     ):  # fmt: skip
@@ -274,7 +276,7 @@ def follow(
             if going[row] > 0 and first > 0 and first >= start:
                 alive[i] = 1.0
                 for k in range(first, stop):
-                    if not cross(
+                    if not cross_plane(
                         seed, number[row], ids, row, i, k, first, lane, normals, planes, flight, field, out, lav, secondary,
                         counts,
                     ):  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from na62sim.core.kernel import formula, kernel, step
-from na62sim.core.matter import LEAST, onward, photon_share
+from na62sim.core.matter import LEAST, next_interaction, photon_share
 from na62sim.core.rng import STREAM_RADIATION, uniforms4
 from na62sim.detector.transport.decay_in_flight import STEEPEST, decay_on_the_way, record
 from na62sim.detector.transport.planes import HASC, LKR, MUV3, RICH_FRONT, STRAW4, Flight, Planes
@@ -17,8 +17,8 @@ from na62sim.detector.transport.state import (
     PIPE2,
     SCATTER,
     SLOWNESS,
-    Flown,
     P,
+    PlaneCrossings,
     T,
     U,
     V,
@@ -49,15 +49,15 @@ def _radiate(
         p -= energy
         record(secondary, counts, event, slot, -1 - turn, 22, energy, 0.0, u, v, x, y, z, t)
         record(secondary, counts, event, slot, slot, pdg, p, m, u, v, x, y, z, t)
-        loss = onward(loss, b)
+        loss = next_interaction(loss, b)
         turn += 1
     return p, loss
 
 
 @step
-def cross(
+def cross_plane(
     seed: int, number: int, ids: Any, row: int, i: int, k: int, first: int, lane: Any, normals: Any, planes: Planes,
-    flight: Flight, field: FieldMap, out: Flown, lav: Any, secondary: Any, counts: Any,
+    flight: Flight, field: FieldMap, out: PlaneCrossings, lav: Any, secondary: Any, counts: Any,
 ) -> bool:  # fmt: skip
     """Carry the track in lane i (row ``row`` of the outputs) to and across plane k; whether it goes on from there."""
     event, slot, pdg, charge = ids[0, row], ids[1, row], ids[2, row], ids[3, row]
@@ -82,7 +82,7 @@ def cross(
                 return False
             x, y, u, v, p, m, t, fly = track
             if abs(pdg) == 11:
-                loss = onward(planes.radiated[k - 1], loss)
+                loss = next_interaction(planes.radiated[k - 1], loss)
             ids[2, row], lane[P, i], lane[MASS, i] = pdg, p, m
             by_momentum(lane, i, pdg, charge)
     r2 = x * x + y * y

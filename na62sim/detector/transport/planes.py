@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from hepunits import m, mm
 
 from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.core.constants import KICK_PER_TM, LIGHT
-from na62sim.core.kernel import formula, kernel
+from na62sim.core.kernel import formula
 from na62sim.core.matter import (
     Radiation,
     conversion_depth,
@@ -21,14 +22,13 @@ from na62sim.core.matter import (
 from na62sim.core.particles import species
 from na62sim.core.sampling import inverse_cdf
 from na62sim.geometry import Detector
-from na62sim.geometry.field import FieldMap, field_map, plane_segments
+from na62sim.geometry.field import field_map, plane_segments
 
 # Measuring planes, in order of z. STRAW chambers 1-4 come first.
 STRAW1, STRAW2, STRAW3, STRAW4, RICH_FRONT, RICH_BACK, NEWCHOD, CHOD, LKR, MUV1, MUV2, MUV3, HASC = range(13)
 N_SLOTS = 13
 NONE = -1
 NORMALS = 20  # two per scatterer, at most ten of them
-BLOCK = 256  # tracks whose random numbers are drawn together, and stay in the cache
 
 
 class Planes(NamedTuple):
@@ -99,43 +99,30 @@ def stopped(x0: float, y0: float, z0: float, x1: float, y1: float, z1: float, pl
     return 0
 
 
-@formula
-def track_block() -> Any:
-    """Work space of `next_tracks`: rows, draw groups and event numbers of a block."""
-    return np.empty(BLOCK, dtype=np.int64), np.empty(BLOCK, dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
+Row = tuple[float, int]  # a plane: z (m) and measuring plane, or NONE
 
 
-@kernel
-def next_tracks(begin: int, plane: int, last: Any, slot: Any, number: Any, rows: Any, group: Any, event: Any) -> Any:
-    """The next tracks, from row ``begin`` on, that crossed a measuring plane: up to `BLOCK` of them.
+class Matter(NamedTuple):
+    """What a particle meets at one plane."""
 
-    Parameters
-    ----------
-    last, slot, number : end of the planes crossed, slot and event number of every track
-    rows, group, event : (BLOCK,), filled with rows, four times the slots (draw groups) and event numbers
-
-    Returns
-    -------
-    how many there are, and the row to go on from
-    """
-    m, n = 0, begin
-    while n < last.size and m < BLOCK:
-        rows[m], group[m], event[m] = n, slot[n] * 4, number[n]
-        m += last[n] > plane
-        n += 1
-    return m, n
+    x_over_x0: float  # that scatters
+    survival: float  # probability that a pi+ is not lost to a hadronic interaction
+    radiator: float  # radiation lengths that electrons and photons meet
 
 
-def build_planes(detector: Detector, field: FieldMap | None = None) -> Planes:
-    """Lay out the planes of a detector along z.
+class Stations(NamedTuple):
+    """Lead-glass stations between the planes, see `Planes`."""
 
-    Electrons radiate, and photons convert, in the STRAW chambers alone. Behind them there is no field, so that
-    an electron and what it radiates (or what a photon converts to) meet the LKr in one place.
-    """
-    field = field or field_map(detector)
-    straw, lav = detector.straw, detector.lav
-    rows: list[tuple[float, int]] = [(z, STRAW1 + k) for k, z in enumerate(straw.chamber_z_m)]  # z in m, slot
-    rows += [
+    number: IntArray
+    z: FloatArray
+    inner: FloatArray
+    outer: FloatArray
+
+
+def _measuring_rows(detector: Detector) -> list[Row]:
+    """The measuring planes."""
+    return [
+        *((z, STRAW1 + k) for k, z in enumerate(detector.straw.chamber_z_m)),
         (detector.rich.front_z_m, RICH_FRONT),
         (detector.rich.back_z_m, RICH_BACK),
         (detector.newchod.z_m, NEWCHOD),
@@ -146,50 +133,66 @@ def build_planes(detector: Detector, field: FieldMap | None = None) -> Planes:
         (detector.muv3.z_m, MUV3),
         (detector.hasc.z_m, HASC),
     ]
-    # matter within a metre of a measuring plane acts there; other matter has a plane of its own
-    matter: dict[float, tuple[float, float]] = {}
-    layer: dict[float, float] = {}  # radiation lengths that electrons and photons meet
+
+
+def _matter_by_plane(detector: Detector, rows: list[Row]) -> dict[float, Matter]:
+    """Matter by z (m): within a metre of a measuring plane it acts there, elsewhere at a plane of its own.
+
+    Electrons radiate, and photons convert, in the STRAW chambers alone. Behind them there is no field, so that
+    an electron and what it radiates (or what a photon converts to) meet the LKr in one place.
+    """
+    matter: dict[float, Matter] = {}
     for block in detector.material.values():
         nearest = min((z for z, _ in rows), key=lambda z: abs(z - block.z_m))
         at = nearest if abs(nearest - block.z_m) < 1.0 else block.z_m
-        thickness, kept = matter.get(at, (0.0, 1.0))
+        before = matter.get(at, Matter(0.0, 1.0, 0.0))
         loss = block.interaction_fraction * detector.hadronic.lost_fraction
-        matter[at] = (thickness + block.x_over_x0, kept * (1.0 - loss))
-        if at in straw.chamber_z_m:
-            real = block.x_over_x0 if block.x_over_x0_real is None else block.x_over_x0_real
-            layer[at] = layer.get(at, 0.0) + real
-    rows += [(z, NONE) for z in matter if z not in {row[0] for row in rows}]
-    rows.sort()
-    n = len(rows)
-    z = np.array([row[0] for row in rows]) * m
-    scatterer, theta0, survive = np.full(n, NONE), np.zeros(n), np.ones(n)
-    thick = [layer.get(at, 0.0) for at, _ in rows]
-    for k, (at, _) in enumerate(rows):
-        if at in matter:
-            scatterer[k] = scatterer.max() + 1
-            theta0[k] = highland(matter[at][0])
-            survive[k] = matter[at][1]
-    first = next(k for k, front in enumerate(lav.z_front_m) if front > straw.chamber_z_m[0])
-    station, station_z, inner, outer = np.zeros(n, dtype=np.int64), np.zeros(n), np.zeros(n), np.zeros(n)
+        radiator = 0.0
+        if at in detector.straw.chamber_z_m:
+            radiator = block.x_over_x0 if block.x_over_x0_real is None else block.x_over_x0_real
+        matter[at] = Matter(
+            before.x_over_x0 + block.x_over_x0, before.survival * (1.0 - loss), before.radiator + radiator
+        )
+    return matter
+
+
+def _stations(detector: Detector, z: FloatArray, first: int) -> Stations:
+    """Lead-glass stations from number ``first`` (from 0) on: each stands before the next of the planes z (mm)."""
+    lav, n = detector.lav, len(z)
+    stations = Stations(np.zeros(n, dtype=np.int64), np.zeros(n), np.zeros(n), np.zeros(n))
     for k in range(first, len(lav.z_front_m)):
         row = int(np.searchsorted(z, lav.z_front_m[k] * m))
-        station[row], station_z[row] = k + 1, lav.z_front_m[k] * m
-        inner[row], outer[row] = lav.radius_in_mm[k] * mm, lav.radius_out_mm[k] * mm
-    bend = (detector.hasc.z_m - detector.field.bend.center_z_m) * m
+        stations.number[row], stations.z[row] = k + 1, lav.z_front_m[k] * m
+        stations.inner[row], stations.outer[row] = lav.radius_in_mm[k] * mm, lav.radius_out_mm[k] * mm
+    return stations
+
+
+@lru_cache(maxsize=8)
+def build_planes(detector: Detector) -> Planes:
+    """Lay out the planes of a detector along z."""
+    straw, lav = detector.straw, detector.lav
+    rows = _measuring_rows(detector)
+    matter = _matter_by_plane(detector, rows)
+    rows = sorted(rows + [(z, NONE) for z in matter if z not in {at for at, _ in rows}])
+    z = np.array([at for at, _ in rows]) * m
+    layers = [matter.get(at, Matter(0.0, 1.0, 0.0)) for at, _ in rows]
+    scatters = np.array([at in matter for at, _ in rows])
+    first = next(k for k, front in enumerate(lav.z_front_m) if front > straw.chamber_z_m[0])
+    stations = _stations(detector, z, first)
     return Planes(
         z=z,
-        slot=np.array([row[1] for row in rows]),
-        scatterer=scatterer,
-        theta0=theta0,
-        lost=np.asarray(1.0 - np.cumprod(survive)),
-        radiated=cumulative([photons_per_electron(t) for t in thick]),
-        converted=cumulative([conversion_depth(t) for t in thick]),
-        annulus_in=inner,
-        annulus_out=outer,
-        station=station,
-        station_z=station_z,
+        slot=np.array([slot for _, slot in rows]),
+        scatterer=np.where(scatters, np.cumsum(scatters) - 1, NONE),
+        theta0=np.array([highland(layer.x_over_x0) if layer.x_over_x0 else 0.0 for layer in layers]),
+        lost=np.asarray(1.0 - np.cumprod([layer.survival for layer in layers])),
+        radiated=cumulative([photons_per_electron(layer.radiator) for layer in layers]),
+        converted=cumulative([conversion_depth(layer.radiator) for layer in layers]),
+        annulus_in=stations.inner,
+        annulus_out=stations.outer,
+        station=stations.number,
+        station_z=stations.z,
         tube=_tube_radius(detector, z),
-        segments=plane_segments(field, z),
+        segments=plane_segments(field_map(detector), z),
         lav_z=np.array(lav.z_front_m[:first]) * m,
         lav_in=np.array(lav.radius_in_mm[:first]) * mm,
         lav_out=np.array(lav.radius_out_mm[:first]) * mm,
@@ -199,10 +202,11 @@ def build_planes(detector: Detector, field: FieldMap | None = None) -> Planes:
         half_gap=straw.hole_half_size_mm * mm,
         half_length=straw.active_half_length_mm * mm,
         hasc_kick=-KICK_PER_TM * detector.field.bend.integral_Tm,
-        hasc_lever=bend,
+        hasc_lever=(detector.hasc.z_m - detector.field.bend.center_z_m) * m,
     )
 
 
+@lru_cache(maxsize=1)
 def build_flight() -> Flight:
     """Masses, decay lengths and spectra, for decays in flight and radiation."""
     pion, muon = species("pi+"), species("mu+")

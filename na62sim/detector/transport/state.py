@@ -18,7 +18,7 @@ X, Y, U, V, P, T, FLY, LOSS, MASS, BEND, SLOWNESS, SCATTER, PION, ELECTRON = ran
 GIVEN = 8  # of them are carried from one range of planes to the next
 
 
-class Flown(NamedTuple):
+class PlaneCrossings(NamedTuple):
     """Where tracks crossed the measuring planes of `planes.py`."""
 
     x: FloatArray  # (13, n) mm; nan at planes that were not crossed
@@ -33,9 +33,9 @@ class Flown(NamedTuple):
     time: FloatArray  # (n,) ns, at STRAW 1; of a track that began behind it, less the flight of light from there
 
 
-def empty_flown(n: int) -> Flown:
+def empty_crossings(n: int) -> PlaneCrossings:
     """Room for n tracks."""
-    return Flown(
+    return PlaneCrossings(
         np.empty((N_SLOTS, n)), np.empty((N_SLOTS, n)), np.empty((4, n)), np.empty((4, n)),
         np.empty((3, n), dtype=np.int64), np.empty((3, n)), np.empty((2, n)), np.empty(n, dtype=np.int64),
         np.empty(n, dtype=np.int64), np.empty(n),

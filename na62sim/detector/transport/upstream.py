@@ -149,7 +149,7 @@ def _append(
 
 
 @kernel
-def reach(
+def carry_upstream(
     seed: int, events: Any, p4: Any, vertex: Any, charged: Charged, planes: Planes, flight: Flight, field: FieldMap,
     state: Any, ids: Any, lav: Any, secondary: Any, counts: Any,
 ) -> None:  # fmt: skip

@@ -85,7 +85,7 @@ class Geometric:
         volume = detector.decay_volume
         self.generator = Generator(process, detector, (volume.z_min_m * m, volume.z_max_m * m))
         self.field = field_map(detector)
-        self.planes, self.flight = build_planes(detector, self.field), build_flight()
+        self.planes, self.flight = build_planes(detector), build_flight()
         self.channel = channel_of(process)
         self.block = dilepton_block(detector, self.channel.name)
 

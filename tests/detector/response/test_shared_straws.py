@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from na62sim.detector.response.shared_straws import BUCKETS, MOST, share_straws
+from na62sim.detector.response.shared_straws import BUCKETS, MOST, StrawHits, ViewHits, share_straws
+from na62sim.geometry import load_detector
+from na62sim.geometry.straw import straw_arrays
 
 PITCH, LAYERS, RADIUS, SIGMA = 17.6, 4, 4.875, 0.0876
 FloatArray = npt.NDArray[np.float64]
@@ -50,7 +52,8 @@ def expected_hits(q: list[float]) -> list[tuple[float, ...]]:
 
 def shared(q: FloatArray, noise: FloatArray | None = None, least: int = 1) -> list[FloatArray]:
     """Hits of events with tracks at q (n, tracks) in one view; a hit needs ``least`` straws."""
-    out = []
+    out, detector = [], load_detector("run1-2018-s2")
+    arrays = straw_arrays(detector)._replace(spacing=PITCH / LAYERS, radius=RADIUS, least=least)
     for k, row in enumerate(q):
         m = len(row)
         chamber, view, time = np.full(2 * m, 2, np.uint8), np.full(2 * m, 1, np.uint8), np.zeros(2 * m, np.float32)
@@ -59,23 +62,9 @@ def shared(q: FloatArray, noise: FloatArray | None = None, least: int = 1) -> li
         rows, true, count = np.zeros((BUCKETS, MOST), np.int64), np.zeros((BUCKETS, MOST)), np.zeros(BUCKETS, np.int64)
         rows[9, :m], true[9, :m], count[9] = np.arange(m), row, m
         close = (np.diff(np.sort(row)) < 2 * RADIUS).any()
-        work = np.empty(MOST), np.empty((5, MOST), np.int64)
-        end = share_straws(
-            0,
-            m,
-            int(close) << 9,
-            PITCH / LAYERS,
-            RADIUS,
-            least,
-            chamber,
-            view,
-            position,
-            time,
-            rows,
-            true,
-            count,
-            *work,
-        )
+        hits = StrawHits(chamber, view, position, time)
+        views = ViewHits(rows, true, count, np.empty(MOST), np.empty((5, MOST), np.int64))
+        end = share_straws(0, m, int(close) << 9, arrays, hits, views)
         assert set(chamber[:end]) <= {2} and set(view[:end]) <= {1}
         out.append(np.sort(position[:end].astype(float)))
     return out
@@ -177,7 +166,6 @@ def pair(bench: Any, shoot: Any, n: int) -> Any:
 def test_hits_of_events_with_close_tracks(bench: Any, shoot: Any, least: int) -> None:
     """No two hits of isolated tracks change; close ones lose hits, and have mirror images where one straw is enough."""
     from na62sim.detector.response import straw
-    from na62sim.geometry.straw import straw_arrays
 
     sure = {"straw.view_efficiency": 1.0, "straw.quality_efficiency": 1.0, "straw.tail_fraction": 0.0}
     detector = bench.detector.with_values(sure)

@@ -19,7 +19,7 @@ R = np.sqrt(0.5)
 N = 4000
 
 
-def traceable(c: Any) -> npt.NDArray[np.bool_]:
+def reconstructible(c: Any) -> npt.NDArray[np.bool_]:
     """Which particles cross straws of a view of every chamber."""
     seen = np.zeros((4, c.event.size), dtype=bool)
     for k in range(4):
@@ -49,7 +49,7 @@ def event(bench: Any) -> Any:
 def test_only_events_with_enough_particles_have_hits(event: Any, at_least: int) -> None:
     """Their hits are those of the whole sample, bit by bit; the other events have none."""
     truth, crossings, arrays, whole = event
-    number = np.bincount(crossings.event[traceable(crossings)], minlength=N)
+    number = np.bincount(crossings.event[reconstructible(crossings)], minlength=N)
     wanted = number >= at_least
     assert 0.02 * N < wanted.sum() < 0.9 * N
     hits = straw_hits(1, truth, crossings, arrays, at_least)
@@ -60,7 +60,7 @@ def test_only_events_with_enough_particles_have_hits(event: Any, at_least: int) 
 
 
 def test_what_is_lost_has_tracks_of_two_particles(bench: Any, event: Any) -> None:
-    """Of events with five tracks fewer than one in a hundred lacks five traceable particles."""
+    """Of events with five tracks fewer than one in a hundred lacks five reconstructible particles."""
     truth, crossings, arrays, whole = event
     kept = straw_hits(1, truth, crossings, arrays, 5)
     found = [np.unique(bench.reconstruction.tracks({"straw": h}, 5)["event"]) for h in (whole, kept)]

@@ -112,7 +112,7 @@ def test_transport_agrees_with_straight_tracks() -> None:
     detector = load_detector("dump-2021")
     field = field_map(detector)
     flight = build_flight()._replace(muon_ctau=1e30)
-    crossings = transport_charged(11, truth, build_planes(detector, field), flight, field)
+    crossings = transport_charged(11, truth, build_planes(detector), flight, field)
     both = np.bincount(crossings.event[crossings.last > MUV3], minlength=N) == 2
     tracks = [(1, 1), (2, -1)]
     by_hand = np.all([in_straws(truth, *t) & in_planes(truth, *t) for t in tracks], axis=0)
