@@ -92,6 +92,11 @@ class Selection:
         object.__setattr__(self, "tracks", (max(least, 1 + TABLES.index(name)), most))  # a vertex has two
 
     @property
+    def factor(self) -> float:
+        """What the cuts multiply the weight of an accepted candidate by."""
+        return math.prod(cut.factor for cut in self.cuts)
+
+    @property
     def systematic(self) -> float:
         """Relative standard deviation of the acceptance from the component efficiencies, uncorrelated."""
         return math.sqrt(sum(x.relative**2 for x in self.ledger))

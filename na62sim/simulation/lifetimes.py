@@ -20,6 +20,7 @@ from na62sim.generators.registry import find_process, registry
 from na62sim.geometry import Detector
 from na62sim.selection.cut import Selection
 from na62sim.selection.registry import find_selection
+from na62sim.selection.tally import Counter
 from na62sim.simulation.chunks import CHUNK, check_events, default_threads, in_order
 from na62sim.simulation.on_demand import run_selected
 from na62sim.simulation.pipeline import Simulation, warm_up
@@ -54,8 +55,8 @@ def lifetime_acceptance(
 
     Returns
     -------
-    a row per lifetime: tau_ns, ctau_mm, acceptance, stat, n_effective; acceptance and stat are None where fewer than
-    25 effective events are accepted
+    a row per lifetime: tau_ns, ctau_mm, acceptance, stat, n_effective, largest_weight_share; acceptance and stat are None
+    where fewer than 25 effective events are accepted
 
     Raises
     ------
@@ -77,18 +78,19 @@ def lifetime_acceptance(
     simulation.generator.spread(name, low, high)
     chosen = find_selection(selection, d, made.mass)
 
-    def job(first: int, n: int) -> tuple[FloatArray, FloatArray, float, int]:
+    def job(first: int, n: int) -> tuple[FloatArray, FloatArray, Counter, int]:
         part = run_selected(simulation, chosen, first, n)
         rows = part.flow.signal_rows
         times = proper_times(part.truth, name, part.event[rows])
-        return times, np.asarray(part.weight[rows]), float(part.truth.weight.sum()), n
+        return times, part.flow.signal_weight, part.flow.generated, n
 
     warm_up(simulation, chosen.candidates)
-    times, weights, generated, done = [], [], 0.0, 0
+    times, weights, generated, done = [], [], Counter(), 0
     for t, w, total, n in in_order(job, 0, check_events(events), CHUNK, threads or default_threads()):
         times.append(t)
         weights.append(w)
-        generated, done = generated + total, done + n
+        generated.merge(total)
+        done += n
         if progress is not None:
             progress(done)
     t, w = np.concatenate(times, axis=1), np.concatenate(weights)
@@ -130,16 +132,19 @@ def proper_times(truth: Truth, name: str, events: Any) -> FloatArray:
     return out
 
 
-def _row(tau: float, times: FloatArray, weights: FloatArray, generated: float, span: float) -> dict[str, float | None]:
+def _row(
+    tau: float, times: FloatArray, weights: FloatArray, generated: Counter, span: float
+) -> dict[str, float | None]:
     x = times / tau
     w = weights * np.prod(span * x * np.exp(-np.minimum(x, 700.0)), axis=0)
-    total, square = float(w.sum()), float((w * w).sum())
-    effective = total**2 / square if square > 0.0 else 0.0
-    enough = effective >= MIN_EFFECTIVE
+    accepted = Counter.of(w)
+    enough = accepted.n_effective >= MIN_EFFECTIVE
+    acceptance, variance = accepted.over(generated) if enough else (0.0, 0.0)
     return {
         "tau_ns": tau,
         "ctau_mm": tau * LIGHT,
-        "acceptance": total / generated if enough else None,
-        "stat": math.sqrt(square) / generated if enough else None,
-        "n_effective": effective,
+        "acceptance": acceptance if enough else None,
+        "stat": math.sqrt(variance) if enough else None,
+        "n_effective": accepted.n_effective,
+        "largest_weight_share": accepted.largest_weight_share,
     }

@@ -67,7 +67,7 @@ class Reconstructed:
         return Accepted(
             part.truth,
             part.event[kept],
-            part.veto_weight[kept],
+            part.veto_weight[kept] * self.selection.factor,
             np.asarray(table[_MASS[self.channel]])[kept],
             {
                 "z_tax": z[kept],

@@ -68,7 +68,8 @@ def _counted(flow: CutFlow) -> dict[str, Any]:
         "acceptance": {"value": a.value, "low": a.low, "high": a.high, "stat": a.stat, "syst": flow.systematic},
         "n_generated": flow.generated.n,
         "n_selected": n.n,
-        "n_effective": n.sumw**2 / n.sumw2 if n.sumw2 else 0.0,
+        "n_effective": n.n_effective,
+        "largest_weight_share": n.largest_weight_share,
         "triggers": _triggers(flow),
         "events_per_second": flow.info["events_per_second"],
     }
