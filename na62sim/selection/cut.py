@@ -123,7 +123,7 @@ class Candidates(Protocol):
 
 
 class Survivors:
-    """A Table seen through the rows that are left; a column is gathered when a cut asks for it."""
+    """A Table seen through the rows that are left; a column is gathered when a cut asks for it, and cannot be changed."""
 
     __slots__ = ("rows", "table")
 
@@ -139,5 +139,9 @@ class Survivors:
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         if isinstance(self.table, Table):
             column = self.table[name]
-            return column if len(self.rows) == len(column) else column.take(self.rows)
-        return self.table.column(name, self.rows)
+            column = column if len(self.rows) == len(column) else column.take(self.rows)
+        else:
+            column = self.table.column(name, self.rows)
+        column = column.view()
+        column.flags.writeable = False  # a cut that changed one would change it for every cut behind it
+        return column
