@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from na62sim.selection.cutflow import CutFlow
 
 from na62sim.report.text import grid
-from na62sim.statistics.text import fraction, number
+from na62sim.statistics.text import few, fraction, number
 
 if TYPE_CHECKING:
     from na62sim.selection.cutflow import CutFlow
@@ -53,8 +53,15 @@ def cutflow_table(flows: Mapping[str, Mapping[str, Any]], title: str) -> Rendera
 
 def region_table(flow: Mapping[str, Any]) -> RenderableType:
     """Acceptance of every region with its statistical 68 % interval."""
-    rows = [[name, *(fraction(i[key]) for key in ("value", "low", "high"))] for name, i in flow["regions"].items()]
-    return grid("Regions", ["region", ("acceptance", "right"), ("68 % low", "right"), ("68 % high", "right")], rows)
+    rows = [
+        [name, *(fraction(i[key]) for key in ("value", "low", "high")), f"{i['n_effective']:.4g}"]
+        for name, i in flow["regions"].items()
+    ]
+    columns: list[str | tuple[str, str]] = [
+        "region",
+        *((text, "right") for text in ("acceptance", "68 % low", "68 % high", "effective events")),
+    ]
+    return grid("Regions", columns, rows)
 
 
 def bin_table(flow: Mapping[str, Any], edges: Sequence[float], title: str = "Momentum bins") -> RenderableType:
@@ -83,11 +90,20 @@ def acceptance_line(flow: Mapping[str, Any]) -> str:
     if precision:
         speed += f"\n{precision_line(precision, flow['n_generated'])}"
     return (
-        f"[bold]acceptance {fraction(a['value'])} ± {fraction(a['stat'])} (stat) ± {fraction(a['syst'])} (components)[/bold]\n"
+        f"[bold]acceptance {fraction(a['value'])} ± {fraction(a['stat'])} (stat) ± {fraction(a['syst'])} (components)[/bold]"
+        f"{_effective(a)}\n"
         f"{flow['process']} in {flow['geometry']}, selection {flow['selection']}: per decay in "
         f"{volume[0]:g}–{volume[1]:g} m, seed {flow['seed']}{speed}\n"
         "Trigger and random veto are not part of an acceptance: they enter sensitivities as factors."
     )
+
+
+def _effective(a: Mapping[str, float]) -> str:
+    """How many events of equal weight an acceptance rests on."""
+    if not a["n_effective"]:
+        return ""
+    effective, share = a["n_effective"], 100.0 * a["largest_weight_share"]
+    return f"\n{effective:.4g} effective events, the largest weight is {share:.2g} % of the sum{few(effective)}"
 
 
 def flow_report(flow: CutFlow) -> list[RenderableType]:
@@ -140,11 +156,12 @@ def lifetime_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
             "too few events" if row["acceptance"] is None else fraction(row["acceptance"]),
             "" if row["stat"] is None else fraction(row["stat"]),
             f"{row['n_effective']:.0f}",
+            f"{100 * row['largest_weight_share']:.2g} %",
         ]
         for row in rows
     ]
     columns = [("cτ [mm]", "right"), ("τ [ns]", "right"), ("acceptance", "right"), ("± stat", "right"),
-               ("effective events", "right")]  # fmt: skip
+               ("effective events", "right"), ("largest weight", "right")]  # fmt: skip
     return grid("Acceptance against lifetime, one sample reweighted", columns, cells)
 
 

@@ -92,6 +92,11 @@ class Selection:
         object.__setattr__(self, "tracks", (max(least, 1 + TABLES.index(name)), most))  # a vertex has two
 
     @property
+    def factor(self) -> float:
+        """What the cuts multiply the weight of an accepted candidate by."""
+        return math.prod(cut.factor for cut in self.cuts)
+
+    @property
     def systematic(self) -> float:
         """Relative standard deviation of the acceptance from the component efficiencies, uncorrelated."""
         return math.sqrt(sum(x.relative**2 for x in self.ledger))
@@ -118,7 +123,7 @@ class Candidates(Protocol):
 
 
 class Survivors:
-    """A Table seen through the rows that are left; a column is gathered when a cut asks for it."""
+    """A Table seen through the rows that are left; a column is gathered when a cut asks for it, and cannot be changed."""
 
     __slots__ = ("rows", "table")
 
@@ -134,5 +139,9 @@ class Survivors:
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         if isinstance(self.table, Table):
             column = self.table[name]
-            return column if len(self.rows) == len(column) else column.take(self.rows)
-        return self.table.column(name, self.rows)
+            column = column if len(self.rows) == len(column) else column.take(self.rows)
+        else:
+            column = self.table.column(name, self.rows)
+        column = column.view()
+        column.flags.writeable = False  # a cut that changed one would change it for every cut behind it
+        return column

@@ -16,7 +16,7 @@ from na62sim.sample.table import Table
 from na62sim.selection.cut import Candidates, Mask, NotMadeError, Selection, Survivors
 from na62sim.selection.tally import Counter, Counters, deepen, tally, tally_all, tally_bits, tally_regions
 from na62sim.statistics import Interval, clopper_pearson, weighted_efficiency
-from na62sim.statistics.text import fraction
+from na62sim.statistics.text import few, fraction
 
 _SPARSE = 0.6  # share of survivors below which they are gathered
 
@@ -33,8 +33,8 @@ class CutFlow:
     def __init__(self, selection: Selection, info: Mapping[str, Any] | None = None) -> None:
         self.selection = selection
         self.info: dict[str, Any] = dict(info or {})
-        self.signal_rows = np.empty(0, dtype=np.int64)  # of the table filled last
-        self._signal_weight = np.empty(0)
+        self.signal_rows = np.empty(0, dtype=np.int64)  # of the table filled last: what counts as accepted
+        self.signal_weight = np.empty(0)  # of these rows, with the factors of the cuts
         bins = max(len(selection.bin_edges) - 1, 0)
         self._width = 1 + bins  # counters of a region
         self._first = 1 + len(selection.cuts)  # of the first region
@@ -81,12 +81,16 @@ class CutFlow:
         Parameters
         ----------
         table : candidates
-        weight : weight of each candidate, in [0, 1]
-        generated : weight of every generated event of the chunk, in [0, 1]
+        weight : weight of each candidate
+        generated : weight of every generated event of the chunk
 
         Returns
         -------
         rows of the candidates that pass all cuts
+
+        Raises
+        ------
+        ValueError : a weight that is not a finite number
         """
         self._counters.add(tally_all(generated))
         weight, counted = np.array(weight, dtype=float), 0
@@ -114,7 +118,7 @@ class CutFlow:
             table.make(rows)
         self._count(depth, weight, counted, len(self.selection.cuts))
         self.signal_rows = self._regions(Survivors(table, rows), weight[rows])
-        self._signal_weight = weight[self.signal_rows]
+        self.signal_weight = weight[self.signal_rows]
         return rows
 
     def count_triggers(self, masks: npt.NDArray[np.uint32], names: Sequence[str]) -> None:
@@ -126,12 +130,11 @@ class CutFlow:
         """
         if self._fired is None:
             self._names, self._fired = list(names), Counters(len(names))
-        self._fired.add(tally_bits(self._signal_weight, masks, len(names)))
+        self._fired.add(tally_bits(self.signal_weight, masks, len(names)))
 
     def _count(self, depth: npt.NDArray[np.int64], weight: npt.NDArray[np.float64], start: int, stop: int) -> None:
         """Add the candidates to the cuts from ``start`` to below ``stop`` that they passed."""
-        reached = np.cumsum(tally(weight, depth, stop + 1)[:, ::-1], axis=1)[:, ::-1]
-        self._counters.add(reached[:, start + 1 :], 1 + start)
+        self._counters.add_reached(tally(weight, depth - start, stop - start + 1), 1 + start)
 
     def _regions(self, table: Survivors, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """Count the regions and their bins; rows of the table that count as accepted."""
@@ -185,24 +188,20 @@ class CutFlow:
 
         Raises
         ------
-        ValueError : if nothing was generated
+        ValueError : nothing was generated, or only events of weight 0
         """
         g = self.generated
         if g.n == 0:
             raise ValueError("an acceptance needs at least one generated event")
-        if g.sumw == g.n and counter.sumw == counter.n:
-            return clopper_pearson(counter.n, g.n)
-        return weighted_efficiency(counter.sumw, counter.sumw2, g.sumw, g.sumw2)
+        if g.total <= 0:
+            raise ValueError(f"the {g.n} generated events have no weight above 0: there is nothing to divide by")
+        return share(counter, g)
 
     @property
     def trigger_efficiency(self) -> dict[str, Interval]:
         """Share of the accepted events for which each trigger mask holds, before downscaling. Not part of A."""
         total = self.selected
-        if total.sumw <= 0.0:
-            return {}
-        return {
-            name: weighted_efficiency(c.sumw, c.sumw2, total.sumw, total.sumw2) for name, c in self.triggers.items()
-        }
+        return {name: share(c, total) for name, c in self.triggers.items()} if total.total > 0 else {}
 
     def rows(self) -> list[dict[str, Any]]:
         """The cut-flow as dictionaries: cut, n, sumw, efficiency relative to generated."""
@@ -222,33 +221,50 @@ class CutFlow:
             total = Counter()
             for name in self.selection.signal:
                 total.merge(binned[name][k])
-                row[name] = _triple(self.efficiency(binned[name][k]))
-            row |= _triple(self.efficiency(total))
+                row[name] = self.counted(binned[name][k])
+            row |= self.counted(total)
             rows.append(row)
         return rows
 
     def to_dict(self) -> dict[str, Any]:
         """The result as the command line's JSON."""
-        a, selected = self.acceptance, self.selected
-        effective = selected.sumw**2 / selected.sumw2 if selected.sumw2 else 0.0
+        a = self.acceptance
         return {
             **self.info,
             "selection": self.selection.name,
             "n_generated": self.generated.n,
-            "acceptance": {**_triple(a), "stat": a.stat, "syst": self.systematic, "n_effective": effective},
+            "acceptance": {**self.counted(self.selected), "stat": a.stat, "syst": self.systematic},
             "cutflow": self.rows(),
-            "regions": {name: _triple(interval) for name, interval in self.regions.items()},
+            "regions": {name: self.counted(counter) for name, counter in self.counts.items()},
             "bins": self.bins(),
-            "triggers": {name: _triple(i) for name, i in self.trigger_efficiency.items()},
+            "triggers": {
+                name: {"value": i.value, "low": i.low, "high": i.high} for name, i in self.trigger_efficiency.items()
+            },
+        }
+
+    def counted(self, counter: Counter) -> dict[str, float]:
+        """A counter over what was generated, with how many events it rests on, for JSON."""
+        interval = self.efficiency(counter)
+        return {
+            "value": interval.value,
+            "low": interval.low,
+            "high": interval.high,
+            "n_effective": counter.n_effective,
+            "largest_weight_share": counter.largest_weight_share,
         }
 
     def __str__(self) -> str:
-
         return cutflow_text(self)
 
 
-def _triple(interval: Interval) -> dict[str, float]:
-    return {"value": interval.value, "low": interval.low, "high": interval.high}
+def share(counter: Counter, of: Counter) -> Interval:
+    """A counter over another, of which it is a part, with its 68 % interval.
+
+    The sums are divided before they become floats: a common factor of all weights changes nothing.
+    """
+    if of.unweighted and counter.unweighted:
+        return clopper_pearson(counter.n, of.n)
+    return weighted_efficiency(*counter.over(of), *of.over(of))
 
 
 def _mask(name: str, mask: Any, n: int) -> Mask:
@@ -272,8 +288,10 @@ def cutflow_text(flow: CutFlow) -> str:
     a = flow.acceptance
     lines.append(
         f"acceptance {fraction(a.value)} ± {fraction(a.stat)} (stat) ± {fraction(flow.systematic)} (components)"
+        f"{few(flow.selected.n_effective)}"
     )
     lines += [
-        f"  {name}: {fraction(i.value)} [{fraction(i.low)}, {fraction(i.high)}]" for name, i in flow.regions.items()
+        f"  {name}: {fraction(i.value)} [{fraction(i.low)}, {fraction(i.high)}]{few(flow.counts[name].n_effective)}"
+        for name, i in flow.regions.items()
     ]
     return "\n".join(lines)

@@ -1,142 +1,326 @@
-"""Exact sums of weights: integers in units of 2^-72, so that they do not depend on chunks or threads."""
+"""Exact sums of weights, of any size: they depend neither on chunks, threads or order nor on a common factor.
+
+A finite float64 is a whole number of 2^-1074, its square one of 2^-2148. A kernel adds mantissas (53 bits) and their
+squares (106 bits) apart for every binary exponent that its weights have; the sums then become integers without an end.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from na62sim.core.arrays import IntArray
-from na62sim.core.kernel import formula, kernel
+from na62sim.core.arrays import FloatArray, IntArray
+from na62sim.core.kernel import formula, kernel, step
 
-_HIGH, _LOW = 2.0**32, 2.0**40
-_MANY = 1 << 30  # events after which the high parts are moved to integers without an end
+_UNIT = 1 << 1074  # in one
+_AT_ONCE = 1 << 20  # weights of which no part of a sum overflows 64 bits
+_LOW, _SHORT, _WORD = (1 << 26) - 1, (1 << 20) - 1, (1 << 36) - 1
+_MANTISSA, _HIDDEN, _SIZE, _NO_NUMBER = (1 << 52) - 1, 1 << 52, (1 << 63) - 1, 0x7FF
 
 
 class Counter:
-    """Exact sum of weights and squared weights, and a count."""
+    """A count, with the exact sums of weights and of squared weights, and the largest weight.
 
-    __slots__ = ("n", "parts")
+    Attributes
+    ----------
+    n : number of events
+    total, square : sum of weights in units of 2^-1074, of squared weights in units of 2^-2148
+    largest : the largest absolute value of a weight
+    """
 
-    def __init__(self, sums: Any = (0, 0, 0, 0, 0)) -> None:
-        self.n, *self.parts = (int(part) for part in sums)
+    __slots__ = ("largest", "n", "square", "total")
+
+    def __init__(self, n: int = 0, total: int = 0, square: int = 0, largest: float = 0.0) -> None:
+        self.n, self.total, self.square, self.largest = n, total, square, largest
 
     def merge(self, other: Counter) -> None:
         """Add another counter."""
         self.n += other.n
-        self.parts = [a + b for a, b in zip(self.parts, other.parts, strict=True)]
+        self.total += other.total
+        self.square += other.square
+        self.largest = max(self.largest, other.largest)
+
+    @classmethod
+    def of(cls, weight: FloatArray) -> Counter:
+        """The counter of some weights.
+
+        Examples
+        --------
+        >>> Counter.of(np.array([1e-300, 3e-300])).n_effective
+        1.6
+        """
+        counters = Counters(1)
+        counters.add(tally_all(weight))
+        return counters.counter(0)
 
     @property
     def sumw(self) -> float:
-        """Sum of weights."""
-        return (self.parts[0] + self.parts[1] / _LOW) / _HIGH
+        """Sum of weights, rounded once."""
+        return _ratio(self.total, _UNIT)
 
     @property
     def sumw2(self) -> float:
-        """Sum of squared weights."""
-        return (self.parts[2] + self.parts[3] / _LOW) / _HIGH
+        """Sum of squared weights, rounded once; 0 where it is too small for a float."""
+        return _ratio(self.square, _UNIT * _UNIT)
+
+    @property
+    def n_effective(self) -> float:
+        """(Σw)² / Σw²: the number of events of equal weight that say as much; a common factor changes nothing."""
+        return _ratio(self.total * self.total, self.square) if self.square else 0.0
+
+    @property
+    def largest_weight_share(self) -> float:
+        """Share of the largest weight in the sum."""
+        if not self.total:
+            return 0.0
+        numerator, denominator = self.largest.as_integer_ratio()
+        return _ratio(numerator * _UNIT, denominator * abs(self.total))
+
+    @property
+    def unweighted(self) -> bool:
+        """Whether every weight may have been 1."""
+        return self.total == self.n * _UNIT
+
+    def over(self, other: Counter) -> tuple[float, float]:
+        """Sums of weights and of squared weights, in units of another's sum of weights."""
+        return _ratio(self.total, other.total), _ratio(self.square, other.total * other.total)
+
+
+def _ratio(numerator: int, denominator: int) -> float:
+    """A quotient of integers, rounded once."""
+    try:
+        return numerator / denominator
+    except OverflowError:
+        return math.copysign(math.inf, numerator)
+
+
+class Sums(NamedTuple):
+    """What a kernel adds up in one go.
+
+    ``n`` and ``largest``, the bits of the largest absolute value, are (groups,); ``parts`` (groups, exponents, 5) holds
+    mantissas in two parts and their squares in three words of 36 bits; ``low`` is the first biased exponent.
+    """
+
+    n: IntArray
+    largest: IntArray
+    parts: IntArray
+    low: int
 
 
 class Counters:
-    """Several counters, filled together.
-
-    A row of the sums holds the number, and the sums of w and of w^2 in high (2^-32) and low (2^-72) parts.
-    """
+    """Several counters, filled together."""
 
     def __init__(self, groups: int) -> None:
-        self._sums = np.zeros((5, groups), dtype=np.int64)
-        self._before: list[Any] | None = None  # what no longer fits
+        self._counters = [Counter() for _ in range(groups)]
 
-    def add(self, sums: IntArray, begin: int = 0) -> None:
-        """Add the sums of a `tally` to the groups from ``begin`` on."""
-        part = self._sums[:, begin : begin + sums.shape[1]]
-        part += sums
-        self._carry()
+    def add(self, sums: list[Sums], begin: int = 0) -> None:
+        """Add sums to the groups from ``begin`` on."""
+        for part in sums:
+            for k in np.flatnonzero(part.n).tolist():
+                counter = self._counters[begin + k]
+                counter.n += int(part.n[k])
+                counter.largest = max(counter.largest, float(part.largest[k : k + 1].view(np.float64)[0]))
+            groups, exponents = np.nonzero(part.parts.any(axis=2))
+            rows = part.parts[groups, exponents].tolist()
+            for g, k, (high, low, first, second, third) in zip(groups.tolist(), exponents.tolist(), rows, strict=True):
+                shift = part.low + k - 1
+                counter = self._counters[begin + g]
+                counter.total += ((high << 26) + low) << shift
+                counter.square += ((third << 72) + (second << 36) + first) << 2 * shift
+
+    def add_reached(self, sums: list[Sums], begin: int) -> None:
+        """Add sums by how far a row came: what reached group k is what came to k or further; group 0 is left out."""
+        groups = Counters(len(sums[0].n)) if sums else Counters(0)
+        groups.add(sums)
+        reached = Counter()
+        for k in range(len(groups._counters) - 1, 0, -1):
+            reached.merge(groups._counters[k])
+            self._counters[begin + k - 1].merge(reached)
 
     def merge(self, other: Counters) -> None:
         """Add the counters of another chunk."""
-        self._sums += other._sums
-        if other._before is not None:
-            self._keep(other._before)
-        self._carry()
+        for mine, theirs in zip(self._counters, other._counters, strict=True):
+            mine.merge(theirs)
 
     def counter(self, group: int) -> Counter:
-        """One of them."""
-        total = self._sums[:, group].tolist()
-        if self._before is not None:
-            total = [a + b[group] for a, b in zip(total, self._before, strict=True)]
-        return Counter(total)
-
-    def _carry(self) -> None:
-        for low in (2, 4):
-            self._sums[low - 1] += self._sums[low] >> 40
-            self._sums[low] &= (1 << 40) - 1
-        if self._sums[0].max(initial=0) > _MANY:
-            self._keep(self._sums.tolist())
-            self._sums[:] = 0
-
-    def _keep(self, sums: list[Any]) -> None:
-        before = self._before or [[0] * len(sums[0])] * 5
-        self._before = [[a + b for a, b in zip(x, y, strict=True)] for x, y in zip(before, sums, strict=True)]
+        """A copy of one of them."""
+        copy = Counter()
+        copy.merge(self._counters[group])
+        return copy
 
 
-@formula
-def _add(out: Any, g: int, w: float) -> None:
-    """Add a weight in [0, 1] to a group."""
-    out[0, g] += 1
-    for k in range(2):
-        high = np.floor(w * 4294967296.0)
-        out[1 + 2 * k, g] += np.int64(high)
-        out[2 + 2 * k, g] += np.int64((w * 4294967296.0 - high) * 1099511627776.0)
-        w = w * w
+def tally(weight: FloatArray, group: IntArray, groups: int) -> list[Sums]:
+    """Sums of the weights of each group.
+
+    Raises
+    ------
+    ValueError : a weight that is not a finite number
+    """
+    return [
+        _sums(part, groups, lambda bits, sums, at=at: _by_group(bits, group[at : at + bits.size], *sums))
+        for at, part in _slices(weight)
+    ]
 
 
-@kernel
-def tally(weight: Any, group: Any, n_groups: int) -> Any:
-    """Exact sums per group: (5, groups) int64."""
-    out = np.zeros((5, n_groups), dtype=np.int64)
-    for i in range(weight.size):
-        _add(out, group[i], weight[i])
-    return out
+def tally_all(weight: FloatArray) -> list[Sums]:
+    """Sums of all weights, one group."""
+    return [_sums(part, 1, lambda bits, sums: _everything(bits, *sums)) for _, part in _slices(weight)]
 
 
-@kernel
-def tally_all(weight: Any) -> Any:
-    """Exact sums of all weights: (5, 1) int64."""
-    out = np.zeros((5, 1), dtype=np.int64)
-    for i in range(weight.size):
-        _add(out, 0, weight[i])
-    return out
-
-
-@kernel
-def tally_regions(weight: Any, inside: Any, index: Any, n_bins: int) -> Any:
-    """Exact sums of regions: (5, regions (1 + bins)) int64, a region's total before its bins.
+def tally_regions(weight: FloatArray, inside: Any, index: IntArray, bins: int) -> list[Sums]:
+    """Sums of regions: of a region as a whole, then of its bins.
 
     Parameters
     ----------
-    weight : (n,); inside : (regions, n) bool; index : (n,) bin of each row, outside all of them below 0 or from ``n_bins``
+    weight : (n,); inside : (regions, n) bool; index : (n,) bin of each row, outside all of them below 0 or from ``bins``
     """
-    width = 1 + n_bins
-    out = np.zeros((5, inside.shape[0] * width), dtype=np.int64)
-    for r in range(inside.shape[0]):
-        for i in range(weight.size):
-            if inside[r, i]:
-                _add(out, r * width, weight[i])
-                if 0 <= index[i] < n_bins:
-                    _add(out, r * width + 1 + index[i], weight[i])
-    return out
+    groups = inside.shape[0] * (1 + bins)
+
+    def fill(bits: Any, sums: Sums, at: int) -> None:
+        stop = at + bits.size
+        _by_region(bits, np.ascontiguousarray(inside[:, at:stop]), index[at:stop], bins, *sums)
+
+    return [_sums(part, groups, lambda bits, sums, at=at: fill(bits, sums, at)) for at, part in _slices(weight)]
+
+
+def tally_bits(weight: FloatArray, masks: Any, n_bits: int) -> list[Sums]:
+    """Sums of the rows that have bit k of their mask."""
+    return [
+        _sums(part, n_bits, lambda bits, sums, at=at: _by_bit(bits, masks[at : at + bits.size], n_bits, *sums))
+        for at, part in _slices(weight)
+    ]
+
+
+def _slices(weight: FloatArray) -> list[tuple[int, FloatArray]]:
+    """The weights in parts that a kernel can add up, at least one."""
+    weight = np.ascontiguousarray(weight, dtype=np.float64)
+    return [(at, weight[at : at + _AT_ONCE]) for at in range(0, max(weight.size, 1), _AT_ONCE)]
+
+
+def _sums(weight: FloatArray, groups: int, fill: Any) -> Sums:
+    """Room for the exponents that the weights have, filled."""
+    bits = weight.view(np.int64)
+    low, high = _exponents(bits)
+    if high == _NO_NUMBER:
+        raise ValueError("a weight is not a finite number")
+    sums = Sums(
+        np.zeros(groups, dtype=np.int64),
+        np.zeros(groups, dtype=np.int64),
+        np.zeros((groups, high - low + 1, 5), dtype=np.int64),
+        low,
+    )
+    fill(bits, sums)
+    return sums
 
 
 @kernel
-def tally_bits(weight: Any, masks: Any, n_bits: int) -> Any:
-    """Exact sums of the rows that have bit k of their mask: (5, bits) int64."""
-    out = np.zeros((5, n_bits), dtype=np.int64)
-    for i in range(weight.size):
+def _exponents(bits: Any) -> Any:
+    """Lowest and highest biased exponent, at least 1; of nothing both are 1."""
+    low, high = _NO_NUMBER, 1
+    for i in range(bits.size):
+        size = bits[i] & _SIZE
+        if size:
+            low, high = min(low, max(size >> 52, 1)), max(high, size >> 52)
+    return min(low, high), high
+
+
+@formula
+def _square(upper: int, lower: int) -> tuple[int, int, int]:
+    """Square of a mantissa of two parts of 26 bits and more, in three words of 36 bits; the words may overlap."""
+    cross = 2 * upper * lower  # the square is upper^2 2^52 + cross 2^26 + lower^2
+    first = lower * lower + ((cross & _LOW) << 26)  # below 2^53
+    rest = upper * upper + (cross >> 26)  # in units of 2^52, below 2^55
+    return first & _WORD, (first >> 36) + ((rest & _SHORT) << 16), rest >> 20
+
+
+@step
+def _add(bits: int, n: Any, largest: Any, parts: Any, low: int, g: int) -> None:
+    """Add a weight, given by its bits, to a group."""
+    n[g] += 1
+    size = bits & _SIZE
+    if size == 0:
+        return
+    if size > largest[g]:
+        largest[g] = size
+    e = size >> 52
+    mantissa = size & _MANTISSA
+    if e > 0:
+        mantissa |= _HIDDEN
+    k = max(e, 1) - low
+    upper, lower = mantissa >> 26, mantissa & _LOW
+    sign = -1 if bits < 0 else 1
+    parts[g, k, 0] += sign * upper
+    parts[g, k, 1] += sign * lower
+    first, second, third = _square(upper, lower)
+    parts[g, k, 2] += first
+    parts[g, k, 3] += second
+    parts[g, k, 4] += third
+
+
+@kernel
+def _everything(bits: Any, n: Any, largest: Any, parts: Any, low: int) -> None:
+    begin = 0
+    for i in range(bits.size):  # neighbours mostly have one exponent: their sums stay in registers
+        if bits[i] >> 52 != bits[begin] >> 52:
+            _add_run(bits, begin, i, n, largest, parts, low)
+            begin = i
+    _add_run(bits, begin, bits.size, n, largest, parts, low)
+
+
+@step
+def _add_run(bits: Any, begin: int, end: int, n: Any, largest: Any, parts: Any, low: int) -> None:
+    """Add weights of one sign and exponent to the first group."""
+    if begin == end:
+        return
+    _add(bits[begin], n, largest, parts, low, 0)
+    e = (bits[begin] & _SIZE) >> 52
+    hidden = _HIDDEN if e > 0 else 0
+    most, a, b, c, d, f = 0, 0, 0, 0, 0, 0
+    for i in range(begin + 1, end):
+        most = max(most, bits[i] & _SIZE)
+        mantissa = (bits[i] & _MANTISSA) | hidden
+        upper, lower = mantissa >> 26, mantissa & _LOW
+        first, second, third = _square(upper, lower)
+        a += upper
+        b += lower
+        c += first
+        d += second
+        f += third
+    sign, k = -1 if bits[begin] < 0 else 1, max(e, 1) - low
+    n[0] += end - begin - 1
+    largest[0] = max(largest[0], most)
+    parts[0, k, 0] += sign * a
+    parts[0, k, 1] += sign * b
+    parts[0, k, 2] += c
+    parts[0, k, 3] += d
+    parts[0, k, 4] += f
+
+
+@kernel
+def _by_group(bits: Any, group: Any, n: Any, largest: Any, parts: Any, low: int) -> None:
+    for i in range(bits.size):
+        _add(bits[i], n, largest, parts, low, group[i])
+
+
+@kernel
+def _by_region(bits: Any, inside: Any, index: Any, bins: int, n: Any, largest: Any, parts: Any, low: int) -> None:
+    width = 1 + bins
+    for r in range(inside.shape[0]):
+        for i in range(bits.size):
+            if inside[r, i]:
+                _add(bits[i], n, largest, parts, low, r * width)
+                if 0 <= index[i] < bins:
+                    _add(bits[i], n, largest, parts, low, r * width + 1 + index[i])
+
+
+@kernel
+def _by_bit(bits: Any, masks: Any, n_bits: int, n: Any, largest: Any, parts: Any, low: int) -> None:
+    for i in range(bits.size):
         for k in range(n_bits):
             if masks[i] >> np.uint32(k) & np.uint32(1):
-                _add(out, k, weight[i])
-    return out
+                _add(bits[i], n, largest, parts, low, k)
 
 
 @kernel

@@ -22,6 +22,7 @@ from na62sim.geometry import Detector
 from na62sim.geometry.detector import as_detector
 from na62sim.selection.cut import Selection
 from na62sim.selection.registry import find_selection
+from na62sim.selection.tally import Counter
 from na62sim.simulation.chunks import check_events
 from na62sim.simulation.conditions import Conditions, Running
 from na62sim.simulation.on_demand import SelectedChunk, accepted
@@ -56,8 +57,8 @@ def lifetime_acceptance(
 
     Returns
     -------
-    a row per lifetime: tau_ns, ctau_mm, acceptance, stat, n_effective; acceptance and stat are None where fewer than
-    25 effective events are accepted
+    a row per lifetime: tau_ns, ctau_mm, acceptance, stat, n_effective, largest_weight_share; acceptance and stat are None
+    where fewer than 25 effective events are accepted
 
     Raises
     ------
@@ -77,16 +78,15 @@ def lifetime_acceptance(
     simulation.generator.spread(name, low, high)
     chosen, running = find_selection(selection, d, decay.mass), Running(threads, progress=progress)
 
-    def take(chunk: SelectedChunk) -> tuple[FloatArray, FloatArray, float]:
-        rows = chunk.flow.signal_rows
-        times = proper_times(chunk.truth, name, chunk.event[rows])
-        return times, np.asarray(chunk.weight[rows]), float(chunk.truth.weight.sum())
+    def take(chunk: SelectedChunk) -> tuple[FloatArray, FloatArray, Counter]:
+        times = proper_times(chunk.truth, name, chunk.event[chunk.flow.signal_rows])
+        return times, chunk.flow.signal_weight, chunk.flow.generated
 
-    times, weights, generated = [], [], 0.0
+    times, weights, generated = [], [], Counter()
     for t, w, total in accepted(simulation, chosen, range(check_events(events)), running, take):
         times.append(t)
         weights.append(w)
-        generated += total
+        generated.merge(total)
     t, w = np.concatenate(times, axis=1), np.concatenate(weights)
     span = math.log(high / low)
     return [_row(float(tau), t, w, generated, span) for tau in taus]
@@ -126,16 +126,19 @@ def proper_times(truth: Truth, name: str, events: Any) -> FloatArray:
     return out
 
 
-def _row(tau: float, times: FloatArray, weights: FloatArray, generated: float, span: float) -> dict[str, float | None]:
+def _row(
+    tau: float, times: FloatArray, weights: FloatArray, generated: Counter, span: float
+) -> dict[str, float | None]:
     x = times / tau
     w = weights * np.prod(span * x * np.exp(-np.minimum(x, 700.0)), axis=0)
-    total, square = float(w.sum()), float((w * w).sum())
-    effective = total**2 / square if square > 0.0 else 0.0
-    enough = effective >= MIN_EFFECTIVE
+    accepted = Counter.of(w)
+    enough = accepted.n_effective >= MIN_EFFECTIVE
+    acceptance, variance = accepted.over(generated) if enough else (0.0, 0.0)
     return {
         "tau_ns": tau,
         "ctau_mm": tau * LIGHT,
-        "acceptance": total / generated if enough else None,
-        "stat": math.sqrt(square) / generated if enough else None,
-        "n_effective": effective,
+        "acceptance": acceptance if enough else None,
+        "stat": math.sqrt(variance) if enough else None,
+        "n_effective": accepted.n_effective,
+        "largest_weight_share": accepted.largest_weight_share,
     }

@@ -150,12 +150,12 @@ def weighted_efficiency(
     slack = 1.0 + 1e-9
     passed = min(in_range("sumw", sumw, f"[0, {total * slack!r}]"), total)
     passed2 = min(in_range("sumw2", sumw2, f"[0, {total2 * slack!r}]"), total2)
-    efficiency = passed / total
+    efficiency, passed2, total2 = passed / total, passed2 / total / total, total2 / total / total
     spread = (1.0 - 2.0 * efficiency) * passed2 + efficiency**2 * total2
     if passed in (0.0, total) or spread <= 0.0:
-        count = total**2 / total2
+        count = 1.0 / total2
     else:
-        count = efficiency * (1.0 - efficiency) * total**2 / spread
+        count = efficiency * (1.0 - efficiency) / spread
     counted = clopper_pearson(min(efficiency * count, count), count, cl)
     return Interval(efficiency, counted.low, counted.high, cl)
 

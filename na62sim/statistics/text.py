@@ -23,6 +23,21 @@ def pm(value: float | None, sigma: float | None, digits: int = 2) -> str:
     return str(Measured(value, sigma))
 
 
+FEW = 10.0
+"""Effective events below which an interval is said to rest on few."""
+
+
+def few(effective: float) -> str:
+    """What to add to a number that rests on few effective events; nothing if they are ten or more, or none.
+
+    Examples
+    --------
+    >>> few(3.24), few(120.0)
+    (' (rests on 3.2 effective events)', '')
+    """
+    return f" (rests on {effective:.2g} effective events)" if 0.0 < effective < FEW else ""
+
+
 def fraction(value: float) -> str:
     """An efficiency as text: five decimals, or a power of ten for what they would not show (weighted vetoes)."""
     return f"{value:.5f}" if value == 0.0 or value >= 5e-5 else f"{value:.3e}"

@@ -60,3 +60,37 @@ def test_too_few_are_refused() -> None:
 def test_refused(process: str, taus: list[float], options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         lifetime_acceptance(process, "kpiaa", taus, 1000, **options)  # type: ignore[arg-type]
+
+
+def test_factors_of_cuts_count() -> None:
+    """A loss that a cut carries as a weight is in the reweighted acceptance: here exactly one half."""
+    (cut,) = THREE.cuts
+    half = na.Selection("half", [na.Cut(cut.name, cut.function, factor=0.5)], candidates="reco/vertices")
+    whole, less = (lifetime_acceptance("kpix", s, [0.01, 0.1], 5000, seed=1, m_X=250.0) for s in (THREE, half))
+    for a, b in zip(whole, less, strict=True):
+        assert a["acceptance"] is not None and b["acceptance"] is not None
+        assert b["acceptance"] == 0.5 * a["acceptance"]
+        assert b["n_effective"] == a["n_effective"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("own", [False, True])
+def test_reweighted_is_dedicated_over_seeds(own: bool) -> None:
+    """pinunu, which carries its upstream cut as a weight, and a selection with a factor of its own: chi2 of 20 seeds.
+
+    p = 1e-4 at chi2 = 52.4 for 20 degrees of freedom.
+    """
+    detector = na.load_detector("run1-2018-s2")
+    selection: str | na.Selection = "pinunu"
+    if own:
+        track = na.Cut("one track", lambda t: t["n_tracks"] == 1, factor=0.7)
+        selection = na.Selection("own", [track, na.Cut("in time", lambda t: t["p"] < 35e3, factor=0.9)])
+    tau = 100e3 / 299.792458
+    pulls = []
+    for seed in range(20):
+        row = lifetime_acceptance("kpix", selection, [0.1 * tau, tau], 20_000, detector, seed, m_X=250.0)[1]
+        alone = na.acceptance("kpix", selection, 20_000, detector, 100 + seed, m_X=250.0, tau_X=tau).acceptance
+        assert row["acceptance"] is not None and row["stat"] is not None
+        pulls.append((row["acceptance"] - alone.value) / math.hypot(row["stat"], alone.stat))
+    assert sum(pull**2 for pull in pulls) < 52.4
+    assert abs(np.mean(pulls)) < 4.0 / math.sqrt(20.0)

@@ -183,7 +183,7 @@ class Reconstructed:
         return Accepted(
             part.truth,
             part.event[kept],
-            part.veto_weight[kept],
+            part.veto_weight[kept] * self.selection.factor,
             np.asarray(table[self.channel.mass_column])[kept],
             {
                 "z_tax": z[kept],

@@ -58,6 +58,7 @@ class ScanRow:
     ----------
     parameters : as in the scenario, with their units
     n_generated, n_selected, n_effective : events, accepted events, and the effective number of those
+    largest_weight_share : of the accepted events
     triggers : share of the accepted events for which each trigger mask holds
     events_per_second : of the chain
     limit : where the scenario has `Limits`
@@ -68,6 +69,7 @@ class ScanRow:
     n_generated: int
     n_selected: int
     n_effective: float
+    largest_weight_share: float
     triggers: dict[str, float]
     events_per_second: float
     limit: PointLimit | None = None
@@ -122,7 +124,8 @@ def measure_point(
         acceptance=PointAcceptance(a.value, a.low, a.high, a.stat, flow.systematic),
         n_generated=flow.generated.n,
         n_selected=n.n,
-        n_effective=n.sumw**2 / n.sumw2 if n.sumw2 else 0.0,
+        n_effective=n.n_effective,
+        largest_weight_share=n.largest_weight_share,
         triggers=_triggers(flow),
         events_per_second=flow.info["events_per_second"],
     )

@@ -137,7 +137,7 @@ class ExpectedYield:
     Attributes
     ----------
     acceptance, acceptance_sigma : with its standard deviation (statistics and components)
-    n_effective : effective number of accepted events
+    n_effective, largest_weight_share : effective number of accepted events, share of the largest weight
     expected_events, expected_sigma : with the standard deviation of the acceptance
     expected_high : at the upper end of the acceptance's 68 % interval
     """
@@ -149,6 +149,7 @@ class ExpectedYield:
     acceptance: float
     acceptance_sigma: float
     n_effective: float
+    largest_weight_share: float
     expected_events: float
     expected_sigma: float
     expected_high: float
@@ -285,7 +286,8 @@ def expected_yield(label: str, flow: CutFlow, kaons: float, branching: float) ->
         branching_ratio=branching,
         acceptance=a.value,
         acceptance_sigma=sigma,
-        n_effective=n.sumw**2 / n.sumw2 if n.sumw2 else 0.0,
+        n_effective=n.n_effective,
+        largest_weight_share=n.largest_weight_share,
         expected_events=events_per_branching_ratio(kaons, a.value) * branching,
         expected_sigma=events_per_branching_ratio(kaons, sigma) * branching,
         expected_high=events_per_branching_ratio(kaons, a.high) * branching,

@@ -1,0 +1,35 @@
+"""What a cut may do: look at columns, not change them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import na62sim as na
+from na62sim.sample.table import Field, Table
+from na62sim.selection.cutflow import CutFlow
+
+
+def table(n: int = 10) -> Table:
+    """Candidates with one column."""
+    return Table([Field("x", "float64", "", "a number")], {"x": np.arange(float(n))})
+
+
+def shift(t: Any) -> Any:
+    """A cut that changes what it looks at."""
+    x = t["x"]
+    x += 1.0
+    return x > 3.0
+
+
+@pytest.mark.parametrize("first", [lambda t: t["x"] >= 0.0, lambda t: t["x"] > 8.0])
+def test_a_cut_cannot_change_a_column(first: Any) -> None:
+    """Neither of all rows nor of those that are gathered: the selections behind it would see another table."""
+    candidates = table()
+    flow = CutFlow(na.Selection("shifted", [na.Cut("first", first), na.Cut("shift", shift)]))
+    with pytest.raises(ValueError, match="read-only"):
+        flow.fill(candidates, np.ones(10), np.ones(10))
+    assert candidates["x"].tolist() == list(range(10))
+    assert candidates["x"].flags.writeable
