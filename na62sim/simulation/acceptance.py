@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from na62sim.core.progress import Progress
+from na62sim.core.remarks import remarks
 from na62sim.core.version import source_hash
 from na62sim.generators.chain.process import Process
 from na62sim.generators.registry import find_process
@@ -46,7 +47,8 @@ def select(
     """
     opened = sample if isinstance(sample, Sample) else Sample.open(sample)
     made_with, p = detector_of(opened), opened.provenance
-    masses = p.extra.get("process", {}).get("mass_MeV", {})
+    described = p.extra.get("process", {})
+    masses = described.get("mass_MeV", {})
     chosen = find_selection(selection, made_with if detector is None else as_detector(detector), masses, **parameters)
     if chosen.candidates not in opened:
         raise ValueError(f"the sample has no group {chosen.candidates}: reconstruct it first")
@@ -57,6 +59,7 @@ def select(
             "geometry": p.geometry_name,
             "seed": p.seed,
             "decay_volume_m": list(p.decay_volume_m or ()),
+            **remarks(described),
         },
     )
     for part in opened.chunks(check_chunk(chunk)):
@@ -99,7 +102,8 @@ def acceptance(
 
     Returns
     -------
-    CutFlow with ``info`` (process, geometry, decay volume, events per second)
+    CutFlow with ``info`` (process, geometry, decay volume, events per second; and, where there is any,
+    ``phase_space``, ``violates`` and ``stable`` of the process, see `na62sim.core.remarks`)
     """
     made = find_process(process, **parameters)
     d = as_detector(detector)
@@ -110,7 +114,7 @@ def acceptance(
     most, chunk = None if events is None else check_events(events), check_chunk(chunk)
     wanted = None if precision is None else Precision.asked(precision, most)
     info = {"process": made.short, "geometry": d.name, "seed": seed, "decay_volume_m": list(simulation.volume_m)}
-    flow = CutFlow(chosen, info)
+    flow = CutFlow(chosen, info | remarks(made.describe()))
 
     def job(first: int, n: int) -> tuple[Selected | CutFlow, int]:
         part = run_selected(simulation, chosen, first, n, whole=keep is not None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def lifetime_acceptance(
     if name not in made.mass:
         raise ValueError(f"lifetime of '{name}': the decay '{made.descriptor}' has no such hidden particle")
     low, high = _BELOW * float(taus.min()), _ABOVE * float(taus.max())
-    made = Process(made.descriptor, made.mass, {**made.lifetime, name: high}, made.amplitude, made.name)
+    made = replace(made, lifetime={**made.lifetime, name: high})
     d = as_detector(detector)
     simulation = Simulation(made, d, seed, volume_m=decay_volume_m)
     simulation.generator.spread(name, low, high)
