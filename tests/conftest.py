@@ -21,7 +21,7 @@ GTK3 = 102_400.0  # mm
 LIGHT = 299.792458  # mm/ns
 # a decay whose other daughters are sent backwards, where nothing is simulated; and the slot of the particle
 CARRIERS = {
-    "pi+": ("K+ -> pi+ pi0", 1),
+    "pi+": ("K+ -> pi+ nu nubar", 1),
     "pi-": ("K+ -> pi+ pi+ pi-", 3),
     "mu+": ("K+ -> mu+ nu", 1),
     "e+": ("K+ -> e+ nu", 1),

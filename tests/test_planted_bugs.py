@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -52,8 +53,9 @@ def _wide(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
 def statistics(geometry: dict[str, object] | None = None, **changed: float) -> dict[str, float]:
     """The deterministic numbers of REFERENCES, with some masses (MeV), lifetimes (ns) or geometry values changed."""
     mass = {name: changed.get(f"m_{name}", species(name).mass) for name in ("K+", "pi+", "pi0", "mu+")}
-    pinunu = Process("K+ -> pi+ nu nubar", {"K+": mass["K+"], "pi+": mass["pi+"]}, amplitude={"K+": "vector"})
-    tables = compile_chain(pinunu.tree, pinunu.species, pinunu.amplitude).arrays.tables
+    pinunu = Process("K+ -> pi+ nu nubar", amplitude={"K+": "vector"})
+    altered = {name: replace(found, mass=mass.get(name, 0.0)) for name, found in pinunu.species.items()}
+    tables = compile_chain(pinunu.tree, altered, pinunu.amplitude).arrays.tables
     detector = load_detector("run1-2018-s2").with_values(geometry or {})
     kaon = Species("K+", 321, mass["K+"], changed.get("tau", species("K+").lifetime), 1)
     beam = beam_arrays(detector, kaon, (105e3, 170e3))

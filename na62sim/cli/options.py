@@ -32,6 +32,14 @@ Parameters = Annotated[
         "-p", "--parameter", metavar="NAME=VALUE", help="Of the process: m_X=17MeV, ctau_X=30mm, shape=scalar."
     ),
 ]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="lepton|baryon", help="Of a decay: let its vertices violate that number."),
+]
+Stable = Annotated[
+    list[str] | None,
+    typer.Option("--stable", metavar="NAME", help="Of a decay: pi0, or another short-lived one, is left undecayed."),
+]
 DecayVolume = Annotated[
     str | None,
     typer.Option("--decay-volume", metavar="Z0,Z1", help="Where kaons decay (m); the data set's own by default."),

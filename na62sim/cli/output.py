@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from na62sim.core.remarks import remark_lines, remarks
 from na62sim.report.as_json import to_json
 
 if TYPE_CHECKING:
@@ -73,13 +74,16 @@ def file_facts(sample: Sample, path: Path) -> dict[str, Any]:
         "decay_volume_m": list(p.decay_volume_m or ()),
         "bytes": path.stat().st_size,
         "groups": list(sample.groups),
+        **remarks(p.extra.get("process", {})),
     }
 
 
 def file_text(payload: dict[str, Any]) -> str:
     """The same for people."""
     size = payload["bytes"] / 1e6
-    return (
+    return "\n".join((
         f"{payload['file']}: {payload['n_events']} events of {payload['process']} in {payload['geometry']}, "
-        f"seed {payload['seed']}, {size:.1f} MB\ncontent sha256 {payload['content_sha256']}"
-    )
+        f"seed {payload['seed']}, {size:.1f} MB",
+        *remark_lines(payload),
+        f"content sha256 {payload['content_sha256']}",
+    ))  # fmt: skip

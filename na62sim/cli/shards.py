@@ -14,6 +14,7 @@ import typer
 from na62sim.cli import options
 from na62sim.cli.output import emit, file_facts, file_text, kernels, refuse_existing, say
 from na62sim.cli.progress import Ticker
+from na62sim.core.remarks import remark_lines
 from na62sim.core.units import parse_count
 
 
@@ -88,13 +89,14 @@ def _range(text: str) -> tuple[int, int]:
 def _folder_text(payload: dict[str, Any]) -> str:
     size = f"{payload['bytes'] / 1e6:.1f} MB"
     what = f"{payload['process']['name']} in {payload['geometry']}, seed {payload['seed']}"
+    said = "".join(f"\n{line}" for line in remark_lines(payload["process"]))
     if not payload["complete"]:
         return (
             f"{payload['folder']}: {payload['n_finished']} of {payload['n_shards']} shards of {what}, {size}; "
-            "the run is not complete yet"
+            f"the run is not complete yet{said}"
         )
     return (
-        f"{payload['folder']}: {payload['n_events']} events of {what}, {payload['n_shards']} shards, {size}\n"
+        f"{payload['folder']}: {payload['n_events']} events of {what}, {payload['n_shards']} shards, {size}{said}\n"
         f"content sha256 {payload['content_sha256']}"
     )
 

@@ -10,6 +10,7 @@ import typer
 from na62sim.cli import options
 from na62sim.cli.output import emit, file_facts, file_text, kernels, refuse_existing
 from na62sim.cli.progress import Ticker
+from na62sim.core.remarks import remark_lines, remarks
 from na62sim.core.units import UnitError, parse_count, parse_interval, parse_lifetimes, parse_precision
 from na62sim.simulation.precision import MOST
 
@@ -24,6 +25,8 @@ def simulate(
     seed: options.Seed = 1,
     geometry: options.Geometry = "run1-2018-s2",
     parameter: options.Parameters = None,
+    allow: options.Allow = None,
+    stable: options.Stable = None,
     decay_volume: options.DecayVolume = None,
     intensity: options.Intensity = None,
     photons: options.Photons = "dice",
@@ -44,7 +47,7 @@ def simulate(
     manifest.json: what is finished stays after an interrupt or a crash, and --resume makes what is missing.
     """
     count, arguments = _arguments(
-        process, events, geometry, parameter, decay_volume, intensity, photons, threads, chunk
+        process, events, geometry, parameter, allow, stable, decay_volume, intensity, photons, threads, chunk
     )
     if resume or any(value is not None for value in (shard_events, shards, workers, dask)):
         from na62sim.cli.shards import simulate_folder
@@ -151,6 +154,8 @@ def acceptance(
     seed: options.Seed = 1,
     geometry: options.Geometry = "run1-2018-s2",
     parameter: options.Parameters = None,
+    allow: options.Allow = None,
+    stable: options.Stable = None,
     decay_volume: options.DecayVolume = None,
     intensity: options.Intensity = None,
     photons: options.Photons = "dice",
@@ -180,7 +185,17 @@ def acceptance(
         parse_lifetimes(lifetimes)
         parameter = [*(parameter or []), *_decaying(lifetimes, parameter or [])]
     count, arguments = _arguments(
-        process, events or str(MOST), geometry, parameter, decay_volume, intensity, photons, threads, chunk
+        process,
+        events or str(MOST),
+        geometry,
+        parameter,
+        allow,
+        stable,
+        decay_volume,
+        intensity,
+        photons,
+        threads,
+        chunk,
     )
     if lifetimes is not None:
         if workers or dask:
@@ -226,11 +241,10 @@ def _against_lifetime(
             decay, selection, taus, events, detector, seed, particle=particle, threads=arguments["threads"],
             decay_volume_m=arguments["decay_volume_m"], progress=ticker,
         )  # fmt: skip
-    payload = {
-        "process": decay.short, "selection": selection, "geometry": detector.name, "seed": seed,
-        "n_generated": events, "particle": particle, "lifetimes": rows,
-    }  # fmt: skip
-    emit(payload, as_json, lifetime_table(rows))
+    said = remarks(decay.describe())
+    settings = {"process": decay.short, "selection": selection, "geometry": detector.name, "seed": seed}
+    payload = {**settings, **said, "n_generated": events, "particle": particle, "lifetimes": rows}
+    emit(payload, as_json, lifetime_table(rows), *remark_lines(said))
 
 
 def _arguments(
@@ -238,6 +252,8 @@ def _arguments(
     events: str,
     geometry: str,
     parameter: list[str] | None,
+    allow: list[str] | None,
+    stable: list[str] | None,
     decay_volume: str | None,
     intensity: float | None,
     photons: str,
@@ -250,7 +266,7 @@ def _arguments(
 
     count = parse_count("events", events)
     volume = None if decay_volume is None else parse_interval("decay volume", decay_volume)
-    decay = process_of(process, parse_parameters(parameter or []))
+    decay = process_of(process, parse_parameters(parameter or []), allow or (), stable or ())
     from na62sim.geometry.detector import as_detector
     from na62sim.simulation.chunks import CHUNK
 

@@ -14,10 +14,14 @@ from na62sim.core.suggest import did_you_mean
 _NAMES = {
     "K+": 321, "K-": -321, "pi+": 211, "pi-": -211, "pi0": 111, "mu+": -13, "mu-": 13, "e+": -11, "e-": 11,
     "gamma": 22, "nu": 14, "nubar": -14, "nu_e": 12, "nubar_e": -12, "nu_mu": 14, "nubar_mu": -14,
-    "eta": 221, "etap": 331, "omega": 223, "rho0": 113, "p": 2212, "B+": 521,
+    "nu_tau": 16, "nubar_tau": -16, "KS": 310, "KL": 130, "eta": 221, "etap": 331, "omega": 223, "rho0": 113,
+    "p": 2212, "pbar": -2212, "n": 2112, "nbar": -2112, "Lambda": 3122, "Lambdabar": -3122, "B+": 521,
 }  # fmt: skip
 HIDDEN = {"S": 9900025, "a": 9900036, "A'": 9900023, "X": 9900041, "N": 9900014}
-_PROMPT = 1e-6  # ns: c tau below 0.3 mm; pi0, eta and the like decay at their production vertex
+ANY_FLAVOUR = {"nu": 1, "nubar": -1}  # neutrinos without a flavour, and their lepton number
+_FLAVOURS = {11: "e", 12: "e", 13: "mu", 14: "mu", 15: "tau", 16: "tau"}
+_BARYONS = (2112, 2212, 3122)
+_PROMPT = 1e-6  # ns: c tau below 0.3 um; pi0, eta and the like decay at their production vertex
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,7 @@ def species(name: str) -> Species:
     493.677
     """
     if name not in _NAMES:
-        hint = did_you_mean(name, [*_NAMES, *HIDDEN], listed=True)
-        raise UnknownParticle(f"particle '{name}' is unknown and has no mass{hint} (known: {', '.join(_NAMES)})")
+        raise UnknownParticle(_without_mass(name))
     from particle import Particle  # a table of 0.1 s: loaded with the first look-up, not with the package
 
     data = Particle.from_pdgid(_NAMES[name])
@@ -63,10 +66,36 @@ def species(name: str) -> Species:
     )
 
 
+def _without_mass(name: str) -> str:
+    """What to do about a name that is not known and has no mass."""
+    if name[-1] in "+-":
+        hint = did_you_mean(name, _NAMES, listed=True)
+        neutral = "A new particle must be neutral, the detector carries none with a charge"
+        return f"particle '{name}' is unknown{hint or '.'} {neutral}"
+    plain = name.replace("'", "prime")
+    give = f"-p m_{plain}=100MeV on the command line, mass={{{name!r}: 100.0}} (MeV) or m_{plain}=100.0 in Python"
+    hint = "" if _stem(name) in HIDDEN else did_you_mean(name, _NAMES, listed=True)
+    if hint:
+        return f"particle '{name}' is unknown{hint} A new particle needs a mass: {give}"
+    return f"the mass of '{name}' is missing: {give}"
+
+
+def _stem(name: str) -> str:
+    return name.rstrip("0123456789")
+
+
 def hidden_species(name: str, mass: float, lifetime: float) -> Species:
-    """A hidden-sector particle: neutral, mass in MeV, lifetime in ns."""
-    stem = name.rstrip("0123456789")
-    code = HIDDEN.get(name) or HIDDEN.get(stem, 9900050)
+    """A hidden-sector particle: neutral, mass in MeV, lifetime in ns.
+
+    Raises
+    ------
+    UnknownParticle : a name that ends in a charge
+    """
+    if name[-1] in "+-":
+        raise UnknownParticle(
+            f"particle '{name}': a new particle must be neutral, the detector carries none with a charge"
+        )
+    code = HIDDEN.get(name) or HIDDEN.get(_stem(name), 9900050)
     return Species(name=name, pdg=code, mass=mass, lifetime=lifetime, charge=0)
 
 
@@ -77,3 +106,26 @@ def charge_of(pdg: int) -> int:
         if code == pdg:
             return species(name).charge
     return 0
+
+
+def lepton_flavour(name: str) -> tuple[str, int] | None:
+    """Flavour (e, mu, tau) and lepton number of a known particle; None for other particles.
+
+    Neutrinos of any flavour are in `ANY_FLAVOUR`.
+
+    >>> lepton_flavour("mu+"), lepton_flavour("nu_e"), lepton_flavour("nu")
+    (('mu', -1), ('e', 1), None)
+    """
+    code = _NAMES.get(name, 0)
+    flavour = None if name in ANY_FLAVOUR else _FLAVOURS.get(abs(code))
+    return None if flavour is None else (flavour, 1 if code > 0 else -1)
+
+
+def baryon_number(name: str) -> int:
+    """Baryon number of a known particle.
+
+    >>> baryon_number("p"), baryon_number("nbar"), baryon_number("pi0")
+    (1, -1, 0)
+    """
+    code = _NAMES.get(name, 0)
+    return (code > 0) - (code < 0) if abs(code) in _BARYONS else 0

@@ -46,7 +46,9 @@ def _quantity(name: str, text: str, kind: str) -> float:
     if match is None:
         raise UnitError(f"{name} = '{text}' is not a number with a unit; write for example {name}={_EXAMPLES[kind]}")
     number, unit = float(match[1].replace("_", "")), match[2].replace("µ", "u").replace("μ", "u")
-    if math.isnan(number) or number < 0.0:
+    if math.isnan(number):
+        raise UnitError(f"{name} = {text} is not a number; write for example {name}={_EXAMPLES[kind]}")
+    if number < 0.0:
         raise UnitError(f"{name} = {text}: {_a(kind)} must not be negative")
     if number == 0.0 and not unit:
         return 0.0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from na62sim.core.constants import LIGHT
 from na62sim.core.suggest import did_you_mean
+from na62sim.generators.chain.descriptor import is_descriptor
 from na62sim.generators.chain.process import Process
 from na62sim.generators.processes import dump, hidden, kaon
 from na62sim.generators.processes.declaration import Declaration
@@ -31,16 +32,29 @@ def _lifetimes(process: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def find_process(process: str | Process, **parameters: Any) -> Process:
-    """A named process with its parameters (masses in MeV, lifetimes in ns, decay lengths in mm), or a Process as it is.
+    """A named process or a decay with its parameters, or a Process as it is.
+
+    Parameters
+    ----------
+    process : a name, or a decay descriptor
+    parameters : of a name, those it declares; of a descriptor ``m_X`` (MeV), ``tau_X`` (ns), ``ctau_X`` (mm), where
+        ``Aprime`` stands for A', and the keywords of `Process`
 
     Raises
     ------
     ValueError : unknown process or parameter, or a value outside its range
+
+    Examples
+    --------
+    >>> find_process("K+ -> pi+ (X -> mu+ mu-)", m_X=250.0, lifetime={"X": 0.1}).mass
+    {'X': 250.0}
     """
     if isinstance(process, Process):
         if parameters:
             raise ValueError(f"parameters {', '.join(parameters)}: a Process object already has its own")
         return process
+    if is_descriptor(process):
+        return _from_descriptor(process, _lifetimes(f"'{process}'", parameters))
     known = registry()
     if process not in known:
         raise ValueError(f"process '{process}' is unknown{did_you_mean(process, known)}")
@@ -53,10 +67,38 @@ def find_process(process: str | Process, **parameters: Any) -> Process:
     return declaration.make(**{key: parameters.get(key, value[0]) for key, value in declaration.parameters.items()})
 
 
-def process_of(text: str, parameters: Mapping[str, float | str]) -> Process:
+_KEYWORDS = ("amplitude", "violates", "stable")
+
+
+def _from_descriptor(text: str, parameters: Mapping[str, Any]) -> Process:
+    """A process from a decay, masses and lifetimes given one by one, as mappings, or both."""
+    values: dict[str, dict[str, float]] = {
+        "m": dict(parameters.get("mass", {})),
+        "tau": dict(parameters.get("lifetime", {})),
+    }
+    keywords = {}
+    for name, value in parameters.items():
+        if name in _KEYWORDS:
+            keywords[name] = value
+        elif name not in ("mass", "lifetime"):
+            kind, _, particle = name.partition("_")
+            if kind not in values or not particle or isinstance(value, str):
+                raise ValueError(
+                    f"parameter '{name}' of '{text}': only masses (m_X) and lifetimes (tau_X, ctau_X) are known"
+                )
+            particle = "A'" if particle == "Aprime" else particle
+            if particle in values[kind]:
+                raise ValueError(f"parameter '{name}' of '{text}' is given twice")
+            values[kind][particle] = value
+    return Process(text, mass=values["m"], lifetime=values["tau"], **keywords)
+
+
+def process_of(
+    text: str, parameters: Mapping[str, float | str], violates: Collection[str] = (), stable: Collection[str] = ()
+) -> Process:
     """A named process, or one from a decay descriptor, with parameters in the package's units.
 
-    In a descriptor's parameters ``m_X`` is the mass of X, ``tau_X`` its lifetime; ``Aprime`` stands for A'.
+    ``violates`` and ``stable`` are those of a descriptor (see `Process`); a named process has what it needs.
 
     Raises
     ------
@@ -67,14 +109,10 @@ def process_of(text: str, parameters: Mapping[str, float | str]) -> Process:
     >>> process_of("K+ -> pi+ (X -> mu+ mu-)", {"m_X": 250.0, "tau_X": 0.1}).mass
     {'X': 250.0}
     """
-    if "->" not in text:
-        return find_process(text, **parameters)
-    values: dict[str, dict[str, float]] = {"m": {}, "tau": {}}
-    for name, value in parameters.items():
-        kind, _, particle = name.partition("_")
-        if kind not in values or not particle or isinstance(value, str):
-            raise ValueError(
-                f"parameter '{name}' of '{text}': only masses (m_X) and lifetimes (tau_X, ctau_X) are known"
-            )
-        values[kind]["A'" if particle == "Aprime" else particle] = value
-    return Process(text, mass=values["m"], lifetime=values["tau"])
+    if is_descriptor(text):
+        return find_process(text, **parameters, violates=violates, stable=stable)
+    if violates or stable:
+        raise ValueError(
+            f"{text}: what is allowed and what is stable belong to a decay, 'K+ -> …', not to a named process"
+        )
+    return find_process(text, **parameters)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from na62sim.core.remarks import remark_lines, remarks
 from na62sim.report.flow import ledger_table
 from na62sim.report.text import grid
 from na62sim.statistics.text import number
@@ -119,6 +120,7 @@ def _process(data: Mapping[str, Any]) -> list[RenderableType]:
         parts.append(f"branching ratio {b['value']:.4g} +- {b['error']:.2g} ({b['source']})")
     if data["amplitudes"]:
         parts.append("amplitudes: " + ", ".join(f"{name} {shape}" for name, shape in data["amplitudes"].items()))
+    parts += remark_lines(data)
     if data["parameters"]:
         rows = [[row["name"], str(row["default"]), row["help"]] for row in data["parameters"]]
         parts.append(grid("Parameters", ["name", "default", "meaning"], rows))
@@ -168,13 +170,14 @@ def _scenario(data: Mapping[str, Any]) -> list[RenderableType]:
 
 
 def _sample(data: Mapping[str, Any]) -> list[RenderableType]:
-    hidden = {"kind", "file", "groups", "extra", "scenario", "geometry_lines"}
+    hidden = {"kind", "file", "groups", "extra", "scenario", "geometry_lines", *remarks(data)}
     facts = [
         [name, _pair(value) if isinstance(value, tuple) else str(value)]
         for name, value in data.items()
         if name not in hidden
     ]
     facts += [[name, str(value)] for name, value in data["extra"].items()]
+    facts += [["the process", line] for line in remark_lines(data)]
     facts.append(["geometry text", f"{data['geometry_lines']} lines, in the file's attribute geometry_text"])
     facts.append(["scenario", "in the file's attribute scenario" if data["scenario"] else "none"])
     groups = [

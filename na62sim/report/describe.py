@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from na62sim.core.remarks import remarks
 from na62sim.core.suggest import did_you_mean
 from na62sim.geometry import Detector, available_detectors, load_detector
 from na62sim.sample.manifest import MANIFEST, read_run, sum_up
@@ -106,6 +107,7 @@ def _process(name: str) -> dict[str, Any]:
             for s in process.species.values()
         ],
         "amplitudes": dict(process.amplitude),
+        **remarks(process.describe()),
         "branching_ratio": None
         if declaration.branching is None
         else dict(zip(("value", "error", "source"), declaration.branching, strict=True)),
@@ -216,6 +218,7 @@ def _file(path: Path) -> dict[str, Any]:
             "file": str(path),
             "bytes": path.stat().st_size,
             **values,
+            **remarks(values["extra"].get("process", {})),
             "scenario": scenario,
             "geometry_lines": len(geometry_text.splitlines()),
             "groups": [

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from na62sim.selection.cutflow import CutFlow
 
+from na62sim.core.remarks import remark_lines
 from na62sim.report.text import grid
 from na62sim.statistics.text import few, fraction, number
 
@@ -89,11 +90,12 @@ def acceptance_line(flow: Mapping[str, Any]) -> str:
     precision = flow.get("precision")
     if precision:
         speed += f"\n{precision_line(precision, flow['n_generated'])}"
+    said = "".join(f"{line}\n" for line in remark_lines(flow))
     return (
         f"[bold]acceptance {fraction(a['value'])} ± {fraction(a['stat'])} (stat) ± {fraction(a['syst'])} (components)[/bold]"
         f"{_effective(a)}\n"
         f"{flow['process']} in {flow['geometry']}, selection {flow['selection']}: per decay in "
-        f"{volume[0]:g}–{volume[1]:g} m, seed {flow['seed']}{speed}\n"
+        f"{volume[0]:g}–{volume[1]:g} m, seed {flow['seed']}{speed}\n{said}"
         "Trigger and random veto are not part of an acceptance: they enter sensitivities as factors."
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from na62sim.core.remarks import remark_lines
 from na62sim.sample.table import Table
 from na62sim.selection.cut import Candidates, Mask, NotMadeError, Selection, Survivors
 from na62sim.selection.tally import Counter, Counters, deepen, tally, tally_all, tally_bits, tally_regions
@@ -290,6 +291,7 @@ def cutflow_text(flow: CutFlow) -> str:
         f"acceptance {fraction(a.value)} ± {fraction(a.stat)} (stat) ± {fraction(flow.systematic)} (components)"
         f"{few(flow.selected.n_effective)}"
     )
+    lines += remark_lines(flow.info)
     lines += [
         f"  {name}: {fraction(i.value)} [{fraction(i.low)}, {fraction(i.high)}]{few(flow.counts[name].n_effective)}"
         for name, i in flow.regions.items()

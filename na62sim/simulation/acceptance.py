@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from na62sim.core.progress import Progress
+from na62sim.core.remarks import remarks
 from na62sim.core.version import source_hash
 from na62sim.generators.chain.process import Process
 from na62sim.generators.registry import find_process
@@ -51,7 +52,8 @@ def select(
     """
     opened = sample if isinstance(sample, Sample) else Sample.open(sample)
     made_with, p = detector_of(opened), opened.provenance
-    masses = p.extra.get("process", {}).get("mass_MeV", {})
+    described = p.extra.get("process", {})
+    masses = described.get("mass_MeV", {})
     chosen = find_selection(selection, made_with if detector is None else as_detector(detector), masses, **parameters)
     if chosen.candidates not in opened:
         raise ValueError(f"the sample has no group {chosen.candidates}: reconstruct it first")
@@ -62,6 +64,7 @@ def select(
             "geometry": p.geometry_name,
             "seed": p.seed,
             "decay_volume_m": list(p.decay_volume_m or ()),
+            **remarks(described),
         },
     )
     for part in opened.chunks(check_chunk(chunk)):
@@ -104,7 +107,8 @@ def acceptance(
 
     Returns
     -------
-    CutFlow with ``info`` (process, geometry, decay volume, events per second)
+    CutFlow with ``info`` (process, geometry, decay volume, events per second; and, where there is any,
+    ``phase_space``, ``violates`` and ``stable`` of the process, see `na62sim.core.remarks`)
     """
     conditions = Conditions(decay_volume_m, intensity, photons)
     running = Running(threads, chunk, workers, dask, progress)
@@ -128,7 +132,7 @@ def acceptance(
         return count(job, part, running)
 
     info = {"process": decay.short, "geometry": d.name, "seed": seed, "decay_volume_m": list(simulation.volume_m)}
-    flow, done, seconds = CutFlow(chosen, info), 0, 0.0
+    flow, done, seconds = CutFlow(chosen, info | remarks(decay.describe())), 0, 0.0
     total = most or 0 if wanted is None else wanted.total(0, math.inf)
     while done < total:
         parts = flows(range(done, total))

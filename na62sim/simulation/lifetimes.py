@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ def lifetime_acceptance(
     if name not in decay.mass:
         raise ValueError(f"lifetime of '{name}': the decay '{decay.descriptor}' has no such hidden particle")
     low, high = _BELOW * float(taus.min()), _ABOVE * float(taus.max())
-    decay = Process(decay.descriptor, decay.mass, {**decay.lifetime, name: high}, decay.amplitude, decay.name)
+    decay = replace(decay, lifetime={**decay.lifetime, name: high})
     d = as_detector(detector)
     simulation = Conditions(decay_volume_m).simulation(decay, d, seed)
     simulation.generator.spread(name, low, high)

@@ -48,7 +48,7 @@ def simulate(
 
     Parameters
     ----------
-    process : a name (``kpinunu``) or a `Process` of your own
+    process : a name (``kpinunu``), a decay (``K+ -> pi+ (X -> mu+ mu-)``) or a `Process` of your own
     events : number of events
     detector : a data set's name, a geometry file, or a `Detector`; ``run1-2018-s2`` by default
     seed : the same seed gives the same events, on any number of threads and in any chunks
@@ -59,7 +59,7 @@ def simulate(
     compression : ``none``, ``lzf`` or ``gzip``; ``zstd`` and ``blosc`` where hdf5plugin is installed
     threads, chunk : how to run; the result does not depend on them
     progress : called with the number of events done
-    parameters : of the process, masses in MeV, lifetimes in ns
+    parameters : of the process, masses in MeV, lifetimes in ns, see `na62sim.generators.registry.find_process`
 
     Raises
     ------
@@ -99,7 +99,7 @@ def provenance_of(
         "process": simulation.process.describe(),
         "intensity_MHz": intensity or d.beam.mean_intensity_MHz,
         "photons": "weight" if simulation.weighted else "dice",
-        "parameters": dict(parameters or {}),
+        "parameters": {k: sorted(v) if isinstance(v, (set, frozenset)) else v for k, v in (parameters or {}).items()},
         "sources": source_hash(),
     }
     return Provenance(

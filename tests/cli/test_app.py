@@ -129,6 +129,51 @@ def test_simulate_a_process_of_ones_own(capsys: pytest.CaptureFixture[str], tmp_
     assert about["extra"]["process"]["mass_MeV"] == {"X": 250.0}
 
 
+def test_what_is_allowed_and_stable_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """In simulate, info, select and acceptance, as JSON and in words; refused without the options."""
+    first, second = str(tmp_path / "lnv.h5"), str(tmp_path / "reco.h5")
+    words = ["simulate", "K+ → pi- mu+ mu+", "-n", "100", "-o", first]
+    assert "pi- mu+ mu+: lepton number 0 becomes -2" in refused(capsys, 2, *words)
+    keys = {"phase_space": ["K+"], "violates": ["lepton"]}
+    lines = ("K+: flat phase space", "lepton number may be violated")
+    assert keys.items() <= result(capsys, *words, "--allow", "lepton").items()
+    assert all(line in run(capsys, *words, "--allow", "lepton", "--force")[1] for line in lines)
+    assert keys.items() <= result(capsys, "info", first).items()
+    assert all(line in run(capsys, "info", first)[1] for line in lines)
+    result(capsys, "reconstruct", first, "-o", second)
+    assert keys.items() <= result(capsys, "select", second, "-s", "k3pi").items()
+    assert all(line in run(capsys, "select", second, "-s", "k3pi")[1] for line in lines)
+    words = ["acceptance", "K+ -> pi+ pi0", "-n", "100", "-s", "k2pi"]
+    assert "write K+ -> pi+ (pi0 -> gamma gamma), or" in refused(capsys, 2, *words)
+    assert result(capsys, *words, "--stable", "pi0")["stable"] == ["pi0"]
+    assert "pi0: left undecayed, as asked for" in run(capsys, *words, "--stable", "pi0")[1]
+    assert "not to a named process" in refused(capsys, 2, "acceptance", "k2pi", *words[2:], "--allow", "lepton")
+    folder = ["simulate", "K+ -> pi+ pi- mu+ nu", "-n", "1000", "-o", str(tmp_path / "run"), "--shard-events", "1000"]
+    assert "K+: flat phase space" in run(capsys, *folder)[1]
+
+
+def test_flat_phase_space_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a process is described, and by a cut-flow that prints itself; not where there is an amplitude."""
+    assert "K+: flat phase space" in run(capsys, "info", "kpiaa")[1]
+    assert "flat phase space" not in run(capsys, "info", "kpinunu")[1]
+    import na62sim
+
+    flow = na62sim.acceptance("K+ -> pi+ nu nubar", "pinunu", 100, threads=1)
+    assert "K+: flat phase space" in str(flow)
+
+
+def test_a_decay_in_python_is_that_of_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The same events, and a file that says how they were made."""
+    import na62sim
+
+    words = ["K+ -> pi0 mu+ (X -> gamma gamma)", "--stable", "pi0", "-p", "m_X=30MeV", "-p", "tau_X=1ns"]
+    found = result(capsys, "simulate", *words, "-n", "100", "-o", str(tmp_path / "a.h5"))
+    given: dict[str, Any] = {"mass": {"X": 30.0}, "tau_X": 1.0, "stable": {"pi0"}}
+    with na62sim.simulate(words[0], 100, path=tmp_path / "b.h5", **given) as sample:
+        assert sample.provenance.content_sha256 == found["content_sha256"]
+        assert sample.provenance.extra["parameters"]["stable"] == ["pi0"]
+
+
 def test_reconstruct_and_select(files: dict[str, Path], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     found = result(capsys, "reconstruct", str(files["sample"]), "-o", str(tmp_path / "r.h5"))
     assert found["n_events"] == EVENTS

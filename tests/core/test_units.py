@@ -46,7 +46,7 @@ def test_parameter(name: str, text: str, key: str, value: float | str) -> None:
         ("E_min", "-1MeV", "an energy must not be negative"),
         ("m_X", "-17MeV", "must not be negative"),
         ("m_X", "infMeV", "must be finite"),
-        ("m_X", "nanMeV", "must not be negative"),
+        ("m_X", "nanMeV", "m_X = nanMeV is not a number"),
         ("m_X", "seventeen", "is not a number with a unit"),
         ("m_X", "1.2.3MeV", "is not a number with a unit"),
         ("m_X", "", "is not a number with a unit"),

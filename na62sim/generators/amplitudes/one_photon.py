@@ -39,6 +39,7 @@ from na62sim.generators.amplitudes.spinors import current, fill_spinors, slash
 # unweighted, none may be above BOUND
 CUT = 1.5e9
 BOUND = 5.0e11
+END = 1e-3  # MeV below the end point: nearer to it the masses of the kaon and of what it decays to round to the same
 # the four ways to choose a line (electron, positron) and a pair (electron, positron): rows of q, and the sign
 _LINES = np.array([[2, 1, 4, 3], [4, 3, 2, 1], [2, 3, 4, 1], [4, 1, 2, 3]])
 _SIGNS = np.array([1.0, 1.0, -1.0, -1.0])
@@ -241,7 +242,9 @@ def one_photon(mother: Species, daughters: Daughters, m_4e_min: float = 0.0) -> 
         raise ValueError(f"amplitude 'one-photon' of '{mother.name}' needs pi+ e+ e- e+ e-, not {' '.join(names)}")
     pion, electron = daughters[0][0].mass, daughters[1][0].mass
     low, high = max(4.0 * electron, m_4e_min), mother.mass - pion
-    if not 0.0 <= m_4e_min < high:
-        raise ValueError(f"m_4e_min = {m_4e_min:g} MeV: it must be from 0 to below m_K - m_pi = {high:.6g} MeV")
+    if not 0.0 <= m_4e_min <= high - END:
+        raise ValueError(
+            f"m_4e_min = {m_4e_min:.12g} MeV: it must be from 0 to {high - END:.12g} MeV, a keV below m_K - m_pi"
+        )
     table = inverse_cdf(lambda s: mass2_density(mother.mass, pion, s), low**2, high**2)
     return Vertex(sample, 5, np.array([mother.mass, pion, electron, CUT, BOUND]), table, weighted=True)

@@ -80,7 +80,7 @@ def radiative(mother: Species, daughters: Daughters, E_min: float = 1.0) -> Vert
     pion, neutral = daughters[0][0].mass, daughters[1][0].mass
     highest = (mother.mass**2 - (pion + neutral) ** 2) / (2.0 * mother.mass)
     if not 0.0 < E_min < highest:
-        raise ValueError(f"E_min = {E_min:g} MeV: it must be above 0 and below {highest:.6g} MeV")
+        raise ValueError(f"E_min = {E_min:.9g} MeV: it must be above 0 and below {highest:.9g} MeV")
     parameters = np.array([mother.mass, pion, neutral, ELECTRIC, MAGNETIC, E_min, highest, 0.0])
     out = np.empty((400, 401))
     grid_weights(parameters, np.geomspace(E_min, highest, 400), np.linspace(-1.0, 1.0, 401), out)

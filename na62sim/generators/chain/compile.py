@@ -10,7 +10,7 @@ in its rest frame (`vertices.py`) and only boosted by the chain.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -200,17 +200,7 @@ class _Builder:
         mother = self.particles[index]
         masses = [self.particles[j].mass for j in slots]
         if sum(masses) >= mother.mass:
-            names = " ".join(self.particles[j].name for j in slots)
-            heavy = max((self.particles[j] for j in slots), key=lambda s: s.mass)
-            alike = sum(self.particles[j].name == heavy.name for j in slots)
-            limit = (mother.mass - (sum(masses) - alike * heavy.mass)) / alike
-            hint = f"m_{heavy.name} must be below {limit:.6g} MeV"
-            if is_hidden(mother.name) and not is_hidden(heavy.name):
-                hint = f"m_{mother.name} must be above {sum(masses):.6g} MeV"
-            raise ThresholdError(
-                f"{mother.name} -> {names} is closed: the daughters weigh {sum(masses):.6g} MeV,"
-                f" {mother.name} {mother.mass:.6g} MeV ({hint})"
-            )
+            raise ThresholdError(_closed(mother, [self.particles[j] for j in slots]))
         name = self.amplitudes.get(mother.name, "flat")
         if index in self.done:
             return
@@ -269,6 +259,23 @@ class _Builder:
     def _cluster(self) -> int:
         self.n_slots += 1
         return self.n_slots - 1
+
+
+def _closed(mother: Species, daughters: Sequence[Species]) -> str:
+    """What is wrong with a closed decay, and which mass of a new particle would open it."""
+    total, hint = sum(s.mass for s in daughters), ""
+    new = [s for s in daughters if is_hidden(s.name)]
+    if new:
+        heavy = max(new, key=lambda s: s.mass)
+        alike = sum(s.name == heavy.name for s in daughters)
+        limit = (mother.mass - (total - alike * heavy.mass)) / alike
+        hint = f" (m_{heavy.name} must be below {limit:.12g} MeV)" if limit > 0.0 else ""
+    if not hint and is_hidden(mother.name):
+        hint = f" (m_{mother.name} must be above {total:.12g} MeV)"
+    return (
+        f"{mother.name} -> {' '.join(s.name for s in daughters)} is closed: the daughters weigh {total:.12g} MeV,"
+        f" {mother.name} {mother.mass:.12g} MeV{hint}"
+    )
 
 
 def _density(shape: Shape) -> Density:

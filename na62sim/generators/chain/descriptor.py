@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+_ARROW = re.compile(r"\s*(?:->|→|⟶)\s*")
 _TOKEN = re.compile(r"\s*(->|[()]|[^\s()]+)")
 
 
@@ -20,8 +22,22 @@ class DescriptorError(ValueError):
     """A decay descriptor that cannot be read."""
 
 
+def with_arrows(text: str) -> str:
+    """The text with every arrow written as ``->`` between blanks.
+
+    >>> with_arrows("K+→pi+ X")
+    'K+ -> pi+ X'
+    """
+    return _ARROW.sub(" -> ", text)
+
+
+def is_descriptor(text: str) -> bool:
+    """Whether the text is a decay, not a name: it has an arrow."""
+    return _ARROW.search(text) is not None
+
+
 def parse(text: str) -> Decay:
-    """Parse a descriptor; nested decays stand in parentheses.
+    """Parse a descriptor; nested decays stand in parentheses; an arrow is ``->`` or ``→``.
 
     >>> [d.name for d in parse("K+ -> pi+ (pi0 -> gamma gamma)").daughters]
     ['pi+', 'pi0']
@@ -30,7 +46,7 @@ def parse(text: str) -> Decay:
     ------
     DescriptorError : with the descriptor and what is wrong with it
     """
-    tokens = _TOKEN.findall(text)
+    tokens = _TOKEN.findall(with_arrows(text))
     decay, rest = _decay(tokens, text)
     if rest:
         raise DescriptorError(f"decay '{text}': unexpected '{rest[0]}' after the last daughter")
@@ -66,3 +82,28 @@ def names(decay: Decay) -> list[str]:
         found += [d.name for parent in level for d in parent.daughters]
         level = [d for parent in level for d in parent.daughters if d.daughters]
     return found
+
+
+def vertices(decay: Decay) -> Iterator[Decay]:
+    """Every decay of the tree, the mother's own first."""
+    if decay.daughters:
+        yield decay
+    for daughter in decay.daughters:
+        yield from vertices(daughter)
+
+
+def leaves(decay: Decay) -> list[str]:
+    """Names of the particles that are left undecayed, as often as they occur."""
+    if not decay.daughters:
+        return [decay.name]
+    return [name for daughter in decay.daughters for name in leaves(daughter)]
+
+
+def written(decay: Decay) -> str:
+    """The descriptor of a tree.
+
+    >>> written(parse("K+ → pi+ (pi0→gamma gamma)"))
+    'K+ -> pi+ (pi0 -> gamma gamma)'
+    """
+    daughters = (f"({written(d)})" if d.daughters else d.name for d in decay.daughters)
+    return f"{decay.name} -> {' '.join(daughters)}"

@@ -7,7 +7,7 @@ The named processes of the package are declarations in `generators/processes/`; 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,9 @@ from na62sim.core.suggest import did_you_mean
 from na62sim.generators.amplitudes.shapes import AMPLITUDES
 from na62sim.generators.amplitudes.vertices import VERTICES
 from na62sim.generators.chain.compile import compile_chain
-from na62sim.generators.chain.descriptor import Decay, names, parse
+from na62sim.generators.chain.conservation import check_conserved
+from na62sim.generators.chain.descriptor import Decay, leaves, names, parse, vertices, with_arrows
+from na62sim.generators.chain.undecayed import check_undecayed
 
 MAX_PARTICLES = 24
 
@@ -28,20 +30,25 @@ class Process:
     Parameters
     ----------
     descriptor : e.g. ``"K+ -> pi+ (S -> (A' -> e+ e-) (A' -> e+ e-))"``
-    mass : MeV, for the hidden particles of the descriptor
-    lifetime : ns in the rest frame, 0 is prompt; hidden particles that decay are prompt by default
+    mass : MeV, for the hidden particles of the descriptor, and for known ones whose mass enters here alone: those that
+        decay in the descriptor, and neutral ones but photons
+    lifetime : ns in the rest frame, 0 is prompt, for particles that decay in the descriptor; hidden ones are prompt by
+        default
     amplitude : amplitude name per decaying particle; phase space where none is given
     name : short name, the descriptor if empty
     production : how the mother is made in the dump (`generators.dump.production`); a kaon of the beam if None
+    violates : ``lepton`` or ``baryon``, where a vertex may violate that number; charge is always conserved
+    stable : short-lived neutral particles that are left undecayed and are meant to be, e.g. ``{"pi0"}``
 
     Raises
     ------
-    ValueError : unknown particle or amplitude, closed decay, mass or lifetime out of range
+    ValueError : unknown particle or amplitude, closed decay, a vertex that violates what it must conserve, a
+        short-lived neutral particle left undecayed, mass or lifetime out of range or without effect
 
     Examples
     --------
-    >>> Process("K+ -> pi+ pi0").short
-    'K+ -> pi+ pi0'
+    >>> Process("K+ -> pi+ (pi0 -> gamma gamma)").short
+    'K+ -> pi+ (pi0 -> gamma gamma)'
     """
 
     descriptor: str
@@ -50,8 +57,14 @@ class Process:
     amplitude: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
     production: Any = None
+    violates: Collection[str] = frozenset()
+    stable: Collection[str] = frozenset()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "descriptor", with_arrows(self.descriptor).strip())
+        for name in ("violates", "stable"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, frozenset([value] if isinstance(value, str) else value))
         tree = self.tree
         found = names(tree)
         mother = "K+" if self.production is None else self.production.mother
@@ -62,19 +75,54 @@ class Process:
             raise ValueError(
                 f"process '{self.descriptor}': {len(found)} particles, at most {MAX_PARTICLES} are allowed"
             )
+        self._check_values(tree)
+        self._check_amplitudes(tree)
+        species = self.species
+        check_conserved(tree, species, sorted(self.violates))
+        compile_chain(tree, species, self.amplitude)
+        check_undecayed(tree, sorted(self.stable))
+
+    def _check_values(self, tree: Decay) -> None:
+        """Masses and lifetimes are those of particles of the decay, in their range, and take effect everywhere."""
         for what, values in (("mass", self.mass), ("lifetime", self.lifetime)):
             for key, value in values.items():
-                if key not in found:
+                if key not in names(tree):
                     raise ValueError(f"{what} of '{key}': the decay '{self.descriptor}' has no such particle")
-                if not math.isfinite(value) or value < 0.0:
+                try:
+                    allowed = math.isfinite(value) and value >= 0.0
+                except TypeError:
+                    raise ValueError(f"{what} of '{key}' = {value!r} is not a number") from None
+                if not allowed:
                     raise ValueError(f"{what} of '{key}' = {value:g}: it must be a finite number, 0 or more")
+                if self.production is None and key == tree.name:
+                    raise ValueError(f"{what} of '{key}': the kaons of the beam keep their own")
+                if not particles.is_hidden(key):
+                    self._check_known(what, key, tree)
+                if what == "lifetime" and key in leaves(tree):
+                    raise ValueError(f"lifetime of '{key}': {key} is left undecayed in '{self.descriptor}'")
+
+    def _check_known(self, what: str, key: str, tree: Decay) -> None:
+        """A known particle keeps its own mass and lifetime wherever more than the decay here depends on them."""
+        if key in leaves(tree) and (particles.species(key).charge or key == "gamma"):
+            raise ValueError(f"{what} of '{key}': the detector sees {key} with its own, which cannot be changed")
+        if what == "mass" and key in leaves(tree) and key.startswith("nu"):
+            raise ValueError(f"mass of '{key}': neutrinos have none; write a heavy one as N")
+        for vertex in vertices(tree):
+            if what == "mass" and key in (vertex.name, *(d.name for d in vertex.daughters)):
+                shape = self.amplitude.get(vertex.name, "flat")
+                if shape != "flat":
+                    raise ValueError(f"mass of '{key}': the amplitude '{shape}' of {vertex.name} is for its own mass")
+
+    def _check_amplitudes(self, tree: Decay) -> None:
+        decaying = {vertex.name for vertex in vertices(tree)}
         for key, shape in self.amplitude.items():
-            if key not in found:
+            if key not in names(tree):
                 raise ValueError(f"amplitude of '{key}': the decay '{self.descriptor}' has no such particle")
             known = [*AMPLITUDES, *VERTICES]
             if shape.partition("(")[0] not in known:
                 raise ValueError(f"amplitude '{shape}' of '{key}' is unknown{did_you_mean(shape, known)}")
-        compile_chain(tree, self.species, self.amplitude)
+            if key not in decaying:
+                raise ValueError(f"amplitude of '{key}': {key} is left undecayed in '{self.descriptor}'")
 
     @property
     def tree(self) -> Decay:
@@ -91,11 +139,22 @@ class Process:
         """Mass, lifetime, charge and code of every particle of the chain."""
         return {name: self._species(name) for name in names(self.tree)}
 
+    @property
+    def phase_space(self) -> list[str]:
+        """Particles that decay into three or more by phase space alone, without an amplitude."""
+        flat = [
+            vertex.name
+            for vertex in vertices(self.tree)
+            if len(vertex.daughters) > 2 and self.amplitude.get(vertex.name, "flat").partition("(")[0] == "flat"
+        ]
+        return list(dict.fromkeys(flat))
+
     def _species(self, name: str) -> particles.Species:
         if particles.is_hidden(name):
             if name not in self.mass:
-                particles.species(name)  # raises with the known names
-            return particles.hidden_species(name, float(self.mass[name]), float(self.lifetime.get(name, 0.0)))
+                particles.species(name)  # raises, and says how to give the mass
+            default = 0.0 if any(name == vertex.name for vertex in vertices(self.tree)) else math.inf
+            return particles.hidden_species(name, float(self.mass[name]), float(self.lifetime.get(name, default)))
         known = particles.species(name)
         if name not in self.mass and name not in self.lifetime:
             return known
@@ -108,12 +167,15 @@ class Process:
         )
 
     def describe(self) -> dict[str, Any]:
-        """Everything needed to make the process again, for files and results."""
+        """Everything needed to make the process again, for files and results; and ``phase_space``."""
         return {
             "name": self.short,
             "descriptor": self.descriptor,
             "mass_MeV": dict(self.mass),
             "lifetime_ns": dict(self.lifetime),
             "amplitude": dict(self.amplitude),
+            "phase_space": self.phase_space,
+            "violates": sorted(self.violates),
+            "stable": sorted(self.stable),
             **({} if self.production is None else {"production": self.production.describe()}),
         }

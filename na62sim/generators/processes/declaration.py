@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,3 +24,19 @@ class Declaration:
     branching: tuple[float, float, str] | None = None  # ratio of K+ decays, all factors in; its error; what it is
     production: str = ""  # of a dark photon in the dump: under which name a region counts it
     made_by: str = ""  # the same in words, for tables and figures
+
+
+def finite(process: str, name: str, value: float | str) -> float:
+    """A parameter that may come as a word from the command line.
+
+    Raises
+    ------
+    ValueError : it is not a finite number
+    """
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} = '{value}' of {process} is not a number") from None
+    if not math.isfinite(found):
+        raise ValueError(f"{name} = {found} of {process}: it must be finite")
+    return found

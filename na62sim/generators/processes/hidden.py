@@ -6,7 +6,7 @@ import math
 
 from na62sim.core.suggest import did_you_mean
 from na62sim.generators.chain.process import Process
-from na62sim.generators.processes.declaration import Declaration
+from na62sim.generators.processes.declaration import Declaration, finite
 
 
 def _kpix(m_X: float, tau_X: float) -> Process:
@@ -26,11 +26,14 @@ KPIX = Declaration(
 )
 
 
+_KAPPA = 1e6  # beyond a few tens kappa changes nothing any more: the matrix element is s_aa^2
+
+
 def _kpiaa(m_a: float, tau_a: float, kappa: float | str) -> Process:
-    try:
-        amplitude = {"K+": f"quartic(kappa={float(kappa)!r})"} if float(kappa) else {}
-    except ValueError:
-        raise ValueError(f"kappa = '{kappa}' of kpiaa is not a number") from None
+    slope = finite("kpiaa", "kappa", kappa)
+    if abs(slope) > _KAPPA:
+        raise ValueError(f"kappa = {slope:g} of kpiaa: it must be from {-_KAPPA:g} to {_KAPPA:g}")
+    amplitude = {"K+": f"quartic(kappa={slope!r})"} if slope else {}
     descriptor = "K+ -> pi+ (a -> e+ e-) (a -> e+ e-)"
     return Process(descriptor, mass={"a": m_a}, lifetime={"a": tau_a}, amplitude=amplitude, name="kpiaa")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from na62sim.core.branching_ratios import KAON, with_pi0
 from na62sim.core.suggest import did_you_mean
 from na62sim.generators.chain.process import Process
-from na62sim.generators.processes.declaration import Declaration
+from na62sim.generators.processes.declaration import Declaration, finite
 
 _PI_4E = (*KAON["pi 4e"], "SM without the pi0 pole, all m_4e: Husek's calculation; the shape is one-photon exchange")
 _PI_NU_NU = (*KAON["pi nu nu"], "SM, Buras and Venturini")
@@ -70,8 +70,9 @@ K3PI0 = _plain(
 )
 
 
-def _k3pi0dd(bias: float) -> Process:
-    dalitz = f"dalitz(bias={float(bias)!r})" if bias else "dalitz"
+def _k3pi0dd(bias: float | str) -> Process:
+    share = finite("k3pi0-dd", "bias", bias)
+    dalitz = f"dalitz(bias={share!r})" if share else "dalitz"
     descriptor = "K+ -> pi+ (pi0 -> gamma e+ e-) (pi0 -> gamma e+ e-)"
     return Process(descriptor, amplitude={"K+": "k3pi0", "pi0": dalitz}, name="k3pi0-dd")
 
@@ -117,8 +118,8 @@ KPIGG = _plain(
 )
 
 
-def _k2pig(E_min: float) -> Process:
-    amplitude = f"radiative(E_min={float(E_min)!r})"
+def _k2pig(E_min: float | str) -> Process:
+    amplitude = f"radiative(E_min={finite('k2pig', 'E_min', E_min)!r})"
     return Process("K+ -> pi+ (pi0 -> gamma gamma) gamma", amplitude={"K+": amplitude}, name="k2pig")
 
 
@@ -130,8 +131,8 @@ K2PIG = Declaration(
 )
 
 
-def _kpi4e(m_4e_min: float) -> Process:
-    amplitude = f"one-photon(m_4e_min={float(m_4e_min)!r})"
+def _kpi4e(m_4e_min: float | str) -> Process:
+    amplitude = f"one-photon(m_4e_min={finite('kpi4e', 'm_4e_min', m_4e_min)!r})"
     return Process("K+ -> pi+ e+ e- e+ e-", amplitude={"K+": amplitude}, name="kpi4e")
 
 

@@ -324,7 +324,7 @@ def test_radiative_sampling() -> None:
             "K+ -> pi+ pi0 gamma",
             {"K+": "radiative(E_min=171)"},
             {},
-            "E_min = 171 MeV: it must be above 0 and below 170.497 MeV",
+            "E_min = 171 MeV: it must be above 0 and below 170.496925 MeV",
         ),
         ("K+ -> pi+ (S -> e+ e-)", {"S": "higgs"}, {"S": 200.0}, "needs two equal daughters that decay"),
         ("K+ -> pi+ (S -> A' A')", {"S": "higgs"}, {"S": 200.0, "A'": 50.0}, "needs two equal daughters that decay"),

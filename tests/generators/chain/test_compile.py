@@ -61,7 +61,7 @@ PROCESSES = {
     "threshold": Process("K+ -> pi+ (X -> e+ e-)", {"X": 354.1}),
     "four bodies": Process("K+ -> pi+ pi- e+ nu"),
     "five bodies": Process("K+ -> pi+ e+ e- e+ e-"),
-    "massless at the end": Process("K+ -> e+ e- mu+ nu nubar"),
+    "massless at the end": Process("K+ -> e+ e- mu+ nu nubar", violates={"lepton"}),
     "massless at the start": Process("K+ -> gamma gamma gamma e+ nu"),
 }
 

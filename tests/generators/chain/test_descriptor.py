@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from na62sim.generators.chain.descriptor import Decay, DescriptorError, names, parse
+from na62sim.generators.chain.descriptor import (
+    Decay,
+    DescriptorError,
+    is_descriptor,
+    leaves,
+    names,
+    parse,
+    vertices,
+    written,
+)
 
 LEAF = st.sampled_from(["pi+", "pi0", "A'", "e-", "nubar_mu", "gamma", "X"]).map(Decay)
 TREE = st.recursive(
@@ -78,3 +87,22 @@ def test_nonsense_is_refused_or_parsed(text: str) -> None:
     except DescriptorError:
         return
     assert all(name and name not in ("(", ")", "->") for name in names(tree))
+
+
+@pytest.mark.parametrize("text", ["K+ → pi+ (X → mu+ mu-)", "K+→pi+ (X⟶mu+ mu-)", "K+->pi+ (X->mu+ mu-)"])
+def test_arrows(text: str) -> None:
+    """With and without blanks; a charge before the arrow stays with its particle."""
+    assert is_descriptor(text)
+    assert parse(text) == parse("K+ -> pi+ (X -> mu+ mu-)")
+    assert [d.name for d in parse("K+ -> pi+ (pi-->mu- nubar)").daughters] == ["pi+", "pi-"]
+    assert not is_descriptor("k2pi-dalitz")
+
+
+@given(daughters=st.lists(TREE, min_size=2, max_size=4))
+def test_vertices_leaves_and_text(daughters: list[Decay]) -> None:
+    """Every particle but the mother comes out of one vertex, and decays or is a leaf."""
+    tree = Decay("K+", tuple(daughters))
+    assert written(tree) == write(tree)
+    made = [d for vertex in vertices(tree) for d in vertex.daughters]
+    assert sorted([tree.name, *(d.name for d in made)]) == sorted(names(tree))
+    assert sorted(leaves(tree)) == sorted(d.name for d in made if not d.daughters)

@@ -1,0 +1,33 @@
+"""What a result must say of the process behind it: flat phase space, numbers that may be violated, particles left stable.
+
+The keys stand in `Process.describe` always, in results only where they are not empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_WORDS = {
+    "phase_space": "{}: flat phase space",
+    "violates": "{} number may be violated, as asked for",
+    "stable": "{}: left undecayed, as asked for; no detector sees it",
+}
+
+
+def remarks(described: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The remarks of a described process, or of a result, that are not empty.
+
+    >>> remarks({"name": "kpiaa", "phase_space": ["K+"], "violates": [], "stable": []})
+    {'phase_space': ['K+']}
+    """
+    return {key: list(described[key]) for key in _WORDS if described.get(key)}
+
+
+def remark_lines(described: Mapping[str, Any]) -> list[str]:
+    """The same in words, one line for each particle or number.
+
+    >>> remark_lines({"phase_space": ["K+"], "violates": ["lepton"]})
+    ['K+: flat phase space', 'lepton number may be violated, as asked for']
+    """
+    return [_WORDS[key].format(name) for key, names in remarks(described).items() for name in names]
