@@ -99,6 +99,34 @@ def veto_arrays(detector: Detector) -> VetoArrays:
     )
 
 
+class Photons(NamedTuple):
+    """Photons of n events (MeV, mm, ns): those in some ``slots`` of each, born at the vertices ``origin``."""
+
+    p: Any  # (slots, 4, n)
+    vertex: Any  # (vertices, 4, n)
+    slots: Any
+    origin: Any
+    converted: Any  # (photons, n)
+    u: Any  # (4, n times photons) uniforms
+    g: Any  # and normals
+
+
+class PhotonEnds(NamedTuple):
+    """What became of the photons; overwritten."""
+
+    weight: Any  # (n,) of the event
+    target: Any  # (photons, n)
+
+
+class PhotonHits(NamedTuple):
+    """Hits in LAV, LKr, IRC and SAC (rows 0 to 3)."""
+
+    event: Any  # (4, rows)
+    values: Any  # (4, 4, rows) energy, time, x, y
+    station: Any  # (rows,) of the LAV
+    counts: Any  # (4,)
+
+
 @formula
 def in_irc(x: Any, y: Any, v: VetoArrays) -> Any:
     """Whether a point (mm) lies on the IRC, a ring with an off-centre hole. With ``&``: `on_irc` is the same formula."""
@@ -177,13 +205,12 @@ def photon_hits(
         slot, number = np.tile(slots, n), np.repeat(truth.events, count)
         u, g = _draws(seed, STREAM_PHOTON, STREAM_PHOTON_NOISE, slot, number)
         # the first charged track at the LKr: a photon that close to it is not told from its shower
-        pion = np.full((2, n), 1e9)
+        first_track = np.full((2, n), 1e9)
         seen = np.flatnonzero(tracks.last > LKR)[::-1]
-        pion[:, tracks.event[seen]] = tracks.x[LKR, seen], tracks.y[LKR, seen]
+        first_track[:, tracks.event[seen]] = tracks.x[LKR, seen], tracks.y[LKR, seen]
         origin = np.array([truth.chain.vertex[k] for k in slots], dtype=np.int64)
-        found.append(
-            _hits(truth.p, truth.vertex, slots, origin, n, v, c, weighted, u, g, pion, tracks.converted, weight, target)
-        )
+        photons = Photons(truth.p, truth.vertex, slots, origin, tracks.converted, u, g)
+        found.append(_hits(photons, n, v, c, weighted, first_track, PhotonEnds(weight, target)))
     if len(radiated):
         born, m_ = tracks.secondary[:, radiated], len(radiated)
         event = born[0].astype(np.int64)
@@ -197,8 +224,8 @@ def photon_hits(
         none, one = np.zeros(1, dtype=np.int64), np.empty((1, m_), dtype=np.uint8)
         vertex = np.concatenate((born[7:10], tracks.secondary_time[None, radiated]))
         momenta = np.ascontiguousarray(born[None, 3:7])
-        hits = _hits(momenta, vertex[None], none, none, m_, v, c, False, u, g, np.empty((2, 0)), np.zeros_like(one),
-                     np.ones(m_), one)  # fmt: skip
+        photons = Photons(momenta, vertex[None], none, none, np.zeros_like(one), u, g)
+        hits = _hits(photons, m_, v, c, False, np.empty((2, 0)), PhotonEnds(np.ones(m_), one))
         found.append({name: columns | {"event": event[columns["event"]]} for name, columns in hits.items()})
     if not found:
         no, values = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
@@ -227,31 +254,35 @@ def _join(groups: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _hits(
-    p: Any, vertex: Any, slots: Any, origin: Any, n: int, v: VetoArrays, c: CalorimeterArrays, weighted: bool, u: Any, g: Any,
-    pion: Any, gone: Any, weight: Any, target: Any,
-) -> dict[str, Any]:  # fmt: skip
-    """Hits of the photons in some slots of n events, per detector."""
-    rows = len(slots) * n
-    event = np.empty((4, rows), dtype=np.int64)
-    out = np.empty((4, 4, rows), dtype=np.float32)  # detector; energy, time, x, y
-    station = np.empty(rows, dtype=np.uint8)
-    counts = np.zeros(5, dtype=np.int64)
-    _photons(p, vertex, slots, origin, n, v, c, weighted, u, g, pion, gone, event, out, station, counts, weight, target)
+    photons: Photons, n: int, v: VetoArrays, c: CalorimeterArrays, weighted: bool, first_track: Any, ends: PhotonEnds
+) -> dict[str, Any]:
+    """Hits of the photons of n events, per detector."""
+    rows = len(photons.slots) * n
+    out = PhotonHits(
+        np.empty((4, rows), dtype=np.int64),
+        np.empty((4, 4, rows), dtype=np.float32),
+        np.empty(rows, dtype=np.uint8),
+        np.zeros(4, dtype=np.int64),
+    )
+    _photons(photons, n, v, c, weighted, first_track, ends, out)
     hits: dict[str, Any] = {}
     for k, name in enumerate(("lav", "lkr", "irc", "sac")):
-        m_ = int(counts[k])
-        hits[name] = {"event": event[k, :m_], "energy": out[k, 0, :m_], "time": out[k, 1, :m_]}
-    k_lkr = int(counts[1])
-    hits["lkr"] |= {"x": out[1, 2, :k_lkr], "y": out[1, 3, :k_lkr]}
-    hits["lav"] |= {"station": station[: int(counts[0])]}
+        m_ = int(out.counts[k])
+        hits[name] = {"event": out.event[k, :m_], "energy": out.values[k, 0, :m_], "time": out.values[k, 1, :m_]}
+    k_lkr = int(out.counts[1])
+    hits["lkr"] |= {"x": out.values[1, 2, :k_lkr], "y": out.values[1, 3, :k_lkr]}
+    hits["lav"] |= {"station": out.station[: int(out.counts[0])]}
     return hits
 
 
 @kernel
 def _photons(
-    p: Any, vertex: Any, slots: Any, origin: Any, n: int, v: VetoArrays, c: CalorimeterArrays, weighted: bool,
-    u: Any, g: Any, pion: Any, gone: Any, event: Any, out: Any, station: Any, counts: Any, weight: Any, target: Any,
+    photons: Photons, n: int, v: VetoArrays, c: CalorimeterArrays, weighted: bool, first_track: Any, ends: PhotonEnds,
+    hits: PhotonHits,
 ) -> None:  # fmt: skip
+    p, vertex, slots, origin, gone, u, g = photons
+    weight, target = ends
+    event, out, station, counts = hits
     for i in range(n):
         for j in range(slots.size):
             r, k, o = i * slots.size + j, slots[j], origin[j]
@@ -275,7 +306,10 @@ def _photons(
             xt, yt = x + tx * (zt - z), y + ty * (zt - z)
             missed = photon_inefficiency(e, table, v)
             if weighted:
-                hidden = where == AT_LKR and (xt - pion[0, i]) ** 2 + (yt - pion[1, i]) ** 2 < v.track_distance**2
+                hidden = (
+                    where == AT_LKR
+                    and (xt - first_track[0, i]) ** 2 + (yt - first_track[1, i]) ** 2 < v.track_distance**2
+                )
                 weight[i] *= 1.0 if hidden else missed
                 continue
             if u[0, r] < missed:
