@@ -177,5 +177,7 @@ def write_whole(path: Path, text: str) -> None:
     try:
         made.write_text(text, encoding="utf-8")
         made.replace(path)
+    except OSError as error:  # a full disk names no file
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         made.unlink(missing_ok=True)
