@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 from typing import TYPE_CHECKING
 
+from na62sim.cli.streams import tell
 from na62sim.report.as_json import to_json
+from na62sim.report.text import console, visible
 
 if TYPE_CHECKING:
     from na62sim.sample.sample import Sample
@@ -23,19 +25,23 @@ _SHORT = 0.2  # s, below which a rate would say nothing
 
 def emit(payload: Mapping[str, Any], as_json: bool, *parts: RenderableType) -> None:
     """Print a result: the JSON object, or what people read."""
-    if as_json:
-        print(to_json(payload))
-        return
-    from na62sim.report.text import console
-
-    screen = console()
-    for part in parts:
-        screen.print(part)
+    try:
+        if as_json:
+            text = to_json(payload)
+            plain = visible(text) == text and (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+            print(text if plain else to_json(payload, ascii_only=True))
+            return
+        screen = console()
+        for part in parts:
+            screen.print(part)
+    except OSError as error:  # a full disk names no file
+        error.filename = error.filename or "stdout"
+        raise
 
 
 def say(message: str) -> None:
     """One line on stderr."""
-    print(message, file=sys.stderr, flush=True)
+    tell(message)
 
 
 def refuse_existing(path: Path, force: bool) -> None:
