@@ -5,12 +5,13 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Sequence
 
+from na62sim.cli.memory import check_memory
 from na62sim.cli.stopping import stoppable
+from na62sim.cli.streams import flush, streams, tell
 
 __all__ = ["main"]
 
@@ -21,28 +22,44 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; every error is one line on stderr."""
     before, words = sys.argv, list(sys.argv[1:] if argv is None else argv)
     sys.argv = ["na62sim", *words]  # files carry the command, not where the program is installed
+    closed = sys.stdout is None
     try:
-        with stoppable():
-            code = _run(_join_pairs(words or ["--help"]))
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except MemoryError:
-        code = _fail("not enough memory", FAILED)
-    except BrokenPipeError:  # the reader went away, as in `na62sim info | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = FAILED
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        code = _fail(f"{place}{error.strerror or error}", FAILED)
-    except ValueError as error:
-        code = _fail(str(error), FAILED if _is_about_a_file(error) else WRONG_USE)
-    except Exception as error:  # noqa: BLE001 - the last resort: no traceback reaches a user
-        code = _fail(f"{type(error).__name__}: {error}", FAILED, "internal error")
+        with streams():
+            if closed:
+                return _fail("stdout is closed: there is no place for the result (>/dev/null discards it)", FAILED)
+            code = _guarded(words)
+            failure = flush()
+            if code == DONE and failure is not None:
+                quiet = isinstance(failure, BrokenPipeError)  # the reader went away, as in `na62sim info | head`
+                code = FAILED if quiet else _fail(f"stdout: {failure.strerror}", FAILED)
     finally:
         sys.argv = before
-    if code == INTERRUPTED:
-        _fail("interrupted", INTERRUPTED, "")
     return code
+
+
+def _guarded(words: list[str]) -> int:
+    """The exit code of a command, whatever happens to it."""
+    try:
+        with stoppable():
+            if not {"--help", "-h", "--version"} & {*(words or ["-h"])}:
+                check_memory()
+            return _run(_join_pairs(words or ["--help"]))
+    except KeyboardInterrupt:
+        return _fail("interrupted", INTERRUPTED, "")
+    except MemoryError as error:
+        return _fail(str(error) or "not enough memory", FAILED)
+    except BrokenPipeError:
+        return FAILED
+    except OSError as error:
+        place = error.filename or ("stdout" if flush() else None)
+        why = error.strerror or str(error)
+        return _fail(f"{place}: {why}" if place else why, FAILED)
+    except ValueError as error:
+        return _fail(str(error), FAILED if _is_about_a_file(error) else WRONG_USE)
+    except SystemExit as stop:  # how tables end whose reader went away
+        return stop.code if isinstance(stop.code, int) else FAILED
+    except Exception as error:  # noqa: BLE001 - the last resort: no traceback reaches a user
+        return _fail(f"{type(error).__name__}: {error}", FAILED, "internal error")
 
 
 def _run(words: list[str]) -> int:
@@ -59,8 +76,8 @@ def _run(words: list[str]) -> int:
         formatted = getattr(error, "format_message", error.__str__)()  # names the option, too
         message = re.sub(r" \(Possible options: (.*)\)", r"; did you mean \1?", str(formatted)).strip().rstrip(".")
         return _fail(f"{message[:1].lower()}{message[1:]} (see {path} --help)", WRONG_USE)
-    except typer.Abort:
-        return INTERRUPTED
+    except typer.Abort as abort:  # an interrupt, or a file that ends too early
+        raise abort.__cause__ or KeyboardInterrupt from None
     return code if isinstance(code, int) else DONE
 
 
@@ -79,7 +96,7 @@ def _is_about_a_file(error: ValueError) -> bool:
 
 def _fail(message: str, code: int, kind: str = "error") -> int:
     line = " ".join(message.split())
-    print(f"{kind}: {line}" if kind else line, file=sys.stderr)
+    tell(f"{kind}: {line}" if kind else line)
     return code
 
 

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from na62sim.cli.streams import tell
 from na62sim.core.remarks import remark_lines, remarks
 from na62sim.report.as_json import to_json
+from na62sim.report.text import console, visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -19,19 +21,23 @@ if TYPE_CHECKING:
 
 def emit(payload: Mapping[str, Any], as_json: bool, *parts: RenderableType) -> None:
     """Print a result: the JSON object, or what people read."""
-    if as_json:
-        print(to_json(payload))
-        return
-    from na62sim.report.text import console
-
-    screen = console()
-    for part in parts:
-        screen.print(part)
+    try:
+        if as_json:
+            text = to_json(payload)
+            plain = visible(text) == text and (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+            print(text if plain else to_json(payload, ascii_only=True))
+            return
+        screen = console()
+        for part in parts:
+            screen.print(part)
+    except OSError as error:  # a full disk names no file
+        error.filename = error.filename or "stdout"
+        raise
 
 
 def say(message: str) -> None:
     """One line on stderr."""
-    print(message, file=sys.stderr, flush=True)
+    tell(message)
 
 
 def refuse_existing(path: Path, force: bool) -> None:

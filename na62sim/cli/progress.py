@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from na62sim.cli.output import say
 from na62sim.cli.stopping import stop_if_asked
+from na62sim.report.text import visible
 
 PLAIN_INTERVAL = 10.0  # s between lines of progress where there is no terminal
 _SHORT = 0.2  # s, below which a rate would say nothing
@@ -21,7 +22,7 @@ class Ticker:
     """
 
     def __init__(self, label: str, total: int) -> None:
-        self.label, self.total = label, total
+        self.label, self.total = visible(label), total
         self.done = self._first = 0
         self._bar: Any = None
         self._task: Any = None
@@ -33,7 +34,7 @@ class Ticker:
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
             self._bar = Progress(
-                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
                 TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
                 console=Console(stderr=True), transient=True,
             )  # fmt: skip

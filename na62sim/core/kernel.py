@@ -1,83 +1,70 @@
-"""The one place that names numba and its options.
+"""The one place that names numba's options.
 
 ``formula`` marks a scalar function (no arrays, readable beside the paper); ``kernel`` marks a loop over a
 block of events. Both release the GIL and are cached on disk. ``fastmath`` stays off and so does FMA
 contraction: the same seed must give the same bits on any number of threads and in any block.
 
 numba's own cache does not notice an edit in a jitted function imported from another file. The cache folder
-is therefore keyed on a hash of all sources of the package: an edit anywhere starts a fresh folder.
+is therefore keyed on a hash of all sources of the package, and of what compiles them: an edit anywhere starts a fresh
+folder. numba's settings, of the environment and of the process, are the user's: kernels neither follow nor change them.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-import time
+import hashlib
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import llvmlite
+import llvmlite.binding as llvm
+import numba
+
+from na62sim.core.kernel_cache import kernel_cache, open_cache
 from na62sim.core.version import source_hash
-
-_UNUSED = 86400.0  # s: a younger folder may belong to a process that is running
-_KEPT_CACHES = 4  # folders of earlier versions that stay, so that switching branches does not recompile
-
-
-def _cache_root() -> Path:
-    base = os.environ.get("NA62SIM_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
-    root = Path(base) if base else Path.home() / ".cache"
-    return root / "na62sim"
-
-
-def _open_cache() -> Path:
-    """Create (or find) the cache folder of this version; fall back to a temporary one."""
-    name = source_hash()
-    for root in (_cache_root(), Path(tempfile.gettempdir()) / f"na62sim-{os.getuid()}"):
-        try:
-            (root / name).mkdir(parents=True, exist_ok=True)
-            os.utime(root / name)
-            old = sorted(root.iterdir(), key=lambda p: p.stat().st_mtime, reverse=True)
-        except OSError:
-            continue
-        for stale in old[_KEPT_CACHES:]:
-            if time.time() - stale.stat().st_mtime > _UNUSED:
-                shutil.rmtree(stale, ignore_errors=True)
-        return root / name
-    return Path(tempfile.mkdtemp(prefix="na62sim-"))
-
-
-CACHE = _open_cache()
-os.environ["NUMBA_CACHE_DIR"] = str(CACHE)
-
-import llvmlite.binding as llvm  # noqa: E402
-import numba  # noqa: E402  (numba reads NUMBA_CACHE_DIR when it is imported)
 
 # A step of a decay touches a dozen rows; by default LLVM gives up vectorising a loop beyond eight pairs of
 # pointers to tell apart. The tests run once per block of 512 lanes.
 llvm.set_option("na62sim", "-runtime-memory-check-threshold=256")
 llvm.set_option("na62sim", "-memory-check-merge-threshold=256")
 
-numba.config.CACHE_DIR = str(CACHE)
 JIT = not numba.config.DISABLE_JIT
+
+
+def _key() -> str:
+    """16 hexadecimal digits that change with whatever the machine code depends on."""
+    about = (source_hash(), numba.__version__, llvmlite.__version__, sys.implementation.cache_tag)
+    processor = numba.config.CPU_NAME or llvm.get_host_cpu_name()
+    return hashlib.sha256(repr((*about, processor)).encode()).hexdigest()[:16]
+
+
+CACHE = open_cache(_key())
 
 _OPTIONS: dict[str, Any] = {
     "nogil": True,  # threads run blocks side by side
-    "cache": True,  # the second process starts warm
     "error_model": "numpy",  # no hidden branch for a division by zero
     "fastmath": False,  # bit-reproducibility is a promise
 }
 
 
+def _compiled(function: Callable[..., Any], **options: Any) -> Any:
+    """A function to be compiled at its first call, kept on disk so that the second process starts warm."""
+    dispatcher = numba.njit(function, **_OPTIONS, **options)
+    cache = kernel_cache(function, CACHE) if JIT else None
+    if cache is not None:
+        dispatcher._cache = cache
+    return dispatcher
+
+
 def formula(function: Callable[..., Any]) -> Any:
     """Compile a scalar formula; LLVM inlines it into the kernels that call it."""
-    return numba.njit(function, **_OPTIONS)
+    return _compiled(function)
 
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a loop over a block of events."""
-    return numba.njit(function, **_OPTIONS)
+    return _compiled(function)
 
 
 def step(function: Callable[..., Any]) -> Any:
@@ -85,7 +72,7 @@ def step(function: Callable[..., Any]) -> Any:
 
     Such a part counts no references: with a dozen arrays the counting would cost more than the work.
     """
-    return numba.njit(function, **_OPTIONS, _nrt=False)
+    return _compiled(function, _nrt=False)
 
 
 def is_warm() -> bool:
@@ -95,7 +82,8 @@ def is_warm() -> bool:
 
 def mark_warm() -> None:
     """Remember that the whole chain has been compiled once."""
-    (CACHE / "warm").touch()
+    with suppress(OSError):  # a full disk: it is compiled again another time
+        (CACHE / "warm").touch()
 
 
 _listeners: list[Callable[[], None]] = []

@@ -33,9 +33,10 @@ def plain(value: Any) -> Any:
     return value
 
 
-def to_json(payload: Mapping[str, Any]) -> str:
-    """A result as JSON text."""
-    return json.dumps(plain(payload), allow_nan=False, indent=2, ensure_ascii=False)
+def to_json(payload: Mapping[str, Any], ascii_only: bool = False) -> str:
+    """A result as JSON text, on demand with ``\\u03c0`` for π."""
+    text = json.dumps(plain(payload), allow_nan=False, indent=2, ensure_ascii=ascii_only)
+    return text.replace("\x7f", "\\u007f") if ascii_only else text
 
 
 def run_dict(result: RunResult) -> dict[str, Any]:

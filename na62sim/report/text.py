@@ -2,32 +2,89 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-
 WIDTH = 100
+
+_ASCII = {"±": "+-", "−": "-", "–": "-", "×": "x", "→": "->", "…": "...", "·": ".", "µ": "u", "≤": "<=", "≥": ">="}
+
+
+def visible(text: str) -> str:
+    """Text in which nothing acts on a terminal: control and formatting characters are written as ``\\x1b``.
+
+    Names and commands come out of files that others made.
+
+    Examples
+    --------
+    >>> print(visible("K\\x1b[2J → π\\u202e"))
+    K\\x1b[2J → π\\u202e
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c.encode("unicode_escape").decode()
+        if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in "\n\t"
+        else c
+        for c in text
+    )
+
+
+def in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """What stands for characters that the encoding of the output lacks: an error handler of ``codecs``."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_spelled, error.object[error.start : error.end])), error.end
+
+
+def _spelled(character: str) -> str:
+    if character in _ASCII:
+        return _ASCII[character]
+    words = unicodedata.name(character, "").split()
+    if words[:1] == ["GREEK"] and "LETTER" in words:
+        return words[-1].capitalize() if "CAPITAL" in words else words[-1].lower()
+    plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+    return plain or ("" if unicodedata.combining(character) else "?")
+
+
+@cache
+def _screen() -> type[Console]:
+    from rich.console import Console
+    from rich.segment import Segment
+    from rich.text import Text
+
+    class Screen(Console):
+        """Prints ``[bold]…[/bold]`` and no other markup, and whatever is in a name so that it is seen."""
+
+        def render_str(self, text: str, **how: Any) -> Text:  # none of its options is used
+            parts = re.split(r"\[/?bold\]", text)
+            return Text.assemble(*((part, "bold" if k % 2 else "") for k, part in enumerate(parts)))
+
+        def render(self, *args: Any, **options: Any) -> Iterable[Segment]:
+            for text, style, control in super().render(*args, **options):
+                yield Segment(text if control else visible(text), style, control)
+
+    return Screen
 
 
 def console(width: int | None = None) -> Console:
     """A console on stdout: as wide as the terminal, or 100 columns where there is none."""
-    from rich.console import Console
-
-    screen = Console(highlight=False)
-    return screen if screen.is_terminal and width is None else Console(width=width or WIDTH, highlight=False)
+    screen = _screen()(highlight=False)
+    return screen if screen.is_terminal and width is None else _screen()(width=width or WIDTH, highlight=False)
 
 
 def as_text(parts: Sequence[RenderableType]) -> str:
     """Tables as plain text, 100 columns wide."""
     from io import StringIO
 
-    from rich.console import Console
-
     text = StringIO()
-    screen = Console(file=text, width=WIDTH, highlight=False, color_system=None)
+    screen = _screen()(file=text, width=WIDTH, highlight=False, color_system=None)
     for part in parts:
         screen.print(part)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"

@@ -33,6 +33,8 @@ def _reading(path: Path, what: str = "") -> Iterator[None]:
         text = first_line(error)
         if "truncated file" in text:
             text = "the file is truncated"
+        elif isinstance(error, BlockingIOError):  # HDF5 locks what it writes
+            text = "another process has it open for writing"
         elif isinstance(error, KeyError):
             text = f"{text} is missing" if " " not in text else text
         raise SampleError(f"{path}: {what}{text}") from None

@@ -79,6 +79,13 @@ class Running:
             import distributed  # noqa: F401
         except ImportError:
             raise ValueError("dask is not installed: pip install 'na62sim[dask]'") from None
+        if isinstance(self.dask, str) and self.dask == "local":
+            try:
+                import cryptography  # noqa: F401
+            except ImportError:
+                raise ValueError(
+                    "cryptography, for a safe cluster, is not installed: pip install 'na62sim[dask]'"
+                ) from None
 
     @property
     def elsewhere(self) -> bool:

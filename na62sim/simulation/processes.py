@@ -115,7 +115,8 @@ def _begin_worker() -> None:
     """An interrupt of the terminal is for the parent to handle; without a parent there is nothing to do."""
     from multiprocessing import parent_process
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP):  # the parent hears them, too, and ends the workers
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parent = parent_process()
 
@@ -166,11 +167,7 @@ def _client(dask: Any) -> Iterator[Any]:
         return
     distributed: Any = import_module("distributed")
     if dask == "local":
-        with _deaf():
-            cluster = distributed.LocalCluster(
-                n_workers=default_threads(), threads_per_worker=1, dashboard_address=":0", silence_logs=50
-            )
-        with cluster, distributed.Client(cluster, set_as_default=False) as client:
+        with _local_cluster() as cluster, distributed.Client(cluster, set_as_default=False) as client:
             yield client
         return
     try:
@@ -179,6 +176,22 @@ def _client(dask: Any) -> Iterator[Any]:
         raise SampleError(f"dask = {dask}: no scheduler answers there ({error})") from None
     with client:
         yield client
+
+
+@contextmanager
+def _local_cluster() -> Iterator[Any]:
+    """A cluster of this process alone: on the loopback device, with certificates of its own, and without web pages."""
+    config: Any = import_module("dask.config")
+    distributed: Any = import_module("distributed")
+    pages: dict[str, list[str]] = {f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker")}
+    with config.set(pages):
+        with _deaf():
+            cluster = distributed.LocalCluster(
+                n_workers=default_threads(), threads_per_worker=1, host="127.0.0.1", security=True, silence_logs=50,
+                dashboard_address="127.0.0.1:0", scheduler_kwargs={"dashboard": False},
+            )  # fmt: skip
+        with cluster:
+            yield cluster
 
 
 @contextmanager

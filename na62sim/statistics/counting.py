@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import toeplitz
 
 from na62sim.core.arrays import FloatArray
 
@@ -70,11 +71,13 @@ class CountModel:
         if not (self.background_error or self.efficiency_error):
             mean = signals + self.background
             return np.exp(log_pmf(mean, np.zeros_like(mean), size))
-        background = np.exp(self.log_background_pmf(size))
-        signal = np.exp(log_pmf(signals, self.efficiency_error**2 * signals, size))
+        return self.with_background(np.exp(log_pmf(signals, self.efficiency_error**2 * signals, size)))
+
+    def with_background(self, signal: FloatArray) -> FloatArray:
+        """Return P(n) of signal and background together, for the probabilities of signal counts (last axis)."""
+        background = np.exp(self.log_background_pmf(signal.shape[-1]))
         # The sum over k of P_signal(k)·P_background(n − k), as one matrix product.
-        shift = np.arange(size)[np.newaxis, :] - np.arange(size)[:, np.newaxis]
-        return signal @ np.where(shift >= 0, background[shift], 0.0)
+        return signal @ toeplitz(np.append(background[0], np.zeros(background.size - 1)), background)
 
     def size_for(self, signal: float) -> int:
         """Return how many counts hold all but a negligible part of the probability."""

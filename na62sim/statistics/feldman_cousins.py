@@ -6,14 +6,18 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
+from scipy.special import gammaln, xlogy
 
 from na62sim.core.arrays import FloatArray
-from na62sim.statistics.counting import CountModel
+from na62sim.statistics.counting import CountModel, log_pmf
 
 # The upper end jumps up about once per unit of background. The highest tooth beyond b is the
 # next one, so two units are enough to find it.
 _WINDOW = 2.0
 _BACKGROUND_STEP = 0.1
+
+_LARGEST = 1000
+"""Counts that are ordered where errors are folded in: the time grows with their cube, and is some 20 s here."""
 
 
 @lru_cache(maxsize=64)
@@ -21,12 +25,22 @@ def _best(model: CountModel, size: int) -> FloatArray:
     """Return the largest P(n | s) over s ≥ 0, for n = 0 … size − 1."""
     counts = np.arange(size, dtype=np.float64)
     if not (model.background_error or model.efficiency_error):
-        signals = np.maximum(counts - model.background, 0.0)
-        return np.asarray(np.diagonal(model.pmf(signals, size)))
-    # P(n | s) is about as wide as √s, so equal steps in √s keep the maximum to 1e-4.
-    root = np.sqrt(size / (1.0 - model.efficiency_error))
-    signals = np.linspace(0.0, root, int(root / 0.02)) ** 2
-    return np.asarray(model.pmf(signals, size).max(axis=0))
+        mean = np.maximum(counts, model.background)
+        return np.asarray(np.exp(xlogy(counts, mean) - mean - gammaln(counts + 1.0)))
+    return np.asarray(model.with_background(_signal_pmf(model.efficiency_error, size)).max(axis=0))
+
+
+@lru_cache(maxsize=4)
+def _signal_pmf(error: float, size: int) -> FloatArray:
+    """Return P(n | s) without background, for signals close enough to find the largest.
+
+    P(n | s) is about as wide as √(s + (error·s)²), so steps of 0.04 of that keep the maximum to 1e-4.
+    """
+    largest = np.sqrt(size / (1.0 - error))
+    widths = 2.0 / error * np.arcsinh(error * largest) if error else 2.0 * largest
+    steps = np.linspace(0.0, widths, int(widths / 0.04))
+    signals = (np.sinh(0.5 * error * steps) / error if error else 0.5 * steps) ** 2
+    return np.exp(log_pmf(signals, error**2 * signals, size))
 
 
 def _ranked_before(observed: int, signals: FloatArray, size: int, model: CountModel) -> tuple[FloatArray, FloatArray]:
@@ -57,6 +71,11 @@ def _edge(observed: int, model: CountModel, cl: float, direction: int) -> float:
         if direction < 0 and signals[-1] <= 0.0:
             signals = np.append(signals[signals > 0.0], 0.0)
         size = model.size_for(max(signals[0], signals[-1], observed))
+        if size > _LARGEST and (model.background_error or model.efficiency_error):
+            raise ValueError(
+                f"observed = {observed}, background = {model.background:.10g}: with these errors Feldman–Cousins "
+                f"has to order {size} counts, more than {_LARGEST}; methods cls and bayes take them"
+            )
         before, slope = _ranked_before(observed, signals, size, model)
         # Going outwards the probability falls at most by its slope, but jumps upwards: so an
         # accepted island narrower than a cell hides only where it is close to the level.

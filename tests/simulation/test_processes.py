@@ -20,7 +20,7 @@ from na62sim.geometry import load_detector
 from na62sim.sample.manifest import read_entries, read_run
 from na62sim.sample.provenance import SampleError
 from na62sim.simulation.conditions import Conditions
-from na62sim.simulation.processes import Job, in_processes, on_dask, prepared
+from na62sim.simulation.processes import Job, _client, in_processes, on_dask, prepared
 from na62sim.simulation.shards.make import simulate_shards
 
 EVENTS = 15_500
@@ -121,6 +121,45 @@ def test_shards_on_dask(tmp_path: Path, cluster: Any, expected: str) -> None:
     assert len([f for f in (tmp_path / "a").iterdir() if f.suffix in (".h5", ".json")]) == 17
     address = cluster.scheduler.address
     assert run(tmp_path / "b", dask=address, shard_events=7000)["content_sha256"] == expected
+
+
+def ears(job: None, number: int) -> list[bool]:
+    """Whether this process is deaf to interrupts that its parent hears as well."""
+    return [signal.getsignal(name) is signal.SIG_IGN for name in (signal.SIGINT, signal.SIGHUP)]
+
+
+def test_workers_leave_interrupts_to_their_parent() -> None:
+    """A closed terminal ends the parent in order, and not its workers under it."""
+    assert list(in_processes(ears, None, [1], 2)) == [[True, True]]
+
+
+def test_a_local_cluster_is_for_this_process_alone() -> None:
+    """No socket that other machines reach, no web page, and no way in without the certificate."""
+    distributed = pytest.importorskip("distributed")
+    pytest.importorskip("cryptography")
+    import urllib.error
+    import urllib.request
+
+    import psutil
+
+    with _client("local") as client:
+        assert sorted(on_dask(square, Path(), [1, 2, 4], client)) == [1, 4, 16]
+        this = psutil.Process()
+        heard = [
+            connection.laddr
+            for process in (this, *this.children(recursive=True))
+            for connection in process.net_connections("inet")
+            if connection.status == psutil.CONN_LISTEN
+        ]
+        assert {address.ip for address in heard} == {"127.0.0.1"}
+        plain = client.scheduler.address.replace("tls://", "tcp://")
+        stranger = distributed.Security.temporary()
+        for address, security in ((plain, None), (client.scheduler.address, stranger)):
+            with pytest.raises(OSError):
+                distributed.Client(address, timeout=2, security=security, set_as_default=False)
+        for page in ("", "/status", "/info/main/workers.html", "/json/identity.json", "/metrics"):
+            with pytest.raises(urllib.error.HTTPError):
+                urllib.request.urlopen(client.dashboard_link.replace("/status", page), timeout=5)
 
 
 @pytest.mark.slow
