@@ -70,14 +70,29 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
+def _compiled(function: Callable[..., Any], **options: Any) -> Any:
+    """Compile with the options of the package; constant integers in calls make no versions of their own.
+
+    numba takes ``f(0)`` and ``f(n)`` for different types and would compile f for both, already where a loop counts n
+    up from 0. LLVM sees the constant all the same when it inlines f. Truth values stay constants: they choose a branch.
+    """
+    dispatcher = numba.njit(function, **_OPTIONS, **options)
+    if JIT:
+        template = dispatcher.get_call_template
+        dispatcher.get_call_template = lambda args, kws: template(
+            [numba.types.unliteral(a) if isinstance(a, numba.types.IntegerLiteral) else a for a in args], kws
+        )
+    return dispatcher
+
+
 def formula(function: Callable[..., Any]) -> Any:
     """Compile a scalar formula; LLVM inlines it into the kernels that call it."""
-    return numba.njit(function, **_OPTIONS)
+    return _compiled(function)
 
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a loop over a block of events."""
-    return numba.njit(function, **_OPTIONS)
+    return _compiled(function)
 
 
 def step(function: Callable[..., Any]) -> Any:
@@ -85,7 +100,7 @@ def step(function: Callable[..., Any]) -> Any:
 
     Such a part counts no references: with a dozen arrays the counting would cost more than the work.
     """
-    return numba.njit(function, **_OPTIONS, _nrt=False)
+    return _compiled(function, _nrt=False)
 
 
 def is_warm() -> bool:
