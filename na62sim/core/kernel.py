@@ -49,11 +49,21 @@ _OPTIONS: dict[str, Any] = {
 
 
 def _compiled(function: Callable[..., Any], **options: Any) -> Any:
-    """A function to be compiled at its first call, kept on disk so that the second process starts warm."""
+    """A function to be compiled at its first call, kept on disk so that the second process starts warm.
+
+    Constant integers in calls make no versions of their own: numba takes ``f(0)`` and ``f(n)`` for different types and
+    would compile f for both, already where a loop counts n up from 0. LLVM sees the constant all the same when it inlines
+    f. Truth values stay constants: they choose a branch.
+    """
     dispatcher = numba.njit(function, **_OPTIONS, **options)
     cache = kernel_cache(function, CACHE) if JIT else None
     if cache is not None:
         dispatcher._cache = cache
+    if JIT:
+        template = dispatcher.get_call_template
+        dispatcher.get_call_template = lambda args, kws: template(
+            [numba.types.unliteral(a) if isinstance(a, numba.types.IntegerLiteral) else a for a in args], kws
+        )
     return dispatcher
 
 

@@ -50,6 +50,8 @@ _M1 = np.uint64(0xCA5A826395121157)
 _W0 = np.uint64(0x9E3779B97F4A7C15)
 _W1 = np.uint64(0xBB67AE8584CAA73B)
 _ZERO = np.uint64(0)
+_LOW = np.uint64(0xFFFFFFFF)
+_SHIFT32 = np.uint64(32)
 _SHIFT53 = np.uint64(11)
 TO_UNIT = 2.0**-53
 _ROWS = 512  # of a block that stays in the cache
@@ -90,6 +92,20 @@ def philox4x64(c0: int, c1: int, c2: int, c3: int, k0: int, k1: int) -> tuple[in
 
 
 @formula
+def multiply_wide_by_halves(a: Any, b: Any) -> Any:
+    """High and low 64 bits of a 64 x 64 bit product, from four products of 32 x 32 bits.
+
+    Alone slower than `multiply_wide`, but vector units multiply 32 bits at most: in a loop over rows LLVM takes
+    as many rows at a time as a register holds. No sum overflows: (2^32 - 1)^2 + 2 (2^32 - 1) = 2^64 - 1.
+    """
+    a0, a1, b0, b1 = a & _LOW, a >> _SHIFT32, b & _LOW, b >> _SHIFT32
+    lowest = a0 * b0
+    middle = a1 * b0 + (lowest >> _SHIFT32)
+    carried = a0 * b1 + (middle & _LOW)
+    return a1 * b1 + (middle >> _SHIFT32) + (carried >> _SHIFT32), (carried << _SHIFT32) | (lowest & _LOW)
+
+
+@formula
 def words(seed: int, event: int, stream: int, block: int) -> tuple[int, int, int, int]:
     """The four 64-bit words of a draw group."""
     return philox4x64(np.uint64(block), np.uint64(event), np.uint64(stream), _ZERO, np.uint64(seed), _ZERO)
@@ -111,9 +127,21 @@ def uniforms4(seed: int, event: int, stream: int, block: int) -> tuple[float, fl
 def _fill_words(
     seed: int, stream: int, block0: Any, shift: int, events: Any, w0: Any, w1: Any, w2: Any, w3: Any
 ) -> None:
-    """The four words of block ``block0[i] + shift`` of every row i."""
+    """The four words of block ``block0[i] + shift`` of every row i, as `words` gives them.
+
+    The rounds of `philox4x64` stand here: a function of ten rounds is too long for LLVM to inline before it
+    vectorises, and a loop with a call in it stays scalar.
+    """
     for i in range(events.size):
-        w0[i], w1[i], w2[i], w3[i] = words(seed, events[i], stream, block0[i] + shift)
+        c0, c1, c2, c3 = np.uint64(block0[i] + shift), np.uint64(events[i]), np.uint64(stream), _ZERO
+        k0, k1 = np.uint64(seed), _ZERO
+        for _ in range(10):
+            h0, l0 = multiply_wide_by_halves(_M0, c0)
+            h1, l1 = multiply_wide_by_halves(_M1, c2)
+            c0, c1, c2, c3 = h1 ^ c1 ^ k0, l1, h0 ^ c3 ^ k1, l0
+            k0 = k0 + _W0
+            k1 = k1 + _W1
+        w0[i], w1[i], w2[i], w3[i] = c0, c1, c2, c3
 
 
 @step

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import get_args, get_origin
 
@@ -15,7 +15,7 @@ from pydantic import PrivateAttr, ValidationError
 
 from na62sim.core.suggest import did_you_mean
 from na62sim.geometry.blocks import Block, is_context
-from na62sim.geometry.files import Files, read_files
+from na62sim.geometry.files import Files, read_files, shipped_folder, shipped_names
 from na62sim.geometry.layout import Layout
 from na62sim.geometry.planes import check_planes
 from na62sim.geometry.quantity import TAGS, GeometryError, Quantity, Value, plain_value, short
@@ -145,8 +145,18 @@ def load_detector(name_or_path: str | Path, *, override: Mapping[str, object] | 
     GeometryError
         For anything wrong with the files, in one line.
     """
-    detector = _build(read_files(name_or_path))
+    if name_or_path in shipped_names():
+        stamps = tuple((path, path.stat().st_mtime_ns) for path in sorted(shipped_folder().glob("*.toml")))
+        detector = _shipped(str(name_or_path), stamps)
+    else:  # a file of one's own may extend any other: read each time
+        detector = _build(read_files(name_or_path))
     return detector.with_values(override) if override else detector
+
+
+@lru_cache(maxsize=16)
+def _shipped(name: str, stamps: tuple[tuple[Path, int], ...]) -> Detector:
+    """A shipped geometry, read once as long as no shipped file changes; all callers share it, as it never changes."""
+    return _build(read_files(name))
 
 
 def detector_from_text(text: str, name: str) -> Detector:

@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any, SupportsFloat
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import betainc, gammaincc, ndtr
 
 from na62sim.core.suggest import did_you_mean
@@ -79,6 +78,8 @@ def _falling_limit(observed: int, model: CountModel, cl: float, bayes: bool) -> 
     prior of shape r = 1/δ² on the efficiency, Q becomes the sum of a negative binomial,
     I_p(r, k + 1) with p = 1/(1 + δ²s); the flat-prior posterior above s is the same with r − 1.
     """
+    from scipy.optimize import brentq  # as slow to import as numpy: with the first limit, not with every run
+
     # Normalised in logarithms: P(n ≤ observed | b) may be too small for a double.
     log_weights = model.log_background_pmf(observed + 1)[::-1]
     weights = np.exp(log_weights - log_weights.max())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import pickle
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -13,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from na62sim.geometry import TAGS, Detector, GeometryError, available_detectors, load_detector
+from na62sim.geometry import TAGS, Detector, GeometryError, available_detectors, files, load_detector
+from na62sim.geometry import detector as module_of_detector
 
 SHIPPED = ["run1-2017", "run1-2018-s1", "run1-2018-s2", "run2-2022"]
 HEAD = 'extends = "run1-2018-s2"\n'
@@ -176,6 +179,23 @@ def test_frozen_and_picklable(s2: Detector) -> None:
         s2.ktag.efficiency = 0.5
     again = pickle.loads(pickle.dumps(s2))
     assert again == s2 and again.quantity("ktag.efficiency") == s2.quantity("ktag.efficiency")
+
+
+def test_shipped_files_are_read_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, s2: Detector) -> None:
+    """The same object again, until a shipped file changes; nobody's changed copy is handed out."""
+    assert load_detector("run1-2018-s2") is load_detector("run1-2018-s2")
+    changed = load_detector("run1-2018-s2", override={"ktag.efficiency": 0.5})
+    assert changed.ktag.efficiency == 0.5 != load_detector("run1-2018-s2").ktag.efficiency
+    folder = shutil.copytree(files.shipped_folder(), tmp_path / "geometry")
+    for module in (files, module_of_detector):
+        monkeypatch.setattr(module, "shipped_folder", lambda: folder)
+    assert load_detector("run1-2018-s2") == s2
+    common = folder / "common.toml"
+    text = common.read_text(encoding="utf-8")
+    assert "efficiency = { value = 0.98, half_range = 0.01 }" in text
+    common.write_text(text.replace("efficiency = { value = 0.98, half_range", "efficiency = { value = 0.9, half_range"))
+    os.utime(common, ns=(1, 1))
+    assert load_detector("run1-2018-s2").ktag.efficiency == 0.9
 
 
 def test_import_is_light() -> None:

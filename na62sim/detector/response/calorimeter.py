@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from hepunits import GeV, m, mm
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from na62sim.core.arrays import FloatArray
 from na62sim.core.constants import LIGHT
@@ -65,7 +65,7 @@ def calorimeter_arrays(detector: Detector) -> CalorimeterArrays:
         mip=lkr.mip_energy_GeV * GeV,
         mip_width=lkr.mip_width_GeV * GeV,
         mip_fraction=lkr.hadron_mip_fraction,
-        hadron=beta.ppf(np.linspace(0.0, 1.0, BINS + 1), mean * scale, (1.0 - mean) * scale),
+        hadron=betaincinv(mean * scale, (1.0 - mean) * scale, np.linspace(0.0, 1.0, BINS + 1)),
         pion_like=lkr.pion_identification,
         muon_like=lkr.muon_misid,
         electron_like=lkr.electron_misid,

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from hepunits import mm, ns
-from scipy.optimize import brentq
-from scipy.stats import binom
+from scipy.special import betaincc, betaincinv
 
 from na62sim.core.arrays import FloatArray
 from na62sim.core.elementary import exp
@@ -70,14 +69,13 @@ def rich_arrays(detector: Detector) -> RichArrays:
 def ktag_sector_table(detector: Detector) -> FloatArray:
     """Cumulative probability of 0, 1, ... sectors, from the published probability of at least the minimum.
 
-    Sectors are taken as independent and equal; their efficiency follows from the published number.
+    Sectors are taken as independent and equal; their efficiency p follows from the published number. Of n sectors, at
+    least k fire with probability I_p(k, n - k + 1), the regularised incomplete beta function.
     """
-    ktag = detector.ktag
-    n, k = ktag.n_sectors, ktag.min_sectors
-    if ktag.efficiency in (0.0, 1.0):
-        return np.asarray(binom.cdf(np.arange(n + 1), n, ktag.efficiency))
-    single = brentq(lambda e: binom.sf(k - 1, n, e) - ktag.efficiency, 1e-9, 1.0 - 1e-12)
-    return np.asarray(binom.cdf(np.arange(n + 1), n, single))
+    n, k = detector.ktag.n_sectors, detector.ktag.min_sectors
+    single = betaincinv(k, n - k + 1, detector.ktag.efficiency)
+    fired = np.arange(n)
+    return np.append(betaincc(fired + 1.0, n - fired, single), 1.0)
 
 
 def ktag_hits(seed: int, truth: Truth, table: FloatArray, time_sigma: float) -> dict[str, Any]:

@@ -130,7 +130,7 @@ def to_straw4(seed: int, truth: Truth, planes: Planes, flight: Flight, field: Fi
     reached = int(counts[0])
     converted = convert_photons(seed, truth, planes, flight, state, ids, secondary, counts)
     rows = int(counts[0])
-    ids, state = ids[:, :rows], state[:, :rows]
+    ids, state = np.ascontiguousarray(ids[:, :rows]), np.ascontiguousarray(state[:, :rows])  # `follow` compiles once
     if rows > reached:  # two lists in event order become one
         order = np.argsort(ids[0], kind="stable")
         ids, state = ids.take(order, axis=1), state.take(order, axis=1)

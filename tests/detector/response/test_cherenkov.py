@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import poisson
+import pytest
+from scipy.stats import binom, poisson
 
 from na62sim.detector.response.cherenkov import _poisson, _sectors, ktag_sector_table
 from na62sim.geometry import load_detector
@@ -26,3 +27,12 @@ def test_sectors_of_ktag() -> None:
     sectors = np.zeros(len(u), dtype=np.uint8)
     _sectors(table, u, sectors)
     np.testing.assert_array_equal(sectors, np.searchsorted(table, u, side="right"))
+
+
+@pytest.mark.parametrize("efficiency", [0.0, 0.5, 0.97, 0.98, 1.0])
+def test_sectors_are_binomial(efficiency: float) -> None:
+    """Equal sectors, at least five of eight with the published probability."""
+    table = ktag_sector_table(load_detector("run1-2018-s2", override={"ktag.efficiency": efficiency}))
+    single = 1.0 if efficiency == 1.0 else 1.0 - table[0] ** (1.0 / 8.0)  # nothing fires: (1 - p)^8
+    np.testing.assert_allclose(table, binom.cdf(np.arange(9), 8, single), rtol=1e-7)
+    assert 1.0 - table[4] == pytest.approx(efficiency, abs=1e-14)

@@ -1,0 +1,34 @@
+"""What the decorators compile."""
+
+from __future__ import annotations
+
+import pytest
+
+from na62sim.core.kernel import JIT, formula, kernel, step
+
+pytestmark = pytest.mark.skipif(not JIT, reason="nothing is compiled")
+
+
+@formula
+def _twice(n: int) -> int:
+    return 2 * n
+
+
+@step
+def _add(k: int, odd: bool) -> int:
+    return k + 1 if odd else k
+
+
+@kernel
+def _count(n: int) -> int:
+    total = 0
+    for _ in range(n):
+        total = _add(total, True) + _twice(0)
+    return int(total + _twice(7) + _twice(n) + _add(3, False))
+
+
+def test_constants_make_no_versions_but_truth_values() -> None:
+    """One version for 0, 7 and n; one each for True and False, which choose a branch before anything is typed."""
+    assert _count(5) == 5 + 14 + 10 + 3
+    assert len(_twice.signatures) == 1
+    assert len(_add.signatures) == 2
