@@ -61,12 +61,12 @@ def lkr_arrays(detector: Detector) -> LkrArrays:
 def in_lkr(x: Any, y: Any, lkr: LkrArrays) -> Any:
     """Whether a point of the LKr plane lies on the calorimeter: octagon with cut corners and beam hole.
 
-    Written with ``&``, ``|`` and ``^``, so that `on_lkr` is the same formula.
+    Not on it where a coordinate is not a number. Written with ``&`` and ``|``, so that `on_lkr` is the same formula.
     """
     ax, ay = abs(x), abs(y)
-    beyond = (ax > lkr.apothem) | (ay > lkr.apothem) | (ax + ay > lkr.diagonal) | (x * x + y * y < lkr.hole * lkr.hole)
-    corner = ((ax > lkr.corner_ax) & (ay > lkr.corner_ay)) | ((ax > lkr.corner_bx) & (ay > lkr.corner_by))
-    return (beyond | corner) ^ True
+    octagon = (ax <= lkr.apothem) & (ay <= lkr.apothem) & (ax + ay <= lkr.diagonal)
+    corners = ((ax <= lkr.corner_ax) | (ay <= lkr.corner_ay)) & ((ax <= lkr.corner_bx) | (ay <= lkr.corner_by))
+    return octagon & corners & (x * x + y * y >= lkr.hole * lkr.hole)
 
 
 on_lkr = getattr(in_lkr, "py_func", in_lkr)

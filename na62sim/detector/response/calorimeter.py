@@ -173,7 +173,10 @@ def _calorimeters(
                     out_t[k] = t[n] + c.flight + time_sigma(out_e[k], c.lkr) * g[4, i]
                     flag[k] = 0
                     k += 1
-            if last[n] <= MUV2 or abs(x_muv[n]) > c.muv_half_side or abs(y_muv[n]) > c.muv_half_side:
+            in_muv = (
+                abs(x_muv[n]) <= c.muv_half_side and abs(y_muv[n]) <= c.muv_half_side
+            )  # not where it was born behind
+            if last[n] <= MUV2 or not in_muv:
                 continue
             if kind == 211:
                 left = (momentum - deposited) * 1e-3

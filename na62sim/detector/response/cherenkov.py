@@ -143,7 +143,8 @@ def _rich(seed: int, tracks: Tracks, rich: RichArrays, rings: Rings) -> int:
                 continue
             front = (x[RICH_BACK - 1, n] - rich.x_front) ** 2 + y[RICH_BACK - 1, n] ** 2
             back = (x[RICH_BACK, n] - rich.x_back) ** 2 + y[RICH_BACK, n] ** 2
-            if front < rich.radius_min**2 or not in_annulus(back, rich.radius_min, rich.radius_max):
+            whole = front >= rich.radius_min**2  # not where it was born behind the entrance
+            if not whole or not in_annulus(back, rich.radius_min, rich.radius_max):
                 continue
             kind = abs(pdg[1, n])
             mass = rich.pion if kind == 211 else (rich.muon if kind == 13 else rich.electron)

@@ -175,7 +175,8 @@ def _counters(seed: int, tracks: Tracks, c: CounterArrays, event: Any, out: Any,
                 event[2, k] = event_in[n]
                 out[2, 0, k], out[2, 1, k] = _tile(px, c.muv3_tile), _tile(py, c.muv3_tile)
                 out[2, 2, k] = t[n] + c.dz_muv3 / LIGHT + c.muv3_time * g[2, i]
-            if last[n] <= HASC or x[LKR, n] ** 2 + y[LKR, n] ** 2 > 150.0**2:
+            through_hole = x[LKR, n] ** 2 + y[LKR, n] ** 2 <= 150.0**2  # of the LKr; not where it was born behind
+            if last[n] <= HASC or not through_hole:
                 continue
             px, py = x[HASC, n], y[HASC, n]
             if c.hasc_x_min < px < c.hasc_x_max and abs(py) < c.hasc_half_y and u[5, i] < c.hasc_efficiency:

@@ -206,7 +206,7 @@ def photon_hits(
         u, g = _draws(seed, STREAM_PHOTON, STREAM_PHOTON_NOISE, slot, number)
         # the first charged track at the LKr: a photon that close to it is not told from its shower
         first_track = np.full((2, n), 1e9)
-        seen = np.flatnonzero(tracks.last > LKR)[::-1]
+        seen = np.flatnonzero((tracks.first <= LKR) & (tracks.last > LKR))[::-1]
         first_track[:, tracks.event[seen]] = tracks.x[LKR, seen], tracks.y[LKR, seen]
         origin = np.array([truth.chain.vertex[k] for k in slots], dtype=np.int64)
         photons = Photons(truth.p, truth.vertex, slots, origin, tracks.converted, u, g)
