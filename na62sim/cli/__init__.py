@@ -43,7 +43,8 @@ def _guarded(words: list[str]) -> int:
         with stoppable():
             if not {"--help", "-h", "--version"} & {*(words or ["-h"])}:
                 check_memory()
-            return _run(_join_pairs(words or ["--help"]))
+            code = _run(_join_pairs(words or ["--help"]))
+        return _fail("interrupted", INTERRUPTED, "") if code == INTERRUPTED else code
     except KeyboardInterrupt:
         return _fail("interrupted", INTERRUPTED, "")
     except MemoryError as error:
@@ -76,8 +77,8 @@ def _run(words: list[str]) -> int:
         formatted = getattr(error, "format_message", error.__str__)()  # names the option, too
         message = re.sub(r" \(Possible options: (.*)\)", r"; did you mean \1?", str(formatted)).strip().rstrip(".")
         return _fail(f"{message[:1].lower()}{message[1:]} (see {path} --help)", WRONG_USE)
-    except typer.Abort as abort:  # an interrupt, or a file that ends too early
-        raise abort.__cause__ or KeyboardInterrupt from None
+    except typer.Abort:
+        return INTERRUPTED
     return code if isinstance(code, int) else DONE
 
 

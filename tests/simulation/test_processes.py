@@ -142,15 +142,19 @@ def test_a_local_cluster_is_for_this_process_alone() -> None:
 
     import psutil
 
-    with _client("local") as client:
-        assert sorted(on_dask(square, Path(), [1, 2, 4], client)) == [1, 4, 16]
+    def listening() -> set[Any]:
         this = psutil.Process()
-        heard = [
+        return {
             connection.laddr
             for process in (this, *this.children(recursive=True))
             for connection in process.net_connections("inet")
             if connection.status == psutil.CONN_LISTEN
-        ]
+        }
+
+    before = listening()  # of the cluster of other tests
+    with _client("local") as client:
+        assert sorted(on_dask(square, Path(), [1, 2, 4], client)) == [1, 4, 16]
+        heard = listening() - before
         assert {address.ip for address in heard} == {"127.0.0.1"}
         plain = client.scheduler.address.replace("tls://", "tcp://")
         stranger = distributed.Security.temporary()
