@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numba.core.caching import NullCache
 
 from na62sim.core import rng
 from na62sim.core.kernel import step
@@ -26,7 +27,7 @@ SEED, STREAM = np.uint64(1), np.uint64(2)
 
 # compiled here and not taken from the cache: what comes from there shows no machine code
 block = step(rng._fill_words.py_func)
-block.disable_caching = True
+block._cache = NullCache()
 
 
 @step
