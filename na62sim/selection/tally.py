@@ -48,7 +48,8 @@ class Counter:
 
         Examples
         --------
-        >>> Counter.of(np.array([1e-300, 3e-300])).n_effective
+        >>> import numpy as np
+        >>> Counter.of(np.array([1.0, 3.0]) * 2.0**-1000).n_effective
         1.6
         """
         counters = Counters(1)

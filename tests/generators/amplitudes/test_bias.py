@@ -111,9 +111,15 @@ def test_alone_or_in_a_batch(truth: Truth) -> None:
         assert np.array_equal(generator.generate(3, first, n).weight, truth.weight[first : first + n])
 
 
-@pytest.mark.parametrize("bias", [-0.1, 0.001, 2.0, math.nan])
+@pytest.mark.parametrize("bias", [-0.1, 0.001, 2.0])
 def test_range(bias: float) -> None:
     with pytest.raises(ValueError, match=f"bias = {bias:g}: it must be 0 \\(none\\), or from 0.01 to 1"):
+        find_process("k3pi0-dd", bias=bias)
+
+
+@pytest.mark.parametrize("bias", [math.nan, math.inf])
+def test_no_number(bias: float) -> None:
+    with pytest.raises(ValueError, match=f"bias = {bias:g} of k3pi0-dd: it must be finite"):
         find_process("k3pi0-dd", bias=bias)
 
 

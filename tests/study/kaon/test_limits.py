@@ -41,7 +41,9 @@ def test_no_limit_has_a_reason(value: float, stat: float, reason: str) -> None:
 
 
 def test_a_row_survives_the_file_of_finished_points() -> None:
-    row = ScanRow({"m_X": "1MeV"}, PointAcceptance(0.1, 0.09, 0.12, 0.015, 0.01), 1000, 100, 99.5, {"pnn": 0.9}, 1e5)
+    row = ScanRow(
+        {"m_X": "1MeV"}, PointAcceptance(0.1, 0.09, 0.12, 0.015, 0.01), 1000, 100, 99.5, 0.02, {"pnn": 0.9}, 1e5
+    )
     line = asdict(row)
     del line["limit"]
     assert ScanRow.from_dict(json.loads(json.dumps(line))) == row
