@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import na62sim as na
-from na62sim.sample.table import Field, Table
+from na62sim.sample.table import Column, Table
 from na62sim.selection.cutflow import CutFlow
 
 
 def table(n: int = 10) -> Table:
     """Candidates with one column."""
-    return Table([Field("x", "float64", "", "a number")], {"x": np.arange(float(n))})
+    return Table([Column("x", "float64", "", "a number")], {"x": np.arange(float(n))})
 
 
 def shift(t: Any) -> Any:
