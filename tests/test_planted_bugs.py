@@ -200,7 +200,9 @@ def run_tests(copy: Path, chosen: str, *files: str) -> subprocess.CompletedProce
     options = ["-x", "-q", "-k", chosen, "-o", "addopts=", "-o", "markers=slow: several seconds"]
     options += ["-p", "no:cacheprovider", "--import-mode=importlib", "--rootdir", str(copy)]
     command = [sys.executable, "-m", "pytest", *options, *(str(HERE / name) for name in files)]
-    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=1500)
+    return subprocess.run(
+        command, cwd=copy, env=environment, capture_output=True, text=True, errors="replace", timeout=1500
+    )
 
 
 def copy_package(target: Path) -> Path:
