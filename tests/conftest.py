@@ -140,6 +140,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write tests/golden/golden.txt anew (without -n)")
 
 
+SLOW = 1800.0  # s, that a slow test may take
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests have half an hour instead of the time limit of pyproject.toml, unless they say how long."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW))
+
+
 @pytest.fixture(scope="session")
 def bench() -> Bench:
     """The detector of 2018, S2."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -142,37 +144,65 @@ def test_a_wrong_shape_is_caught(monkeypatch: pytest.MonkeyPatch, shape: Callabl
 
 # --- the tests themselves, on a copy of the package with a bug in it -----------------------------
 
-# file, text, what it becomes, test file and the tests of it that run
-SOURCE_BUGS = [
-    ("core/rng.py", "k1 = k1 + _W1", "k1 = k1 - _W1", "core/test_rng.py", ""),
-    ("core/rng.py", " + (middle >> _SHIFT32)", "", "core/test_rng.py", "alone_equals"),
-    ("core/elementary.py", "z / 20922789888000.0", "0.0", "core/test_elementary.py", "sincos"),
-    ("core/kinematics.py", "return qx + k * px", "return qx - k * px", "core/test_kinematics.py", "boost"),
-    ("geometry/field.py", "return u - k * s.f, v + k * s.g", "return u + k * s.f, v + k * s.g",
-     "geometry/test_field.py", "positive"),
-    ("geometry/field.py", "b - 2.0 * f1 * a + f1", "b - f1 * a + f1", "geometry/test_field.py", "lorentz"),
-    ("generators/amplitudes/form_factors.py", "(0.02589, 0.00186)", "(0.02615, 0.00186)", "core/test_sampling.py", "moments"),
-    ("generators/amplitudes/phase_space.py", "* 2.0 * m * 0.25", "* 1.998 * m * 0.25",
-     "generators/amplitudes/test_phase_space.py", "reference"),
-    ("generators/sources/kaon_beam.py", "w[i] = exp(-(beam.z1 - beam.z0) / length) * span", "w[i] = span",
-     "generators/sources/test_kaon_beam.py", "weight"),
-    ("detector/response/shared_straws.py", "floor((q - radius)", "floor((q - 0.9 * radius)",
-     "detector/response/test_shared_straws.py", "both_tracks"),
-    ("core/matter.py", "+ np.exp(2.0 * s)", "- np.exp(2.0 * s)", "core/test_matter.py", "rate_and_spectrum"),
-    ("detector/transport/one_plane.py", "        p -= energy\n", "        pass\n", "core/test_matter.py", "bends_more"),
-    ("generators/chain/steps.py", "begin:end], u[draw + 1]", "begin:end], u[draw]",
-     "statistical/test_generators.py", "independent"),
-]  # fmt: skip
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Bug:
+    """One to plant.
+
+    Parameters
+    ----------
+    file, text : where in the package
+    becomes : what the text is replaced by
+    tests, chosen : test file, and the words of the names of those that run (all of them by default)
+    times : how often the text occurs
+    """
+
+    file: str
+    text: str
+    becomes: str
+    tests: str
+    chosen: str = ""
+    times: int = 1
+
+
+BUGS = [Bug(**bug) for bug in tomllib.loads((HERE / "planted_bugs.toml").read_text(encoding="utf-8"))["bug"]]
+EACH_BUG = pytest.mark.parametrize("bug", BUGS, ids=[f"{k}-{bug.file}" for k, bug in enumerate(BUGS)])
+
+
+def names_in(file: str) -> list[str]:
+    """Names of the tests in a file."""
+    tree = ast.parse((HERE / file).read_text(encoding="utf-8"))
+    return [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+
+
+@EACH_BUG
+def test_the_bugs_can_be_planted(bug: Bug) -> None:
+    """Their text is in the source, as often as they say, and the tests that must fail are there."""
+    source = Path(na62sim.__path__[0], bug.file).read_text(encoding="utf-8")
+    assert source.count(bug.text) == bug.times
+    ast.parse(source.replace(bug.text, bug.becomes))
+    assert bug.becomes != bug.text
+    assert any(bug.chosen in name for name in names_in(bug.tests))
+
+
+def test_there_are_bugs_in_every_folder() -> None:
+    package = Path(na62sim.__path__[0])
+    folders = {path.name for path in package.iterdir() if (path / "__init__.py").is_file()}
+    assert {bug.file.partition("/")[0] for bug in BUGS} == folders
+    assert len(BUGS) >= 60
 
 
 def run_tests(copy: Path, chosen: str, *files: str) -> subprocess.CompletedProcess[str]:
     """Run some tests, unchanged, on the copy of the package."""
-    here = Path(__file__).parent
     environment = {**os.environ, "PYTHONPATH": str(copy), "NA62SIM_CACHE_DIR": str(copy / "cache")}
     options = ["-x", "-q", "-k", chosen, "-o", "addopts=", "-o", "markers=slow: several seconds"]
     options += ["-p", "no:cacheprovider", "--import-mode=importlib", "--rootdir", str(copy)]
-    command = [sys.executable, "-m", "pytest", *options, *(str(here / name) for name in files)]
-    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=300)
+    command = [sys.executable, "-m", "pytest", *options, *(str(HERE / name) for name in files)]
+    return subprocess.run(
+        command, cwd=copy, env=environment, capture_output=True, text=True, errors="replace", timeout=1500
+    )
 
 
 def copy_package(target: Path) -> Path:
@@ -185,20 +215,20 @@ def copy_package(target: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_the_copy_passes(tmp_path: Path) -> None:
-    files = {bug[3] for bug in SOURCE_BUGS}
-    chosen = " or ".join(bug[4] for bug in SOURCE_BUGS if bug[4])
-    result = run_tests(copy_package(tmp_path), f"{chosen} or known_answer", *sorted(files))
+@pytest.mark.parametrize("file", sorted({bug.tests for bug in BUGS}))
+def test_the_copy_passes(tmp_path: Path, file: str) -> None:
+    """Without a bug, the tests that must fail pass: that the copy is elsewhere is no failure."""
+    chosen = {bug.chosen for bug in BUGS if bug.tests == file}
+    result = run_tests(copy_package(tmp_path), "" if "" in chosen else " or ".join(sorted(chosen)), file)
     assert result.returncode == 0, result.stdout
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("file", "text", "bug", "tests", "chosen"), SOURCE_BUGS)
-def test_the_tests_fail(tmp_path: Path, file: str, text: str, bug: str, tests: str, chosen: str) -> None:
-    source = copy_package(tmp_path) / "na62sim" / file
+@EACH_BUG
+def test_the_tests_fail(tmp_path: Path, bug: Bug) -> None:
+    source = copy_package(tmp_path) / "na62sim" / bug.file
     before = source.read_text(encoding="utf-8")
-    assert text in before
-    source.write_text(before.replace(text, bug), encoding="utf-8")
-    result = run_tests(tmp_path, chosen, tests)
+    source.write_text(before.replace(bug.text, bug.becomes), encoding="utf-8")
+    result = run_tests(tmp_path, bug.chosen, bug.tests)
     assert result.returncode == 1, result.stdout
     assert "1 failed" in result.stdout.splitlines()[-1]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from na62sim.geometry import Detector
     from na62sim.statistics.estimate import Estimate
     from na62sim.study.kaon.limits import PointLimit, ScanResult, ScanRow
-    from na62sim.study.kaon.sensitivity import DataSetResult, RangeResult, Sensitivity, TotalSensitivity
+    from na62sim.study.kaon.sensitivity import BranchingRatio, DataSetResult, RangeResult, Sensitivity, TotalSensitivity
     from na62sim.study.run import CountedSample, RunResult
     from na62sim.study.validation import ValidationResult
 
@@ -49,8 +49,8 @@ def run_dict(result: RunResult) -> dict[str, Any]:
         "created": result.created,
         "seed": scenario.seed,
         "geometries": {detector.name: _geometry(detector) for detector in result.detectors},
-        "branching_ratio": {**asdict(result.branching), "source": scenario.run.branching_ratio_source},
-        "data_sets": [_data_set(data) for data in result.data_sets],
+        "branching_ratio": asdict(result.branching),
+        "data_sets": [_data_set(data, result.branching) for data in result.data_sets],
         "total": {} if result.total is None else _total(result.total),
         "productions": [sample_dict(sample) for sample in result.samples],
         "timings": {
@@ -119,18 +119,22 @@ def _split(estimate: Estimate) -> dict[str, Any]:
 
 
 def _sensitivity(sensitivity: Sensitivity) -> dict[str, Any]:
-    events = {**_estimate(sensitivity.expected_events), "external": sensitivity.external}
+    expected, events = sensitivity.expected_events, None
+    if expected is not None:
+        events = {**_estimate(expected), "external": sensitivity.external}
     return {**_estimate(sensitivity.ses), "expected_events": events}
 
 
-def _data_set(data: DataSetResult) -> dict[str, Any]:
+def _data_set(data: DataSetResult, of_the_run: BranchingRatio) -> dict[str, Any]:
+    """The numbers of one data set; processes and branching ratio where they are not those of the run as a whole."""
     from na62sim.selection.ledger import ledger_rows
+    from na62sim.study.kaon.sensitivity import NORMALISATION, SIGNAL
 
     inputs = data.inputs
     ledger = {"signal": ledger_rows(data.ledger)}
     if data.normalisation_ledger is not None:
         ledger["normalisation"] = ledger_rows(data.normalisation_ledger)
-    return {
+    out: dict[str, Any] = {
         "geometry": data.geometry,
         "description": data.description,
         "inputs": {
@@ -140,22 +144,33 @@ def _data_set(data: DataSetResult) -> dict[str, Any]:
             "normalisation_events": inputs.normalisation_events,
             "normalisation_downscaling": inputs.normalisation_downscaling,
         },
-        "ranges": [_range(numbers) for numbers in data.ranges],
+        "ranges": [_range(numbers, data) for numbers in data.ranges],
         "ledger": ledger,
     }
+    if (data.process, data.normalisation, data.branching) != (SIGNAL, NORMALISATION, of_the_run):
+        out["process"], out["normalisation"] = data.process, data.normalisation
+        out["branching_ratio"] = None if data.branching is None else asdict(data.branching)
+    return out
 
 
-def _range(numbers: RangeResult) -> dict[str, Any]:
-    """The numbers of one choice of momentum ranges; what follows from a normalisation only where there is one."""
+def _range(numbers: RangeResult, data: DataSetResult) -> dict[str, Any]:
+    """The numbers of one choice of momentum ranges; what follows from a normalisation only where there is one.
+
+    The keys of the acceptances name the process only where it is the published one.
+    """
+    from na62sim.study.kaon.sensitivity import NORMALISATION, SIGNAL
+
+    signal = "acceptance_pinunu" if data.process == SIGNAL else "acceptance"
+    normalisation = "acceptance_k2pi" if data.normalisation == NORMALISATION else "acceptance_normalisation"
     out: dict[str, Any] = {
         "alternative": numbers.alternative,
         "p_GeV": {name: list(ends) for name, ends in numbers.p_GeV.items()},
-        "acceptance_pinunu": _split(numbers.acceptance_pinunu),
+        signal: _split(numbers.acceptance_pinunu),
         "regions": {name: interval.to_dict() for name, interval in numbers.regions.items()},
         "ses": _sensitivity(numbers.sensitivity),
     }
     if numbers.acceptance_k2pi is not None and numbers.ratio is not None:
-        out["acceptance_k2pi"], out["ratio"] = _split(numbers.acceptance_k2pi), _split(numbers.ratio)
+        out[normalisation], out["ratio"] = _split(numbers.acceptance_k2pi), _split(numbers.ratio)
     if numbers.kaons_normalised is not None:
         out["kaons_normalised"] = _estimate(numbers.kaons_normalised)
     if numbers.sensitivity_normalised is not None:

@@ -118,6 +118,9 @@ def _process(data: Mapping[str, Any]) -> list[RenderableType]:
     if data["branching_ratio"]:
         b = data["branching_ratio"]
         parts.append(f"branching ratio {b['value']:.4g} +- {b['error']:.2g} ({b['source']})")
+    if "branching_ratio_in_runs" in data:
+        b = data["branching_ratio_in_runs"]
+        parts.append(f"a run expects events for {b['value']:.4g} +- {b['error']:.2g} ({b['source']})")
     if data["amplitudes"]:
         parts.append("amplitudes: " + ", ".join(f"{name} {shape}" for name, shape in data["amplitudes"].items()))
     parts += remark_lines(data)

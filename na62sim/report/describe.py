@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from na62sim.core.remarks import remarks
 from na62sim.core.suggest import did_you_mean
@@ -12,6 +12,9 @@ from na62sim.geometry import Detector, available_detectors, load_detector
 from na62sim.sample.manifest import MANIFEST, read_run, sum_up
 from na62sim.selection.ledger import _word, ledger_rows
 from na62sim.study.scenario.scenario import Scenario, available_scenarios, load_scenario
+
+if TYPE_CHECKING:
+    from na62sim.generators.processes.declaration import Declaration
 
 __all__ = ["describe", "ledger_rows"]
 
@@ -108,10 +111,15 @@ def _process(name: str) -> dict[str, Any]:
         ],
         "amplitudes": dict(process.amplitude),
         **remarks(process.describe()),
-        "branching_ratio": None
-        if declaration.branching is None
-        else dict(zip(("value", "error", "source"), declaration.branching, strict=True)),
+        **_branching(declaration),
     }
+
+
+def _branching(declaration: Declaration) -> dict[str, Any]:
+    """The branching ratio of a process, and the one that runs expect events for where it is another."""
+    both = {"branching_ratio": declaration.branching, "branching_ratio_in_runs": declaration.expected_for}
+    found = {key: value and dict(zip(("value", "error", "source"), value, strict=True)) for key, value in both.items()}
+    return {key: value for key, value in found.items() if value or key == "branching_ratio"}
 
 
 def _selection(name: str) -> dict[str, Any]:

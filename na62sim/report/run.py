@@ -13,6 +13,7 @@ from na62sim.report.scan import scan_report
 from na62sim.report.text import grid
 from na62sim.selection.ledger import ledger_rows
 from na62sim.statistics.text import fraction, number, pm
+from na62sim.statistics.yields import BR_PINUNU_BURAS_VENTURINI, BR_PINUNU_NA62
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -49,7 +50,8 @@ def run_report(result: RunResult) -> list[RenderableType]:
     for data in result.data_sets:
         parts += _sensitivity_tables(data)
     if result.total is not None and len(result.data_sets) > 1:
-        parts.append(_total_table(result.total, result.branching))
+        parts.append(_total_table(result.total, result.data_sets[0].branching))
+    parts += _branching_ratios(result)
     parts += scan_report(result)
     if result.region is not None:
         parts += dump_report(dump_dict(result.region, result.dump_comparison))
@@ -119,16 +121,22 @@ def _sensitivity_tables(data: DataSetResult) -> list[RenderableType]:
     parts: list[RenderableType] = [f"[bold]Sensitivity of {data.geometry}[/bold] ({data.description})\n{text}"]
     columns: Columns = ["quantity", ("value", "right"), ("± statistics", "right"), ("± components", "right")]
     for numbers in data.ranges:
-        rows = _acceptance_rows(numbers) + _yield_rows(numbers.sensitivity, numbers.sensitivity_normalised)
+        rows = _acceptance_rows(numbers, data) + _yield_rows(numbers.sensitivity, numbers.sensitivity_normalised)
         words = ", ".join(f"{name} {low:g}–{high:g}" for name, (low, high) in numbers.p_GeV.items())
         parts.append(grid(("alternative " if numbers.alternative else "") + f"p [GeV/c]: {words}", columns, rows))
     return parts
 
 
-def _acceptance_rows(numbers: RangeResult) -> list[list[str]]:
-    from na62sim.study.kaon.sensitivity import components_sigma, statistical_sigma
+def _acceptance_rows(numbers: RangeResult, data: DataSetResult) -> list[list[str]]:
+    from na62sim.study.kaon.sensitivity import NORMALISATION, SIGNAL, components_sigma, statistical_sigma
 
-    labelled = {"A_ππ": numbers.acceptance_k2pi, "A_πνν": numbers.acceptance_pinunu, "A_πνν/A_ππ": numbers.ratio}
+    symbols = {SIGNAL: "A_πνν", NORMALISATION: "A_ππ"}
+    signal, other = (symbols.get(name, f"A({name})") for name in (data.process, data.normalisation))
+    labelled = {
+        other: numbers.acceptance_k2pi,
+        signal: numbers.acceptance_pinunu,
+        f"{signal}/{other}": numbers.ratio,
+    }
     return [
         [label, fraction(a.value), fraction(statistical_sigma(a)), fraction(components_sigma(a))]
         for label, a in labelled.items()
@@ -142,18 +150,42 @@ def _yield_rows(published: Sensitivity | None, normalised: Sensitivity | None) -
     for sensitivity, text in ((published, "N_K published"), (normalised, "N_K = N_ππ·D/(A_ππ·BR)")):
         if sensitivity is not None:
             rows.append([f"SES, {text}", pm(sensitivity.ses.value, sensitivity.ses.sigma), "", ""])
-            rows.append([f"expected events, {text}", _events(sensitivity), "", ""])
+            if sensitivity.expected_events is not None:
+                rows.append([f"expected events, {text}", _events(sensitivity), "", ""])
     return rows
 
 
 def _events(sensitivity: Sensitivity) -> str:
     """Expected events with the uncertainty of the inputs, then the external one of the branching ratio."""
     events = sensitivity.expected_events
+    assert events is not None
     return f"{events.value:.2f} ± {events.sigma:.2f} ± {sensitivity.external:.2f} (BR)"
 
 
-def _total_table(total: TotalSensitivity, branching: BranchingRatio) -> RenderableType:
-    title = f"{' + '.join(total.data_sets)}, BR {pm(branching.value, branching.sigma)}"
+def _branching_ratios(result: RunResult) -> list[RenderableType]:
+    """Which branching ratio the events of each signal are expected for, and why; once for each process."""
+    from na62sim.study.kaon.sensitivity import SIGNAL
+
+    lines = []
+    for process, branching in {data.process: data.branching for data in result.data_sets}.items():
+        if branching is None:
+            lines.append(f"{process}: its branching ratio is not known, so no events are expected.")
+            continue
+        lines.append(
+            f"{process}: events are expected for BR {pm(branching.value, branching.sigma)} ({branching.source})."
+        )
+        if process == SIGNAL and branching.value == BR_PINUNU_NA62.value:
+            newer = pm(BR_PINUNU_BURAS_VENTURINI.value, BR_PINUNU_BURAS_VENTURINI.sigma)
+            lines.append(
+                "It is the value of NA62's publications, whose expected events stand beside those here; the newer "
+                f"{newer} (Buras and Venturini, EPJC 82 (2022) 615) is what `na62sim info kpinunu` gives first."
+            )
+    return ["\n".join(lines) + "\n"] if lines else []
+
+
+def _total_table(total: TotalSensitivity, branching: BranchingRatio | None) -> RenderableType:
+    known = "" if branching is None else f", BR {pm(branching.value, branching.sigma)}"
+    title = f"{' + '.join(total.data_sets)}{known}"
     rows = _yield_rows(total.sensitivity, total.sensitivity_normalised)
     return grid(title, ["quantity", ("value", "right")], [row[:2] for row in rows])
 

@@ -13,7 +13,7 @@ from na62sim.statistics.exclusion import Exclusion
 from na62sim.study.dump.productions import PUBLISHED, processes_of
 from na62sim.study.dump.run import DumpRun, RegionResult, run_dump
 from na62sim.study.kaon.limits import ScanResult, ScanRow
-from na62sim.study.kaon.sensitivity import DataSetResult, TotalSensitivity
+from na62sim.study.kaon.sensitivity import NORMALISATION, SIGNAL, DataSetResult, TotalSensitivity
 from na62sim.study.published import Comparison, compare, published_numbers
 from na62sim.study.scenario.blocks import ExclusionBlock
 
@@ -87,17 +87,22 @@ def _edge_at(region: Exclusion | None, edge: str, mass: float) -> float | None:
 def obtained_numbers(
     data_sets: Sequence[DataSetResult], total: TotalSensitivity | None = None, scans: Sequence[ScanResult] = ()
 ) -> list[Comparison]:
-    """Compare data sets, their sum, and scans with what is published for them."""
+    """Compare data sets, their sum, and scans with what is published for them.
+
+    The published acceptances are those of K+ -> pi+ nu nubar and of K2pi: a data set of other processes has none.
+    """
     known = published_numbers()
     rows: list[Comparison] = []
-    for data in data_sets:
+    published = [data for data in data_sets if data.process == SIGNAL]
+    for data in published:
+        normalised = data.normalisation == NORMALISATION
         for numbers in data.ranges:
             r2 = numbers.p_GeV["R2"]
             note = f"R2 {r2[0]:g}–{r2[1]:g}" if len(data.ranges) > 1 else ""
             obtained = {
-                "acceptance_k2pi": numbers.acceptance_k2pi,
+                "acceptance_k2pi": numbers.acceptance_k2pi if normalised else None,
                 "acceptance_pinunu": numbers.acceptance_pinunu,
-                "ratio": numbers.ratio,
+                "ratio": numbers.ratio if normalised else None,
                 "ses": numbers.sensitivity.ses,
                 "expected_events": numbers.sensitivity.expected_events,
             }
@@ -106,9 +111,9 @@ def obtained_numbers(
                 if estimate is not None and key in known:
                     rows.append(compare(known[key], estimate.value, estimate.sigma, note))
     rows += [row for scan in scans for row in _scan_numbers(scan)]
-    if total is not None and total.sensitivity is not None and len(total.data_sets) > 1:
+    if published and total is not None and total.sensitivity is not None and len(total.data_sets) > 1:
         key, events = "+".join(total.data_sets) + ".expected_events", total.sensitivity.expected_events
-        if key in known:
+        if key in known and events is not None:
             rows.append(compare(known[key], events.value, events.sigma))
     return rows
 

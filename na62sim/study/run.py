@@ -69,7 +69,7 @@ class RunResult:
     ----------
     program_version, command, created : what made it, and when (UTC, ISO 8601)
     detectors : of the samples, then of the beam dump
-    branching : branching ratio that the events of the data sets are expected for
+    branching : branching ratio that K+ -> pi+ nu nubar events of the data sets are expected for
     data_sets, total : sensitivity of each pair of signal and normalisation sample, and of all together
     samples : cut-flow, histograms and resolutions of every sample
     stored : files of events
@@ -128,11 +128,12 @@ def run_scenario(
 
     start = time.perf_counter()
     scenario, limits = plan.scenario, plan.scenario.limits
-    branching = BranchingRatio(scenario.run.branching_ratio, scenario.run.branching_ratio_sigma)
+    asked = scenario.run
+    branching = BranchingRatio(asked.branching_ratio, asked.branching_ratio_sigma, asked.branching_ratio_source)
     samples = tuple(_count(plan, planned, threads, meter) for planned in plan.samples)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     data_sets = _data_sets(samples, branching)
-    total = combine(data_sets, branching)
+    total = combine(data_sets, data_sets[0].branching if data_sets else None)
     normalisation = [s.flow for s in samples if limits and s.planned.block.label == limits.normalisation]
     scans = run_scans(plan, points, threads, say, resume, meter, *normalisation)
     region = _exclude(plan, threads, meter)
@@ -210,19 +211,36 @@ def _count(plan: Plan, planned: PlannedSample, threads: int | None, meter: Meter
     return CountedSample(planned, flow, histograms, resolutions, masses, mass_resolutions, seconds)
 
 
-def _data_sets(samples: tuple[CountedSample, ...], branching: BranchingRatio) -> tuple[DataSetResult, ...]:
+def _data_sets(samples: tuple[CountedSample, ...], pinunu: BranchingRatio) -> tuple[DataSetResult, ...]:
     """A result for every signal sample, with the normalisation sample of the same geometry."""
-    from na62sim.study.kaon.sensitivity import data_set_result
+    from na62sim.study.kaon.sensitivity import NORMALISATION, BranchingRatio, branching_of, data_set_result
 
-    normalisations: dict[str, CutFlow] = {}
+    normalisations = {s.planned.block.geometry: s for s in samples if s.planned.block.role == "normalisation"}
+    results = []
     for sample in samples:
-        if sample.planned.block.role == "normalisation":
-            normalisations.setdefault(sample.planned.block.geometry, sample.flow)
-    return tuple(
-        data_set_result(s.planned.detector, s.flow, normalisations.get(s.planned.block.geometry), branching)
-        for s in samples
-        if s.planned.block.role == "signal"
-    )
+        planned, block = sample.planned, sample.planned.block
+        if block.role != "signal":
+            continue
+        other = normalisations.get(block.geometry)
+        own = (
+            BranchingRatio(block.branching_ratio, 0.0, block.branching_ratio_source) if block.branching_ratio else None
+        )
+        branching = branching_of(planned.process, own, pinunu)
+        processes = _process_name(planned), _process_name(other.planned) if other else NORMALISATION
+        results.append(
+            data_set_result(planned.detector, sample.flow, other.flow if other else None, branching, processes)
+        )
+    return tuple(results)
+
+
+def _process_name(planned: PlannedSample) -> str:
+    """The name of a process as it is without parameters; with others it is another process."""
+    from na62sim.generators.registry import find_process, registry
+
+    name, process = planned.block.process, planned.process
+    if name in registry() and process == find_process(name):
+        return name
+    return " ".join([name, *(f"{key}={value}" for key, value in planned.block.parameters.items())])
 
 
 def _yields(samples: tuple[CountedSample, ...], kaons: float) -> tuple[ExpectedYield, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from matplotlib.path import Path
 
 from na62sim.core.kernel import kernel
 from na62sim.detector.response.veto import VetoArrays, in_irc, on_irc, veto_arrays
@@ -58,6 +59,27 @@ def test_edges_of_the_lkr() -> None:
             assert not on_lkr(np.array([sx * (x - dx)]), np.array([sy * (y - dy)]), lkr).any()
     for x, y in ((block.corner_a_x_mm, block.corner_a_y_mm), (block.corner_b_x_mm, block.corner_b_y_mm)):
         assert not on_lkr(np.array([x + 1.0]), np.array([y + 1.0]), lkr).any()
+
+
+# first quadrant of the LKr's outline (mm): sides, diagonal and the two steps, of which one corner each is cut
+QUADRANT = [
+    (0, 1130), (468, 1130), (522, 1076), (522, 947), (632, 947), (632, 847), (751, 847), (1130, 468), (1130, 0), (0, 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sx", "sy"), [(1, 1), (1, -1), (-1, 1), (-1, -1)])
+def test_the_lkr_is_a_polygon_with_a_hole(sx: int, sy: int) -> None:
+    """Every corner, in every quadrant: random points, the more the nearer to the steps."""
+    random = np.random.default_rng(7)
+    x, y = np.concatenate(
+        [random.uniform(0.0, 1200.0, (2, N)), random.uniform((400,) * 2, (800, 1150), (N, 2)).T], axis=1
+    )
+    expected = Path(QUADRANT).contains_points(np.column_stack([x, y])) & (np.hypot(x, y) >= 80.0)
+    lkr = lkr_arrays(load_detector("run1-2018-s2").with_values({"lkr.hole_radius_mm": 80.0}))
+    np.testing.assert_array_equal(on_lkr(sx * x, sy * y, lkr), expected)
+    for low, high in (((522.0, 947.0), (632.0, 966.0)), ((632.0, 847.0), (751.0, 947.0))):  # behind one corner alone
+        inside = (x > low[0]) & (x < high[0]) & (y > low[1]) & (y < high[1])
+        assert inside.sum() > 100 and not expected[inside].any()
 
 
 def test_edges_of_an_annulus() -> None:

@@ -24,3 +24,14 @@ def test_context(tmp_path: Path) -> None:
     assert any(line.split()[:1] == ["lkr"] and "cell_mm" in line and "stochastic" not in line for line in table)
     shipped = as_text(info_report(describe("run1-2018-s2")))
     assert "without effect" not in shipped and "spill_s" in shipped
+
+
+def test_both_branching_ratios() -> None:
+    """That of the decay and that which runs expect events for, with their sources; one where there is one."""
+    data = describe("kpinunu")
+    assert (data["branching_ratio"]["value"], data["branching_ratio_in_runs"]["value"]) == (8.6e-11, 8.4e-11)
+    text = as_text(info_report(data))
+    for words in ("branching ratio 8.6e-11 +- 4.2e-12 (SM, Buras and Venturini)", "a run expects events for 8.4e-11"):
+        assert words in text
+    assert "branching_ratio_in_runs" not in describe("k2pi")
+    assert describe("kpix")["branching_ratio"] is None

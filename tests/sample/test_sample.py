@@ -237,6 +237,30 @@ def test_an_interrupt_when_the_file_has_its_name_keeps_it(tmp_path, monkeypatch)
     assert os.listdir(tmp_path) == ["a.h5"]
 
 
+def test_synced_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file itself, whole, then its name, then the folder: a power cut leaves the old file or the new one."""
+    path, seen = tmp_path / "a.h5", list[tuple[str, int]]()
+    sync, replace = os.fsync, os.replace
+
+    def synced(handle: int) -> None:
+        seen.append(("sync", os.fstat(handle).st_ino))
+        sync(handle)
+
+    def replaced(source: Path, target: Path) -> None:
+        with h5py.File(source, locking=False) as file:
+            assert file.attrs["complete"]
+        seen.append(("replace", os.stat(source).st_ino))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    table = Table([Column("x", "float64", "", "a number")], {"x": np.arange(5.0)})
+    with SampleWriter(path, Provenance(seed=1)) as writer:
+        writer.append({"events": table}, 5)
+    file, folder = path.stat().st_ino, tmp_path.stat().st_ino
+    assert seen == [("sync", file), ("replace", file), ("sync", folder)]
+
+
 def test_a_killed_writer_leaves_no_file(tmp_path):
     path = tmp_path / "a.h5"
     code = (

@@ -31,6 +31,15 @@ selection = "pinunu"
 role = "signal"
 events = 2000
 """
+OF_ITS_OWN = """
+branching_ratio = 2e-9
+branching_ratio_source = "assumed: test"
+[limits]
+kaons = 1e12
+background = 0.5
+observed = 0
+source = "assumed: test"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +159,31 @@ def test_report(folder: Path) -> None:
         "A_πνν/A_ππ", "expected events", "Published and obtained", "no background estimate",
     ):  # fmt: skip
         assert words in text
+
+
+def test_report_names_both_branching_ratios(folder: Path) -> None:
+    text = " ".join((folder / "report.txt").read_text(encoding="utf-8").split())
+    assert "kpinunu: events are expected for BR (8.4 ± 1.0)e-11 (Buras, Buttazzo, Girrbach-Noe, Knegjens" in text
+    assert "(8.60 ± 0.42)e-11 (Buras and Venturini" in text
+
+
+@pytest.mark.parametrize(("given", "ratio"), [("", None), (OF_ITS_OWN, 2e-9)])
+def test_another_signal(tmp_path: Path, given: str, ratio: float | None) -> None:
+    """Its own branching ratio or none; no published number; keys that do not name K+ -> pi+ nu nubar."""
+    scenario, out = tmp_path / "own.toml", tmp_path / "out"
+    scenario.write_text(OWN.replace('"kpinunu"', '"kpix"') + 'parameters = { m_X = "200MeV" }\n' + given)
+    assert main(["run", str(scenario), "-o", str(out)]) == 0
+    found = json.loads((out / "result.json").read_text(encoding="utf-8"))
+    (data,) = found["data_sets"]
+    assert data["process"] == "kpix m_X=200MeV"
+    assert (data["branching_ratio"] or {"value": None})["value"] == ratio
+    (numbers,) = data["ranges"]
+    assert numbers["acceptance"]["value"] > 0.0 and "acceptance_pinunu" not in numbers
+    events = numbers["ses"]["expected_events"]
+    assert (events and events["value"]) == (ratio and pytest.approx(ratio / numbers["ses"]["value"]))
+    assert found["comparison"] == []
+    text = (out / "report.txt").read_text(encoding="utf-8")
+    assert "A(kpix m_X=200MeV)" in text and "A_πνν" not in text
 
 
 def test_again_into_the_same_folder(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

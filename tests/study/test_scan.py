@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from na62sim.cli import main
-from na62sim.study.plan import open_points
-from na62sim.study.scan import PointStore, points_file, run_scan
+from na62sim.study.plan import open_points, plan
+from na62sim.study.scan import PointStore, identity, points_file, run_scan
 from na62sim.study.scenario.blocks import Axis
 from na62sim.study.scenario.scenario import ScenarioError, load_scenario
 
@@ -77,6 +78,23 @@ def test_store_forgets_a_line_that_was_cut_off(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="another scenario"):
         PointStore(path, "you", resume=True)
     assert PointStore(path, "me", resume=False).points == {} and not path.exists()
+
+
+def test_points_belong_to_scenario_geometry_and_program(scenario: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number of the detector, a seed or the program changed: the finished points are of something else."""
+    whole = plan(load_scenario(scenario))
+    first, second = whole.scans
+    assert identity(plan(load_scenario(scenario))) == identity(whole)
+    wider = first.detector.with_values({"gtk.angle_resolution_urad": 12.0})
+    assert wider.name == first.detector.name
+    changed = [
+        replace(whole, scans=(replace(first, detector=wider), second)),
+        replace(whole, scans=(first, replace(second, detector=wider))),
+        plan(load_scenario(scenario).model_copy(update={"seed": 4})),
+    ]
+    found = {identity(one) for one in (whole, *changed)}
+    monkeypatch.setattr("na62sim.study.scan.source_hash", lambda: "another")
+    assert len(found | {identity(whole)}) == 5
 
 
 def test_interrupted_and_resumed(

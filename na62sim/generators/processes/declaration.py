@@ -22,6 +22,7 @@ class Declaration:
     make: Callable[..., Process]
     parameters: Mapping[str, tuple[Any, str]] = field(default_factory=dict)  # name: (default, help)
     branching: tuple[float, float, str] | None = None  # ratio of K+ decays, all factors in; its error; what it is
+    expected_for: tuple[float, float, str] | None = None  # the ratio that a run expects events for, where it is another
     production: str = ""  # of a dark photon in the dump: under which name a region counts it
     made_by: str = ""  # the same in words, for tables and figures
 

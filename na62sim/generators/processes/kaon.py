@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from na62sim.core.branching_ratios import KAON, with_pi0
+from na62sim.core.branching_ratios import KAON, PI_NU_NU_NA62, with_pi0
 from na62sim.core.suggest import did_you_mean
 from na62sim.generators.chain.process import Process
 from na62sim.generators.processes.declaration import Declaration, finite
 
 _PI_4E = (*KAON["pi 4e"], "SM without the pi0 pole, all m_4e: Husek's calculation; the shape is one-photon exchange")
 _PI_NU_NU = (*KAON["pi nu nu"], "SM, Buras and Venturini")
+_PI_NU_NU_IN_RUNS = (*PI_NU_NU_NA62, "SM, Buras et al., JHEP 11 (2015) 033, as in NA62's results")
 
 
 def _branching(kaon: str, *pions: str) -> tuple[float, float, str]:
@@ -31,6 +32,7 @@ KPINUNU = Declaration(
     _kpinunu,
     {"shape": ("vector", "vector, scalar, tensor or flat")},
     _PI_NU_NU,
+    expected_for=_PI_NU_NU_IN_RUNS,
 )
 
 

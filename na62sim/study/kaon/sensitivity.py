@@ -11,6 +11,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from na62sim.generators.chain.process import Process
+from na62sim.generators.registry import find_process, registry
 from na62sim.geometry import Detector
 from na62sim.selection.cut import Loss
 from na62sim.selection.cutflow import CutFlow
@@ -21,6 +23,8 @@ from na62sim.statistics.estimate import Estimate
 from na62sim.statistics.yields import events_per_branching_ratio
 
 __all__ = [
+    "NORMALISATION",
+    "SIGNAL",
     "BranchingRatio",
     "DataSetResult",
     "ExpectedYield",
@@ -28,12 +32,16 @@ __all__ = [
     "RangeResult",
     "Sensitivity",
     "TotalSensitivity",
+    "branching_of",
     "combine",
     "components_sigma",
     "data_set_result",
     "expected_yield",
     "statistical_sigma",
 ]
+
+SIGNAL, NORMALISATION = "kpinunu", "k2pi"
+"""The processes of the published acceptances, as they are without parameters; N_K is counted in the second."""
 
 _ALTERNATIVE = {"R2": "R2 alternative p", "normalisation": "normalisation alternative p"}
 _STATISTICS = "statistics"  # first word of the name of a statistical uncertainty
@@ -45,6 +53,7 @@ class BranchingRatio:
 
     value: float
     sigma: float
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,13 +74,13 @@ class Sensitivity:
     Attributes
     ----------
     ses : branching ratio for which one event is expected
-    expected_events : with the uncertainties of the sensitivity
+    expected_events : with the uncertainties of the sensitivity; None where no branching ratio is known
     external : standard deviation of the expected events from the branching ratio
     """
 
     ses: Estimate
-    expected_events: Estimate
-    external: float
+    expected_events: Estimate | None
+    external: float | None
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,8 @@ class RangeResult:
     ----------
     alternative : whether these are the alternative ranges
     p_GeV : range (GeV/c) of R1, R2 and the normalisation
-    acceptance_pinunu, acceptance_k2pi : per decay in the decay volume, without trigger and random veto
+    acceptance_pinunu, acceptance_k2pi : of signal and normalisation (the data set names the processes, where they
+        are others), per decay in the decay volume, without trigger and random veto
     regions : acceptance of each signal region with its statistical interval
     sensitivity : with the published number of kaons
     kaons_normalised, sensitivity_normalised : with the number of kaons from the simulated normalisation
@@ -111,6 +121,8 @@ class DataSetResult:
     ----------
     ranges : the numbers in its own momentum ranges, then in its alternative ones, if it has those
     ledger, normalisation_ledger : the losses of the two selections; None without a normalisation
+    process, normalisation : of signal and normalisation, with their parameters
+    branching : that events of the signal are expected for; None if it is not known
     """
 
     geometry: str
@@ -119,6 +131,9 @@ class DataSetResult:
     ranges: tuple[RangeResult, ...]
     ledger: tuple[Loss, ...]
     normalisation_ledger: tuple[Loss, ...] | None = None
+    process: str = SIGNAL
+    normalisation: str = NORMALISATION
+    branching: BranchingRatio | None = None
 
 
 @dataclass(frozen=True)
@@ -175,10 +190,40 @@ def components_sigma(estimate: Estimate) -> float:
     return estimate.sigma_of(lambda name: not name.startswith(_STATISTICS))
 
 
+def branching_of(process: Process, own: BranchingRatio | None, pinunu: BranchingRatio) -> BranchingRatio | None:
+    """The branching ratio that events of a process are expected for; None if it is not known.
+
+    Parameters
+    ----------
+    own : what the sample itself says; it comes first
+    pinunu : of K+ -> pi+ nu nubar in the Standard Model, which the run says
+
+    A named process has its own as it is without parameters: another shape or mass is another decay.
+    """
+    if own is not None:
+        return own
+    declaration = registry().get(process.short)
+    if declaration is None or process != find_process(process.short):
+        return None
+    if process.short == SIGNAL:
+        return pinunu
+    return None if declaration.branching is None else BranchingRatio(*declaration.branching)
+
+
 def data_set_result(
-    detector: Detector, signal: CutFlow, normalisation: CutFlow | None, branching: BranchingRatio
+    detector: Detector,
+    signal: CutFlow,
+    normalisation: CutFlow | None,
+    branching: BranchingRatio | None,
+    processes: tuple[str, str] = (SIGNAL, NORMALISATION),
 ) -> DataSetResult:
-    """Acceptances, sensitivity and expected events of one data set."""
+    """Acceptances, sensitivity and expected events of one data set.
+
+    Parameters
+    ----------
+    branching : of the signal; without it no events are expected
+    processes : of signal and normalisation; only K2pi gives a number of kaons
+    """
     choices = [False]
     if any(name in signal.counts for name in _ALTERNATIVE.values()):
         choices.append(True)
@@ -193,9 +238,13 @@ def data_set_result(
             data.normalisation_events,
             data.normalisation_downscaling,
         ),
-        tuple(_in_range(detector, signal, normalisation, branching, alternative) for alternative in choices),
+        tuple(
+            _in_range(detector, signal, normalisation, branching, alternative, processes[1]) for alternative in choices
+        ),
         tuple(signal.selection.ledger),
         None if normalisation is None else tuple(normalisation.selection.ledger),
+        *processes,
+        branching,
     )
 
 
@@ -207,7 +256,12 @@ def _input(detector: Detector, path: str) -> Estimate:
 
 
 def _in_range(
-    detector: Detector, signal: CutFlow, normalisation: CutFlow | None, branching: BranchingRatio, alternative: bool
+    detector: Detector,
+    signal: CutFlow,
+    normalisation: CutFlow | None,
+    branching: BranchingRatio | None,
+    alternative: bool,
+    counted_in: str,
 ) -> RangeResult:
     """All numbers in one choice of momentum ranges."""
     s, name = detector.pinunu, detector.name
@@ -222,7 +276,7 @@ def _in_range(
     a_pipi = kaons_normalised = sensitivity_normalised = None
     if normalisation is not None:
         a_pipi = acceptance(normalisation, _regions(normalisation, alternative), f"{name} normalisation")
-        if detector.dataset.normalisation_events:
+        if detector.dataset.normalisation_events and counted_in == NORMALISATION:
             br = Estimate(BR_K2PI.value, {"BR(K2pi)": BR_K2PI.sigma})
             counted = detector.dataset.normalisation_events * detector.dataset.normalisation_downscaling
             kaons_normalised = Estimate(counted) / (a_pipi * br)
@@ -244,18 +298,23 @@ def _regions(flow: CutFlow, alternative: bool) -> list[str]:
     return [_ALTERNATIVE.get(region, region) if alternative else region for region in flow.selection.signal]
 
 
-def _sensitivity(a: Estimate, kaons: Estimate, factors: Estimate, branching: BranchingRatio) -> Sensitivity:
+def _sensitivity(a: Estimate, kaons: Estimate, factors: Estimate, branching: BranchingRatio | None) -> Sensitivity:
     """Sensitivity and expected events; the uncertainty of the branching ratio is external and apart."""
     inverse = events_per_branching_ratio(kaons, a, factors)
+    if branching is None:
+        return Sensitivity(1.0 / inverse, None, None)
     return Sensitivity(1.0 / inverse, branching.value * inverse, branching.sigma * inverse.value)
 
 
-def combine(data_sets: Sequence[DataSetResult], branching: BranchingRatio) -> TotalSensitivity | None:
-    """Expected events and sensitivity of several data sets together, in their own momentum ranges.
+def combine(data_sets: Sequence[DataSetResult], branching: BranchingRatio | None) -> TotalSensitivity | None:
+    """Expected events and sensitivity of several data sets of one process together, in their own momentum ranges.
 
     Uncertainties of the same name (a component efficiency, the trigger, the random veto) are common to the data
-    sets and add linearly; others add in quadrature. None where there is nothing to add.
+    sets and add linearly; others add in quadrature. None where there is nothing to add, or where the data sets
+    have different processes or branching ratios.
     """
+    if len({(data.process, data.branching) for data in data_sets}) > 1:
+        return None
     published = _sum([data.ranges[0].sensitivity for data in data_sets], branching)
     normalised = _sum([data.ranges[0].sensitivity_normalised for data in data_sets], branching)
     if published is None and normalised is None:
@@ -263,14 +322,23 @@ def combine(data_sets: Sequence[DataSetResult], branching: BranchingRatio) -> To
     return TotalSensitivity(tuple(data.geometry for data in data_sets), published, normalised)
 
 
-def _sum(parts: Sequence[Sensitivity | None], branching: BranchingRatio) -> Sensitivity | None:
-    """The sum of the expected events, and the sensitivity that belongs to it; None if one of them has none."""
-    known = [part.expected_events.largest_first() for part in parts if part is not None]
+def _sum(parts: Sequence[Sensitivity | None], branching: BranchingRatio | None) -> Sensitivity | None:
+    """The sum of the expected events, and the sensitivity that belongs to it; None if one of them has none.
+
+    Without a branching ratio it is the events per unit of it, 1/SES, that add.
+    """
+    known = [
+        (1.0 / part.ses if part.expected_events is None else part.expected_events).largest_first()
+        for part in parts
+        if part is not None
+    ]
     if not known or len(known) < len(parts):
         return None
     total = known[0]
     for events in known[1:]:
         total = total + events
+    if branching is None:
+        return Sensitivity(1.0 / total, None, None)
     ses = 1.0 / (total * (1.0 / branching.value))
     return Sensitivity(ses, total, total.value * branching.sigma / branching.value)
 

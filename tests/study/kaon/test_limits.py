@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 import pytest
 
-from na62sim.study.kaon.limits import PointAcceptance, ScanRow, point_limit
+from na62sim.geometry import load_detector
+from na62sim.study.kaon.limits import PointAcceptance, ScanRow, point_limit, trigger_rate
 from na62sim.study.scenario.blocks import Limits
 
 LIMITS = Limits(kaons=1e12, background=0.5, background_sigma=0.1, observed=0, source="assumed: test")
@@ -30,6 +31,32 @@ def test_sensitivity_at_a_point() -> None:
     point = point_limit(_acceptance(0.01, 0.0, 0.0), LIMITS, trigger_ratio=0.5)
     assert point.ses == pytest.approx(2.0e-10)
     assert point.trigger_ratio == 0.5 and not point.reason
+
+
+def test_the_error_of_the_kaons_enters() -> None:
+    """As one of the acceptance would: 6 % of N_K and 8 % of A weigh like 10 % of either."""
+    limits = [
+        point_limit(_acceptance(0.01, stat, 0.0), LIMITS.model_copy(update={"kaons_relative_sigma": kaons})).limit
+        for stat, kaons in ((0.0, 0.1), (0.001, 0.0), (0.0008, 0.06), (0.0, 0.0))
+    ]
+    values = [limit.upper_limit for limit in limits if limit is not None]
+    assert values[:3] == pytest.approx([values[0]] * 3, rel=1e-9)
+    assert values[0] > 1.005 * values[3]
+
+
+def test_no_limit_without_knowing_the_kaons() -> None:
+    point = point_limit(_acceptance(0.01, 0.004, 0.0), LIMITS.model_copy(update={"kaons_relative_sigma": 0.4}))
+    assert "known to less than 50 %" in point.reason
+
+
+def test_triggers_are_downscaled() -> None:
+    """One in 8 of the electron multi-track and one in 100 of the multi-track triggers are kept: both count, so thinned."""
+    detector = load_detector("run1-2018-s2")
+    limits = LIMITS.model_copy(update={"normalisation": "k2pi-4e", "triggers": ("multi_track", "electron_multi_track")})
+    efficiency = {"multi_track": 0.9, "electron_multi_track": 0.4, "pnn": 1.0}
+    assert trigger_rate(efficiency, limits, detector) == pytest.approx(0.9 / 100 + 0.4 / 8)
+    other = detector.with_values({"trigger.masks.multi_track.downscaling": 50})
+    assert trigger_rate(efficiency, limits, other) == pytest.approx(0.9 / 50 + 0.4 / 8)
 
 
 @pytest.mark.parametrize(
