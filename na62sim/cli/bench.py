@@ -16,7 +16,9 @@ def bench(
     events: Annotated[
         str, typer.Option("-n", "--events", metavar="N", help="Events of a repetition of the πνν chain.")
     ] = "200000",
-    repeat: Annotated[int, typer.Option("--repeat", min=1, max=1000, metavar="R", help="Repetitions.")] = 5,
+    repeat: Annotated[
+        int, typer.Option("--repeat", metavar="R", parser=options.whole("repeat", 1, 1000), help="Repetitions.")
+    ] = 5,
     chain: Annotated[
         list[str] | None,
         typer.Option(
@@ -25,12 +27,20 @@ def bench(
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option("--folder", metavar="DIR", help="Where to write, to measure its disk; a temporary place."),
+        typer.Option(
+            "--folder",
+            metavar="DIR",
+            parser=options.path,
+            help="Where to write, to measure its disk; a temporary place.",
+        ),
     ] = None,
     against: Annotated[
         Path | None,
         typer.Option(
-            "--against", metavar="FILE", help="JSON of an earlier run: fails if a chain has lost a quarter of its rate."
+            "--against",
+            metavar="FILE",
+            parser=options.path,
+            help="JSON of an earlier run: fails if a chain has lost a quarter of its rate.",
         ),
     ] = None,
     as_json: options.Json = False,

@@ -8,15 +8,23 @@ from typing import Annotated, Any
 import typer
 
 from na62sim.cli import options
-from na62sim.cli.output import emit, kernels, refuse_existing, say
+from na62sim.cli.output import check_name, emit, kernels, say
 from na62sim.cli.progress import Ticker
 from na62sim.core.units import UnitError, parse_count, parse_masses, parse_parameters
+
+_MASSES = "In MeV (the result gives them in GeV): 200,210,220 or LOW:HIGH:STEP; by default those of `run`."
 
 
 def exclusion(
     channel: Annotated[str, typer.Option("--channel", metavar="mumu|ee|both", help="What the dark photon decays to.")],
     pot: Annotated[
-        float | None, typer.Option("--pot", metavar="P", help="Protons on target; those of the geometry by default.")
+        float | None,
+        typer.Option(
+            "--pot",
+            metavar="P",
+            parser=options.number("pot", "(0, 1e25)"),
+            help="Protons on target; those of the geometry by default.",
+        ),
     ] = None,
     production: Annotated[
         str,
@@ -26,11 +34,24 @@ def exclusion(
     ] = "brems",
     masses: Annotated[
         str | None,
-        typer.Option("--masses", metavar="LIST", help="MeV: 200,210,220 or LOW:HIGH:STEP; by default those of `run`."),
+        typer.Option("--masses", metavar="LIST", help=_MASSES),
     ] = None,
-    eps_min: Annotated[float, typer.Option("--eps-min", metavar="E", help="Smallest coupling of the grid.")] = 1e-8,
-    eps_max: Annotated[float, typer.Option("--eps-max", metavar="E", help="Largest coupling of the grid.")] = 1e-3,
-    eps_points: Annotated[int, typer.Option("--eps-points", min=3, metavar="K", help="Couplings.")] = 76,
+    eps_min: Annotated[
+        float,
+        typer.Option(
+            "--eps-min", metavar="E", parser=options.number("eps_min", "(0, 1]"), help="Smallest coupling of the grid."
+        ),
+    ] = 1e-8,
+    eps_max: Annotated[
+        float,
+        typer.Option(
+            "--eps-max", metavar="E", parser=options.number("eps_max", "(0, 1]"), help="Largest coupling of the grid."
+        ),
+    ] = 1e-3,
+    eps_points: Annotated[
+        int,
+        typer.Option("--eps-points", metavar="K", parser=options.whole("eps_points", 3, 100_000), help="Couplings."),
+    ] = 76,
     events: Annotated[
         str, typer.Option("-n", "--events", metavar="N", help="Events per mass, production and channel.")
     ] = "100000",
@@ -38,26 +59,29 @@ def exclusion(
     geometric: Annotated[
         bool, typer.Option("--geometric", help="Acceptance by geometry alone, all efficiencies 1: quick.")
     ] = False,
-    cl: Annotated[float, typer.Option("--cl", metavar="CL", help="Confidence level (CLs).")] = 0.9,
+    cl: Annotated[
+        float,
+        typer.Option("--cl", metavar="CL", parser=options.number("cl", "(0, 1)"), help="Confidence level (CLs)."),
+    ] = 0.9,
     seed: options.Seed = 1,
     geometry: options.Geometry = "dump-2021",
     threads: options.Threads = None,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="FILE.csv", help="Write the contour as CSV.")
+        Path | None,
+        typer.Option(
+            "-o", "--out", metavar="FILE", parser=options.path, help="Write the contour: FILE.csv, or all as FILE.json."
+        ),
     ] = None,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
     """Region of mass and coupling of a dark photon that protons on the dump exclude, from one sample per mass."""
     grid = _couplings(eps_min, eps_max, eps_points)
-    if pot is not None and not 0.0 < pot < 1e25:
-        raise UnitError(f"pot = {pot:g}: protons on target must lie in 0 to 1e25")
-    if not 0.0 < cl < 1.0:
-        raise UnitError(f"cl = {cl:g}: a confidence level lies between 0 and 1")
     count, own = parse_count("events", events), parse_parameters(parameter or [])
     if out is not None:
-        refuse_existing(out, force)
+        check_name(out, force, ".csv", ".json")
     from na62sim.geometry.detector import as_detector
+    from na62sim.report.as_json import to_json
     from na62sim.report.dump import region_csv, region_report
     from na62sim.report.dump_json import region_dict
     from na62sim.sample.atomic import write_whole
@@ -93,7 +117,7 @@ def exclusion(
     if closed:
         payload["notes"].append(f"no sample at {', '.join(closed)} MeV: the channel or the production is closed there")
     if out is not None:
-        write_whole(out, region_csv(payload))
+        write_whole(out, to_json(payload) + "\n" if out.suffix.lower() == ".json" else region_csv(payload))
         say(f"{out}: {len(payload['mass_GeV'])} masses")
     emit(payload, as_json, *region_report(payload))
 
@@ -102,9 +126,6 @@ def _couplings(low: float, high: float, points: int) -> Any:
     """The grid of couplings, equidistant in the logarithm."""
     import numpy as np
 
-    for name, value in (("eps_min", low), ("eps_max", high)):
-        if not 0.0 < value <= 1.0:
-            raise UnitError(f"{name} = {value:g}: a coupling must lie above 0 and not above 1")
     if not low < high:
         raise UnitError(f"eps_min = {low:g} must be below eps_max = {high:g}")
     return np.geomspace(low, high, points)

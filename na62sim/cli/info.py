@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from na62sim.cli import options
-from na62sim.cli.output import emit, refuse_existing
+from na62sim.cli.output import check_name, emit
 
 
 def info(
@@ -31,11 +31,20 @@ def info(
 def show(
     file: options.SampleFile,
     event: Annotated[
-        int, typer.Option("-e", "--event", metavar="I", help="Number of the event in the file, from 0.")
+        int,
+        typer.Option(
+            "-e",
+            "--event",
+            metavar="I",
+            parser=options.whole("event", 0, 10**12, "0 to that of the last event"),
+            help="Number of the event in the file, from 0.",
+        ),
     ] = 0,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", metavar="PNG", help="The picture to write; NAME-event-I.png by default."),
+        typer.Option(
+            "-o", "--out", metavar="PNG", parser=options.path, help="The picture to write; NAME-event-I.png by default."
+        ),
     ] = None,
     force: options.Force = False,
     as_json: options.Json = False,
@@ -44,7 +53,7 @@ def show(
     from na62sim.sample.sample import Sample
 
     path = out or Path(f"{file.name.removesuffix('.h5')}-event-{event}.png")
-    refuse_existing(path, force)
+    check_name(path, force, ".png")
     with Sample.open(file) as sample:
         if not 0 <= event < len(sample):
             raise ValueError(f"event = {event}: {file} has events 0 to {len(sample) - 1}")

@@ -2,10 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from na62sim.core.units import parse_number, parse_whole
+
+
+class _Wrong(typer.BadParameter):
+    """A value that an option does not take; the message says all."""
+
+    def format_message(self) -> str:
+        """The message as it is, without the option's name once more."""
+        return self.message
+
+
+def number(name: str, allowed: str) -> Callable[[Any], float]:
+    """What reads a number in a range, ``(0, 1]``."""
+    return _reader(lambda text: parse_number(name, text, allowed))
+
+
+def whole(name: str, low: int, high: int, limits: str = "") -> Callable[[Any], int]:
+    """What reads a whole number."""
+    return _reader(lambda text: parse_whole(name, text, low, high, limits))
+
+
+def _reader(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        try:
+            return parse(str(value))
+        except ValueError as error:
+            raise _Wrong(str(error)) from None
+
+    return read
+
+
+def path(text: Any) -> Path:
+    """A name of a file or folder, which must not be empty: ``Path("")`` is this folder."""
+    if not str(text).strip():
+        raise _Wrong("the name of a file must not be empty")
+    return Path(text)
+
+
+SEED = whole("seed", 0, 2**64 - 1, "0 to 2**64 - 1")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]
@@ -22,7 +63,10 @@ Precision = Annotated[
     str | None,
     typer.Option("--precision", metavar="P%", help="Until the acceptance is known that well: 0.5% (statistics)."),
 ]
-Seed = Annotated[int, typer.Option("--seed", metavar="S", help="The same seed gives the same events. 0 to 2**64 - 1.")]
+Seed = Annotated[
+    int,
+    typer.Option("--seed", metavar="S", parser=SEED, help="The same seed gives the same events. 0 to 2**64 - 1."),
+]
 Geometry = Annotated[
     str, typer.Option("-g", "--geometry", metavar="G", help="A data set (na62sim info lists them) or a geometry file.")
 ]
@@ -45,20 +89,35 @@ DecayVolume = Annotated[
     typer.Option("--decay-volume", metavar="Z0,Z1", help="Where kaons decay (m); the data set's own by default."),
 ]
 Intensity = Annotated[
-    float | None, typer.Option("--intensity", metavar="MHZ", help="Beam intensity; the data set's mean by default.")
+    float | None,
+    typer.Option(
+        "--intensity",
+        metavar="MHZ",
+        parser=number("intensity", "(0, 100000)"),
+        help="Beam intensity; the data set's mean by default.",
+    ),
 ]
 Photons = Annotated[
     str,
     typer.Option("--photons", metavar="dice|weight", help="Throw photon inefficiencies, or carry them as a weight."),
 ]
 Threads = Annotated[
-    int | None, typer.Option("--threads", min=1, metavar="T", help="Threads; all processors by default.")
+    int | None,
+    typer.Option(
+        "--threads", metavar="T", parser=whole("threads", 1, 4096), help="Threads; all processors by default."
+    ),
 ]
 Chunk = Annotated[
-    int | None, typer.Option("--chunk", metavar="EVENTS", help="Events at a time; no result depends on it.")
+    int | None,
+    typer.Option(
+        "--chunk",
+        metavar="EVENTS",
+        parser=whole("chunk", 1000, 10**9, "1000 to 1e9"),
+        help="Events at a time, a multiple of 1000; no result depends on it.",
+    ),
 ]
 SelectionName = Annotated[str, typer.Option("-s", "--selection", metavar="NAME", help="na62sim info lists them.")]
-SampleFile = Annotated[Path, typer.Argument(metavar="FILE", help="A sample file.")]
+SampleFile = Annotated[Path, typer.Argument(metavar="FILE", parser=path, help="A sample file.")]
 Compression = Annotated[
     str,
     typer.Option("--compression", metavar="none|lzf|gzip|zstd", help="Of the events; zstd, blosc with hdf5plugin."),
@@ -71,7 +130,10 @@ Shards = Annotated[
     str | None,
     typer.Option("--shards", metavar="A:B", help="Of these shards, make A to B-1 only: one job of a batch farm."),
 ]
-Workers = Annotated[int | None, typer.Option("--workers", min=1, metavar="W", help="Processes, each with T threads.")]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="W", parser=whole("workers", 1, 4096), help="Processes, each with T threads."),
+]
 Dask = Annotated[
     str | None, typer.Option("--dask", metavar="local|ADDRESS", help="Let the workers of a Dask cluster do it.")
 ]

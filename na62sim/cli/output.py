@@ -40,15 +40,29 @@ def say(message: str) -> None:
     tell(message)
 
 
-def refuse_existing(path: Path, force: bool) -> None:
-    """Stop before the work if the result's name is taken.
+def check_name(path: Path, force: bool, *endings: str, what: str = "") -> None:
+    """Stop before the work if the result cannot have that name: its ending decides what is written.
+
+    Parameters
+    ----------
+    endings : of what the verb writes, ``.h5``; a name without an ending is taken as it is, and so is a name of a
+        place that is there and is no file, such as /dev/null, which the writer takes or refuses
+    what : more of what the verb can write, for the message
 
     Raises
     ------
+    ValueError : an ending of something else
+    FileNotFoundError : the folder is not there
     FileExistsError : the name is taken and ``force`` is not given
     """
+    ending = path.suffix.lower()
     if path.is_dir():
         raise IsADirectoryError(0, "is a folder, not a file", str(path))
+    if ending and ending not in endings:
+        known = " or ".join(endings)
+        raise ValueError(f"{path}: what is written here is {known}{what}, not '{path.suffix}'")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(0, f"there is no folder {path.parent}", str(path))
     if path.exists() and not force:
         raise FileExistsError(0, "exists already; give --force to replace it", str(path))
 

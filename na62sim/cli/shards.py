@@ -12,10 +12,12 @@ from typing import Annotated, Any
 import typer
 
 from na62sim.cli import options
-from na62sim.cli.output import emit, file_facts, file_text, kernels, refuse_existing, say
+from na62sim.cli.output import check_name, emit, file_facts, file_text, kernels, say
 from na62sim.cli.progress import Ticker
 from na62sim.core.remarks import remark_lines
 from na62sim.core.units import parse_count
+
+_FILES = (".h5", ".hdf5", ".root", ".json", ".csv", ".txt", ".png")  # endings that no folder should have
 
 
 def simulate_folder(
@@ -35,6 +37,8 @@ def simulate_folder(
     """The verb ``simulate`` where a run is a folder of shards."""
     if resume and force:
         raise ValueError("--resume keeps what the folder holds, --force replaces it: give one of both")
+    if folder.suffix.lower() in _FILES and not folder.is_dir():
+        raise ValueError(f"{folder}: what is written here is a folder of shards, not one '{folder.suffix}' file")
     size = None if shard_events is None else parse_count("shard events", shard_events)
     chosen = None if shards is None else _range(shards)
     from na62sim.simulation.shards.make import simulate_shards
@@ -59,8 +63,12 @@ def simulate_folder(
 
 
 def merge(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="A folder of shards, or sample files.")],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The sample to write.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH…", parser=options.path, help="A folder of shards, or sample files.")
+    ],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="FILE.h5", parser=options.path, help="The sample to write.")
+    ],
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
@@ -68,7 +76,7 @@ def merge(
 
     Events are neither hashed nor decompressed again; the SHA-256 of every shard is verified.
     """
-    refuse_existing(out, force)
+    check_name(out, force, ".h5")
     from na62sim.sample.merge import merge
     from na62sim.sample.sample import Sample
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from na62sim.cli import options
-from na62sim.cli.output import emit, file_facts, file_text, kernels, refuse_existing
+from na62sim.cli.output import check_name, emit, file_facts, file_text, kernels
 from na62sim.cli.progress import Ticker
 from na62sim.core.remarks import remark_lines, remarks
 from na62sim.core.units import UnitError, parse_count, parse_interval, parse_lifetimes, parse_precision
@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 def simulate(
     process: options.Process,
     events: options.Events,
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="The sample, or the folder, to write.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="OUT",
+            parser=options.path,
+            help="The sample to write, NAME.h5; of shards the folder.",
+        ),
+    ],
     seed: options.Seed = 1,
     geometry: options.Geometry = "run1-2018-s2",
     parameter: options.Parameters = None,
@@ -57,7 +66,7 @@ def simulate(
             workers=workers, dask=dask, resume=resume, force=force,
         )  # fmt: skip
         return
-    refuse_existing(out, force)
+    check_name(out, force, ".h5", what=" (with --shard-events a folder)")
     from na62sim.simulation import stages
 
     with kernels(), Ticker(f"{process} in {arguments['detector'].name}", count) as ticker:
@@ -77,7 +86,10 @@ def simulate(
 def reconstruct(
     file: options.SampleFile,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="OUT", help="The file to write; NAME.reco.h5 by default.")
+        Path | None,
+        typer.Option(
+            "-o", "--out", metavar="OUT", parser=options.path, help="The sample to write; NAME.reco.h5 by default."
+        ),
     ] = None,
     geometry: Annotated[
         str | None,
@@ -91,7 +103,7 @@ def reconstruct(
     from na62sim.simulation import stages
 
     path = out or file.with_name(f"{file.name.removesuffix('.h5')}.reco.h5")
-    refuse_existing(path, force)
+    check_name(path, force, ".h5")
     with Sample.open(file) as sample:
         if path.exists() and path.samefile(file):
             raise ValueError(f"{path}: the result would replace its own input")
@@ -108,7 +120,10 @@ def select(
     file: options.SampleFile,
     selection: options.SelectionName,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="OUT", help="Write the result there as JSON as well.")
+        Path | None,
+        typer.Option(
+            "-o", "--out", metavar="FILE.json", parser=options.path, help="Write the result there as JSON as well."
+        ),
     ] = None,
     geometry: Annotated[
         str | None, typer.Option("-g", "--geometry", metavar="G", help="Whose windows to use; those of the sample.")
@@ -132,7 +147,7 @@ def select(
 
     values: dict[str, Any] = parse_parameters(parameter or [])
     if out is not None:
-        refuse_existing(out, force)
+        check_name(out, force, ".json")
     start = time.perf_counter()
     with Sample.open(file) as sample:
         flow = apply_selection(sample, selection, detector=geometry, **values)

@@ -11,18 +11,28 @@ from na62sim.cli import options
 from na62sim.cli.output import emit, kernels, say
 from na62sim.cli.progress import Ticker
 
+_COUNTS = "[0, 100000]"
+
 
 def run(
     scenario: Annotated[
         str, typer.Argument(metavar="SCENARIO", help="A shipped name (na62sim info lists them) or a file.")
     ],
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="DIR", help="The folder to write; ./NAME by default.")
+        Path | None,
+        typer.Option("-o", "--out", metavar="DIR", parser=options.path, help="The folder to write; ./NAME by default."),
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="S", help="Instead of the scenario's own.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="S", parser=options.SEED, help="Instead of the scenario's own.")
+    ] = None,
     events: Annotated[
         str | None,
-        typer.Option("-n", "--events", metavar="N", help="Events of the largest sample; the others in proportion."),
+        typer.Option(
+            "-n",
+            "--events",
+            metavar="N",
+            help="Events of the largest sample; other samples, points of scans and masses of a dump in proportion.",
+        ),
     ] = None,
     threads: options.Threads = None,
     resume: Annotated[
@@ -55,19 +65,51 @@ def run(
 
 
 def limit(
-    observed: Annotated[float, typer.Option("--observed", metavar="N", help="Observed events.")],
-    background: Annotated[float, typer.Option("--background", metavar="B", help="Expected background, events.")],
+    observed: Annotated[
+        float,
+        typer.Option("--observed", metavar="N", parser=options.number("observed", _COUNTS), help="Observed events."),
+    ],
+    background: Annotated[
+        float,
+        typer.Option(
+            "--background",
+            metavar="B",
+            parser=options.number("background", _COUNTS),
+            help="Expected background, events.",
+        ),
+    ],
     background_error: Annotated[
-        float, typer.Option("--background-error", metavar="S", help="Its standard deviation.")
+        float,
+        typer.Option(
+            "--background-error",
+            metavar="S",
+            parser=options.number("background_error", _COUNTS),
+            help="Its standard deviation; of a background of 0 what one simulated event would count.",
+        ),
     ] = 0.0,
     ses: Annotated[
-        float | None, typer.Option("--ses", metavar="X", help="Single-event sensitivity: limits in branching ratio.")
+        float | None,
+        typer.Option(
+            "--ses",
+            metavar="X",
+            parser=options.number("ses", "(0, inf)"),
+            help="Single-event sensitivity: limits in branching ratio.",
+        ),
     ] = None,
     efficiency_error: Annotated[
-        float, typer.Option("--efficiency-error", metavar="R", help="Relative standard deviation of the SES.")
+        float,
+        typer.Option(
+            "--efficiency-error",
+            metavar="R",
+            parser=options.number("efficiency_error", "[0, 0.5]"),
+            help="Relative standard deviation of the SES.",
+        ),
     ] = 0.0,
     method: Annotated[str, typer.Option("--method", metavar="cls|fc|bayes", help="How the limit is made.")] = "cls",
-    cl: Annotated[float, typer.Option("--cl", metavar="CL", help="Confidence level.")] = 0.9,
+    cl: Annotated[
+        float,
+        typer.Option("--cl", metavar="CL", parser=options.number("cl", "(0, 1)"), help="Confidence level."),
+    ] = 0.9,
     as_json: options.Json = False,
 ) -> None:
     """Upper limit of a counting experiment, observed and expected."""

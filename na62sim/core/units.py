@@ -9,12 +9,13 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 
+from na62sim.core.checks import in_range, whole_number
 from na62sim.core.constants import LIGHT
 from na62sim.core.suggest import did_you_mean
 
 __all__ = [
-    "UnitError", "parse_count", "parse_interval", "parse_lifetimes", "parse_masses", "parse_parameter", "parse_parameters",
-    "parse_precision",
+    "UnitError", "parse_count", "parse_interval", "parse_lifetimes", "parse_masses", "parse_number",
+    "parse_parameter", "parse_parameters", "parse_precision", "parse_whole",
 ]  # fmt: skip
 
 _ENERGIES = {"eV": 1e-6, "keV": 1e-3, "MeV": 1.0, "GeV": 1e3, "TeV": 1e6}
@@ -45,14 +46,14 @@ def _quantity(name: str, text: str, kind: str) -> float:
     match = _NUMBER.fullmatch(text.strip())
     if match is None:
         raise UnitError(f"{name} = '{text}' is not a number with a unit; write for example {name}={_EXAMPLES[kind]}")
-    number, unit = float(match[1].replace("_", "")), match[2].replace("µ", "u").replace("μ", "u")
-    if math.isnan(number):
+    amount, unit = float(match[1].replace("_", "")), match[2].replace("µ", "u").replace("μ", "u")
+    if math.isnan(amount):
         raise UnitError(f"{name} = {text} is not a number; write for example {name}={_EXAMPLES[kind]}")
-    if number < 0.0:
+    if amount < 0.0:
         raise UnitError(f"{name} = {text}: {_a(kind)} must not be negative")
-    if number == 0.0 and not unit:
+    if amount == 0.0 and not unit:
         return 0.0
-    if math.isinf(number):
+    if math.isinf(amount):
         if kind in ("mass", "energy"):
             raise UnitError(f"{name} = {text}: {_a(kind)} must be finite")
         if not unit or unit in units:
@@ -62,7 +63,7 @@ def _quantity(name: str, text: str, kind: str) -> float:
     if unit not in units:
         hint = did_you_mean(unit, units, listed=True)
         raise UnitError(f"{name} = {text}: '{unit}' is not a unit of {_a(kind)} ({', '.join(units)}){hint}")
-    return number * units[unit]
+    return amount * units[unit]
 
 
 def parse_parameter(name: str, text: str) -> tuple[str, float | str]:
@@ -148,15 +149,19 @@ def parse_lifetimes(text: str) -> tuple[str, list[float]]:
     """
     name, _, values = text.partition("=")
     words = values.split(":")
-    if len(words) != 3 or not name.startswith(("tau_", "ctau_")):
+    if not name.startswith(("tau_", "ctau_")) and len(words) == 3:
+        raise UnitError(
+            f"lifetimes '{text}': {name} is not a lifetime; write tau_NAME or ctau_NAME, as in ctau_a=0.01mm:10m:13"
+        )
+    if len(words) != 3:
         raise UnitError(f"lifetimes '{text}' must have the form NAME=LOW:HIGH:N, for example ctau_a=0.01mm:10m:13")
     low, high = (float(parse_parameter(name, word)[1]) for word in words[:2])
-    number = parse_count("number of lifetimes", words[2])
-    if not 0.0 < low < high < math.inf or not 2 <= number <= 1000:
+    count = parse_count("number of lifetimes", words[2])
+    if not 0.0 < low < high < math.inf or not 2 <= count <= 1000:
         raise UnitError(f"lifetimes '{text}': two increasing lifetimes above 0, and 2 to 1000 of them")
     particle = name.partition("_")[2]
-    ratio = math.log(high / low) / (number - 1)
-    return "A'" if particle == "Aprime" else particle, [low * math.exp(k * ratio) for k in range(number)]
+    ratio = math.log(high / low) / (count - 1)
+    return "A'" if particle == "Aprime" else particle, [low * math.exp(k * ratio) for k in range(count)]
 
 
 def parse_count(name: str, value: str | float) -> int:
@@ -172,12 +177,50 @@ def parse_count(name: str, value: str | float) -> int:
     2000000
     """
     try:
-        number = float(value)
-    except ValueError:
-        raise UnitError(f"{name} = '{value}' is not a number") from None
-    if not 1 <= number <= _MOST or number != int(number):
+        count = float(value)
+    except (TypeError, ValueError):
+        raise UnitError(f"{name} = {value!r} is not a number; it must be a whole number from 1 to 1e12") from None
+    if not 1 <= count <= _MOST or count != int(count):
         raise UnitError(f"{name} = {value}: it must be a whole number from 1 to 1e12")
-    return int(number)
+    return int(count)
+
+
+def parse_number(name: str, text: str, allowed: str) -> float:
+    """A number of the command line, in a range written as in `in_range`.
+
+    Raises
+    ------
+    ValueError : not a number, or outside that range
+
+    Examples
+    --------
+    >>> parse_number("cl", "0.9", "(0, 1)")
+    0.9
+    """
+    try:
+        found = float(text)
+    except ValueError:
+        raise UnitError(f"{name} = '{text}': it must be a number in {allowed}") from None
+    return in_range(name, found, allowed)
+
+
+def parse_whole(name: str, text: str, low: int, high: int, limits: str = "") -> int:
+    """A whole number of the command line, in digits: a float would not have every seed.
+
+    Raises
+    ------
+    UnitError : anything else
+
+    Examples
+    --------
+    >>> parse_whole("seed", "1e3", 0, 2**64 - 1, "0 to 2**64 - 1")
+    Traceback (most recent call last):
+        ...
+    na62sim.core.units.UnitError: seed = 1e3: it must be a whole number from 0 to 2**64 - 1, in digits
+    """
+    if re.fullmatch(r"[+-]?[0-9]{1,30}", text.strip()) is None:
+        raise UnitError(f"{name} = {text}: it must be a whole number from {limits or f'{low} to {high}'}, in digits")
+    return whole_number(name, int(text), low, high, limits)
 
 
 def parse_precision(name: str, value: str | float) -> float:
@@ -194,12 +237,12 @@ def parse_precision(name: str, value: str | float) -> float:
     """
     text = str(value).strip()
     try:
-        number = float(text.removesuffix("%")) / (100.0 if text.endswith("%") else 1.0)
+        precision = float(text.removesuffix("%")) / (100.0 if text.endswith("%") else 1.0)
     except ValueError:
         raise UnitError(f"{name} = '{value}' is not a relative error; write for example 0.5%") from None
-    if not 0.0 < number < 1.0:
+    if not 0.0 < precision < 1.0:
         raise UnitError(f"{name} = {value}: it must lie above 0 and below 100% (0.5% is 0.005)")
-    return number
+    return precision
 
 
 def parse_interval(name: str, text: str) -> tuple[float, float]:

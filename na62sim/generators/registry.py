@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from na62sim.core.checks import mapping, number
 from na62sim.core.constants import LIGHT
 from na62sim.core.suggest import did_you_mean
 from na62sim.generators.chain.descriptor import is_descriptor
@@ -15,15 +16,21 @@ from na62sim.generators.processes.declaration import Declaration
 _REGISTRY = {declaration.name: declaration for declaration in (*hidden.PROCESSES, *kaon.PROCESSES, *dump.PROCESSES)}
 
 
+_UNITS = {"m_": "MeV", "E_": "MeV", "tau_": "ns, 0 or more", "ctau_": "mm, 0 or more"}
+
+
 def registry() -> dict[str, Declaration]:
     """All named processes."""
     return dict(_REGISTRY)
 
 
 def _lifetimes(process: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Decay lengths ``ctau_X`` (mm) as lifetimes ``tau_X`` (ns)."""
+    """Decay lengths ``ctau_X`` (mm) as lifetimes ``tau_X`` (ns), once all are numbers."""
     found: dict[str, Any] = {}
     for key, value in parameters.items():
+        prefix = next((p for p in _UNITS if key.startswith(p)), None)
+        if prefix is not None:
+            number(f"parameter '{key}' of {process}", value, f"a number in {_UNITS[prefix]}")
         name = key.removeprefix("c") if key.startswith("ctau_") else key
         if name in found:
             raise ValueError(f"parameters of {process}: the lifetime '{name}' is given twice")
@@ -43,6 +50,7 @@ def find_process(process: str | Process, **parameters: Any) -> Process:
     Raises
     ------
     ValueError : unknown process or parameter, or a value outside its range
+    TypeError : neither a name nor a decay nor a Process
 
     Examples
     --------
@@ -53,6 +61,8 @@ def find_process(process: str | Process, **parameters: Any) -> Process:
         if parameters:
             raise ValueError(f"parameters {', '.join(parameters)}: a Process object already has its own")
         return process
+    if not isinstance(process, str):
+        raise TypeError(f"process = {process!r}: it must be a name, a decay such as 'K+ -> pi+ X', or a Process")
     if is_descriptor(process):
         return _from_descriptor(process, _lifetimes(f"'{process}'", parameters))
     known = registry()
@@ -72,6 +82,8 @@ _KEYWORDS = ("amplitude", "violates", "stable")
 
 def _from_descriptor(text: str, parameters: Mapping[str, Any]) -> Process:
     """A process from a decay, masses and lifetimes given one by one, as mappings, or both."""
+    for name in ("mass", "lifetime"):
+        mapping(f"{name} of '{text}'", parameters.get(name, {}), "{'X': 100.0}")
     values: dict[str, dict[str, float]] = {
         "m": dict(parameters.get("mass", {})),
         "tau": dict(parameters.get("lifetime", {})),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property, lru_cache
@@ -13,9 +12,10 @@ from typing import get_args, get_origin
 
 from pydantic import PrivateAttr, ValidationError
 
+from na62sim.core.checks import mapping
 from na62sim.core.suggest import did_you_mean
 from na62sim.geometry.blocks import Block, is_context
-from na62sim.geometry.files import Files, read_files, shipped_folder, shipped_names
+from na62sim.geometry.files import Files, available_detectors, read_files, read_text, shipped_folder, shipped_names
 from na62sim.geometry.layout import Layout
 from na62sim.geometry.planes import check_planes
 from na62sim.geometry.quantity import TAGS, GeometryError, Quantity, Value, plain_value, short
@@ -115,7 +115,7 @@ class Detector(Layout):
             For an unknown name, or a value that the geometry may not have.
         """
         entries = dict(self._files.entries)
-        for path, value in values.items():
+        for path, value in mapping("values", values, '{"ktag.efficiency": 0.97}').items():
             if path not in entries:
                 raise GeometryError(_unknown(path, self._files.entries))
             source = f"assumed: set by hand in place of the value of {self.quantity(path).file or self.name}"
@@ -124,7 +124,7 @@ class Detector(Layout):
         return _build(replace(self._files, entries=entries), by_hand=frozenset(values))
 
 
-def load_detector(name_or_path: str | Path, *, override: Mapping[str, object] | None = None) -> Detector:
+def load_detector(name_or_path: str | os.PathLike[str], *, override: Mapping[str, object] | None = None) -> Detector:
     """Load a shipped geometry by name, or a geometry file of one's own by path.
 
     Parameters
@@ -145,6 +145,14 @@ def load_detector(name_or_path: str | Path, *, override: Mapping[str, object] | 
     GeometryError
         For anything wrong with the files, in one line.
     """
+    if not isinstance(name_or_path, str | os.PathLike):
+        raise GeometryError(
+            f"geometry = {short(name_or_path)}: it must be the path of a file or one of {', '.join(available_detectors())}"
+        )
+    if override is not None:
+        mapping("override", override, '{"ktag.efficiency": 0.97}')
+    if not isinstance(name_or_path, str):
+        name_or_path = Path(name_or_path)
     if name_or_path in shipped_names():
         stamps = tuple((path, path.stat().st_mtime_ns) for path in sorted(shipped_folder().glob("*.toml")))
         detector = _shipped(str(name_or_path), stamps)
@@ -169,10 +177,7 @@ def detector_from_text(text: str, name: str) -> Detector:
     GeometryError
         For anything wrong with the text.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{name}.toml"
-        path.write_text(text, encoding="utf-8")
-        return _build(replace(read_files(path), stored=True))
+    return _build(read_text(text, name))
 
 
 def _build(files: Files, by_hand: frozenset[str] = frozenset()) -> Detector:
@@ -264,4 +269,4 @@ def as_detector(detector: str | os.PathLike[str] | Detector | None) -> Detector:
     """A detector by name, path or object; the default data set for None."""
     if isinstance(detector, Detector):
         return detector
-    return load_detector(DEFAULT_DETECTOR if detector is None else detector)  # type: ignore[arg-type]
+    return load_detector(DEFAULT_DETECTOR if detector is None else detector)

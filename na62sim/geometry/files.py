@@ -8,17 +8,18 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from na62sim.core.suggest import did_you_mean
 from na62sim.geometry.quantity import TAGS, GeometryError, Quantity, Value, inline, plain_value, quote, short
 from na62sim.geometry.retired import retired_message, retired_name
 
-__all__ = ["Files", "available_detectors", "read_files"]
+__all__ = ["Files", "available_detectors", "read_files", "read_text"]
 
 _BLOCK_WORDS = ("source", "tag")
 _NUMBER_WORDS = ("value", "half_range", "sigma", "tag", "tags", "source")
+_TAG_WORDS = {"recalled": "known"}  # the word that tables print for it
 _TOP_WORDS = ("name", "description", "extends")
 _LONGEST_NAME = 100  # it becomes part of file names
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -116,6 +117,27 @@ def read_files(name: str | Path) -> Files:
         table = _parse(path, where)
         chain.append((path, table))
         following = _word(table, "extends", path.name) if "extends" in table else None
+    return _joined(chain)
+
+
+def read_text(text: str, name: str) -> Files:
+    """Read the merged geometry that a sample carries. It needs no other file, and so may name none.
+
+    Raises
+    ------
+    GeometryError : the text is not valid, or extends another file
+    """
+    path = Path(f"{name}.toml")
+    table = _parse_text(text, str(path))
+    if "extends" in table:
+        raise GeometryError(
+            f"{path}: extends = {short(table['extends'])}: the geometry stored in a sample extends no other file"
+        )
+    return replace(_joined([(path, table)]), stored=True)
+
+
+def _joined(chain: list[tuple[Path, dict[str, object]]]) -> Files:
+    """What a file and those that it extends, one after the other, say together."""
     first, table = chain[0]
     called = _word(table, "name", first.name) if "name" in table else first.stem
     if not called.strip() or not called.isprintable() or len(called) > _LONGEST_NAME or set(called) & {"/", "\\"}:
@@ -143,17 +165,24 @@ def _resolve(name: str | Path, folder: Path, where: str) -> Path:
 def _parse(path: Path, where: str) -> dict[str, object]:
     """Read one TOML file."""
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         raise GeometryError(f"{where}{path}: no such geometry file") from None
     except OSError as error:
         raise GeometryError(f"{where}{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise GeometryError(f"{where}{path}: is not UTF-8 text (byte {error.start})") from None
+    return _parse_text(text, f"{where}{path}")
+
+
+def _parse_text(text: str, place: str) -> dict[str, object]:
+    """Read TOML."""
+    try:
+        return tomllib.loads(text)
     except RecursionError:
-        raise GeometryError(f"{where}{path}: is nested too deeply") from None
+        raise GeometryError(f"{place}: is nested too deeply") from None
     except ValueError as error:  # TOML syntax, and integers too long for Python
-        raise GeometryError(f"{where}{path}: is not valid TOML: {error}") from None
+        raise GeometryError(f"{place}: is not valid TOML: {error}") from None
 
 
 def _add_file(files: Files, table: Mapping[str, object], file: str) -> None:
@@ -198,7 +227,7 @@ def _quantity(words: Mapping[str, object], path: str, file: str) -> Quantity:
         raise GeometryError(f"{file}: {path}: source is empty")
     tags = plain_value(words.get("tags", ()), f"{path}: tags", file)
     tags = tags if isinstance(tags, tuple) else (str(tags),)
-    each = [str(tag) for tag in tags] or [_word(words, "tag", file, f"{path}: ")]
+    each = [_TAG_WORDS.get(str(tag), str(tag)) for tag in tags or (_word(words, "tag", file, f"{path}: "),)]
     for tag in each:
         if tag not in TAGS:
             hint = did_you_mean(tag, TAGS, listed=True)

@@ -43,6 +43,8 @@ FORMAT, FORMAT_VERSION = "na62sim-run", 1
 MAX_SHARDS = 10**6
 """What a folder can reasonably hold."""
 
+MAX_EVENTS = 10**12
+
 
 @dataclass(frozen=True)
 class ShardRun:
@@ -75,9 +77,15 @@ class ShardRun:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """From JSON."""
+        """From JSON; raises ValueError for a run that cannot be."""
         settings = {key: value for key, value in values.items() if key not in ("events", "shard_events")}
-        return cls(settings, int(values["events"]), int(values["shard_events"]))
+        events, size = values["events"], values["shard_events"]
+        for name, value, least in (("events", events, 0), ("shard_events", size, 1)):
+            if type(value) is not int or not least <= value <= MAX_EVENTS:
+                raise ValueError(f"{name} = {value!r}: it must be a whole number from {least} to 1e12")
+        if events > MAX_SHARDS * size:
+            raise ValueError(f"{events} events in shards of {size} would be more than {MAX_SHARDS} shards")
+        return cls(settings, events, size)
 
     @property
     def key(self) -> str:
@@ -145,7 +153,7 @@ def read_entry(folder: Path, run: ShardRun, shard: int) -> Entry | None:
         entry = Entry(**json.loads((folder / f"{name}.json").read_bytes()))
         digests = [bytes.fromhex(digest) for digest in entry.run_digests]
         whole = ContentHash.compose(digests) == entry.content_sha256
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
     first, n = run.events_of(shard)
     expected = (f"{name}.h5", first, n, run.key, -(-n // RUN_EVENTS))
@@ -158,13 +166,16 @@ def entry_run(path: Path) -> str:
     """The key of the run that an entry says it is of; empty if it cannot be read."""
     try:
         return str(json.loads(path.read_bytes())["run"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 
 def read_entries(folder: Path, run: ShardRun) -> dict[int, Entry]:
     """The entries of all finished shards. Their files are not read."""
-    entries = ((shard, read_entry(folder, run, shard)) for shard in range(run.n_shards))
+    there = {
+        number for path, number in our_files(folder) if path.suffix == ".json"
+    }  # a folder has fewer than a run may
+    entries = ((shard, read_entry(folder, run, shard)) for shard in sorted(there) if 0 <= shard < run.n_shards)
     return {shard: entry for shard, entry in entries if entry is not None}
 
 
@@ -218,6 +229,8 @@ def read_run(folder: Path) -> ShardRun | None:
         raise SampleError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise SampleError(f"{path}: damaged: {error}") from None
+    except RecursionError:
+        raise SampleError(f"{path}: damaged: it is nested too deeply") from None
 
 
 def sum_up(folder: Path, run: ShardRun) -> dict[str, Any]:

@@ -66,6 +66,8 @@ def merge(
     ------
     SampleError : files of different runs, a gap, an overlap, a shard that is missing or damaged
     """
+    if isinstance(paths, str | os.PathLike) or not all(isinstance(path, str | os.PathLike) for path in paths):
+        raise TypeError(f"paths = {paths!r}: it must be a list of names of files or folders")
     files = _files([Path(path) for path in paths])
     if not files:
         raise SampleError(f"{out}: nothing to merge")
@@ -146,7 +148,7 @@ def _entry_beside(path: Path) -> Entry | None:
     try:
         values: dict[str, Any] = json.loads(path.with_suffix(".json").read_bytes())
         return Entry(**values) if set(values) == names and values["file"] == path.name else None
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 

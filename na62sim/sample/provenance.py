@@ -109,8 +109,9 @@ class Provenance:
             value = attributes[name]
             try:
                 values[name] = _READ[name](value) if name in _READ else _text(value)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"attribute {name!r} is damaged: {error}") from None
+            except (TypeError, ValueError, OverflowError, RecursionError) as error:
+                why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+                raise ValueError(f"attribute {name!r} is damaged: {why}") from None
         return cls(**values)
 
 

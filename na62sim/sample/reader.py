@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,8 +14,8 @@ import numpy as np
 from na62sim.sample.compression import compression_of
 from na62sim.sample.content_hash import RUN_EVENTS, ContentHash
 from na62sim.sample.manifest import MANIFEST
-from na62sim.sample.pieces import Pieces
 from na62sim.sample.provenance import FORMAT, FORMAT_VERSION, LIBVER, Provenance, SampleError, first_line
+from na62sim.sample.stored import check_filled, own_column, own_dataset, own_group, parse_json
 from na62sim.sample.table import Array, Column, Source, Table
 
 __all__ = ["FileGroups"]
@@ -38,6 +37,14 @@ def _reading(path: Path, what: str = "") -> Iterator[None]:
         elif isinstance(error, KeyError):
             text = f"{text} is missing" if " " not in text else text
         raise SampleError(f"{path}: {what}{text}") from None
+
+
+def _names(text: Any, what: str) -> list[str]:
+    """A list of names, stored as JSON."""
+    names = parse_json(text)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{what}: not a list of names")
+    return names
 
 
 class _StoredColumn:
@@ -91,32 +98,26 @@ class FileGroups(Mapping[str, Table]):
         if not self.provenance.complete:
             raise ValueError("the file is not complete")
         n_events = self.provenance.n_events
-        if "provenance/run_digests" not in self._file:
-            raise ValueError("provenance/run_digests is missing")
-        digests = np.asarray(self._file["provenance/run_digests"], dtype=np.uint8)
-        self.run_digests = [row.tobytes() for row in digests.reshape(-1, 32)]
-        if len(self.run_digests) != -(-n_events // RUN_EVENTS):
-            raise ValueError(f"{len(self.run_digests)} run digests do not fit {n_events} events")
+        # Columns first: they cost nothing to look at, the digests are read as a whole.
+        self._columns = {name: self._read_group(name, n_events) for name in _names(attributes["groups"], "groups")}
+        stored = own_dataset(self._file, "provenance/run_digests")
+        if stored.shape != (-(-n_events // RUN_EVENTS), 32) or stored.dtype != np.uint8:
+            raise ValueError(f"run digests of shape {stored.shape} do not fit {n_events} events")
+        check_filled(stored, "provenance/run_digests")
+        self.run_digests = [row.tobytes() for row in np.asarray(stored)]
         if ContentHash.compose(self.run_digests) != self.provenance.content_sha256:
             raise ValueError("the run digests do not give the content hash")
-        names = json.loads(attributes["groups"])
-        self._columns = {name: self._read_group(name, n_events) for name in names}
 
     def _read_group(self, name: str, n_events: int) -> dict[str, Any]:
         """Return the datasets of a group, offsets included, once their lengths are checked."""
-        group = self._file.get(name)
-        if not isinstance(group, h5py.Group):
-            raise ValueError(f"group {name!r} is missing")  # noqa: TRY004 - the file is wrong, not a type
+        group = own_group(self._file, name)
         n_rows = n_events
-        wanted = json.loads(group.attrs["columns"])
+        wanted = _names(group.attrs["columns"], f"columns of {name}")
         if group.attrs["jagged"]:
             wanted.append("offsets")
         datasets: dict[str, Any] = {}
         for column in wanted:
-            dataset = group.get(column)
-            if not isinstance(dataset, h5py.Dataset) or dataset.ndim != 1:
-                raise ValueError(f"column {name}/{column} is missing")
-            datasets[column] = Pieces(dataset) if dataset.is_virtual else dataset
+            datasets[column] = own_column(self._file, f"{name}/{column}")
             self.compression = max(self.compression, compression_of(datasets[column]), key=lambda name: name != "none")
         if "offsets" in datasets:
             offsets = datasets["offsets"]

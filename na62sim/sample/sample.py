@@ -69,6 +69,8 @@ class Sample:
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Sample:
         """Open a file; its columns are read when they are used. Close it, or use ``with``."""
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"sample = {path!r}: it must be a Sample or the path of a file")
         groups = FileGroups(Path(path))
         provenance = groups.provenance
         return cls(groups, provenance, provenance.n_events, provenance.first_event)
@@ -93,7 +95,7 @@ class Sample:
     def __getitem__(self, name: str) -> Table:
         if name not in self.groups:
             where = f"{self.groups.path}: " if isinstance(self.groups, FileGroups) else ""
-            raise SampleError(f"{where}no group {name!r}{did_you_mean(name, self.groups)}")
+            raise SampleError(f"{where}no group {name!r}{did_you_mean(str(name), self.groups)}")
         return self.groups[name]
 
     def __repr__(self) -> str:

@@ -49,6 +49,8 @@ class SampleSink:
         compression: Compression = "none",
         events: int | None = None,
     ) -> None:
+        if path is not None and not isinstance(path, str | os.PathLike):
+            raise TypeError(f"path = {path!r}: it must be the name of a file, or None for memory")
         self._provenance = provenance
         self._writer = None if path is None else SampleWriter(path, provenance, compression, events)
         self._chunks: list[Mapping[str, Table]] = []

@@ -178,7 +178,7 @@ class Table:
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._fields:
-            raise KeyError(f"no column {name!r}{did_you_mean(name, self._fields)}")
+            raise KeyError(f"no column {name!r}{did_you_mean(str(name), self._fields)}")
         if name not in self._columns:
             self._columns[name] = self._pending[name].read()
         return self._columns[name]

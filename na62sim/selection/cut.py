@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from na62sim.core.checks import in_range, mapping, number, whole_number
+from na62sim.core.suggest import did_you_mean
 from na62sim.sample.table import Table
 
 Mask = npt.NDArray[np.bool_]
@@ -26,11 +29,24 @@ ANY = 1 << 30  # number of tracks: no upper end
 
 @dataclass(frozen=True)
 class Cut:
-    """A named cut. ``factor`` multiplies the weight of what passes: a loss carried as a weight."""
+    """A named cut. ``factor`` (0 to 1) multiplies the weight of what passes: a loss carried as a weight.
+
+    Raises
+    ------
+    TypeError : a name that is no text, a function that cannot be called
+    ValueError : a factor outside 0 to 1
+    """
 
     name: str
     function: CutFunction
     factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise TypeError(f"name of a cut = {self.name!r}: it must be text")
+        if not callable(self.function):
+            raise TypeError(f"function of cut '{self.name}' = {self.function!r}: it must be a function of a table")
+        in_range(f"factor of cut '{self.name}'", self.factor, "[0, 1]")
 
 
 @dataclass(frozen=True)
@@ -84,12 +100,45 @@ class Selection:
     tracks: tuple[int, int] = (0, ANY)
 
     def __post_init__(self) -> None:
+        what = f"selection '{self.name}'"
+        if not isinstance(self.candidates, str):
+            raise TypeError(f"{what}: candidates = {self.candidates!r}: it must be one of {', '.join(TABLES)}")
         name = self.candidates if self.candidates.startswith("reco/") else f"reco/{self.candidates}"
         if name not in TABLES:
             raise ValueError(f"candidates = '{self.candidates}': it must be one of {', '.join(TABLES)}")
         object.__setattr__(self, "candidates", name)
-        least, most = self.tracks
+        for word, value in (("cuts", self.cuts), ("signal", self.signal), ("bin_edges", self.bin_edges)):
+            if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
+                raise TypeError(f"{what}: {word} = {value!r}: it must be a list")
+        for cut in self.cuts:
+            if not isinstance(cut, Cut):
+                raise TypeError(f"{what}: cuts has {cut!r}: each must be a Cut")
+        for region, function in mapping(f"{what}: regions", self.regions, "{'R1': function}").items():
+            if not callable(function):
+                raise TypeError(f"{what}: region '{region}' = {function!r}: it must be a function of a table")
+        for region in self.signal:
+            if region not in self.regions:
+                raise ValueError(
+                    f"{what}: signal = '{region}' is none of its regions{did_you_mean(str(region), self.regions)}"
+                )
+        self._check_bins(what)
+        try:
+            least, most = (whole_number("tracks", x, 0, ANY) for x in self.tracks)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"{what}: tracks = {self.tracks!r}: it must be the least and the largest number, as in (1, 1)"
+            ) from None
+        if least > most:
+            raise ValueError(f"{what}: tracks = {self.tracks!r}: the least number is above the largest")
         object.__setattr__(self, "tracks", (max(least, 1 + TABLES.index(name)), most))  # a vertex has two
+
+    def _check_bins(self, what: str) -> None:
+        """Bins have a column, and edges that increase."""
+        edges = [number(f"{what}: bin_edges", edge) for edge in self.bin_edges]
+        if bool(self.bin_column) != bool(edges):
+            raise ValueError(f"{what}: bin_column = '{self.bin_column}' and bin_edges = {edges}: give both or none")
+        if len(edges) == 1 or not all(a < b for a, b in pairwise(edges)):
+            raise ValueError(f"{what}: bin_edges = {edges}: it must be two or more increasing numbers")
 
     @property
     def factor(self) -> float:

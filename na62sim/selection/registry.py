@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 
+from na62sim.core.checks import number
 from na62sim.core.suggest import did_you_mean
 from na62sim.geometry import Detector
 from na62sim.selection.cut import Selection
@@ -42,12 +43,15 @@ def find_selection(
 
     Raises
     ------
-    ValueError : unknown name or parameter
+    ValueError : unknown name or parameter, or a parameter that is no number
+    TypeError : neither a name nor a Selection
     """
     if isinstance(selection, Selection):
         if parameters:
             raise ValueError(f"parameters {', '.join(parameters)}: a Selection object already has its own")
         return selection
+    if not isinstance(selection, str):
+        raise TypeError(f"selection = {selection!r}: it must be a Selection or one of {', '.join(SELECTIONS)}")
     if selection not in SELECTIONS:
         raise ValueError(f"selection '{selection}' is unknown{did_you_mean(selection, SELECTIONS)}")
     known = selection_parameters(selection)
@@ -56,5 +60,6 @@ def find_selection(
             raise ValueError(
                 f"parameter '{key}' of selection {selection} is unknown{did_you_mean(key, known or ['no parameters'])}"
             )
+        number(f"parameter '{key}' of selection {selection}", parameters[key], "a number in MeV")
     own = {f"m_{name.replace(chr(39), 'prime')}": float(value) for name, value in (masses or {}).items()}
     return SELECTIONS[selection](detector, **{key: value for key, value in own.items() if key in known} | parameters)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from na62sim.core.checks import whole_number
+
 CHUNK = 24000  # events: large against the cost of the calls (1 ms), small enough for the memory that stays allocated
 
 
@@ -24,9 +26,7 @@ def check_events(events: int) -> int:
     ------
     ValueError : if it is not a positive whole number
     """
-    if int(events) != events or not 1 <= events <= 10**12:
-        raise ValueError(f"events = {events}: it must be a whole number from 1 to 1e12")
-    return int(events)
+    return whole_number("events", events, 1, 10**12, "1 to 1e12")
 
 
 def check_chunk(chunk: int) -> int:
@@ -36,9 +36,10 @@ def check_chunk(chunk: int) -> int:
     ------
     ValueError : unless it is a positive multiple of 1000
     """
-    if chunk < RUN or chunk % RUN:
+    size = whole_number("chunk", chunk, RUN, 10**12, f"{RUN} to 1e12, a multiple of {RUN}")
+    if size % RUN:
         raise ValueError(f"chunk = {chunk}: it must be a positive multiple of {RUN} events")
-    return chunk
+    return size
 
 
 def default_threads() -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from na62sim.core.checks import whole_number
 from na62sim.core.progress import Progress
 from na62sim.generators.chain.process import Process
 from na62sim.geometry import Detector
@@ -15,6 +16,8 @@ from na62sim.simulation.pipeline import Simulation
 __all__ = ["Conditions", "Running"]
 
 T = TypeVar("T")
+
+MOST = 4096  # threads, or workers
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Running:
 
     Raises
     ------
-    ValueError : a chunk or a number of workers that cannot be, workers beside a cluster, or Dask is not installed
+    ValueError : a chunk or a number of threads or workers that cannot be, workers beside a cluster, or Dask is not installed
     """
 
     threads: int | None = None
@@ -69,8 +72,9 @@ class Running:
 
     def __post_init__(self) -> None:
         check_chunk(self.chunk)
-        if self.workers < 1:
-            raise ValueError(f"workers = {self.workers}: it must be 1 or more")
+        whole_number("workers", self.workers, 1, MOST)
+        if self.threads is not None:
+            whole_number("threads", self.threads, 1, MOST)
         if self.dask is None:
             return
         if self.workers > 1:

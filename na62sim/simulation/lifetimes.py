@@ -65,9 +65,12 @@ def lifetime_acceptance(
     ------
     ValueError : a lifetime that is not above 0, an unknown particle, or several to choose from
     """
-    taus = np.asarray(lifetimes, dtype=np.float64)
+    try:
+        taus = np.asarray(lifetimes, dtype=np.float64)
+    except (TypeError, ValueError):
+        taus = np.empty(0)
     if taus.ndim != 1 or not taus.size or not np.all(np.isfinite(taus)) or not np.all(taus > 0.0):
-        raise ValueError("lifetimes: one or more numbers above 0 (ns)")
+        raise ValueError(f"lifetimes = {lifetimes!r}: it must be one or more numbers above 0 (ns)")
     decay = _decaying(process, parameters)
     name = particle or _only_hidden(decay)
     if name not in decay.mass:

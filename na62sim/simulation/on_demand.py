@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from na62sim.core.arrays import IntArray
+from na62sim.core.suggest import did_you_mean
 from na62sim.detector.response.respond import Hits, respond_behind
 from na62sim.detector.response.straw import straw_hits
 from na62sim.detector.transport.crossings import Crossings, carry_on, to_straw4
@@ -150,7 +151,7 @@ class LazyCandidates:
             column = self._of_tracks[name]
             return column if len(rows) == len(column) else column.take(rows)
         if name not in _NAMES:
-            raise KeyError(f"no column '{name}'")
+            raise KeyError(f"no column '{name}'{did_you_mean(str(name), _NAMES)}")
         if not self._made:
             raise NotMadeError(name)
         column = self._made[name]

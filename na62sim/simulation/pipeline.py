@@ -6,12 +6,14 @@ GIL, so threads run chunks side by side, and results come back in order. A stage
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from hepunits import m
 
+from na62sim.core.checks import number, whole_number
 from na62sim.core.kernel import announce_compiling
 from na62sim.detector.response.respond import Hits, build_response, respond
 from na62sim.detector.transport.crossings import Crossings, transport_charged
@@ -103,13 +105,12 @@ class Simulation:
         intensity: float | None = None,
         photons: str = "dice",
     ) -> None:
-        if not 0 <= seed < 2**64:
-            raise ValueError(f"seed = {seed}: it must lie in 0 to 2**64 - 1")
+        seed = whole_number("seed", seed, 0, 2**64 - 1, "0 to 2**64 - 1")
         if photons not in ("dice", "weight"):
             raise ValueError(f"photons = '{photons}': it must be 'dice' or 'weight'")
         self.process, self.detector, self.seed = process, detector, seed
         block = detector.decay_volume
-        self.volume_m = volume_m or (block.z_min_m, block.z_max_m)
+        self.volume_m = (block.z_min_m, block.z_max_m) if volume_m is None else _volume(volume_m)
         self.weighted = photons == "weight"
         self.generator = Generator(process, detector, (self.volume_m[0] * m, self.volume_m[1] * m))
         self.field = field_map(detector)
@@ -126,6 +127,17 @@ class Simulation:
         tracks = self.reconstruction.tracks(hits)
         trigger = trigger_bits(self.seed, truth.events, hits, tracks, self.trigger)
         return Chunk(truth, crossings, hits, weight, tracks, trigger)
+
+
+def _volume(given: Any) -> tuple[float, float]:
+    """A decay volume as two numbers in metres, increasing."""
+    try:
+        first, last = (number("decay_volume_m", z) for z in given)
+    except (TypeError, ValueError):
+        first = last = 0.0
+    if not first < last < math.inf:  # where they may lie depends on the detector
+        raise ValueError(f"decay_volume_m = {given!r}: it must be two increasing numbers in metres, as in (105, 170)")
+    return first, last
 
 
 def warm_up(simulation: Simulation, table: str = "reco/events") -> None:

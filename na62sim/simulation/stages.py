@@ -66,8 +66,8 @@ def simulate(
     ValueError : for any value outside its range, in one line
     """
     conditions, running = Conditions(decay_volume_m, intensity, photons), Running(threads, chunk, progress=progress)
-    simulation = conditions.simulation(find_process(process, **parameters), as_detector(detector), seed)
     events = check_events(events)
+    simulation = conditions.simulation(find_process(process, **parameters), as_detector(detector), seed)
 
     def work(first: int, n: int) -> Digested:
         return digested(simulation, first, n)

@@ -3,11 +3,16 @@
 Both errors have gamma priors. Such a prior is never negative, has the mean and standard deviation
 asked for, is the posterior of a background counted in a control sample, and turns a Poisson
 into a negative binomial: marginalising is then a finite sum, exact and without integration.
+
+A background of 0 ± σ has no such prior, and is common: none of N simulated events is left, of which one would count
+for σ. With a flat prior the posterior of its mean is then the exponential exp(−b/σ)/σ, the gamma distribution whose
+mean and standard deviation are both σ. That is what 0 ± σ stands for (`CountModel.of`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from scipy.linalg import toeplitz
@@ -59,6 +64,17 @@ class CountModel:
     background: float
     background_error: float = 0.0
     efficiency_error: float = 0.0
+
+    @classmethod
+    def of(cls, background: float, background_error: float, efficiency_error: float) -> Self:
+        """Return the model; a background of 0 ± σ is the exponential that no event of a control sample leaves.
+
+        Examples
+        --------
+        >>> CountModel.of(0.0, 0.3, 0.0).background
+        0.3
+        """
+        return cls(background or background_error, background_error, efficiency_error)
 
     def log_background_pmf(self, size: int) -> FloatArray:
         """Return ln P(k) of `size` background counts."""

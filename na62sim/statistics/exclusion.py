@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy.optimize import brentq, minimize_scalar
 
 from na62sim.core.arrays import FloatArray
-from na62sim.statistics.intervals import in_range
+from na62sim.core.checks import in_range
 from na62sim.statistics.limits import Limit, upper_limit
 from na62sim.statistics.reweighting import MassSample
 

@@ -3,41 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import SupportsFloat
 
 from scipy.special import betaincinv, gammainccinv, gammaincinv, ndtri
 
+from na62sim.core.checks import in_range
+
 ONE_SIGMA = 0.6826894921370859  # probability within one standard deviation of a normal, erf(1/√2)
-
-
-def in_range(name: str, value: SupportsFloat, allowed: str) -> float:
-    """Return `value` as a float, or raise a one-line error naming it and its range.
-
-    Parameters
-    ----------
-    name : str
-        What the value is, for the message.
-    value : number
-        The value; NaN lies in no range.
-    allowed : str
-        The range as in mathematics: ``"(0, 1]"``, ``"[0, inf)"``.
-
-    Examples
-    --------
-    >>> in_range("cl", 0.9, "(0, 1)")
-    0.9
-    >>> in_range("cl", 90, "(0, 1)")
-    Traceback (most recent call last):
-        ...
-    ValueError: cl = 90 is outside the allowed range (0, 1)
-    """
-    number = float(value)
-    low, high = (float(edge) for edge in allowed[1:-1].split(","))
-    above = number >= low if allowed[0] == "[" else number > low
-    below = number <= high if allowed[-1] == "]" else number < high
-    if not (above and below):
-        raise ValueError(f"{name} = {number:.10g} is outside the allowed range {allowed}")
-    return number
 
 
 @dataclass(frozen=True, slots=True)

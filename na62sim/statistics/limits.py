@@ -9,10 +9,10 @@ from typing import Any, SupportsFloat
 import numpy as np
 from scipy.special import betainc, gammaincc, ndtr
 
+from na62sim.core.checks import in_range
 from na62sim.core.suggest import did_you_mean
 from na62sim.statistics.counting import CountModel
 from na62sim.statistics.feldman_cousins import feldman_cousins
-from na62sim.statistics.intervals import in_range
 
 METHODS = ("cls", "fc", "bayes")
 
@@ -151,7 +151,8 @@ def upper_limit(
     observed : int
         Observed number of events.
     background, background_error : float
-        Expected background and its standard deviation, in events.
+        Expected background and its standard deviation, in events. 0 ± σ is a background of which no
+        simulated event is left, where one would count for σ: its mean is taken as exponential (see `counting`).
     efficiency_error : float
         Relative standard deviation of the signal efficiency (of the SES).
     ses : number or Measured, optional
@@ -177,9 +178,7 @@ def upper_limit(
     count = _whole(observed, counts)
     mean = in_range("background", background, counts)
     error = in_range("background_error", background_error, counts)
-    if error and not mean:
-        raise ValueError(f"background_error = {error:.10g} needs a background above 0, not background = 0")
-    model = CountModel(mean, error, in_range("efficiency_error", efficiency_error, "[0, 0.5]"))
+    model = CountModel.of(mean, error, in_range("efficiency_error", efficiency_error, "[0, 0.5]"))
     level = in_range("cl", cl, "(0, 1)")
     unit = 1.0 if ses is None else in_range("ses", ses, "(0, inf)")
     lower, upper = _ends(count, model, level, method)

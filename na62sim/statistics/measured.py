@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Protocol, SupportsFloat
 
-from na62sim.statistics.intervals import in_range
+from na62sim.core.checks import in_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +140,8 @@ def _as_measured(quantity: Quantity) -> Measured:
 
 def _quantity(name: str, quantity: Quantity, allowed: str) -> Measured:
     """Return `quantity` as Measured, its value checked against a range."""
+    if not (isinstance(quantity, SupportsFloat) or (hasattr(quantity, "value") and hasattr(quantity, "sigma"))):
+        raise TypeError(f"{name} = {quantity!r}: it must be a number in {allowed}")
     measured = _as_measured(quantity)
     in_range(name, measured.value, allowed)
     return measured

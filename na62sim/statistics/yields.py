@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TypeVar
 
 from na62sim.core.branching_ratios import KAON, PI_NU_NU_NA62
+from na62sim.core.checks import in_range
 from na62sim.statistics.estimate import Estimate
-from na62sim.statistics.intervals import in_range
 from na62sim.statistics.measured import Measured, Quantity, _quantity
 
 BR_PINUNU_NA62 = Measured(*PI_NU_NU_NA62)

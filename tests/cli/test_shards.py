@@ -58,7 +58,7 @@ def test_simulate_resume_merge(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (["--shards", "0:7"], "shards = 0:7: the run has 1 shards, the range must lie in 0:1"),
         (["--shard-events", "1500"], "shard_events = 1500: it must be a positive multiple of 1000 events"),
         (["--shard-events", "many"], "shard events = 'many'"),
-        (["--workers", "0"], "--workers"),
+        (["--workers", "0"], "workers = 0: it must be a whole number from 1 to 4096"),
         (["--workers", "2", "--dask", "local"], "the workers are those of the Dask cluster, give one of both"),
         (["--resume", "--force"], "--resume keeps what the folder holds, --force replaces it: give one of both"),
         (["--resume", "--compression", "zip"], "compression 'zip' is none of none, lzf, gzip, zstd, blosc"),

@@ -107,6 +107,20 @@ def test_wrong_block(block: str, expected: str, write: Write) -> None:
     assert "mine.toml" in message or "common.toml" in message
 
 
+def test_recalled_is_the_word_for_known(write: Write) -> None:
+    """Tables print "recalled" for the tag `known`: files may say either, one by one as well."""
+    head = HEAD + "[ktag]\nsource = 'x'\n"
+    known, recalled = (
+        load_detector(write(f"{head}tag = '{tag}'\nefficiency = 0.9\n")) for tag in ("known", "recalled")
+    )
+    assert recalled.quantity("ktag.efficiency").tag == "known"
+    assert known == recalled
+    tags = "['recalled', 'known', 'assumed', 'known']"
+    text = f"{HEAD}[straw]\nsource = 'x'\nhole_x_mm = {{ value = [1, 2, 3, 4], tags = {tags} }}\n"
+    straw = load_detector(write(text))
+    assert straw.quantity("straw.hole_x_mm").tags == ("known", "known", "assumed", "known")
+
+
 def test_lav_overlaps(write: Write) -> None:
     s2 = load_detector("run1-2018-s2")
     front, back = list(s2.lav.z_front_m), list(s2.lav.z_back_m)

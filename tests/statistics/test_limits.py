@@ -259,7 +259,8 @@ def test_feldman_cousins_moves_the_right_way(observed, background, more, cl):
         (lambda: upper_limit(0, float("nan")), "background = nan is outside"),
         (lambda: upper_limit(0, float("inf")), "background = inf is outside"),
         (lambda: upper_limit(0, 1, background_error=-1), "background_error = -1 is outside"),
-        (lambda: upper_limit(0, 0, background_error=0.5), "needs a background above 0"),
+        (lambda: upper_limit(0, 0, background_error=-0.5), "background_error = -0.5 is outside"),
+        (lambda: upper_limit(0, "0.2"), "background = '0.2': it must be a number in [0, 100000]"),
         (lambda: upper_limit(0, 1, efficiency_error=10), "efficiency_error = 10 is outside"),
         (lambda: upper_limit(0, 1, ses=0.0), "ses = 0 is outside the allowed range (0, inf)"),
         (lambda: upper_limit(0, 1, cl=90), "cl = 90 is outside the allowed range (0, 1)"),
@@ -275,3 +276,25 @@ def test_errors_name_value_and_range(call, message):
         call()
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("observed", [0, 1, 4])
+def test_none_of_the_simulated_background_is_left(observed):
+    """0 ± σ: CLs with the exponential exp(-b/σ)/σ, integrated here numerically."""
+    sigma = 0.3
+    limit = upper_limit(observed, 0.0, background_error=sigma).upper_limit
+
+    def tail(signal):
+        return integrate.quad(
+            lambda b: np.exp(-b / sigma) / sigma * stats.poisson.cdf(observed, signal + b), 0.0, np.inf
+        )[0]
+
+    assert tail(limit) / tail(0.0) == pytest.approx(0.1, rel=1e-5)
+    bayes = upper_limit(observed, 0.0, background_error=sigma, method="bayes").upper_limit
+    assert bayes == pytest.approx(limit, rel=1e-9)
+    ordered, exact = (
+        upper_limit(observed, 0.0, background_error=sigma, method="fc"),
+        upper_limit(observed, 0.0, method="fc"),
+    )
+    assert ordered.lower_limit <= exact.lower_limit
+    assert ordered.upper_limit <= exact.upper_limit + 1e-9

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from hepunits import ns
 
+from na62sim.core.checks import in_range
 from na62sim.core.constants import LIGHT
 from na62sim.core.kernel import kernel
 from na62sim.detector.response import calorimeter, cherenkov, counter, showers, veto
@@ -55,9 +56,7 @@ def build_response(detector: Detector, intensity: float | None = None) -> Respon
     ------
     ValueError : if the intensity is not positive
     """
-    rate = detector.beam.mean_intensity_MHz if intensity is None else intensity
-    if not 0.0 < rate < 1e5:
-        raise ValueError(f"intensity = {rate:g} MHz: it must be positive (and below 100 000 MHz)")
+    rate = detector.beam.mean_intensity_MHz if intensity is None else in_range("intensity", intensity, "(0, 100000)")
     return Response(
         straw=straw_arrays(detector),
         gtk=gtk_arrays(detector, rate),

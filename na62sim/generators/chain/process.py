@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from na62sim.core import particles
+from na62sim.core.checks import mapping, number
 from na62sim.core.suggest import did_you_mean
 from na62sim.generators.amplitudes.shapes import AMPLITUDES
 from na62sim.generators.amplitudes.vertices import VERTICES
@@ -44,6 +45,7 @@ class Process:
     ------
     ValueError : unknown particle or amplitude, closed decay, a vertex that violates what it must conserve, a
         short-lived neutral particle left undecayed, mass or lifetime out of range or without effect
+    TypeError : a descriptor that is no text, masses, lifetimes or amplitudes that are no mapping
 
     Examples
     --------
@@ -61,9 +63,15 @@ class Process:
     stable: Collection[str] = frozenset()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.descriptor, str):
+            raise TypeError(f"descriptor = {self.descriptor!r}: it must be a decay, for example 'K+ -> pi+ X'")
         object.__setattr__(self, "descriptor", with_arrows(self.descriptor).strip())
+        for name, example in (("mass", 100.0), ("lifetime", 0.1), ("amplitude", "flat")):
+            mapping(name, getattr(self, name), f"{{'X': {example!r}}}")
         for name in ("violates", "stable"):
             value = getattr(self, name)
+            if not isinstance(value, Collection):
+                raise TypeError(f"{name} = {value!r}: it must be a name or a set of names")
             object.__setattr__(self, name, frozenset([value] if isinstance(value, str) else value))
         tree = self.tree
         found = names(tree)
@@ -88,11 +96,9 @@ class Process:
             for key, value in values.items():
                 if key not in names(tree):
                     raise ValueError(f"{what} of '{key}': the decay '{self.descriptor}' has no such particle")
-                try:
-                    allowed = math.isfinite(value) and value >= 0.0
-                except TypeError:
-                    raise ValueError(f"{what} of '{key}' = {value!r} is not a number") from None
-                if not allowed:
+                unit = "MeV" if what == "mass" else "ns"
+                found = number(f"{what} of '{key}'", value, f"a finite number in {unit}, 0 or more")
+                if not (math.isfinite(found) and found >= 0.0):
                     raise ValueError(f"{what} of '{key}' = {value:g}: it must be a finite number, 0 or more")
                 if self.production is None and key == tree.name:
                     raise ValueError(f"{what} of '{key}': the kaons of the beam keep their own")
@@ -119,6 +125,8 @@ class Process:
             if key not in names(tree):
                 raise ValueError(f"amplitude of '{key}': the decay '{self.descriptor}' has no such particle")
             known = [*AMPLITUDES, *VERTICES]
+            if not isinstance(shape, str):
+                raise TypeError(f"amplitude of '{key}' = {shape!r}: it must be a name")
             if shape.partition("(")[0] not in known:
                 raise ValueError(f"amplitude '{shape}' of '{key}' is unknown{did_you_mean(shape, known)}")
             if key not in decaying:

@@ -75,6 +75,8 @@ def draw_acceptance(folder: Path, histograms: Mapping[str, Histograms], detector
                 ]
             for k, (region, text, colour, shift_p) in enumerate(series):
                 value, below, above = np.array(acceptance_in_bins(h, edges, region))
+                if not np.isfinite(value).any():  # nothing in this region
+                    continue
                 value[value < 0.02 * np.nanmax(value)] = np.nan  # what leaks over the edge of the range
                 x = 0.5 * (np.array(edges[1:]) + np.array(edges[:-1])) + shift_p
                 wide = {"xerr": 0.5 * np.diff(edges)} if region is None else {}

@@ -142,7 +142,7 @@ def draw_primary_vertex(folder: Path, channel: str, record: Record, detector: De
     w: Dilepton = dilepton_block(detector, channel)
     z, cda = record.columns["z_tax"] / m, record.columns["cda_tax"] / mm
     weight = record.weights(eps)
-    weight = weight / weight.sum()
+    weight = weight / max(weight.sum(), 1e-300)
     share = float(weight[in_signal(record.columns["z_tax"], record.columns["cda_tax"], w)].sum())
     edges = (np.linspace(-20.0, 66.0, 87), np.linspace(0.0, 170.0, 69))
     counts, _, _ = np.histogram2d(z, cda, bins=edges, weights=weight)

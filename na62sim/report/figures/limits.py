@@ -79,8 +79,10 @@ def _draw_curve(folder: Path, scan: ScanResult, published: Mapping[float, float]
             mass, limit = zip(*sorted(published.items()), strict=True)
             ax.plot(mass, limit, "D", color=VERMILION, ms=8, label="published")
         ax.set(yscale="log", xlim=(0.0, 1.03 * x.max()), xlabel=_axis(scan, 0))
-        low = min([np.nanmin(band["minus2"]), np.nanmin(observed), *published.values()])
-        ax.set_ylim(0.5 * low, 4.0 * max([np.nanmax(band["plus2"]), *published.values()]))
+        drawn = np.concatenate([band["minus2"], band["plus2"], observed, [*published.values()]])
+        drawn = drawn[np.isfinite(drawn) & (drawn > 0.0)]
+        if drawn.size:
+            ax.set_ylim(0.5 * drawn.min(), 4.0 * drawn.max())
         ax.set_ylabel(_limit_label(scan))
         ax.legend(loc="upper right", ncols=2)
         _title(ax, scan)

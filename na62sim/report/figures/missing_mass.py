@@ -52,7 +52,7 @@ def draw_mass_momentum(folder: Path, histograms: Mapping[str, Histograms], detec
         colours = colours_of(histograms)
         for name in sorted(histograms, key=lambda n: histograms[n].two_body_mass is not None):  # bands over broad ones
             h = histograms[name].histograms["m2_p"]
-            density = h.values() / h.values().max()
+            density = h.values() / max(h.values().max(), 1e-300)
             image = np.empty((*density.shape, 4))
             image[:] = to_rgba(colours[name])
             if histograms[name].two_body_mass is None:
@@ -141,7 +141,8 @@ def draw_mass_spectra(folder: Path, histograms: Mapping[str, Histograms], detect
                     fontsize=18, fontweight="bold")  # fmt: skip
         for window in (s.control_2pi_low_GeV2, s.control_2pi_high_GeV2, s.control_3pi_GeV2):
             ax.axvspan(*window, color=GREY, alpha=0.22, lw=0, zorder=0)
-        ax.set(xlim=(-0.045, 0.125), yscale="log", ylim=(max(bottom, top * 1e-6) * 0.5, top * 30.0), xlabel=M2_LABEL)
+        ax.set(xlim=(-0.045, 0.125), yscale="log", xlabel=M2_LABEL)
+        ax.set_ylim(*((max(bottom, top * 1e-6) * 0.5, top * 30.0) if top > 0.0 else (1e-15, 1.0)))
         ax.set_ylabel(r"Kept per $K^{+}$ decay / 0.001 GeV$^2$/$c^4$")
         ax.legend(loc="upper right", title=f"{whole[0]:g} < $p$ < {whole[1]:g} GeV/$c$", title_fontsize=14)
         header(ax, detector, f"{detector.name}, before identification and vetoes")

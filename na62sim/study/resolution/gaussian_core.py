@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MOMENTA = (10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0)  # GeV/c
 M2_RESOLUTION = 1.0e-3  # GeV^2 at the K2pi peak; NA62, PLB 791 (2019) 156 and JHEP 06 (2021) 093 (recalled)
 METHOD = "Gaussian core: binned likelihood within 2 standard deviations"
+_FAR, _NEVER = 100.0, 1e3  # a mean, or a logarithm of the width, that no core has; and its -log likelihood per event
 _MIN_EVENTS = 50.0  # effective events in the window of a fit
 
 
@@ -85,6 +86,8 @@ def _fit(edges: FloatArray, values: FloatArray, variances: FloatArray, mean: flo
     x, share = (edges - centre) / unit, values / total
 
     def loss(q: FloatArray) -> float:  # minus log likelihood per event
+        if np.abs(q).max() > _FAR:  # few events can drive it anywhere
+            return _NEVER
         c = ndtr((x - q[0]) * np.exp(-q[1]))
         return -float(share @ np.log(np.maximum(np.diff(c), 1e-300) / max(c[-1] - c[0], 1e-300)))
 
