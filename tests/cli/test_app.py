@@ -258,8 +258,14 @@ def test_show(files: dict[str, Path], capsys: pytest.CaptureFixture[str], tmp_pa
         (["simulte"], "did you mean 'simulate'|Did you mean 'simulate'"),
         (["simulate", "kpinunu", "-n", "10"], "missing option '-o'"),
         (["simulate", "kpinunu", "-n", "10", "-o", "FILE", "--theads", "2"], "did you mean --shards, --threads?"),
-        (["simulate", "kpinunu", "-n", "10", "-o", "FILE", "--threads", "0"], "threads = 0: it must be a whole number from 1 to 4096"),
-        (["simulate", "kpinunu", "-n", "10", "-o", "FILE", "--seed", "x"], "seed = x: it must be a whole number from 0 to 2**64 - 1"),
+        (
+            ["simulate", "kpinunu", "-n", "10", "-o", "FILE", "--threads", "0"],
+            "threads = 0: it must be a whole number from 1 to 4096",
+        ),
+        (
+            ["simulate", "kpinunu", "-n", "10", "-o", "FILE", "--seed", "x"],
+            "seed = x: it must be a whole number from 0 to 2**64 - 1",
+        ),
         (["simulate", "kpinunu", "-n", "10", "-o", "FILE", "--seed", "-1"], "seed = -1"),
         (["simulate", "kpinunu", "-n", "-5", "-o", "FILE"], "events = -5"),
         (["simulate", "kpinunu", "-n", "0", "-o", "FILE"], "events = 0"),
