@@ -93,7 +93,7 @@ def exclusion(
     if closed:
         payload["notes"].append(f"no sample at {', '.join(closed)} MeV: the channel or the production is closed there")
     if out is not None:
-        write_whole(out, region_csv(payload))
+        write_whole(out, region_csv(payload), force=force)
         say(f"{out}: {len(payload['mass_GeV'])} masses")
     emit(payload, as_json, *region_report(payload))
 

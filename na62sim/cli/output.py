@@ -41,16 +41,10 @@ def say(message: str) -> None:
 
 
 def refuse_existing(path: Path, force: bool) -> None:
-    """Stop before the work if the result's name is taken.
+    """Stop before the work if the result may not be written under its name, as `na62sim.sample.atomic` decides."""
+    from na62sim.sample.atomic import target_of
 
-    Raises
-    ------
-    FileExistsError : the name is taken and ``force`` is not given
-    """
-    if path.is_dir():
-        raise IsADirectoryError(0, "is a folder, not a file", str(path))
-    if path.exists() and not force:
-        raise FileExistsError(0, "exists already; give --force to replace it", str(path))
+    target_of(path, force=force)
 
 
 @contextmanager

@@ -65,6 +65,7 @@ def simulate(
             events=count,
             seed=seed,
             path=out,
+            force=force,
             progress=ticker,
             **arguments,
             compression=cast("Compression", compression),
@@ -92,11 +93,8 @@ def reconstruct(
 
     path = out or file.with_name(f"{file.name.removesuffix('.h5')}.reco.h5")
     refuse_existing(path, force)
-    with Sample.open(file) as sample:
-        if path.exists() and path.samefile(file):
-            raise ValueError(f"{path}: the result would replace its own input")
-        with kernels(), Ticker(f"reconstructing {file.name}", len(sample)) as ticker:
-            reconstructed = stages.reconstruct(sample, path, detector=geometry, progress=ticker)
+    with Sample.open(file) as sample, kernels(), Ticker(f"reconstructing {file.name}", len(sample)) as ticker:
+        reconstructed = stages.reconstruct(sample, path, force=force, detector=geometry, progress=ticker)
     with reconstructed:
         payload = {
             **file_facts(reconstructed, path), "input": str(file), "n_candidates": len(reconstructed["reco/events"]),
@@ -142,7 +140,7 @@ def select(
         from na62sim.report.as_json import to_json
         from na62sim.sample.atomic import write_whole
 
-        write_whole(out, to_json(payload) + "\n")
+        write_whole(out, to_json(payload) + "\n", force=force)
     emit(payload, as_json, *flow_report(flow))
 
 

@@ -24,10 +24,11 @@ class SampleSink:
     ----------
     path : file to write, which is reserved at once; None for memory
     provenance : where the events come from
-    compression, events : as `SampleWriter` takes them
+    compression, events, force : as `SampleWriter` takes them
 
     Raises
     ------
+    FileExistsError : there is a file of that name, and ``force`` is not given
     SampleError : the file cannot be written
 
     Examples
@@ -48,9 +49,10 @@ class SampleSink:
         provenance: Provenance,
         compression: Compression = "none",
         events: int | None = None,
+        force: bool = False,
     ) -> None:
         self._provenance = provenance
-        self._writer = None if path is None else SampleWriter(path, provenance, compression, events)
+        self._writer = None if path is None else SampleWriter(path, provenance, compression, events, force=force)
         self._chunks: list[Mapping[str, Table]] = []
         self._n_events = 0
 

@@ -102,13 +102,16 @@ def test_json_for_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The result of `select -o`; what lay there stays."""
-    from na62sim.report.folder import write_whole
+    from na62sim.sample.atomic import write_whole
+    from na62sim.sample.provenance import SampleError
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(OSError) as caught:
-        write_whole(tmp_path / "flow.json", "{}")
-    assert (caught.value.filename, caught.value.strerror) == (str(tmp_path / "flow.json"), "No space left on device")
-    assert not list(tmp_path.iterdir())
+    path = tmp_path / "flow.json"
+    path.write_text("old")
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(SampleError) as caught:
+        write_whole(path, "{}", force=True)
+    assert str(caught.value) == f"{path}: cannot be written: No space left on device"
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("flow.json", "old")]
