@@ -92,7 +92,7 @@ class Temporary:
             busy = not flock(self.handle) or not self._still_there()
             other = self.path.name if busy else "" if own else _clear(self._target, self.path)
             if other:
-                raise SampleError(f"{path}: is being written by someone else ({other})")
+                raise self._busy(other)
         except BaseException:
             self.drop()
             raise
@@ -101,6 +101,9 @@ class Temporary:
         """An error of the file system as one line that names the file."""
         why = f"cannot be written: {error.strerror}" if error.errno else error.strerror
         return SampleError(f"{self._asked}: {why}")
+
+    def _busy(self, name: str) -> SampleError:
+        return SampleError(f"{self._asked}: is being written by someone else ({name})")
 
     def check(self) -> None:
         """Make sure that the name may still be taken: it is free, or it is a file that may be replaced."""
@@ -127,8 +130,9 @@ class Temporary:
             return os.open(self.path, flags, 0o666)
         except FileExistsError:
             if _is_locked(self.path) is not False:
-                what = "is in the way" if self.path.is_symlink() else "is being written"
-                raise SampleError(f"{self._asked}: cannot be written: {self.path.name} {what}") from None
+                if self.path.is_symlink():
+                    raise SampleError(f"{self._asked}: cannot be written: {self.path.name} is in the way") from None
+                raise self._busy(self.path.name) from None
         self.path.unlink()  # of a process that was killed and had the number of this one
         return os.open(self.path, flags, 0o666)
 

@@ -276,7 +276,7 @@ def test_two_writers_of_one_file(place: Path, write: Write) -> None:
     """The second one is told, and the first one is not disturbed."""
     first = Temporary(place / "out")
     os.write(first.handle, b"first")
-    with pytest.raises(SampleError, match=rf"out\.{os.getpid()}\.tmp is being written$"):
+    with pytest.raises(SampleError, match=rf"is being written by someone else \(out\.{os.getpid()}\.tmp\)$"):
         write(place / "out", False)
     elsewhere = place / f"out.{dead_process()}.tmp"
     first.path.rename(elsewhere)
