@@ -117,7 +117,8 @@ def exclusion(
     if closed:
         payload["notes"].append(f"no sample at {', '.join(closed)} MeV: the channel or the production is closed there")
     if out is not None:
-        write_whole(out, to_json(payload) + "\n" if out.suffix.lower() == ".json" else region_csv(payload))
+        text = to_json(payload) + "\n" if out.suffix.lower() == ".json" else region_csv(payload)
+        write_whole(out, text, force=force)
         say(f"{out}: {len(payload['mass_GeV'])} masses")
     emit(payload, as_json, *region_report(payload))
 

@@ -59,7 +59,7 @@ def show(
             raise ValueError(f"event = {event}: {file} has events 0 to {len(sample) - 1}")
         from na62sim.report.figures.event import draw_event
 
-        draw_event(sample, event, path)
+        draw_event(sample, event, path, force=force)
         process = sample.provenance.process
     emit(
         {"file": str(file), "event": event, "process": process, "picture": str(path)}, as_json, f"{path}: event {event}"

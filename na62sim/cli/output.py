@@ -52,19 +52,15 @@ def check_name(path: Path, force: bool, *endings: str, what: str = "") -> None:
     Raises
     ------
     ValueError : an ending of something else
-    FileNotFoundError : the folder is not there
-    FileExistsError : the name is taken and ``force`` is not given
+    OSError : the result may not be written under that name, as `na62sim.sample.atomic` decides
     """
+    from na62sim.sample.atomic import target_of
+
     ending = path.suffix.lower()
-    if path.is_dir():
-        raise IsADirectoryError(0, "is a folder, not a file", str(path))
-    if ending and ending not in endings:
+    if ending and ending not in endings and not path.is_dir():
         known = " or ".join(endings)
         raise ValueError(f"{path}: what is written here is {known}{what}, not '{path.suffix}'")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(0, f"there is no folder {path.parent}", str(path))
-    if path.exists() and not force:
-        raise FileExistsError(0, "exists already; give --force to replace it", str(path))
+    target_of(path, force=force)
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def merge(
     from na62sim.sample.merge import merge
     from na62sim.sample.sample import Sample
 
-    merge(paths, out)
+    merge(paths, out, force=force)
     with Sample.open(out) as sample:
         payload = {**file_facts(sample, out), "inputs": [str(path) for path in paths]}
     emit(payload, as_json, file_text(payload))

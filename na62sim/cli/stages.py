@@ -74,6 +74,7 @@ def simulate(
             events=count,
             seed=seed,
             path=out,
+            force=force,
             progress=ticker,
             **arguments,
             compression=cast("Compression", compression),
@@ -108,7 +109,7 @@ def reconstruct(
         if path.exists() and path.samefile(file):
             raise ValueError(f"{path}: the result would replace its own input")
         with kernels(), Ticker(f"reconstructing {file.name}", len(sample)) as ticker:
-            reconstructed = stages.reconstruct(sample, path, detector=geometry, progress=ticker)
+            reconstructed = stages.reconstruct(sample, path, force=force, detector=geometry, progress=ticker)
     with reconstructed:
         payload = {
             **file_facts(reconstructed, path), "input": str(file), "n_candidates": len(reconstructed["reco/events"]),
@@ -157,7 +158,7 @@ def select(
         from na62sim.report.as_json import to_json
         from na62sim.sample.atomic import write_whole
 
-        write_whole(out, to_json(payload) + "\n")
+        write_whole(out, to_json(payload) + "\n", force=force)
     emit(payload, as_json, *flow_report(flow))
 
 

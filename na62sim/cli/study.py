@@ -43,7 +43,7 @@ def run(
 ) -> None:
     """Simulate, reconstruct, select, count and plot a scenario, into one folder with a report."""
     from na62sim.core.units import parse_count
-    from na62sim.report.folder import check_folder, write_run
+    from na62sim.report.folder import write_run
     from na62sim.study.scenario.scenario import load_scenario
 
     chosen = load_scenario(scenario)
@@ -52,9 +52,8 @@ def run(
     if events is not None:
         chosen = chosen.scaled_to(parse_count("events", events))
     folder = out or Path(chosen.name)
-    check_folder(folder, chosen.name, force)
     with kernels():
-        result = write_run(chosen, folder, threads=threads, say=say, resume=resume, meter=Ticker)
+        result = write_run(chosen, folder, threads=threads, say=say, resume=resume, force=force, meter=Ticker)
     from na62sim.report.as_json import run_dict
     from na62sim.report.run import run_report
 

@@ -181,7 +181,7 @@ def read_entries(folder: Path, run: ShardRun) -> dict[int, Entry]:
 
 def write_entry(folder: Path, entry: Entry) -> None:
     """Store an entry, which makes its shard a finished one."""
-    write_whole(folder / entry.file.replace(".h5", ".json"), json.dumps(asdict(entry), indent=1) + "\n")
+    write_whole(folder / entry.file.replace(".h5", ".json"), json.dumps(asdict(entry), indent=1) + "\n", own=True)
 
 
 def our_files(folder: Path) -> Iterator[tuple[Path, int]]:
@@ -255,5 +255,5 @@ def sum_up(folder: Path, run: ShardRun) -> dict[str, Any]:
 def write_manifest(folder: Path, run: ShardRun) -> dict[str, Any]:
     """Write the manifest that the entries give, and return it."""
     manifest = sum_up(folder, run)
-    write_whole(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+    write_whole(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n", own=True)
     return manifest

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from na62sim.sample.atomic import target_of
 from na62sim.sample.content_hash import RUN_EVENTS
 from na62sim.sample.manifest import MANIFEST, Entry, ShardRun, read_entries, read_run, shard_name
 from na62sim.sample.provenance import Provenance, SampleError
@@ -49,6 +50,7 @@ def merge(
     paths: Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     *,
+    force: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Provenance:
     """Join files of consecutive events of one run, in the order of their events.
@@ -60,10 +62,12 @@ def merge(
     ----------
     paths : sample files, or folders of shards; folders must hold a whole run between them
     out : file to write; it gets its name when it is whole
+    force : a file of that name may be replaced
     progress : called with the number of events done
 
     Raises
     ------
+    FileExistsError : there is a file ``out``, and ``force`` is not given
     SampleError : files of different runs, a gap, an overlap, a shard that is missing or damaged
     """
     if isinstance(paths, str | os.PathLike) or not all(isinstance(path, str | os.PathLike) for path in paths):
@@ -74,6 +78,7 @@ def merge(
     target = Path(out).resolve()
     if any(path.resolve() == target for path in files):
         raise SampleError(f"{out}: would replace one of the files that it is made of")
+    target_of(out, force=force)
     parts = sorted(_look_at(files), key=lambda part: (part.first_event, part.end))
     parts = [part for part in parts if part.n_events] or parts[:1]
     _check_consecutive(parts)
@@ -82,7 +87,7 @@ def merge(
     provenance = replace(first, created=Provenance().created, command=shlex.join(sys.argv))
     packed = [part.compression for part in parts if part.compression != "none"]
     done = 0
-    with SampleWriter(out, provenance, cast("Compression", packed[0] if packed else "none")) as writer:
+    with SampleWriter(out, provenance, cast("Compression", packed[0] if packed else "none"), force=force) as writer:
         for part in parts:
             with Sample.open(part.path) as sample:
                 _check_same_run(part.path, sample.provenance, parts[0].path, first)

@@ -148,10 +148,12 @@ def read_sample(path: str | os.PathLike[str]) -> Sample:
         return Sample(groups, sample.provenance, sample.n_events, sample.first_event)
 
 
-def write_sample(sample: Sample, path: str | os.PathLike[str], compression: Compression = "none") -> Provenance:
-    """Write a sample; return its provenance, completed with the content hash."""
+def write_sample(
+    sample: Sample, path: str | os.PathLike[str], compression: Compression = "none", *, force: bool = False
+) -> Provenance:
+    """Write a sample; return its provenance, completed with the content hash. Parameters are those of `SampleWriter`."""
     provenance = replace(sample.provenance, first_event=sample.first_event)
-    with SampleWriter(path, provenance, compression) as writer:
+    with SampleWriter(path, provenance, compression, force=force) as writer:
         if sample.n_events == 0:  # the columns are worth having all the same
             writer.append(sample.groups, 0)
         for chunk in sample.chunks(_EVENTS_AT_A_TIME):

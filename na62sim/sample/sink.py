@@ -24,10 +24,11 @@ class SampleSink:
     ----------
     path : file to write, which is reserved at once; None for memory
     provenance : where the events come from
-    compression, events : as `SampleWriter` takes them
+    compression, events, force : as `SampleWriter` takes them
 
     Raises
     ------
+    FileExistsError : there is a file of that name, and ``force`` is not given
     SampleError : the file cannot be written
 
     Examples
@@ -48,11 +49,12 @@ class SampleSink:
         provenance: Provenance,
         compression: Compression = "none",
         events: int | None = None,
+        force: bool = False,
     ) -> None:
         if path is not None and not isinstance(path, str | os.PathLike):
             raise TypeError(f"path = {path!r}: it must be the name of a file, or None for memory")
         self._provenance = provenance
-        self._writer = None if path is None else SampleWriter(path, provenance, compression, events)
+        self._writer = None if path is None else SampleWriter(path, provenance, compression, events, force=force)
         self._chunks: list[Mapping[str, Table]] = []
         self._n_events = 0
 

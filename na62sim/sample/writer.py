@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import h5py
 import numpy as np
 
+from na62sim.sample.atomic import Temporary
 from na62sim.sample.compression import Compression, column_filters
 from na62sim.sample.content_hash import RUN_EVENTS, ContentHash, check_events
 from na62sim.sample.pieces import Piece, copy_pieces, join_pieces
@@ -181,19 +181,28 @@ class _GroupWriter:
 class SampleWriter:
     """Write events, in order, to a file that gets its name when it is whole.
 
-    The data go to ``NAME.tmp`` beside it; `close` adds the content hash, marks the file complete,
+    The data go to a temporary file beside it; `close` adds the content hash, marks the file complete,
     and renames it. As a context manager, an exception removes the temporary file.
 
     Parameters
     ----------
     path : path
-        Final name. A file of that name is replaced when this one is complete.
+        Final name; a symbolic link is followed.
     provenance : Provenance
         ``first_event``, a multiple of 1000, is taken from it.
     compression : {"none", "lzf", "gzip", "zstd", "blosc"}
         The content hash does not depend on it.
     events : int, optional
         How many will come, if that is known: the file of a shard is then up to a fifth smaller.
+    force : bool
+        A file of that name may be replaced, when this one is complete.
+    own : bool
+        The file of a shard, in a folder that is claimed for its run (see `na62sim.sample.atomic.Temporary`).
+
+    Raises
+    ------
+    FileExistsError : there is a file of that name, and ``force`` is not given
+    SampleError : it cannot be written
 
     Examples
     --------
@@ -212,19 +221,21 @@ class SampleWriter:
         provenance: Provenance,
         compression: Compression = "none",
         events: int | None = None,
+        *,
+        force: bool = False,
+        own: bool = False,
     ) -> None:
         self.path = Path(path)
-        self._tmp = self.path.with_name(self.path.name + ".tmp")
         self._filters = column_filters(compression)
         self._hash = ContentHash(provenance.first_event)
         self._groups: dict[str, _GroupWriter] = {}
         self._events = events
         self.provenance = provenance
-        self._handle = self._reserve()
+        self._temporary: Temporary | None = Temporary(path, force=force, own=own)
         self._file: Any = None
         with self._h5():
-            # The lock is ours, taken before the file is truncated; no chunk may wait for the closing.
-            self._file = h5py.File(self._tmp, "w", libver=LIBVER, locking=False, rdcc_nbytes=0)
+            # The lock is ours already; no chunk may wait for the closing.
+            self._file = h5py.File(self._temporary.path, "w", libver=LIBVER, locking=False, rdcc_nbytes=0)
             self._file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION, complete=False)
 
     def append(self, groups: Mapping[str, Table], n_events: int, run_digests: Sequence[bytes] | None = None) -> None:
@@ -279,8 +290,9 @@ class SampleWriter:
 
     def close(self) -> None:
         """Complete the file and give it its name; afterwards `provenance` holds the hash."""
-        if self._file is None or self._handle is None:
+        if self._file is None or self._temporary is None:
             return
+        self._temporary.check()
         digests = self._hash.run_digests
         content = ContentHash.compose(digests)
         self.provenance = replace(self.provenance, n_events=self._hash.n_events, content_sha256=content, complete=True)
@@ -298,26 +310,25 @@ class SampleWriter:
             self._file.flush()  # a full disk shows here, while the file can still be given up
             self._file.close()
             self._file = None  # an interrupt from here on must not empty the file that has its name
-            os.fsync(self._handle)
-            os.replace(self._tmp, self.path)
+            self._temporary.keep()
+        place = self._temporary.path.parent
         self._release()
         with suppress(OSError):  # some systems cannot sync a folder
-            folder = os.open(self.path.parent, os.O_RDONLY)
+            folder = os.open(place, os.O_RDONLY)
             os.fsync(folder)
             os.close(folder)
 
     def abort(self) -> None:
         """Give up: close and remove the temporary file; a file that is complete stays."""
-        if self._handle is None:
+        if self._temporary is None:
             return
         # On a full disk HDF5 cannot close the file, and crashes when the interpreter ends:
         # dropping the contents first makes room.
         with suppress(Exception):
             if self._file is not None:
-                os.ftruncate(self._handle, 0)
+                os.ftruncate(self._temporary.handle, 0)
                 self._file.close()
         self._file = None
-        self._tmp.unlink(missing_ok=True)
         self._release()
 
     def __enter__(self) -> Self:
@@ -330,35 +341,10 @@ class SampleWriter:
         finally:
             self.abort()
 
-    def _reserve(self) -> int | None:
-        """Check the name and lock the temporary file, so that a second writer cannot empty it."""
-        if os.path.isdir(self.path):  # unlike Path.is_dir, false for a name that is too long
-            raise SampleError(f"{self.path}: is a folder, not a file name")
-        if not os.path.isdir(self.path.parent):
-            raise SampleError(f"{self.path}: there is no folder {self.path.parent}")
-        try:
-            handle = os.open(self._tmp, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise SampleError(f"{self.path}: cannot be written: {error.strerror}") from None
-        if sys.platform != "win32":
-            import fcntl
-
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                busy = not os.path.samestat(os.fstat(handle), os.stat(self._tmp))
-            except (BlockingIOError, FileNotFoundError):
-                busy = True
-            except OSError:  # a file system without locks
-                busy = False
-            if busy:
-                os.close(handle)
-                raise SampleError(f"{self.path}: is being written by someone else ({self._tmp.name})")
-        return handle
-
     def _release(self) -> None:
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+        if self._temporary is not None:
+            self._temporary.drop()
+            self._temporary = None
 
     @contextmanager
     def _h5(self) -> Iterator[None]:

@@ -19,6 +19,7 @@ from na62sim.geometry.detector import as_detector, detector_from_text
 from na62sim.sample.compression import Compression
 from na62sim.sample.content_hash import ContentHash
 from na62sim.sample.provenance import Provenance
+from na62sim.sample.reader import FileGroups
 from na62sim.sample.sample import Sample
 from na62sim.sample.sink import SampleSink
 from na62sim.sample.table import Table
@@ -35,6 +36,7 @@ def simulate(
     seed: int = 1,
     path: str | os.PathLike[str] | None = None,
     *,
+    force: bool = False,
     decay_volume_m: tuple[float, float] | None = None,
     intensity: float | None = None,
     photons: str = "dice",
@@ -53,6 +55,7 @@ def simulate(
     detector : a data set's name, a geometry file, or a `Detector`; ``run1-2018-s2`` by default
     seed : the same seed gives the same events, on any number of threads and in any chunks
     path : file to write; None keeps the sample in memory
+    force : a file of that name may be replaced
     decay_volume_m : where the kaon decays (m); the data set's own by default
     intensity : beam intensity (MHz); the data set's mean by default
     photons : ``dice`` or ``weight`` (see `na62sim.simulation.pipeline.Simulation`)
@@ -64,6 +67,7 @@ def simulate(
     Raises
     ------
     ValueError : for any value outside its range, in one line
+    FileExistsError : there is a file of that name, and ``force`` is not given
     """
     conditions, running = Conditions(decay_volume_m, intensity, photons), Running(threads, chunk, progress=progress)
     events = check_events(events)
@@ -72,7 +76,7 @@ def simulate(
     def work(first: int, n: int) -> Digested:
         return digested(simulation, first, n)
 
-    with SampleSink(path, provenance_of(simulation, intensity, parameters), compression, events) as sink:
+    with SampleSink(path, provenance_of(simulation, intensity, parameters), compression, events, force) as sink:
         warm_up(simulation)
         for groups, n, digests in running.in_order(work, range(events)):
             sink.append(groups, n, digests)
@@ -124,6 +128,7 @@ def reconstruct(
     sample: Sample | str | os.PathLike[str],
     path: str | os.PathLike[str] | None = None,
     *,
+    force: bool = False,
     detector: str | Detector | None = None,
     chunk: int = CHUNK,
     progress: Progress | None = None,
@@ -134,11 +139,19 @@ def reconstruct(
     ----------
     sample : a Sample, or the path of one
     path : file to write; None keeps the result in memory. The input is not changed.
+    force : a file of that name may be replaced
     detector : what the reconstruction believes in; the one the sample was made with by default
+
+    Raises
+    ------
+    ValueError : the sample is reconstructed already, or the result would replace it
+    FileExistsError : there is a file of that name, and ``force`` is not given
     """
     opened = sample if isinstance(sample, Sample) else Sample.open(sample)
     if opened.provenance.extra.get("reconstructed"):
         raise ValueError("the sample is reconstructed already (it has the group reco/events)")
+    if path is not None and _is_file_of(opened, path):
+        raise ValueError(f"{path}: the result would replace its own input")
     reco = Reconstruction(detector_of(opened) if detector is None else as_detector(detector))
     provenance = replace(
         opened.provenance,
@@ -147,7 +160,7 @@ def reconstruct(
         extra={**opened.provenance.extra, "reconstructed": True},
     )
     running, done = Running(chunk=chunk, progress=progress), 0
-    with SampleSink(path, provenance) as sink:
+    with SampleSink(path, provenance, force=force) as sink:
         announce_compiling()
         for part in opened.chunks(running.chunk):
             n, hits = len(part), hits_of(part)
@@ -159,6 +172,11 @@ def reconstruct(
     if path is not None:
         return sink.sample()
     return replace_provenance(opened.with_groups(sink.sample().groups), provenance)
+
+
+def _is_file_of(sample: Sample, path: str | os.PathLike[str]) -> bool:
+    """Whether a sample is read from the file of this name."""
+    return isinstance(sample.groups, FileGroups) and os.path.exists(path) and sample.groups.path.samefile(path)
 
 
 def replace_provenance(sample: Sample, provenance: Provenance) -> Sample:

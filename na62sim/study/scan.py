@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from na62sim.core.progress import Meter, silent
 from na62sim.core.version import source_hash
+from na62sim.sample.atomic import target_of
 from na62sim.study.kaon.limits import ScanResult, ScanRow, measure_point, point_limits
 from na62sim.study.plan import Plan, PlannedScan
 from na62sim.study.scenario.scenario import Scenario, ScenarioError
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from na62sim.selection.cutflow import CutFlow
 
 __all__ = ["PointStore", "points_file", "run_scan", "run_scans"]
+
+
+_START = b'{"identity": "'  # of a file of points; the first line may be cut off
 
 
 class PointStore:
@@ -38,15 +42,26 @@ class PointStore:
     Raises
     ------
     ScenarioError : the points there belong to something else
+    FileExistsError : what is there are no points of a scan; it is never replaced
     """
 
     def __init__(self, path: Path, identity: str, resume: bool) -> None:
         self.path, self._identity = path, identity
         self.points: dict[str, dict[str, Any]] = {}
+        self._refuse_foreign()
         if resume and path.exists():
             self._read()
         else:
             path.unlink(missing_ok=True)
+
+    def _refuse_foreign(self) -> None:
+        target_of(self.path, force=True)
+        if self.path.exists() and self.path.stat().st_size:
+            with open(self.path, "rb") as file:
+                start = file.read(len(_START))
+            if not _START.startswith(start):
+                text = "is not of an interrupted run, whose points would go there; move it away"
+                raise FileExistsError(0, text, str(self.path))
 
     def _read(self) -> None:
         whole, _, cut = self.path.read_bytes().rpartition(b"\n")

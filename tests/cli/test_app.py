@@ -310,6 +310,23 @@ def test_bad_files(kind: str, files: dict[str, Path], capsys: pytest.CaptureFixt
     assert not list(tmp_path.iterdir())
 
 
+def test_what_is_no_file_is_not_replaced(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """In every verb, before the work, with --force or not."""
+    out, no = tmp_path / "out", str(tmp_path / "no.h5")
+    os.mkfifo(out)
+    verbs = (
+        ["simulate", "k2pi", "-n", "10"], ["reconstruct", no], ["select", no, "-s", "k2pi"], ["merge", no],
+        ["show", no], ["exclusion", "--channel", "mumu", "-n", "10"],
+    )  # fmt: skip
+    for words in verbs:
+        for force in ([], ["--force"]):
+            line = refused(capsys, 1, *words, "-o", str(out), *force)
+            assert line.strip() == f"error: {out}: is a named pipe, not a file"
+        missing = tmp_path / "missing" / "out"
+        assert f"{missing}: there is no folder {missing.parent}" in refused(capsys, 1, *words, "-o", str(missing))
+    assert out.is_fifo()
+
+
 def test_bad_geometry_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     top = 'extends = "run1-2018-s2"\nname = "mine"\ndescription = "mine"\n'
     for text, message in (

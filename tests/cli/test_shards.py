@@ -155,7 +155,7 @@ def test_a_signal_leaves_no_sample(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     words = ["simulate", "k2pi", "-n", "1e7", "-o", str(path)]
     with subprocess.Popen([sys.executable, "-m", "na62sim", *words], stderr=subprocess.PIPE, text=True) as child:
-        tmp = tmp_path / "a.h5.tmp"
+        tmp = tmp_path / f"a.h5.{child.pid}.tmp"
         for _ in range(1000):
             if tmp.exists() and tmp.stat().st_size > 100_000:
                 break

@@ -108,7 +108,10 @@ def test_a_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
+    path = tmp_path / "flow.json"
+    path.write_text("old")
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(SampleError, match=r"flow\.json: cannot be written: No space left on device"):
-        write_whole(tmp_path / "flow.json", "{}")
-    assert not list(tmp_path.iterdir())
+    with pytest.raises(SampleError) as caught:
+        write_whole(path, "{}", force=True)
+    assert str(caught.value) == f"{path}: cannot be written: No space left on device"
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("flow.json", "old")]

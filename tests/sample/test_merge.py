@@ -41,7 +41,7 @@ def pieces(sample: Sample, folder: Path, edges: list[int], compression: str) -> 
     paths = []
     for a, b in pairwise(edges):
         paths.append(folder / f"{compression}-{a}.h5")
-        write_sample(sample.slice_events(a, b), paths[-1], compression)  # type: ignore[arg-type]
+        write_sample(sample.slice_events(a, b), paths[-1], compression, force=True)  # type: ignore[arg-type]
     return paths
 
 
@@ -97,8 +97,8 @@ def test_merged_files_merge_again(tmp_path: Path) -> None:
     sample = make(30_000)
     for compression in ("gzip", "none"):
         parts = pieces(sample, tmp_path, [0, 5000, 9000, 20_000, 30_000], compression)
-        merge(parts[:3], tmp_path / "m.h5")
-        merge([tmp_path / "m.h5", parts[3]], tmp_path / "mm.h5")
+        merge(parts[:3], tmp_path / "m.h5", force=True)
+        merge([tmp_path / "m.h5", parts[3]], tmp_path / "mm.h5", force=True)
         assert verify(tmp_path / "mm.h5") == sample.content_sha256()
         assert_same(sample, read_sample(tmp_path / "mm.h5"))
     parts = [*pieces(sample, tmp_path, [0, 5000], "none"), *pieces(sample, tmp_path, [5000, 30_000], "lzf")]
@@ -135,11 +135,11 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     }  # fmt: skip
     for name, who in others.items():
         piece = sample.slice_events(5000, 9000)
-        write_sample(Sample(piece.groups, who, 4000, 5000), tmp_path / "b.h5")
+        write_sample(Sample(piece.groups, who, 4000, 5000), tmp_path / "b.h5", force=True)
         with pytest.raises(SampleError, match=f"differ in {name}"):
             merge([parts[0], tmp_path / "b.h5"], out)
     part = sample.slice_events(5000, 9000)
-    write_sample(Sample({"events": part["events"]}, WHO, 4000, 5000), tmp_path / "b.h5")
+    write_sample(Sample({"events": part["events"]}, WHO, 4000, 5000), tmp_path / "b.h5", force=True)
     with pytest.raises(SampleError, match=r"b\.h5: groups"):
         merge([parts[0], tmp_path / "b.h5"], out)
     assert not list(tmp_path.glob("m.h5*"))

@@ -62,7 +62,7 @@ def test_known_groups_go_into_a_file_only(tmp_path: Path) -> None:
 def test_an_exception_leaves_no_file_and_keeps_the_old_one(tmp_path: Path, error: type[BaseException]) -> None:
     path = tmp_path / "a.h5"
     path.write_text("old")
-    with pytest.raises(error), SampleSink(path, PROVENANCE) as sink:
+    with pytest.raises(error), SampleSink(path, PROVENANCE, force=True) as sink:
         sink.append(events(0, 1000), 1000)
         raise error
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a.h5", "old")]

@@ -39,7 +39,7 @@ _NAMES = {
 _COLOURS = {321: BLACK, 211: BLUE, 13: GREEN, 11: VERMILION, 22: ORANGE, 12: GREY, 14: GREY, 16: GREY}
 
 
-def draw_event(sample: Sample, index: int, path: str | os.PathLike[str]) -> Path:
+def draw_event(sample: Sample, index: int, path: str | os.PathLike[str], *, force: bool = False) -> Path:
     """Draw an event: true particles, hits, and what was reconstructed if the sample holds it.
 
     Parameters
@@ -47,6 +47,7 @@ def draw_event(sample: Sample, index: int, path: str | os.PathLike[str]) -> Path
     sample : from `na62sim.simulate` or `na62sim.reconstruct`
     index : position of the event in the sample, from 0
     path : the PNG to write
+    force : a file of that name may be replaced
 
     Returns
     -------
@@ -55,6 +56,7 @@ def draw_event(sample: Sample, index: int, path: str | os.PathLike[str]) -> Path
     Raises
     ------
     ValueError : no such event
+    FileExistsError : there is a file of that name, and ``force`` is not given
     """
     index = operator.index(index)
     if not 0 <= index < len(sample):
@@ -79,7 +81,7 @@ def draw_event(sample: Sample, index: int, path: str | os.PathLike[str]) -> Path
         fig.suptitle(_title(sample, event), fontsize=16, x=0.02, ha="left")
         ratio = _scale_ratio(upper)
         lower.set_xlabel(f"z [m]   (transverse scale {ratio:.0f} times as large)")
-        return save(fig, Path(path))
+        return save(fig, Path(path), force=force)
 
 
 def _scale_ratio(ax: Any) -> float:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from na62sim.geometry import Detector
+from na62sim.sample.atomic import replacing
 
 # Okabe and Ito (2008)
 BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, GREY = (
@@ -87,12 +87,13 @@ def header(ax: Any, detector: Detector, right: str = "") -> None:
     ax.set_title(right or detector.name, loc="right")
 
 
-def save(fig: Any, path: Path) -> Path:
-    """Write a figure as PNG; the file has its name when it is whole."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        fig.savefig(part, dpi=DPI, format="png")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+def save(fig: Any, path: Path, *, force: bool = False) -> Path:
+    """Write a figure as PNG; the file has its name when it is whole.
+
+    Raises
+    ------
+    FileExistsError : there is a file of that name, and ``force`` is not given
+    """
+    with replacing(path, force=force) as file:
+        fig.savefig(file, dpi=DPI, format="png")
     return path

@@ -146,7 +146,7 @@ def _written(folder: Path) -> TimedChain:
     def run(events: int) -> dict[str, float]:
         nonlocal seconds_of_hash
         seconds_of_hash = 0.0
-        with _timed_sync() as waits, SampleWriter(path, provenance, events=events) as writer:
+        with _timed_sync() as waits, SampleWriter(path, provenance, events=events, force=True) as writer:
             for first, n in _ranges(events):
                 chunk_of(writer, first, n)
             writer.close()

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import re
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from na62sim.sample.atomic import NO_FOLLOW, flock
 from na62sim.sample.provenance import SampleError
 
 __all__ = ["gate", "locked"]
@@ -34,7 +34,7 @@ def locked(folder: Path, first: int, last: int) -> Iterator[None]:
             if a < last and first < b and (holder := _holder(other)):
                 raise SampleError(f"{folder}: shards {a}:{b} are being written by {holder}")
         handle = _open(name)
-        _flock(handle, wait=True)
+        flock(handle, wait=True)
         with suppress(OSError):  # on a full disk the lock has no name, but holds
             os.ftruncate(handle, 0)
             os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
@@ -59,7 +59,7 @@ def gate(folder: Path) -> Iterator[None]:
     """One at a time looks at the locks of a folder."""
     while True:
         handle = _open(folder / ".lock")
-        _flock(handle, wait=True)
+        flock(handle, wait=True)
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(handle), os.stat(folder / ".lock")):
                 break
@@ -72,7 +72,7 @@ def gate(folder: Path) -> Iterator[None]:
 
 def _open(path: Path) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        return os.open(path, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o666)
     except OSError as error:
         raise SampleError(f"{path.parent}: cannot be written: {error.strerror}") from None
 
@@ -81,24 +81,9 @@ def _holder(path: Path) -> str:
     """Who holds a lock; empty if nobody does, and then its file goes."""
     handle = _open(path)
     try:
-        if _flock(handle, wait=False):
+        if flock(handle, wait=False):
             path.unlink(missing_ok=True)
             return ""
         return os.read(handle, 200).decode("utf-8", "replace") or "someone else"
     finally:
         os.close(handle)
-
-
-def _flock(handle: int, wait: bool) -> bool:
-    """Take the lock of an open file; false if someone else has it."""
-    if sys.platform == "win32":
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True

@@ -73,8 +73,8 @@ def make_shards(
         for number in numbers:
             first, n = run.events_of(number)
             path = shards.folder / f"{shard_name(number)}.h5"
-            left = n
-            with SampleWriter(path, replace(shards.provenance, first_event=first), shards.compression, n) as writer:
+            left, provenance = n, replace(shards.provenance, first_event=first)
+            with SampleWriter(path, provenance, shards.compression, n, own=True) as writer:
                 while left:
                     groups, m, digests = next(chunks)
                     writer.append(groups, m, digests)
