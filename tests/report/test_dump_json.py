@@ -26,4 +26,6 @@ def test_region() -> None:
     assert data["intervals"][1] == []
     assert data["n_events_max"][0] > 2.3
     assert set(data["expected"]) == set(data["bands"]) == set(CURVES) - {"observed"}
+    median = data["expected"]["median"]  # nothing is observed, and nothing else expected
+    assert [median["eps_low"][0], median["eps_high"][0]] == [data["eps_low"][0], data["eps_high"][0]]
     assert plain(data) == data

@@ -193,6 +193,11 @@ def test_hash_and_writer_refuse_what_does_not_fit(tmp_path):
         content.update({"events": sample["events"]}, 10)
     with pytest.raises(ValueError, match="multiple of 1000"):
         content.extend([b"0" * 32], 1000)
+    for joined in (lambda c: c.update(sample.groups, 10), lambda c: c.extend([b"0" * 32], 10)):
+        partial = ContentHash()
+        partial.extend([b"0" * 32], 10)  # ten events of a thousand: what would follow is not known to be the eleventh
+        with pytest.raises(ValueError, match=r"no events can follow|joined at a multiple of 1000"):
+            joined(partial)
     with pytest.raises(ValueError, match="has 10 events, expected 9"):
         ContentHash().update(sample.groups, 9)
     with pytest.raises(ValueError, match="compression"):

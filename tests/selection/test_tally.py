@@ -42,6 +42,16 @@ def test_sums_do_not_depend_on_order_or_chunks() -> None:
         parts.add(tally_all(part))
     again = parts.counter(0)
     assert (again.n, again.total, again.square, again.largest) == (whole.n, whole.total, whole.square, whole.largest)
+    for parts in (np.split(np.sort(weights), 3), np.split(-np.sort(-weights), 3)):  # the largest last, and first
+        merged = Counter()
+        for part in parts:
+            merged.merge(Counter.of(part))
+        assert (merged.n, merged.total, merged.square, merged.largest) == (
+            whole.n,
+            whole.total,
+            whole.square,
+            whole.largest,
+        )
 
 
 @pytest.mark.parametrize("power", [-990, -600, -40, 0, 1, 77, 500, 980])

@@ -77,3 +77,8 @@ def test_verb(table: ValidationResult, monkeypatch: pytest.MonkeyPatch, capsys: 
         assert set(row) >= {"key", "quantity", "published", "low", "high", "obtained", "ratio", "within", "source"}
     assert main(["validate"]) == 0
     assert "Published and obtained" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("obtained", "within"), [(0.0, False), (1e9, False), (0.0637, True)])
+def test_both_ends_of_the_range_count(obtained: float, within: bool) -> None:
+    assert compare(published_numbers()["run1-2018-s2.acceptance_pinunu"], obtained).within is within
