@@ -266,7 +266,7 @@ def test_show(files: dict[str, Path], capsys: pytest.CaptureFixture[str], tmp_pa
         (["simulate", "kpinunu", "-n", "1.5", "-o", "FILE"], "events = 1.5"),
         (["simulate", "kpinunu", "-n", "ten", "-o", "FILE"], "events = 'ten'"),
         (["simulate", "kpinun", "-n", "10", "-o", "FILE"], "did you mean 'kpinunu'"),
-        (["simulate", "kpix", "-n", "10", "-o", "FILE", "-p", "m_X=400MeV"], "must be below 354.107 MeV"),
+        (["simulate", "kpix", "-n", "10", "-o", "FILE", "-p", "m_X=400MeV"], "must be below 354.10661 MeV"),
         (["simulate", "kpix", "-n", "10", "-o", "FILE", "-p", "m_X=-1MeV"], "must not be negative"),
         (["simulate", "kpix", "-n", "10", "-o", "FILE", "-p", "m_X=10Mev"], "did you mean 'MeV'"),
         (["simulate", "kpix", "-n", "10", "-o", "FILE", "-p", "m_Y=10MeV"], "did you mean 'm_X'"),
