@@ -15,17 +15,36 @@ from na62sim.core.units import UnitError, parse_count, parse_masses, parse_param
 _MASSES = "In MeV (the result gives them in GeV): 200,210,220 or LOW:HIGH:STEP; by default those of `run`."
 
 
+_Protons = Annotated[
+    float | None,
+    typer.Option(
+        "--pot",
+        metavar="P",
+        parser=options.number("pot", "(0, 1e25)"),
+        help="Protons on target; those of the geometry by default.",
+    ),
+]
+_Lowest = Annotated[
+    float,
+    typer.Option(
+        "--eps-min", metavar="E", parser=options.number("eps_min", "(0, 1]"), help="Smallest coupling of the grid."
+    ),
+]
+_Highest = Annotated[
+    float,
+    typer.Option(
+        "--eps-max", metavar="E", parser=options.number("eps_max", "(0, 1]"), help="Largest coupling of the grid."
+    ),
+]
+_Points = Annotated[
+    int,
+    typer.Option("--eps-points", metavar="K", parser=options.whole("eps_points", 3, 100_000), help="Couplings."),
+]
+
+
 def exclusion(
     channel: Annotated[str, typer.Option("--channel", metavar="mumu|ee|both", help="What the dark photon decays to.")],
-    pot: Annotated[
-        float | None,
-        typer.Option(
-            "--pot",
-            metavar="P",
-            parser=options.number("pot", "(0, 1e25)"),
-            help="Protons on target; those of the geometry by default.",
-        ),
-    ] = None,
+    pot: _Protons = None,
     production: Annotated[
         str,
         typer.Option(
@@ -36,22 +55,9 @@ def exclusion(
         str | None,
         typer.Option("--masses", metavar="LIST", help=_MASSES),
     ] = None,
-    eps_min: Annotated[
-        float,
-        typer.Option(
-            "--eps-min", metavar="E", parser=options.number("eps_min", "(0, 1]"), help="Smallest coupling of the grid."
-        ),
-    ] = 1e-8,
-    eps_max: Annotated[
-        float,
-        typer.Option(
-            "--eps-max", metavar="E", parser=options.number("eps_max", "(0, 1]"), help="Largest coupling of the grid."
-        ),
-    ] = 1e-3,
-    eps_points: Annotated[
-        int,
-        typer.Option("--eps-points", metavar="K", parser=options.whole("eps_points", 3, 100_000), help="Couplings."),
-    ] = 76,
+    eps_min: _Lowest = 1e-8,
+    eps_max: _Highest = 1e-3,
+    eps_points: _Points = 76,
     events: Annotated[
         str, typer.Option("-n", "--events", metavar="N", help="Events per mass, production and channel.")
     ] = "100000",
@@ -81,10 +87,8 @@ def exclusion(
     if out is not None:
         check_name(out, force, ".csv", ".json")
     from na62sim.geometry.detector import as_detector
-    from na62sim.report.as_json import to_json
-    from na62sim.report.dump import region_csv, region_report
+    from na62sim.report.dump import region_report
     from na62sim.report.dump_json import region_dict
-    from na62sim.sample.atomic import write_whole
     from na62sim.study.dump.acceptance import Geometric, Reconstructed
     from na62sim.study.dump.channels import channels_of, default_masses, open_masses
     from na62sim.study.dump.exclusion import exclude, refuse_empty
@@ -117,10 +121,19 @@ def exclusion(
     if closed:
         payload["notes"].append(f"no sample at {', '.join(closed)} MeV: the channel or the production is closed there")
     if out is not None:
-        text = to_json(payload) + "\n" if out.suffix.lower() == ".json" else region_csv(payload)
-        write_whole(out, text, force=force)
-        say(f"{out}: {len(payload['mass_GeV'])} masses")
+        _write(out, payload, force)
     emit(payload, as_json, *region_report(payload))
+
+
+def _write(out: Path, payload: dict[str, Any], force: bool) -> None:
+    """The contour as CSV, or everything as JSON, as the ending says."""
+    from na62sim.report.as_json import to_json
+    from na62sim.report.dump import region_csv
+    from na62sim.sample.atomic import write_whole
+
+    text = to_json(payload) + "\n" if out.suffix.lower() == ".json" else region_csv(payload)
+    write_whole(out, text, force=force)
+    say(f"{out}: {len(payload['mass_GeV'])} masses")
 
 
 def _couplings(low: float, high: float, points: int) -> Any:

@@ -150,6 +150,7 @@ def test_nested_json(path: Path) -> None:
     with h5py.File(path, "r+") as file:
         file.attrs["groups"] = deep
     assert "nested too deeply" in refused(path)
+    path.unlink()
     make(path)
     with h5py.File(path, "r+") as file:
         file.attrs["extra"] = deep

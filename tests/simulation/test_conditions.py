@@ -13,9 +13,9 @@ from na62sim.simulation.conditions import Running
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ({"chunk": 0}, r"chunk = 0: it must be a positive multiple of 1000"),
+        ({"chunk": 0}, r"chunk = 0: it must be a whole number from 1000 to 1e12, a multiple of 1000"),
         ({"chunk": 1500}, r"chunk = 1500: it must be a positive multiple of 1000"),
-        ({"workers": 0}, r"workers = 0: it must be 1 or more"),
+        ({"workers": 0}, r"workers = 0: it must be a whole number from 1 to 4096"),
         ({"workers": 2, "dask": "local"}, r"workers = 2: the workers are those of the Dask cluster"),
     ],
 )

@@ -187,7 +187,7 @@ def test_other_runs_and_folders_are_refused(tmp_path: Path, expected: str) -> No
         ({"events": 10**10, "shard_events": 1000}, "more than 1000000 shards; take larger ones"),
         ({"shards": (2, 4)}, "shards = 2:4: the run has 3 shards, the range must lie in 0:3"),
         ({"shards": (1, 1)}, "shards = 1:1"),
-        ({"workers": 0}, "workers = 0: it must be 1 or more"),
+        ({"workers": 0}, "workers = 0: it must be a whole number from 1 to 4096"),
         ({"workers": 2, "dask": "local"}, "give one of both"),
         ({"compression": "zstdd"}, "compression 'zstdd' is none of none, lzf, .*; did you mean 'zstd'"),
         ({"dask": "tcp://127.0.0.1:1"}, "dask = tcp://127.0.0.1:1: no scheduler answers there"),
