@@ -31,7 +31,7 @@ def boost(
 
 
 def invariant_mass2(*momenta: Any) -> Any:
-    """Invariant mass squared (MeV^2) of a sum of four-momenta, each of shape (4,) or (4, n)."""
+    """Invariant mass squared (MeV^2) of a sum of four-momenta, each (4,) or (4, n): the reference form of `mass2`."""
     total = np.sum([np.asarray(p, dtype=float) for p in momenta], axis=0)
     return total[3] ** 2 - total[0] ** 2 - total[1] ** 2 - total[2] ** 2
 
