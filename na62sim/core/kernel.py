@@ -4,9 +4,10 @@
 block of events. Both release the GIL and are cached on disk. ``fastmath`` stays off and so does FMA
 contraction: the same seed must give the same bits on any number of threads and in any block.
 
-numba's own cache does not notice an edit in a jitted function imported from another file. The cache folder
-is therefore keyed on a hash of all sources of the package, and of what compiles them: an edit anywhere starts a fresh
-folder. numba's settings, of the environment and of the process, are the user's: kernels neither follow nor change them.
+numba's own cache does not notice an edit in a jitted function imported from another file. Kernels are therefore kept
+under a hash of what their module imports, in a folder of what compiles them: an edit compiles again what it can reach,
+and nothing else. numba's settings, of the environment and of the process, are the user's: kernels neither follow nor
+change them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import hashlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import llvmlite
@@ -22,7 +24,7 @@ import llvmlite.binding as llvm
 import numba
 
 from na62sim.core.kernel_cache import kernel_cache, open_cache
-from na62sim.core.version import source_hash
+from na62sim.core.sources import kernels_hash
 
 # A step of a decay touches a dozen rows; by default LLVM gives up vectorising a loop beyond eight pairs of
 # pointers to tell apart. The tests run once per block of 512 lanes.
@@ -33,8 +35,8 @@ JIT = not numba.config.DISABLE_JIT
 
 
 def _key() -> str:
-    """16 hexadecimal digits that change with whatever the machine code depends on."""
-    about = (source_hash(), numba.__version__, llvmlite.__version__, sys.implementation.cache_tag)
+    """16 hexadecimal digits that change with whatever compiles: the machine code depends on it besides the sources."""
+    about = (numba.__version__, llvmlite.__version__, sys.implementation.cache_tag)
     processor = numba.config.CPU_NAME or llvm.get_host_cpu_name()
     return hashlib.sha256(repr((*about, processor)).encode()).hexdigest()[:16]
 
@@ -85,15 +87,19 @@ def step(function: Callable[..., Any]) -> Any:
     return _compiled(function, _nrt=False)
 
 
+def _mark() -> Path:
+    return CACHE / f"warm.{kernels_hash()}"
+
+
 def is_warm() -> bool:
     """Whether the kernels of this version have been compiled before on this machine."""
-    return not JIT or (CACHE / "warm").exists()
+    return not JIT or _mark().exists()
 
 
 def mark_warm() -> None:
     """Remember that the whole chain has been compiled once."""
     with suppress(OSError):  # a full disk: it is compiled again another time
-        (CACHE / "warm").touch()
+        _mark().touch()
 
 
 _listeners: list[Callable[[], None]] = []

@@ -9,6 +9,7 @@ marker file.
 from __future__ import annotations
 
 import atexit
+import glob
 import hashlib
 import inspect
 import os
@@ -19,19 +20,21 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+
+from na62sim.core.sources import closure_hash, kernels_hash, module_name
 
 __all__ = ["KernelCache", "kernel_cache", "open_cache"]
 
 ROOT = "na62sim-kernels"
 MARKER = ".na62sim-kernels"
 _VERSION = re.compile(r"[0-9a-f]{16}")
+_STAMP = re.compile(r"\.[0-9a-f]{16}$")
 _UNUSED = 86400.0  # s: a younger folder may belong to a process that is running
-_KEPT = 4  # folders of earlier versions that stay, so that switching branches does not recompile
+_KEPT = 4  # earlier versions that stay, of a module or of what compiles, so that switching branches does not recompile
 
 
 def open_cache(key: str) -> Path:
@@ -86,8 +89,16 @@ def _remove_old(root: Path) -> None:
     with suppress(OSError):
         for path in root.iterdir():
             if _VERSION.fullmatch(path.name) and not path.is_symlink() and (path / MARKER).is_file():
-                ours.append((path.stat().st_mtime, path))
-    for used, path in sorted(ours, reverse=True)[_KEPT:]:
+                ours.append(path)
+    _remove_oldest(ours)
+
+
+def _remove_oldest(folders: list[Path]) -> None:
+    """Remove what has not been used for long, but for the last few."""
+    dated = []
+    with suppress(OSError):  # another process is doing the same
+        dated = [(path.stat().st_mtime, path) for path in folders]
+    for used, path in sorted(dated, reverse=True)[_KEPT:]:
         if time.time() - used > _UNUSED:
             shutil.rmtree(path, ignore_errors=True)
 
@@ -106,9 +117,14 @@ def _private_folder(key: str) -> Path:
     return _own_folder(_own_folder(private / ROOT) / key)
 
 
-@cache
-def _file_hash(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+def _place(file: str) -> tuple[str, str]:
+    """Name of the kernels' folder, and the hash of what they were compiled from, for a source file."""
+    module = module_name(file)
+    if module is not None:
+        return module, closure_hash(module)
+    path = Path(file)  # of the user: it may use any formula of the package
+    about = hashlib.sha256(path.read_bytes() + kernels_hash().encode()).hexdigest()[:16]
+    return f"{path.stem}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}", about
 
 
 class _Locator(_CacheLocator):  # type: ignore[misc]  # numba has no types
@@ -117,13 +133,21 @@ class _Locator(_CacheLocator):  # type: ignore[misc]  # numba has no types
     def __init__(self, function: Callable[..., Any], file: str, folder: Path) -> None:
         self._py_file = file  # numba names it in warnings
         self._line = function.__code__.co_firstlineno
-        self._path = folder / self.get_suitable_cache_subpath(file)
+        self._name, self._stamp = _place(file)
+        self._path = folder / f"{self._name}.{self._stamp}"
+
+    def ensure_cache_path(self) -> None:
+        new = not self._path.exists()
+        super().ensure_cache_path()
+        if new:  # the versions before this one are told by the name
+            versions = [p for p in self._path.parent.glob(f"{glob.escape(self._name)}.*") if _STAMP.search(p.name)]
+            _remove_oldest(versions)
 
     def get_cache_path(self) -> str:
         return str(self._path)
 
     def get_source_stamp(self) -> str:
-        return _file_hash(self._py_file)
+        return self._stamp
 
     def get_disambiguator(self) -> str:
         return str(self._line)

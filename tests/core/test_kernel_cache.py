@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numba
 import pytest
 
 from na62sim.core import kernel_cache
@@ -180,16 +181,12 @@ def test_processes_share_a_private_cache(tmp_path: Path) -> None:
 
 def test_a_full_disk_costs_time_and_not_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kernel that cannot be stored is compiled and used."""
-    import numba
-
-    from na62sim.core.kernel_cache import kernel_cache as cache_of
-
     source = tmp_path / "source.py"
     source.write_text("def triple(x):\n    return 3 * x\n")
     names: dict[str, object] = {}
     exec(compile(source.read_text(), str(source), "exec"), names)
     triple = numba.njit(names["triple"])
-    triple._cache = cache_of(names["triple"], tmp_path / "no")  # type: ignore[arg-type]
+    triple._cache = kernel_cache.kernel_cache(names["triple"], tmp_path / "no")  # type: ignore[arg-type]
     (tmp_path / "no").touch()
     assert triple(2) == 6
 
@@ -199,3 +196,30 @@ def test_what_is_in_no_file_is_not_kept(tmp_path: Path) -> None:
     code = "from na62sim.core.kernel import formula; print(formula(lambda x: 2 * x)(4))"
     assert python(code, NA62SIM_CACHE_DIR=str(tmp_path)).strip() == "8"
     assert not files_of(tmp_path)
+
+
+def test_versions_of_a_module_lie_side_by_side(tmp_path: Path) -> None:
+    """An edit starts a folder of its own; the last few stay, older ones go, what else lies there stays."""
+    source = tmp_path / "source.py"
+    cache = open_cache_at(tmp_path)
+    (cache / "notes").mkdir()
+    os.utime(cache / "notes", (1, 1))
+    seen: list[Path] = []
+    for k in range(7):
+        source.write_text(f"def times(x):\n    return {k} * x\n")
+        names: dict[str, object] = {}
+        exec(compile(source.read_text(), str(source), "exec"), names)
+        times = numba.njit(names["times"])
+        times._cache = kernel_cache.kernel_cache(names["times"], cache)  # type: ignore[arg-type]
+        assert times(2) == 2 * k
+        (new,) = {path.parent for path in cache.rglob("*.nbi")} - set(seen)
+        os.utime(new, (1000 + k, 1000 + k))
+        seen.append(new)
+    assert [path.exists() for path in seen] == [False, False, False, True, True, True, True]
+    assert (cache / "notes").exists()
+
+
+def open_cache_at(folder: Path) -> Path:
+    """A cache folder without the search for one."""
+    (folder / "cache").mkdir(mode=0o700)
+    return folder / "cache"
