@@ -25,6 +25,8 @@ from na62sim.simulation.on_demand import SelectedChunk, accepted
 from na62sim.simulation.pipeline import Simulation
 from na62sim.statistics import BR_PINUNU_NA62
 from na62sim.study.comparison import obtained_numbers, published_edges
+from na62sim.study.kaon.branching_ratio import branching_ratio
+from na62sim.study.kaon.counts import PERIODS
 from na62sim.study.kaon.limits import ScanResult, measure_point, point_limits
 from na62sim.study.kaon.sensitivity import BranchingRatio, DataSetResult, combine, data_set_result
 from na62sim.study.published import Comparison, compare, published_limits, published_numbers
@@ -99,6 +101,7 @@ def validation(
     numbers |= _truth(d, seed) | _bands(d, common) | _tails(d, common) | _photons(d, events, seed, threads)
     say("beam dump, bremsstrahlung, 11 masses …")
     rows += published_edges(max(events // 4, 10_000), seed, threads)
+    rows += [row for data in PERIODS for row in branching_ratio(data).comparison]
     compared = {row.key for row in rows}
     rows += [
         compare(n, *numbers.get(n.key, (None, None))) for n in published_numbers().values() if n.key not in compared

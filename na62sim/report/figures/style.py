@@ -88,12 +88,12 @@ def header(ax: Any, detector: Detector, right: str = "") -> None:
 
 
 def save(fig: Any, path: Path, *, force: bool = False) -> Path:
-    """Write a figure as PNG; the file has its name when it is whole.
+    """Write a figure as PNG, or as PDF where the name ends so; the file has its name when it is whole.
 
     Raises
     ------
     FileExistsError : there is a file of that name, and ``force`` is not given
     """
     with replacing(path, force=force) as file:
-        fig.savefig(file, dpi=DPI, format="png")
+        fig.savefig(file, dpi=DPI, format="pdf" if path.suffix.lower() == ".pdf" else "png")
     return path
