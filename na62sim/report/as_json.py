@@ -64,6 +64,10 @@ def run_dict(result: RunResult) -> dict[str, Any]:
         from na62sim.report.dump_json import dump_dict
 
         out["exclusion"] = dump_dict(result.region, result.dump_comparison)
+    if result.measurement is not None:
+        from na62sim.report.measurement import measurement_dict
+
+        out["measurement"] = measurement_dict(result.measurement)
     out["yields"] = [asdict(row) for row in result.yields]
     out["samples"] = [asdict(row) for row in result.stored]
     if result.figures is not None:

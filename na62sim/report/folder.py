@@ -260,6 +260,11 @@ def _draw(folder: Path, result: RunResult) -> RunResult:
         from na62sim.report.figures.dump import draw_dump
 
         figures += [str(path.relative_to(folder)) for path in draw_dump(folder / "figures", result.region)]
+    if result.measurement is not None:
+        from na62sim.report.figures.likelihood import draw_likelihood
+
+        picture = draw_likelihood(folder / "figures" / "likelihood.png", result.measurement)
+        figures.append(str(picture.relative_to(folder)))
     return replace(result, figures=tuple(figures), seconds=result.seconds + time.perf_counter() - start)
 
 

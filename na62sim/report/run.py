@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from na62sim.report.dump import dump_report
 from na62sim.report.dump_json import dump_dict
 from na62sim.report.flow import bin_table, cutflow_table, ledger_table
+from na62sim.report.measurement import measurement_report
 from na62sim.report.scan import scan_report
 from na62sim.report.text import grid
 from na62sim.selection.ledger import ledger_rows
@@ -52,6 +53,8 @@ def run_report(result: RunResult) -> list[RenderableType]:
     if result.total is not None and len(result.data_sets) > 1:
         parts.append(_total_table(result.total, result.data_sets[0].branching))
     parts += _branching_ratios(result)
+    if result.measurement is not None:
+        parts += measurement_report(result.measurement)
     parts += scan_report(result)
     if result.region is not None:
         parts += dump_report(dump_dict(result.region, result.dump_comparison))

@@ -142,7 +142,7 @@ def fit(model: Likelihood) -> Fit:
     >>> from na62sim.statistics.likelihood import Background, Category
     >>> one = Likelihood([Category("all", 20, 10.0, (Background(7.0, 0.0, 0.0, "b"),))])
     >>> print(f"{fit(one).value:.2f} +{fit(one).plus:.2f} -{fit(one).minus:.2f}")
-    1.30 +0.48 -0.42
+    1.30 +0.48 -0.41
     """
     aux = _measured(model)
     value, theta, best = best_fit(model, model.observed, aux)

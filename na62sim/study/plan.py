@@ -14,6 +14,7 @@ from na62sim.study.scenario.scenario import Scenario, ScenarioError
 
 if TYPE_CHECKING:
     from na62sim.selection.cut import Selection
+    from na62sim.statistics.likelihood import Category
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Plan:
     samples: tuple[PlannedSample, ...]
     scans: tuple[PlannedScan, ...]
     exclusion: PlannedExclusion | None
+    counts: tuple[Category, ...] | None
 
 
 def plan(scenario: Scenario) -> Plan:
@@ -76,7 +78,19 @@ def plan(scenario: Scenario) -> Plan:
             exclusion = _exclusion(scenario, scenario.exclusion)
         except ValueError as error:
             raise ScenarioError(f"{scenario.name}: exclusion: {error}") from None
-    return Plan(scenario, tuple(samples), tuple(scans), exclusion)
+    return Plan(scenario, tuple(samples), tuple(scans), exclusion, _counts(scenario))
+
+
+def _counts(scenario: Scenario) -> tuple[Category, ...] | None:
+    """The counted events that [measurement] names."""
+    if scenario.measurement is None:
+        return None
+    from na62sim.study.kaon.counts import wanted_counts
+
+    try:
+        return tuple(wanted_counts(scenario.counts_of(scenario.measurement)))
+    except ValueError as error:
+        raise ScenarioError(f"{scenario.name}: measurement: {error}") from None
 
 
 def _sample(scenario: Scenario, block: SampleBlock) -> PlannedSample:

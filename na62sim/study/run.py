@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from na62sim.geometry import Detector
     from na62sim.selection.cutflow import CutFlow
     from na62sim.study.dump.run import DumpRun
+    from na62sim.study.kaon.branching_ratio import Measurement
     from na62sim.study.kaon.limits import ScanResult
     from na62sim.study.kaon.sensitivity import BranchingRatio, DataSetResult, ExpectedYield, TotalSensitivity
     from na62sim.study.published import Comparison
@@ -75,6 +76,7 @@ class RunResult:
     stored : files of events
     scans, yields : acceptances and limits per point, expected events of samples with a branching ratio
     region : of the beam dump, where the scenario asks for it
+    measurement : branching ratio from counted events, where the scenario asks for it
     comparison, dump_comparison : with published numbers
     seconds : of everything
     figures : files relative to the folder of the result; None where none are asked for
@@ -93,6 +95,7 @@ class RunResult:
     scans: tuple[ScanResult, ...]
     yields: tuple[ExpectedYield, ...]
     region: DumpRun | None
+    measurement: Measurement | None
     comparison: tuple[Comparison, ...]
     dump_comparison: tuple[Comparison, ...]
     seconds: float
@@ -151,6 +154,7 @@ def run_scenario(
         scans=scans,
         yields=_yields(samples, limits.kaons) if limits else (),
         region=region,
+        measurement=_measure(plan),
         comparison=tuple(obtained_numbers(data_sets, total)),
         dump_comparison=tuple(dump_comparison(region)) if region else (),
         seconds=time.perf_counter() - start,
@@ -173,6 +177,16 @@ def _exclude(plan: Plan, threads: int | None, meter: Meter) -> DumpRun | None:
 
     block, detector = plan.exclusion.block, plan.exclusion.detector
     return run_dump(block, detector, plan.scenario.seed, threads=threads, meter=meter)
+
+
+def _measure(plan: Plan) -> Measurement | None:
+    """The block [measurement], if there is one."""
+    block = plan.scenario.measurement
+    if block is None or plan.counts is None:
+        return None
+    from na62sim.study.kaon.branching_ratio import measure
+
+    return measure(block.data, list(plan.counts), block.bins)
 
 
 def _count(plan: Plan, planned: PlannedSample, threads: int | None, meter: Meter) -> CountedSample:

@@ -204,3 +204,22 @@ def test_again_into_the_same_folder(folder: Path, tmp_path: Path, capsys: pytest
     scenario.write_text(OWN.replace('"pinunu-2018"', '"another"'))
     assert main(words) == 1
     assert "holds the result of scenario pinunu-2018" in capsys.readouterr().err
+
+
+def test_measurement(tmp_path: Path) -> None:
+    """[measurement] puts the fitted branching ratio into the result, the report and the figures."""
+    scenario = tmp_path / "own.toml"
+    scenario.write_text(OWN.replace("figures = false", "figures = true") + '[measurement]\ndata = "run1"\n')
+    assert main(["run", str(scenario), "-o", str(tmp_path / "out")]) == 0
+    found = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
+    assert found["measurement"]["branching_ratio"]["value"] == pytest.approx(10.8e-11, rel=0.01)
+    assert "figures/likelihood.png" in found["figures"]
+    assert "from 20 events" in (tmp_path / "out" / "report.txt").read_text(encoding="utf-8")
+
+
+def test_wrong_measurement(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scenario = tmp_path / "own.toml"
+    scenario.write_text(OWN + '[measurement]\ndata = "run3"\n')
+    assert main(["run", str(scenario), "-o", str(tmp_path / "out")]) == 2
+    assert "measurement: data 'run3' is unknown" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

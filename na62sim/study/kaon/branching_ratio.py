@@ -13,7 +13,7 @@ from na62sim.statistics.likelihood import Category, Likelihood
 from na62sim.study.kaon.counts import REFERENCE, one_category, wanted_counts
 from na62sim.study.published import Comparison, compare, published_numbers
 
-__all__ = ["BINS", "CL", "Measurement", "branching_ratio", "measurement"]
+__all__ = ["BINS", "CL", "Measurement", "branching_ratio", "measure"]
 
 BINS = ("default", "one")
 CL = 0.9
@@ -89,27 +89,19 @@ def branching_ratio(data: str, bins: str = "default") -> Measurement:
     --------
     >>> found = branching_ratio("run1")
     >>> print(f"{1e11 * found.value:.1f} from {found.observed} events, {found.q0.sigmas:.1f} standard deviations")
-    10.8 from 20 events, 3.5 standard deviations
+    10.8 from 20 events, 3.6 standard deviations
     """
     if bins not in BINS:
         raise ValueError(f"bins = '{bins}': it must be {' or '.join(BINS)}{did_you_mean(bins, BINS, listed=True)}")
     if not isinstance(data, str):
         raise TypeError(f"data = {data!r}: it must be the name of a data set or of a file")
-    found = wanted_counts(data)
-    return measurement(data, one_category(found) if bins == "one" else found, _published(found))
+    return measure(data, wanted_counts(data), bins)
 
 
-def _published(categories: list[Category]) -> str:
-    return _PUBLISHED.get(",".join(sorted(category.name for category in categories)), "")
-
-
-def measurement(data: str, categories: list[Category], published: str = "") -> Measurement:
-    """The same from categories.
-
-    Parameters
-    ----------
-    published : name of the published result to put beside it; none by default
-    """
+def measure(data: str, counted: list[Category], bins: str = "default") -> Measurement:
+    """The same from categories."""
+    categories = one_category(counted) if bins == "one" else counted
+    published = _PUBLISHED.get(",".join(sorted(category.name for category in counted)), "")
     model = Likelihood(categories)
     found = profile.fit(model)
     (total,) = one_category(categories)

@@ -8,7 +8,18 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-__all__ = ["LABEL", "Axis", "Block", "ExclusionBlock", "Limits", "ProcessBlock", "RunBlock", "SampleBlock", "ScanBlock"]
+__all__ = [
+    "LABEL",
+    "Axis",
+    "Block",
+    "ExclusionBlock",
+    "Limits",
+    "MeasurementBlock",
+    "ProcessBlock",
+    "RunBlock",
+    "SampleBlock",
+    "ScanBlock",
+]
 
 LABEL = r"^[A-Za-z0-9][A-Za-z0-9_+.-]*$"
 _MOST_POINTS = 100_000
@@ -91,6 +102,13 @@ class Limits(Block):
         if bool(self.normalisation) != bool(self.triggers):
             raise ValueError("normalisation and triggers go together")
         return self
+
+
+class MeasurementBlock(Block):
+    """Counted events of K+ -> pi+ nu nubar to fit a branching ratio to: names as of `branching-ratio`, or a file."""
+
+    data: str = Field(min_length=1)
+    bins: Literal["default", "one"] = "default"
 
 
 class Axis(Block):

@@ -4,7 +4,7 @@ A scenario is a list of ``[[sample]]`` blocks: a process in a geometry, seen thr
 says what the numbers are for: ``signal`` and ``normalisation`` make the single event sensitivity of their
 geometry, ``figure`` is drawn, ``count`` is only counted. A ``[[scan]]`` makes a sample per point of a grid of
 parameters, and with ``[limits]`` a limit at each. A block ``[exclusion]`` asks for the region of mass and coupling
-that a beam dump excludes.
+that a beam dump excludes, ``[measurement]`` for the branching ratio that counted events of K+ -> pi+ nu nubar give.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from na62sim.study.scenario.blocks import (
     Block,
     ExclusionBlock,
     Limits,
+    MeasurementBlock,
     ProcessBlock,
     RunBlock,
     SampleBlock,
@@ -58,6 +59,7 @@ class Scenario(Block):
     sample: Annotated[tuple[SampleBlock, ...], Field(strict=False)] = ()
     scan: Annotated[tuple[ScanBlock, ...], Field(strict=False)] = ()
     exclusion: ExclusionBlock | None = None
+    measurement: MeasurementBlock | None = None
 
     _folder: Path = PrivateAttr(default=Path())
 
@@ -138,6 +140,12 @@ class Scenario(Block):
             return str(self._folder / Path(block.geometry).expanduser())
         return block.geometry
 
+    def counts_of(self, block: MeasurementBlock) -> str:
+        """The data to fit: names, or a path (relative to the scenario's file)."""
+        if block.data.endswith(".toml") or "/" in block.data:
+            return str(self._folder / Path(block.data).expanduser())
+        return block.data
+
 
 def scenario_folder() -> Path:
     """Folder of the shipped scenarios."""
@@ -149,8 +157,8 @@ def available_scenarios() -> list[str]:
 
     Examples
     --------
-    >>> available_scenarios()
-    ['dump-2021', 'dump-2021-ee', 'dump-2021-mumu', 'pi4e-2017-2018', 'pinunu-2017', 'pinunu-2018', 'pinunu-2022']
+    >>> [name for name in available_scenarios() if name.startswith("pinunu")]
+    ['pinunu-2016-2022', 'pinunu-2017', 'pinunu-2018', 'pinunu-2022', 'pinunu-run1']
     """
     return sorted(path.stem for path in scenario_folder().glob("*.toml"))
 

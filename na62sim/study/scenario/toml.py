@@ -6,10 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from na62sim.geometry.quantity import quote
-from na62sim.study.scenario.blocks import Block, ExclusionBlock, Limits, RunBlock, SampleBlock, ScanBlock
+from na62sim.study.scenario.blocks import (
+    Block,
+    ExclusionBlock,
+    Limits,
+    MeasurementBlock,
+    RunBlock,
+    SampleBlock,
+    ScanBlock,
+)
 
 BLOCKS: dict[str, type[Block]] = {
     "sample": SampleBlock, "run": RunBlock, "limits": Limits, "scan": ScanBlock, "exclusion": ExclusionBlock,
+    "measurement": MeasurementBlock,
 }  # fmt: skip
 
 
@@ -17,7 +26,7 @@ def to_toml(scenario: Block) -> str:
     """Top keys, the blocks, then samples and scans; keys without a value, empty by default, are left out."""
     data: dict[str, Any] = scenario.model_dump(exclude_none=True)
     lines = [f"{key} = {_literal(value)}" for key, value in data.items() if key not in BLOCKS]
-    for heading in ("run", "limits", "exclusion"):
+    for heading in ("run", "limits", "exclusion", "measurement"):
         if heading in data:
             lines += ["", f"[{heading}]", *_block_lines(heading, data[heading])]
     for heading in ("sample", "scan"):
