@@ -77,9 +77,13 @@ class Detector(Layout):
         except KeyError:
             raise GeometryError(_unknown(path, self._files.entries)) from None
 
+    def entries(self) -> Iterator[Quantity]:
+        """All entries, numbers and words, in the order of the files."""
+        return iter(self._files.entries.values())
+
     def quantities(self) -> Iterator[Quantity]:
         """All entries that are numbers, in the order of the files."""
-        return (entry for entry in self._files.entries.values() if entry.numbers)
+        return (entry for entry in self.entries() if entry.numbers)
 
     def counts(self) -> dict[str, int]:
         """How many numbers carry each tag; the numbers of an array count one by one."""

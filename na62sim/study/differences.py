@@ -263,12 +263,14 @@ def _means(sample: Sample) -> dict[str, tuple[float, float]]:
 
 def _geometries(a: str, b: str) -> Differences:
     left, right = load_detector(a), load_detector(b)
-    inputs: list[str] = []
     mine, other = _numbers(left), _numbers(right)
-    for path, quantity in ((q.path, q) for q in left.quantities() if q.path in other):
-        second = right.quantity(path)
-        if quantity.value != second.value:
-            inputs.append(f"{path}: {quantity.tag}, {quantity.source} → {second.tag}, {second.source}")
+    entries = {entry.path: entry for entry in right.entries()}
+    inputs = []
+    for first in left.entries():
+        second = entries.get(first.path, first)
+        if first.value != second.value:
+            values = "" if first.numbers else f"{first.value} → {second.value}, "
+            inputs.append(f"{first.path}: {values}{first.tag}, {first.source} → {second.tag}, {second.source}")
     notes = ["Of numbers that are equal nothing is shown. Errors are those of the geometry, where it has them."]
     found = _matched(mine, other)
     found["rows"] = tuple(row for row in found["rows"] if row.a != row.b)
