@@ -59,7 +59,7 @@ def run(
 
     counted = {"samples": result.stored, "scans": result.scans, "figures": result.figures}
     parts = [f"{len(items)} {name}" for name, items in counted.items() if items]
-    say(f"{folder}: {', '.join(['result.json', 'report.txt', *parts])}")
+    say(f"{folder}: {', '.join(['result.json', 'report.txt', 'report.html', *parts])}")
     emit({"folder": str(folder), **run_dict(result)}, as_json, *run_report(result))
 
 

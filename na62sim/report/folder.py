@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["check_folder", "write_run"]
 
 RESULT = "result.json"
-_FILES = ("result.json", "report.txt", "scenario.toml")
+_FILES = ("result.json", "report.txt", "report.html", "scenario.toml")
 _FOLDERS = ("samples", "scans", "contours", "figures")
 _JOURNAL = "result.json.tmp"  # while one result replaces another: the files of both
 _RUNNING = ".running"  # in an unfinished folder: locked by the run, and says where it runs
@@ -219,8 +219,8 @@ def write_run(
     Parameters
     ----------
     scenario : what to simulate
-    folder : gets result.json, report.txt, scenario.toml, samples/, figures/, scans/ and contours/, whole or not at all;
-        an earlier result of the same scenario, seed and numbers of events is replaced, files of one's own stay
+    folder : gets result.json, report.txt, report.html, scenario.toml, samples/, figures/, scans/ and contours/, whole
+        or not at all; an earlier result of the same scenario, seed and numbers of events is replaced, files of one's own stay
     threads : as in `na62sim.simulate`; no result depends on it
     say : receives messages
     resume : take over the points of scans that an interrupted run left in FOLDER.points
@@ -271,6 +271,7 @@ def _draw(folder: Path, result: RunResult) -> RunResult:
 def _write(folder: Path, result: RunResult) -> None:
     """The texts of a result: tables of scans and contours, scenario, report, JSON."""
     from na62sim.report.as_json import run_dict, to_json
+    from na62sim.report.html import report_html
     from na62sim.report.run import run_report
     from na62sim.report.text import as_text
 
@@ -294,7 +295,9 @@ def _write(folder: Path, result: RunResult) -> None:
         for channel in run.alp_limits:
             write_whole(contours / f"alp-{channel}.csv", alp_csv(alp_dict(run, channel)))
     write_whole(folder / "scenario.toml", result.scenario.text)
-    write_whole(folder / "report.txt", as_text(run_report(result)))
+    parts = run_report(result)
+    write_whole(folder / "report.txt", as_text(parts))
+    write_whole(folder / "report.html", report_html(result, parts[2:], folder))
     written = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     files = [*(name for name in written if name != _RUNNING), RESULT]
     write_whole(folder / RESULT, to_json({**run_dict(result), "files": files}) + "\n")

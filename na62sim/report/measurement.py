@@ -13,7 +13,7 @@ from na62sim.study.kaon.counts import REFERENCE
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["measurement_csv", "measurement_dict", "measurement_report", "pyhf_dict"]
+__all__ = ["headline", "measurement_csv", "measurement_dict", "measurement_report", "pyhf_dict"]
 
 
 def _scaled(value: float | None) -> float | None:
@@ -74,7 +74,16 @@ def _interval(value: float, plus: float | None, minus: float | None) -> str:
     return f"({1e11 * value:.1f} {' '.join(ends)})e-11"
 
 
-def _headline(found: Measurement) -> str:
+def headline(found: Measurement) -> str:
+    """The branching ratio with its interval and significance in one line."""
+    minus, plus = _scaled(found.fit.minus), _scaled(found.fit.plus)
+    return (
+        f"BR(K⁺→π⁺νν̄) = {_interval(found.value, plus, minus)} from {found.observed} events, {found.p0.sigmas:.1f} σ "
+        f"({found.data}; background {found.expected_background:.2f} +{found.background_up:.2f} −{found.background_down:.2f})"
+    )
+
+
+def _details(found: Measurement) -> str:
     numbers = measurement_dict(found)["branching_ratio"]
     parts = [
         f"[bold]BR(K⁺→π⁺νν̄) = {_interval(found.value, numbers['plus'], numbers['minus'])}[/bold]"
@@ -112,7 +121,7 @@ def measurement_report(found: Measurement) -> list[RenderableType]:
     columns: list[str | tuple[str, str]] = [
         "category", ("observed", "right"), (f"signal at {REFERENCE:.2g}", "right"), ("background", "right"), ("± error", "right"),
     ]  # fmt: skip
-    parts: list[RenderableType] = [_headline(found) + "\n", grid("What was counted and expected", columns, rows)]
+    parts: list[RenderableType] = [_details(found) + "\n", grid("What was counted and expected", columns, rows)]
     if found.comparison:
         cells = []
         for row in found.comparison:

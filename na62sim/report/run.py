@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from na62sim.report.answer import answer
 from na62sim.report.dump import dump_report
 from na62sim.report.dump_json import dump_dict
 from na62sim.report.flow import bin_table, cutflow_table, ledger_table
@@ -35,9 +36,12 @@ Columns = list[str | tuple[str, str]]
 
 
 def run_report(result: RunResult) -> list[RenderableType]:
-    """Everything a run gives: cut-flows, acceptances, sensitivity, comparison, resolutions, ledger."""
+    """Everything a run gives, the answer first: cut-flows, acceptances, sensitivity, comparison, resolutions, ledger."""
     scenario = result.scenario
-    parts: list[RenderableType] = [f"[bold]{scenario.title or scenario.name}[/bold], seed {scenario.seed}\n"]
+    parts: list[RenderableType] = [
+        f"[bold]{scenario.title or scenario.name}[/bold], seed {scenario.seed}\n",
+        "\n".join(answer(result)) + "\n",
+    ]
     for detector in result.detectors:
         parts += _geometry_tables(
             detector.name, [s for s in result.samples if s.planned.detector.name == detector.name]

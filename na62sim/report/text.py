@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +91,37 @@ def as_text(parts: Sequence[RenderableType]) -> str:
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
 
 
-def grid(title: str, columns: Sequence[str | tuple[str, str]], rows: Iterable[Sequence[str]]) -> RenderableType:
+@dataclass(frozen=True)
+class Grid:
+    """A table under its title: rich prints it, and a page takes its cells.
+
+    Attributes
+    ----------
+    columns : header and justification, ``left`` or ``right``
+    rows : cells as text
+    """
+
+    title: str
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def __rich__(self) -> RenderableType:
+        from rich import box
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        for header, justify in self.columns:
+            table.add_column(Text(header), justify=justify, overflow="fold")  # type: ignore[arg-type]
+        for row in self.rows:
+            table.add_row(*map(Text, row))
+        return Group(
+            Text(self.title, style="bold"), table, Text()
+        )  # a title of its own would be broken to the table's width
+
+
+def grid(title: str, columns: Sequence[str | tuple[str, str]], rows: Iterable[Sequence[str]]) -> Grid:
     """A table under its title.
 
     Parameters
@@ -98,15 +129,5 @@ def grid(title: str, columns: Sequence[str | tuple[str, str]], rows: Iterable[Se
     columns : headers, or headers with their justification
     rows : cells as text; square brackets in them are no markup
     """
-    from rich import box
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        header, justify = column if isinstance(column, tuple) else (column, "left")
-        table.add_column(Text(header), justify=justify, overflow="fold")  # type: ignore[arg-type]
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return Group(Text(title, style="bold"), table, Text())  # a title of its own would be broken to the table's width
+    heads = tuple(column if isinstance(column, tuple) else (column, "left") for column in columns)
+    return Grid(title, heads, tuple(tuple(row) for row in rows))

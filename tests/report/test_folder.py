@@ -67,7 +67,7 @@ class Runs:
 
     def result(self) -> dict[str, str]:
         """What a run leaves there."""
-        return dict.fromkeys(("report.txt", "samples/x.h5", *self.figures), self.mark)
+        return dict.fromkeys(("report.txt", "report.html", "samples/x.h5", *self.figures), self.mark)
 
 
 def _as_dict(result: Any) -> dict[str, Any]:
@@ -84,6 +84,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     monkeypatch.setattr("na62sim.report.as_json.run_dict", _as_dict)
     monkeypatch.setattr("na62sim.report.run.run_report", lambda _: [])
     monkeypatch.setattr("na62sim.report.text.as_text", lambda _: fake.mark)
+    monkeypatch.setattr("na62sim.report.html.report_html", lambda *_: fake.mark)
     monkeypatch.setattr(folder_module, "_draw", fake.draw)
     return fake
 

@@ -63,7 +63,13 @@ def result(folder: Path) -> dict[str, Any]:
 
 
 def test_folder(folder: Path, result: dict[str, Any]) -> None:
-    assert {path.name for path in folder.iterdir()} == {"result.json", "report.txt", "scenario.toml", "samples"}
+    assert {path.name for path in folder.iterdir()} == {
+        "result.json",
+        "report.txt",
+        "report.html",
+        "scenario.toml",
+        "samples",
+    }
     assert [path.name for path in folder.parent.iterdir()] == ["pinunu-2018"]  # no temporary folder is left
     assert result["program_version"]
 

@@ -49,7 +49,13 @@ def found(folder: Path) -> dict[str, Any]:
 
 
 def test_folder(folder: Path, found: dict[str, Any]) -> None:
-    assert {p.name for p in folder.iterdir()} == {"result.json", "report.txt", "scenario.toml", "contours"}
+    assert {p.name for p in folder.iterdir()} == {
+        "result.json",
+        "report.txt",
+        "report.html",
+        "scenario.toml",
+        "contours",
+    }
     assert {p.stem for p in (folder / "contours").iterdir()} == {
         "mumu-brems", "mumu-all", "ee-brems", "ee-all", "both-brems", "both-all", "alp-mumu", "alp-ee",
     }  # fmt: skip

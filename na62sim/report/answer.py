@@ -1,0 +1,115 @@
+"""The answer of a run in a few lines: what a physicist asked for, with errors, beside what is published."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from na62sim.statistics.text import number, pm
+from na62sim.study.kaon.sensitivity import NORMALISATION, SIGNAL
+
+if TYPE_CHECKING:
+    from na62sim.study.kaon.limits import ScanResult
+    from na62sim.study.kaon.sensitivity import DataSetResult, Sensitivity
+    from na62sim.study.run import RunResult
+
+__all__ = ["answer"]
+
+_MOST = 12  # lines
+
+
+def answer(result: RunResult) -> list[str]:
+    """Lines of plain text, the answer of each part of the scenario; twelve at most.
+
+    An acceptance is per decay in the decay volume; its error holds statistics and components.
+    """
+    published = {row.key: row for row in result.comparison}
+    lines: list[str] = []
+    for data in result.data_sets:
+        lines += _data_set(data, {key: row.published for key, row in published.items()})
+    if result.total is not None and len(result.data_sets) > 1:
+        best = result.total.sensitivity_normalised or result.total.sensitivity
+        if best is not None:
+            lines.append(f"{' + '.join(result.total.data_sets)}: {_yield(best)}")
+    if result.measurement is not None:
+        from na62sim.report.measurement import headline
+
+        lines.append(headline(result.measurement))
+    for scan in result.scans:
+        lines += _scan(scan)
+    if result.region is not None:
+        lines += _region(result)
+    compared = [row for row in result.comparison + result.dump_comparison if row.within is not None]
+    if compared:
+        within = sum(bool(row.within) for row in compared)
+        lines.append(f"{within} of {len(compared)} published numbers within their stated range (table below)")
+    return lines[:_MOST]
+
+
+def _beside(published: float | None) -> str:
+    return "" if published is None else f" (published {number(published)})"
+
+
+def _data_set(data: DataSetResult, published: dict[str, float]) -> list[str]:
+    """Acceptances, sensitivity and expected events of a data set in its first choice of ranges."""
+    found = data.ranges[0]
+    known = {name: published.get(f"{data.geometry}.{name}") for name in ("acceptance_pinunu", "acceptance_k2pi", "ses")}
+    a = found.acceptance_pinunu
+    words = "A(πνν)" if data.process == SIGNAL else f"A({data.process})"
+    line = f"{data.geometry}: {words} = {pm(a.value, a.sigma)}{_beside(known['acceptance_pinunu'])}"
+    if found.acceptance_k2pi is not None:
+        other = "A(ππ)" if data.normalisation == NORMALISATION else f"A({data.normalisation})"
+        b = found.acceptance_k2pi
+        line += f", {other} = {pm(b.value, b.sigma)}{_beside(known['acceptance_k2pi'])}"
+    best = found.sensitivity_normalised or found.sensitivity
+    return [line, f"  SES = {pm(best.ses.value, best.ses.sigma)}{_beside(known['ses'])}{_events(best)}"]
+
+
+def _yield(found: Sensitivity) -> str:
+    return f"SES = {pm(found.ses.value, found.ses.sigma)}{_events(found)}"
+
+
+def _events(found: Sensitivity) -> str:
+    if found.expected_events is None:
+        return ""
+    return f", {pm(found.expected_events.value, found.expected_events.sigma)} events expected"
+
+
+def _scan(scan: ScanResult) -> list[str]:
+    """The range of limits of a scan, or of acceptances where it has none."""
+    limits = [(row.upper_limit, row) for row in scan.rows if row.upper_limit]
+    if not limits:
+        values = [row.acceptance.value for row in scan.rows]
+        return [f"{scan.label}: acceptance {min(values):.3g} to {max(values):.3g} over {len(values)} points"]
+    low, high = min(limits, key=lambda pair: pair[0]), max(limits, key=lambda pair: pair[0])
+    at = [", ".join(f"{axis} = {row.parameters[axis]}" for axis in scan.axes) for _, row in (low, high)]
+    without = len(scan.rows) - len(limits)
+    more = f"; {without} points without a limit" if without else ""
+    return [
+        f"{scan.label}: BR < {low[0]:.2g} ({at[0]}) to < {high[0]:.2g} ({at[1]}) at {100.0 * (scan.cl or 0.0):g} % CL, "
+        f"{len(limits)} points{more}"
+    ]
+
+
+def _region(result: RunResult) -> list[str]:
+    """What the beam dump excludes, per channel and production."""
+    from na62sim.report.dump_json import region_result_dict
+
+    assert result.region is not None
+    lines = []
+    for region in result.region.regions.values():
+        data = region_result_dict(result.region, region)
+        rows = [
+            (mass, low, high)
+            for mass, low, high in zip(data["mass_GeV"], data["eps_low"], data["eps_high"], strict=True)
+            if low is not None and high is not None
+        ]
+        name = f"{data['channel']}, {data['production']}"
+        if not rows:
+            lines.append(f"{name}: nothing is excluded")
+            continue
+        widest = max(rows, key=lambda row: row[2] / row[1])
+        lines.append(
+            f"{name}: excluded {rows[0][0]:.3g} to {rows[-1][0]:.3g} GeV at {100.0 * data['cl']:g} % CL; at {widest[0]:.3g} GeV "
+            f"from ε = {widest[1]:.2e} to {widest[2]:.2e}"
+        )
+    return lines
