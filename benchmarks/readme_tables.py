@@ -18,8 +18,13 @@ from typing import Any
 
 import na62sim as na
 from na62sim.core.version import program_version
+from na62sim.simulation.conditions import Conditions
 from na62sim.statistics.text import number, pm
-from na62sim.study.kaon.sensitivity import expected_yield
+from na62sim.study.kaon.count import count
+from na62sim.study.kaon.limits import expected_yield
+from na62sim.study.kaon.normalisation import normalise
+from na62sim.study.kaon.rows import row_of
+from na62sim.study.plan import plan
 from na62sim.study.resolution.masses import Masses
 from na62sim.study.scenario.scenario import load_scenario
 from na62sim.study.validation import validation
@@ -47,8 +52,12 @@ CASCADES_AND_DUMP: list[Row] = [
     ("A(15)/A(155)", (f"{AA}.shape.15",), 1.0, "", False),
     ("90 % CL limit at m_a = 15, 50, 100, 155 MeV", tuple(f"{AA}.upper_limit.{m}" for m in (15, 50, 100, 155)), 1e-10,
      "·10⁻¹⁰", False),
+    ("90 % CL limit of K → π4e, Standard Model shape", ("kpi4e.upper_limit",), 1e-8, "·10⁻⁸", False),
+    ("normalisation events, from the decays of the data sets (from the published N_K)", ("normalisation.events",), 1.0, "",
+     False),
     ("K+ → π+π0π0, both π0 → e+e−γ with soft photons, in the signal region", ("k3pi0-dd.events",), 1e-8, "·10⁻⁸ events",
      False),
+    ("the same among the normalisation events", ("k3pi0-dd-in-normalisation.events",), 1e-5, "·10⁻⁵ events", False),
     ("m(3π) resolution", ("m_3pi",), 1.0, " MeV", False),
     ("A' → μμ, ε at 0.30 GeV, lower and upper edge", (f"{MUMU}.eps_low.300", f"{MUMU}.eps_high.300"), 1e-7, "·10⁻⁷", True),
     ("A' → μμ, ε at 0.40 GeV", (f"{MUMU}.eps_low.400", f"{MUMU}.eps_high.400"), 1e-7, "·10⁻⁷", True),
@@ -68,17 +77,27 @@ def obtained(events: int, seed: int, threads: int | None) -> dict[str, list[Numb
             "published": row.published, "published_sigma": row.published_sigma,
             "obtained": row.obtained, "obtained_sigma": row.obtained_sigma,
         })  # fmt: skip
-    scenario = load_scenario("pi4e-2017-2018")
-    assert scenario.limits is not None
-    block = next(b for b in scenario.sample if b.label == "k3pi0-dd")
-    common: dict[str, Any] = {"detector": block.geometry, "seed": seed, "threads": threads,
-                              "decay_volume_m": block.decay_volume_m}  # fmt: skip
-    flow = na.acceptance(block.process, block.selection, 4 * events, photons="weight", bias=0.08, **common)
-    assert block.branching_ratio is not None
-    events_expected = expected_yield(block.label, flow, scenario.limits.kaons, block.branching_ratio)
-    found["k3pi0-dd.events"] = [_own(events_expected.expected_events, events_expected.expected_sigma)]
+    scenario = plan(load_scenario("pi4e-2017-2018"))
+    assert scenario.normalisation is not None and scenario.scenario.limits is not None
+    own = scenario.normalisation
+    normalisation = normalise(own.block, own.process, own.mixture, own.trigger, seed, threads)
+    for sample in scenario.samples:
+        block = sample.block
+        if block.process != "k3pi0-dd":
+            continue
+        counted = count(sample.process, block.selection, sample.mixture, seed, 4 * events, trigger=own.trigger,
+                        conditions=Conditions(photons=block.photons), threads=threads)  # fmt: skip
+        assert block.branching_ratio is not None
+        row = row_of(counted, {})
+        expected = expected_yield("", ("", ""), row, block.branching_ratio, scenario.scenario.limits, normalisation)
+        found[f"{block.label}.events"] = [_own(expected.expected_events or 0.0, expected.expected_sigma or 0.0)]
+    found["normalisation.events"] = [
+        {**_own(n.value, n.sigma), "published": own.block.counted, "published_sigma": own.block.counted_sigma}
+        for n in normalisation.predicted.values()
+    ]
     masses = Masses()
-    na.acceptance("k3pi", "k3pi", events, keep=masses.fill, **common)
+    na.acceptance("k3pi", "k3pi", events, "run1-2018-s2", seed, decay_volume_m=(105, 180), threads=threads,
+                  keep=masses.fill)  # fmt: skip
     measured = masses.resolutions()["m_3pi"]
     found["m_3pi"] = [{**_own(measured["value"], measured["error"]), "published_text": "0.8–0.9 MeV"}]
     return found

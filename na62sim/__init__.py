@@ -26,6 +26,7 @@ _PUBLIC = {
     "merge": "na62sim.sample.merge",
     "read_sample": "na62sim.sample.sample",
     "reconstruct": "na62sim.simulation.stages",
+    "search": "na62sim.study.search",
     "select": "na62sim.simulation.acceptance",
     "simulate": "na62sim.simulation.stages",
     "simulate_shards": "na62sim.simulation.shards.make",
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from na62sim.statistics import single_event_sensitivity as single_event_sensitivity
     from na62sim.statistics import upper_limit as upper_limit
     from na62sim.study.kaon.branching_ratio import branching_ratio as branching_ratio
+    from na62sim.study.search import search as search
 
 
 def __getattr__(name: str) -> Any:

@@ -61,7 +61,7 @@ def statistics(geometry: dict[str, object] | None = None, **changed: float) -> d
     detector = load_detector("run1-2018-s2").with_values(geometry or {})
     kaon = Species("K+", 321, mass["K+"], changed.get("tau", species("K+").lifetime), 1)
     beam = beam_arrays(detector, kaon, (105e3, 170e3))
-    magnet = segment(field_map(detector), 193.083 * m, 200.907 * m)
+    magnet = segment(field_map(detector), 183.508 * m, 218.885 * m)  # STRAW 1 to 4
     # the generator in plain Python: it reads its constants anew, and its products overflow as they should
     plain = getattr(rng.philox4x64, "py_func", rng.philox4x64)
     with np.errstate(over="ignore"), patch.object(rng, "multiply_wide", _wide):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from na62sim.cli import bench, compare, exclusion, info, measurement, shards, stages, study
+from na62sim.cli import bench, compare, exclusion, info, measurement, search, shards, stages, study
 
 app = typer.Typer(
     name="na62sim",
@@ -43,6 +43,7 @@ _VERBS: dict[Callable[..., None], str] = {
     stages.acceptance: "Acceptance of a selection, without writing events",
     study.limit: "Upper limit of a counting experiment",
     measurement.branching_ratio: "Branching ratio of K+ -> pi+ nu nubar from counted events",
+    search.search: "Limits on a process at every point of a grid of masses and lifetimes",
     exclusion.exclusion: "Region of mass and coupling that a beam dump excludes",
     study.validate: "Table of published and obtained numbers",
     shards.merge: "Join the shards or samples of one run into one file",

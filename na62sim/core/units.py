@@ -14,7 +14,7 @@ from na62sim.core.constants import LIGHT
 from na62sim.core.suggest import did_you_mean
 
 __all__ = [
-    "UnitError", "parse_count", "parse_interval", "parse_lifetimes", "parse_masses", "parse_number",
+    "UnitError", "parse_count", "parse_interval", "parse_lifetime_list", "parse_lifetimes", "parse_masses", "parse_number",
     "parse_parameter", "parse_parameters", "parse_precision", "parse_whole",
 ]  # fmt: skip
 
@@ -268,7 +268,7 @@ def parse_interval(name: str, text: str) -> tuple[float, float]:
 
 
 def parse_masses(name: str, text: str) -> list[float]:
-    """Masses in MeV: ``200,210,220``, or ``LOW:HIGH:STEP`` with both ends.
+    """Masses in MeV: ``200,210,220``, or ``LOW:HIGH:STEP`` with both ends; each may have a unit.
 
     Raises
     ------
@@ -276,23 +276,50 @@ def parse_masses(name: str, text: str) -> list[float]:
 
     Examples
     --------
-    >>> parse_masses("masses", "200:240:20")
-    [200.0, 220.0, 240.0]
+    >>> parse_masses("masses", "200:240:20"), parse_masses("masses", "0.2GeV,210")
+    ([200.0, 220.0, 240.0], [200.0, 210.0])
     """
+    return _values(name, text, "mass", 0.0, "masses above 0 in MeV: 200,210,220 or LOW:HIGH:STEP")
+
+
+def parse_lifetime_list(name: str, text: str) -> list[float]:
+    """Lifetimes in ns, 0 is prompt: ``0,0.1,1``, or ``LOW:HIGH:STEP`` with both ends; each may have a unit.
+
+    Raises
+    ------
+    UnitError : not such a list, a negative lifetime, or more than a thousand
+
+    Examples
+    --------
+    >>> parse_lifetime_list("lifetimes", "0,10ps,1")
+    [0.0, 0.01, 1.0]
+    """
+    return _values(name, text, "lifetime", -1e-300, "lifetimes of 0 and more in ns: 0,0.1,1 or LOW:HIGH:STEP")
+
+
+def _values(name: str, text: str, kind: str, above: float, allowed: str) -> list[float]:
+    """The numbers of a list or a range, in the unit of the package, sorted."""
     ranged = ":" in text
-    words = [word.strip() for word in text.split(":" if ranged else ",")]
     try:
-        numbers = [float(word) for word in words]
+        numbers = [_with_or_without_unit(name, word, kind) for word in text.split(":" if ranged else ",")]
     except ValueError:
         numbers = []
-    if not numbers or not all(0.0 < x < 1e6 for x in numbers) or (ranged and len(numbers) != 3):
-        raise UnitError(f"{name} = '{text}' must be masses above 0 in MeV: 200,210,220 or LOW:HIGH:STEP")
+    step = numbers[2] if ranged and len(numbers) == 3 else 1.0
+    if not numbers or not all(above < x < 1e6 for x in numbers) or (ranged and len(numbers) != 3) or step <= 0.0:
+        raise UnitError(f"{name} = '{text}' must be {allowed}")
     if ranged:
-        low, high, step = numbers
+        low, high, _ = numbers
         count = math.floor((high - low) / step + 1e-9) + 1
         if count < 1:
-            raise UnitError(f"{name} = '{text}': the first mass must not be above the last")
+            raise UnitError(f"{name} = '{text}': the first value must not be above the last")
         numbers = [round(low + k * step, 9) for k in range(min(count, _MOST_MASSES + 1))]
     if len(numbers) > _MOST_MASSES:
-        raise UnitError(f"{name} = '{text}': {_MOST_MASSES} masses at most")
+        raise UnitError(f"{name} = '{text}': {_MOST_MASSES} values at most")
     return sorted(set(numbers))
+
+
+def _with_or_without_unit(name: str, word: str, kind: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return _quantity(name, word.strip(), kind)

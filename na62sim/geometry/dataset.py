@@ -176,7 +176,8 @@ class Vertices(Block):
 class Pi4e(Block):
     """Windows of the selections of K+ -> pi+ e+ e- e+ e-.
 
-    Resolution of m_ee: `m_ee_resolution_MeV` and `m_ee_resolution_relative` times m_ee in quadrature.
+    Resolution of m_ee: `m_ee_resolution_MeV` and `m_ee_resolution_relative` times m_ee in quadrature. Signal events with
+    m_4e above `window_m_4e_min_MeV` are counted apart; below `m_ee_min_MeV` no pair is accepted.
     """
 
     vertex_z_m: Interval
@@ -187,6 +188,8 @@ class Pi4e(Block):
     pt_max_MeV: Positive
     mass_window_MeV: Positive
     pi0_window_MeV: Interval
+    window_m_4e_min_MeV: Positive | None = None
+    m_ee_min_MeV: NonNegative = 0.0
     lkr_tracks: Positive
     window_sigmas: Positive
     m_ee_resolution_MeV: Positive

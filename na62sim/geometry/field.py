@@ -1,7 +1,8 @@
 """Magnetic field along the beam axis and the transport of a charged particle through it.
 
 Outside MNP33 the field is the residual field of the decay tube (both components) and the fringe field of the
-magnet; inside the mapped region B_y is a Gaussian. The field depends on z alone, so that
+magnet; inside the mapped region B_y falls like 1/cosh^2, whose tails go over into the fringe field. The published integral
+of MNP33 is that of both together. The field depends on z alone, so that
 
     p_x(z) = p_x - k F(z),   p_y(z) = p_y + k G(z),   F = int B_y dz,  G = int B_x dz,
 
@@ -59,14 +60,33 @@ def field_components(detector: Detector, z: FloatArray) -> tuple[FloatArray, Flo
     index = np.clip(index, 0, len(edges) - 2)
     bx = np.where(inside, np.asarray(tube.b_x_uT)[index], 0.0) * _MICROTESLA
     by = np.where(inside, np.asarray(tube.b_y_uT)[index], 0.0) * _MICROTESLA
-    center = magnet.center_z_m
     mapped = (zm >= magnet.map_z_min_m) & (zm <= magnet.map_z_max_m)
-    gauss = np.exp(-0.5 * ((zm - center) / magnet.sigma_m) ** 2) / (magnet.sigma_m * np.sqrt(2.0 * np.pi))
-    by = np.where(mapped, magnet.integral_Tm * gauss, by)
-    upstream = center - np.abs(zm - center)  # the fringe field is a mirror image about the magnet's centre
+    by = np.where(mapped, _peak(detector) / np.cosh((zm - magnet.center_z_m) / _length(detector)) ** 2, by)
     outer = (zm >= fringe.z_outer_min_m) & (zm <= fringe.z_outer_max_m) & ~mapped
-    by = np.where(outer, np.interp(upstream, fringe.z_m, fringe.b_y_uT) * _MICROTESLA, by)
-    return bx, by
+    return bx, np.where(outer, _fringe(detector, zm), by)
+
+
+def _fringe(detector: Detector, zm: FloatArray) -> FloatArray:
+    """The fringe field (T) at z (m): a table, and its mirror image about the magnet's centre."""
+    fringe, center = detector.field.fringe, detector.field.mnp33.center_z_m
+    return np.asarray(np.interp(center - np.abs(zm - center), fringe.z_m, fringe.b_y_uT) * _MICROTESLA)
+
+
+def _length(detector: Detector) -> float:
+    """L (m) of 1/cosh^2(z / L), whose standard deviation is pi L / sqrt(12)."""
+    return detector.field.mnp33.sigma_m * np.sqrt(12.0) / np.pi
+
+
+@lru_cache(maxsize=8)
+def _peak(detector: Detector) -> float:
+    """Field (T) in the centre of MNP33: profile and fringe field together have the published integral."""
+    fringe, magnet, length = detector.field.fringe, detector.field.mnp33, _length(detector)
+    outside = 0.0
+    for start, stop in ((fringe.z_outer_min_m, magnet.map_z_min_m), (magnet.map_z_max_m, fringe.z_outer_max_m)):
+        z = np.linspace(start, stop, 1 + round(1e3 * (stop - start)))
+        outside += float(np.trapezoid(_fringe(detector, z), z))
+    ends = [(z - magnet.center_z_m) / length for z in (magnet.map_z_min_m, magnet.map_z_max_m)]
+    return (magnet.integral_Tm - outside) / (length * float(np.tanh(ends[1]) - np.tanh(ends[0])))
 
 
 @lru_cache(maxsize=8)

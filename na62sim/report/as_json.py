@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from na62sim.geometry import Detector
     from na62sim.statistics.estimate import Estimate
-    from na62sim.study.kaon.limits import PointLimit, ScanResult, ScanRow
+    from na62sim.study.kaon.normalisation import Normalisation
+    from na62sim.study.kaon.rows import PointLimit, ScanResult, ScanRow
     from na62sim.study.kaon.sensitivity import BranchingRatio, DataSetResult, RangeResult, Sensitivity, TotalSensitivity
     from na62sim.study.run import CountedSample, RunResult
     from na62sim.study.validation import ValidationResult
@@ -68,6 +69,8 @@ def run_dict(result: RunResult) -> dict[str, Any]:
         from na62sim.report.measurement import measurement_dict
 
         out["measurement"] = measurement_dict(result.measurement)
+    if result.normalisation is not None:
+        out["normalisation"] = normalisation_dict(result.normalisation)
     out["yields"] = [asdict(row) for row in result.yields]
     out["samples"] = [asdict(row) for row in result.stored]
     if result.figures is not None:
@@ -98,6 +101,8 @@ def sample_dict(sample: CountedSample) -> dict[str, Any]:
         **flow.to_dict(),
         "bin_edges_MeV": list(flow.selection.bin_edges),
     }
+    if sample.row.limit is not None:
+        out["limit"] = _row(sample.row)
     if sample.resolutions is not None:
         out["resolutions"] = sample.resolutions
     if sample.mass_resolutions is not None:
@@ -202,14 +207,50 @@ def _scan(scan: ScanResult) -> dict[str, Any]:
     }
 
 
+def normalisation_dict(normalisation: Normalisation) -> dict[str, Any]:
+    """What limits and expected events are normalised to."""
+    n, block, row = normalisation, normalisation.block, normalisation.row
+    return {
+        "process": block.process,
+        "selection": block.selection,
+        "geometry": n.geometry,
+        "triggers": list(block.triggers),
+        "seed": n.seed,
+        "n_generated": row.n_generated,
+        "n_selected": row.n_selected,
+        "n_effective": row.n_effective,
+        "largest_weight_share": row.largest_weight_share,
+        "acceptance": asdict(row.acceptance),
+        "trigger": row.trigger,
+        "triggered": _estimate(n.triggered),
+        "counted": _estimate(n.counted),
+        "branching_ratio": _estimate(n.branching),
+        "kaons": None if n.kaons is None else _estimate(n.kaons),
+        "published_kaons": None if n.published_kaons is None else _estimate(n.published_kaons),
+        "predicted_events": {name: _estimate(events) for name, events in n.predicted.items()},
+        "tag": block.tag,
+        "source": block.source,
+        "kept": bool(n.kept_in),
+        "taken_over": n.taken_over,
+    }
+
+
 def _row(row: ScanRow) -> dict[str, Any]:
-    """What is counted at a point; with limits also the trigger ratio, the sensitivity and the limits."""
+    """What is counted at a point; with limits also the sensitivity and the limits."""
     counted = asdict(row)
     del counted["limit"]
+    counted["trigger"] = row.trigger
     return counted if row.limit is None else counted | _limit(row.limit)
 
 
 def _limit(limit: PointLimit) -> dict[str, Any]:
     if limit.limit is None:
-        return {"ses": None, "upper_limit": None, "reason": limit.reason}
-    return {"trigger_ratio": limit.trigger_ratio, "ses": limit.ses, **limit.limit.to_dict()}
+        return {"ses": None, "upper_limit": None, "mc_error": limit.mc_error, "reason": limit.reason}
+    return {
+        "ses": limit.ses,
+        "relative_error": limit.relative,
+        "mc_error": limit.mc_error,
+        **limit.limit.to_dict(),
+        "upper_limit_published_kaons": limit.with_published_kaons,
+        "upper_limit_windows": limit.windows,
+    }

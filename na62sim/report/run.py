@@ -42,10 +42,11 @@ def run_report(result: RunResult) -> list[RenderableType]:
         f"[bold]{scenario.title or scenario.name}[/bold], seed {scenario.seed}\n",
         "\n".join(answer(result)) + "\n",
     ]
-    for detector in result.detectors:
-        parts += _geometry_tables(
-            detector.name, [s for s in result.samples if s.planned.detector.name == detector.name]
-        )
+    comparison = result.comparison + result.dump_comparison
+    if comparison:
+        parts.append(comparison_table(comparison, "Published and obtained"))
+    for name in dict.fromkeys(s.planned.mixture.name for s in result.samples):
+        parts += _geometry_tables(name, [s for s in result.samples if s.planned.mixture.name == name])
     parts += _ledgers(result.data_sets)
     with_resolutions = [
         s for s in result.samples if s.resolutions and s.planned.block.role in ("signal", "normalisation")
@@ -62,9 +63,6 @@ def run_report(result: RunResult) -> list[RenderableType]:
     parts += scan_report(result)
     if result.region is not None:
         parts += dump_report(dump_dict(result.region, result.dump_comparison))
-    comparison = result.comparison + result.dump_comparison
-    if comparison:
-        parts.append(comparison_table(comparison, "Published and obtained"))
     return [*parts, *_notes(result.samples)]
 
 
@@ -98,7 +96,7 @@ def _regions(sample: CountedSample) -> RenderableType:
     rows = [
         [name, fraction(i.value), f"{fraction(i.low)} – {fraction(i.high)}"] for name, i in sample.flow.regions.items()
     ]
-    title = f"Regions of {_short(sample)} in {sample.planned.detector.name}"
+    title = f"Regions of {_short(sample)} in {sample.planned.mixture.name}"
     return grid(title, ["region", ("acceptance", "right"), ("68 % interval (statistics)", "right")], rows)
 
 
@@ -152,9 +150,10 @@ def _acceptance_rows(numbers: RangeResult, data: DataSetResult) -> list[list[str
 
 
 def _yield_rows(published: Sensitivity | None, normalised: Sensitivity | None) -> list[list[str]]:
-    """Sensitivity and expected events, with the published N_K and with the simulated normalisation."""
+    """Sensitivity and expected events with the simulated normalisation, and with the published N_K as a cross-check."""
     rows = []
-    for sensitivity, text in ((published, "N_K published"), (normalised, "N_K = N_ππ·D/(A_ππ·BR)")):
+    kaons = "N_K published" + (", cross-check" if normalised is not None else "")
+    for sensitivity, text in ((normalised, "N_K = N_ππ·D/(A_ππ·BR)"), (published, kaons)):
         if sensitivity is not None:
             rows.append([f"SES, {text}", pm(sensitivity.ses.value, sensitivity.ses.sigma), "", ""])
             if sensitivity.expected_events is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from na62sim.report.text import grid
@@ -13,8 +13,8 @@ from na62sim.statistics.text import fraction, number, pm
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from na62sim.study.kaon.limits import ScanResult, ScanRow
-    from na62sim.study.kaon.sensitivity import ExpectedYield
+    from na62sim.study.kaon.normalisation import Normalisation
+    from na62sim.study.kaon.rows import ExpectedYield, PointLimit, ScanResult, ScanRow
     from na62sim.study.run import CountedSample, RunResult
 
 _MOST_ROWS = 60
@@ -28,12 +28,22 @@ def scan_report(result: RunResult) -> list[RenderableType]:
     several = [s for s in result.samples if s.mass_resolutions]
     if several:
         parts.append(_resolution_table(several))
+    if result.normalisation is not None:
+        parts += normalisation_report(result.normalisation)
     if result.yields:
         parts.append(_yield_table(result.yields))
+    searched = {s.planned.block.label: s.row for s in result.samples if s.row.limit is not None}
+    if searched:
+        parts.append(_search_table(searched))
     for scan in result.scans:
-        short = len(scan.axes) > 1 or len(scan.rows) > _MOST_ROWS
-        parts += [_in_short(scan) if short else _scan_table(scan), _speed(scan)]
+        parts += scan_tables(scan)
     return parts
+
+
+def scan_tables(scan: ScanResult) -> list[RenderableType]:
+    """A scan point by point, or in short where it has many; then the points that have no limit, by name."""
+    short = len(scan.rows) > _MOST_ROWS
+    return [_in_short(scan) if short else _scan_table(scan), *without_limit(scan.rows, scan.axes), _speed(scan)]
 
 
 def _resolution_table(samples: Sequence[CountedSample]) -> RenderableType:
@@ -51,10 +61,32 @@ def _resolution_table(samples: Sequence[CountedSample]) -> RenderableType:
     return grid("Resolutions of accepted candidates (Gaussian cores)", columns, rows)
 
 
+def normalisation_report(normalisation: Normalisation) -> list[RenderableType]:
+    """What limits and expected events are normalised to, and how many events of it are expected in other ways."""
+    n, block, row = normalisation, normalisation.block, normalisation.row
+    counted, a, triggered, predicted = n.counted, n.acceptance, n.triggered, n.predicted
+    rows = [
+        ["counted events", pm(counted.value, counted.sigma), f"{block.tag}: {block.source}"],
+        ["branching ratio", pm(n.branching.value, n.branching.sigma), ""],
+        ["acceptance A", pm(a.value, a.parts["statistics"]), f"± {number(a.parts['components'], 2)} (components)"],
+        ["A × ε, triggers with downscaling", pm(triggered.value, row.triggered.stat), ", ".join(block.triggers)],
+    ]
+    if n.kaons is not None:
+        text = "counted / (BR × A × ε), components included: those that the signal shares cancel"
+        rows.append(["N of the analysis", pm(n.kaons.value, n.kaons.sigma), text])
+    words = {"published": "published N_K, ε relative to the downscaling", "data sets": "decays of the data sets"}
+    for name, events in predicted.items():
+        share = f"{events.value / counted.value:.2f} of what was counted"
+        rows.append([f"events from the {words[name]}", pm(events.value, events.sigma), share])
+    simulated = f"{row.n_generated} events of {block.process} in {n.geometry}, seed {n.seed}"
+    made = f"from an earlier run, {n.kept_in}" if n.taken_over else f"kept in {n.kept_in}" if n.kept_in else "not kept"
+    return [grid("Normalisation", ["quantity", ("value", "right"), ""], rows), f"{simulated}: {made}.\n"]
+
+
 def _yield_table(yields: Sequence[ExpectedYield]) -> RenderableType:
     cells = [
         [y.label, y.process, y.selection, number(y.branching_ratio, 3), f"{y.n_effective:.0f}",
-         pm(y.acceptance, y.acceptance_sigma) if y.acceptance else "0", _events(y)]
+         pm(y.acceptance, y.acceptance_sigma) if y.acceptance else "0", number(y.trigger, 3), _events(y)]
         for y in yields
     ]  # fmt: skip
     columns: Columns = [
@@ -63,36 +95,68 @@ def _yield_table(yields: Sequence[ExpectedYield]) -> RenderableType:
         "selection",
         ("BR", "right"),
         ("effective events", "right"),
-        ("acceptance", "right"),
+        ("acceptance A", "right"),
+        ("trigger ε", "right"),
         ("expected events", "right"),
     ]
-    return grid("Expected events: N_K × A × BR", columns, cells)
+    return grid("Expected events: BR / SES, the SES of the limits", columns, cells)
 
 
 def _events(y: ExpectedYield) -> str:
-    if not y.acceptance:
-        return f"< {y.expected_high:.2g} (68 %)"
+    if not y.expected_events:
+        return "" if y.expected_high is None else f"< {y.expected_high:.2g} (68 %)"
     return pm(y.expected_events, y.expected_sigma)
+
+
+def _search_table(rows: Mapping[str, ScanRow]) -> RenderableType:
+    """Limits of samples that are searched for."""
+    cells = [[label, *_limit_texts(row.limit)] for label, row in rows.items() if row.limit is not None]
+    return grid("Limits of samples", ["sample", *_LIMIT_COLUMNS], cells)
+
+
+_LIMIT_COLUMNS: Columns = [
+    ("limit", "right"), ("± sensitivity", "right"), ("of it MC", "right"), ("expected", "right"), ("± 2σ", "right"),
+    ("published N_K", "right"), ("windows", "right"),
+]  # fmt: skip
+
+
+def _limit_texts(limit: PointLimit) -> list[str]:
+    """The cells of a limit; without one the reason."""
+    if limit.limit is None:
+        return ["none", "", "", limit.reason.split(":")[0], "", "", ""]
+    e = limit.limit.expected
+    windows = ", ".join(f"{name}: {number(value, 3) or 'none'}" for name, value in limit.windows.items())
+    return [
+        f"{limit.limit.upper_limit:.3e}", f"{100.0 * (limit.relative or 0.0):.1f} %", f"{100.0 * (limit.mc_error or 0.0):.1f} %",
+        f"{e.median:.3e}", f"{e.minus2:.2e} – {e.plus2:.2e}", number(limit.with_published_kaons, 3), windows,
+    ]  # fmt: skip
 
 
 def _scan_table(scan: ScanResult) -> RenderableType:
     """A row per point."""
     columns: Columns = [(name, "right") for name in scan.axes]
-    columns += [("acceptance", "right"), ("± stat", "right"), ("± components", "right")]
+    columns += [("acceptance A", "right"), ("trigger ε", "right"), ("events", "right")]
     if scan.cl is not None:
-        columns += [(f"limit, {100.0 * scan.cl:g} % CL", "right"), ("expected", "right"), ("± 1σ", "right")]
+        columns += _LIMIT_COLUMNS
     rows = []
     for row in scan.rows:
-        a = row.acceptance
         cells = [row.parameters[name] for name in scan.axes]
-        cells += [fraction(a.value), fraction(a.stat), fraction(a.syst)]
-        if row.limit is not None and row.limit.limit is not None:
-            e = row.limit.limit.expected
-            cells += [f"{row.upper_limit:.3e}", f"{e.median:.3e}", f"{e.minus1:.2e} – {e.plus1:.2e}"]
-        elif row.limit is not None:
-            cells += ["none", "", row.limit.reason.split(":")[0]]
-        rows.append(cells)
-    return grid(f"Scan {scan.label}: {scan.process} in {scan.geometry}", columns, rows)
+        cells += [fraction(row.acceptance.value), number(row.trigger, 3), f"{row.n_effective:.0f}"]
+        rows.append(cells if row.limit is None else cells + _limit_texts(row.limit))
+    cl = "" if scan.cl is None else f", limits at {100.0 * scan.cl:g} % CL"
+    return grid(f"Scan {scan.label}: {scan.process} in {scan.geometry}{cl}", columns, rows)
+
+
+def without_limit(rows: Sequence[ScanRow], axes: Sequence[str]) -> list[str]:
+    """The points that have no limit, with the reason, for people; those of one reason in one line."""
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if row.limit is not None and row.limit.limit is None:
+            point = " ".join(f"{axis}={row.parameters[axis]}" for axis in axes)
+            reasons.setdefault(row.limit.reason, []).append(point)
+    return [
+        f"{len(points)} of {len(rows)} points: {reason} ({', '.join(points)})" for reason, points in reasons.items()
+    ]
 
 
 def _in_short(scan: ScanResult) -> RenderableType:
@@ -126,24 +190,25 @@ def scan_csv(rows: Sequence[ScanRow]) -> str:
     units = {name: rows[0].parameters[name].lstrip("0123456789.e+-") for name in names}
     writer = csv.writer(out, lineterminator="\n")
     header = [f"{name}_{units[name]}" for name in names]
-    header += ["acceptance", "stat", "syst", "n_selected", "n_effective"]
+    header += ["acceptance", "stat", "syst", "trigger", "n_selected", "n_effective", "largest_weight_share"]
     if any(row.limit is not None for row in rows):
-        header += ["trigger_ratio", "ses", "upper_limit", *(f"expected_{b}" for b in _BANDS)]
+        header += ["ses", "upper_limit", *(f"expected_{b}" for b in _BANDS), "error", "mc_error", "reason"]
     writer.writerow(header)
     for row in rows:
         a = row.acceptance
         cells = [row.parameters[name].removesuffix(units[name]) for name in names]
         cells += [f"{value:.6g}" for value in (a.value, a.stat, a.syst)]
-        cells += [str(row.n_selected), f"{row.n_effective:.1f}", *_limit_cells(row)]
+        cells += ["" if row.trigger is None else f"{row.trigger:.6g}"]
+        cells += [str(row.n_selected), f"{row.n_effective:.1f}", f"{row.largest_weight_share:.3g}", *_limit_cells(row)]
         writer.writerow(cells)
     return out.getvalue()
 
 
 def _limit_cells(row: ScanRow) -> list[str]:
-    """Trigger ratio, sensitivity, observed and expected limits; empty without a limit, nothing where none is asked."""
+    """Sensitivity, observed and expected limits, relative errors; empty without a limit, nothing where none is asked."""
     if row.limit is None:
         return []
     limit = row.limit.limit
     expected = [None if limit is None else getattr(limit.expected, b) for b in _BANDS]
-    values = [row.limit.trigger_ratio, row.limit.ses, row.upper_limit, *expected]
-    return ["" if value is None else f"{value:.6g}" for value in values]
+    values = [row.limit.ses, row.upper_limit, *expected, row.limit.relative, row.limit.mc_error]
+    return [*("" if value is None else f"{value:.6g}" for value in values), row.limit.reason]

@@ -6,7 +6,8 @@ exact and associative (`tally`), so that a cut-flow does not depend on chunks or
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,12 @@ import numpy.typing as npt
 from na62sim.core.remarks import remark_lines
 from na62sim.sample.table import Table
 from na62sim.selection.cut import Candidates, Mask, NotMadeError, Selection, Survivors
-from na62sim.selection.tally import Counter, Counters, deepen, tally, tally_all, tally_bits, tally_regions
+from na62sim.selection.tally import Counter, Counters, deepen, tally, tally_all, tally_regions
 from na62sim.statistics import Interval, clopper_pearson, weighted_efficiency
 from na62sim.statistics.text import few, fraction
 
 _SPARSE = 0.6  # share of survivors below which they are gathered
+_REGIONS = 32  # in a word of trigger masks and regions: the first bit of the regions
 
 
 class CutFlow:
@@ -40,7 +42,8 @@ class CutFlow:
         self._width = 1 + bins  # counters of a region
         self._first = 1 + len(selection.cuts)  # of the first region
         self._counters = Counters(self._first + len(selection.regions) * self._width)
-        self._fired: Counters | None = None
+        self._signal_regions: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)  # of these rows, a bit per region
+        self._words: dict[int, Counter] | None = None  # accepted candidates by trigger masks and regions
         self._names: list[str] = []
 
     @property
@@ -72,7 +75,34 @@ class CutFlow:
     @property
     def triggers(self) -> dict[str, Counter]:
         """Accepted candidates for which each trigger mask holds."""
-        return {} if self._fired is None else {name: self._fired.counter(k) for k, name in enumerate(self._names)}
+        if self._words is None:
+            return {}
+        return {
+            name: _merged(c for word, c in self._words.items() if word >> k & 1) for k, name in enumerate(self._names)
+        }
+
+    def taken(self, kept: Mapping[str, float], region: str = "") -> Counter:
+        """Accepted candidates, each with the probability that one of some trigger masks takes it.
+
+        Parameters
+        ----------
+        kept : for each of these masks the share of the events that it keeps, 1 / downscaling
+        region : candidates in this region alone
+
+        Raises
+        ------
+        KeyError, ValueError : a mask or a region that is not there
+        """
+        if self._words is None:
+            return Counter()
+        bits, regions = {name: k for k, name in enumerate(self._names)}, list(self.selection.regions)
+        shares = {bits[name]: share for name, share in kept.items()}
+        wanted = 1 << (_REGIONS + regions.index(region)) if region else 0
+        return _merged(
+            counter.scaled(1.0 - math.prod(1.0 - share for k, share in shares.items() if word >> k & 1))
+            for word, counter in self._words.items()
+            if word & wanted == wanted
+        )
 
     def fill(
         self, table: Table | Candidates, weight: npt.NDArray[np.float64], generated: npt.NDArray[np.float64]
@@ -129,9 +159,13 @@ class CutFlow:
         ----------
         masks : one word per accepted candidate (rows ``signal_rows`` of the table), bit k for ``names[k]``
         """
-        if self._fired is None:
-            self._names, self._fired = list(names), Counters(len(names))
-        self._fired.add(tally_bits(self.signal_weight, masks, len(names)))
+        if self._words is None:
+            self._names, self._words = list(names), {}
+        words, index = np.unique(masks | (self._signal_regions << _REGIONS), return_inverse=True)
+        counters = Counters(len(words))
+        counters.add(tally(self.signal_weight, index, len(words)))
+        for k, word in enumerate(words.tolist()):
+            self._words.setdefault(word, Counter()).merge(counters.counter(k))
 
     def _count(self, depth: npt.NDArray[np.int64], weight: npt.NDArray[np.float64], start: int, stop: int) -> None:
         """Add the candidates to the cuts from ``start`` to below ``stop`` that they passed."""
@@ -147,17 +181,21 @@ class CutFlow:
         for row, (name, function) in zip(inside, s.regions.items(), strict=True):
             row[:] = _mask(name, function(table), n)  # type: ignore[arg-type]
         self._counters.add(tally_regions(weight, inside, index, self._width - 1), self._first)
-        if not s.signal:
-            return table.rows
-        return table.rows[np.any(inside[[name in s.signal for name in s.regions]], axis=0)]
+        bits = np.zeros(n, dtype=np.int64)
+        for k, row in enumerate(inside):
+            bits |= row.astype(np.int64) << k
+        signal = np.any(inside[[name in s.signal for name in s.regions]], axis=0) if s.signal else np.ones(n, np.bool_)
+        self._signal_regions = bits[signal]
+        return table.rows[signal]
 
     def merge(self, other: CutFlow) -> None:
         """Add the counts of another chunk of the same selection."""
         self._counters.merge(other._counters)
-        if other._fired is not None:
-            if self._fired is None:
-                self._names, self._fired = other._names, Counters(len(other._names))
-            self._fired.merge(other._fired)
+        if other._words is not None:
+            if self._words is None:
+                self._names, self._words = other._names, {}
+            for word, counter in other._words.items():
+                self._words.setdefault(word, Counter()).merge(counter)
 
     @property
     def selected(self) -> Counter:
@@ -266,6 +304,14 @@ def share(counter: Counter, of: Counter) -> Interval:
     if of.unweighted and counter.unweighted:
         return clopper_pearson(counter.n, of.n)
     return weighted_efficiency(*counter.over(of), *of.over(of))
+
+
+def _merged(counters: Iterable[Counter]) -> Counter:
+    """The sum of some counters."""
+    total = Counter()
+    for counter in counters:
+        total.merge(counter)
+    return total
 
 
 def _mask(name: str, mask: Any, n: int) -> Mask:

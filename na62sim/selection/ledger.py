@@ -49,6 +49,9 @@ def multi_track_ledger(d: Detector, tracks: int) -> list[Loss]:
     No GTK, no CHANTI, no calorimetric likelihood and no RICH likelihood enter: their dice are thrown, nothing looks at
     them. The quality of a track is thrown for every track, that of its LKr cluster as far as the track gets; both
     are one number for all tracks. Three tracks are not identified, and nothing else in their event is looked at.
+    Of a pi+ its track must point at the LKr; that it makes a cluster there is not asked for (one that interacts before it
+    has E/p = 0, below the limit), so that only an interaction before the last chamber loses it, and the efficiency of
+    the cluster counts for electrons alone.
     """
     losses = [
         _simulated("geometry, track finding, vertex, momenta, masses", "derived", "transport and fits"),
@@ -61,11 +64,11 @@ def multi_track_ledger(d: Detector, tracks: int) -> list[Loss]:
         losses += [
             _simulated("E/p and ring radius", "derived", "responses of LKr and RICH"),
             _cluster(d),
-            _hadronic(d),
+            _hadronic(d, d.straw.chamber_z_m[-1], "hadronic interaction of the pi+ before STRAW 4"),
             _entry(d, "veto fired by the pion's own shower", "lkr.satellite.efficiency"),
         ]
-    # N_K comes from the normalisation in the same triggers and conditions
-    losses.append(Loss("trigger and random veto", "factor", None, 0.0, "known", "ratio to the normalisation: in N_K"))
+    why = "triggers are simulated for signal and normalisation alike; accidentals cancel in the ratio"
+    losses.append(Loss("trigger and random veto", "factor", None, 0.0, "known", why))
     return losses
 
 
@@ -83,7 +86,7 @@ def _cluster(d: Detector) -> Loss:
     value, _, tag, source = _number(d, "lkr.efficiency")
     product, sigma, _, _ = _number(d, "matching.efficiency")
     number, _, _, _ = _number(d, "pi4e.lkr_tracks")
-    name = "LKr cluster: per track that reaches it"
+    name = "LKr cluster: per electron that reaches it"
     return Loss(name, "dice", value, value * sigma / product / 3.0, tag, source, number)
 
 
@@ -100,13 +103,14 @@ def _number(d: Detector, path: str) -> tuple[float, float, str, str]:
     return float(q.value), float(q.standard_deviation or 0.0), q.tag, q.source
 
 
-def _hadronic(d: Detector) -> Loss:
-    """Survival of the pi+ up to the LKr, with the uncertainty of the lost fraction."""
+def _hadronic(d: Detector, z_m: float = math.inf, name: str = "hadronic interaction before the LKr") -> Loss:
+    """Survival of the pi+ up to z (m), the LKr by default, with the uncertainty of the lost fraction."""
     lost, sigma, tag, source = _number(d, "hadronic.lost_fraction")
-    kept = [1.0 - block.interaction_fraction * lost for block in d.material.values()]
+    fractions = [block.interaction_fraction for block in d.material.values() if block.z_m < z_m]
+    kept = [1.0 - fraction * lost for fraction in fractions]
     survive = math.prod(kept)
-    slope = sum(block.interaction_fraction / k for block, k in zip(d.material.values(), kept, strict=True)) * survive
-    return Loss("hadronic interaction before the LKr", "dice", survive, slope * sigma, tag, source)
+    slope = sum(fraction / k for fraction, k in zip(fractions, kept, strict=True)) * survive
+    return Loss(name, "dice", survive, slope * sigma, tag, source)
 
 
 _TAG_WORDS = {"known": "recalled"}  # how people see a tag

@@ -42,6 +42,20 @@ class Counter:
         self.square += other.square
         self.largest = max(self.largest, other.largest)
 
+    def scaled(self, factor: float) -> Counter:
+        """The counter of the same events with every weight times a factor of 0 or more; of none if it is 0.
+
+        Examples
+        --------
+        >>> thinned = Counter.of(np.array([1.0, 3.0])).scaled(0.25)
+        >>> thinned.n, thinned.sumw, thinned.sumw2
+        (2, 1.0, 0.625)
+        """
+        if factor == 0.0:
+            return Counter()
+        a, b = factor.as_integer_ratio()
+        return Counter(self.n, self.total * a // b, self.square * a * a // (b * b), self.largest * factor)
+
     @classmethod
     def of(cls, weight: FloatArray) -> Counter:
         """The counter of some weights.
@@ -186,14 +200,6 @@ def tally_regions(weight: FloatArray, inside: Any, index: IntArray, bins: int) -
     return [_sums(part, groups, lambda bits, sums, at=at: fill(bits, sums, at)) for at, part in _slices(weight)]
 
 
-def tally_bits(weight: FloatArray, masks: Any, n_bits: int) -> list[Sums]:
-    """Sums of the rows that have bit k of their mask."""
-    return [
-        _sums(part, n_bits, lambda bits, sums, at=at: _by_bit(bits, masks[at : at + bits.size], n_bits, *sums))
-        for at, part in _slices(weight)
-    ]
-
-
 def _slices(weight: FloatArray) -> list[tuple[int, FloatArray]]:
     """The weights in parts that a kernel can add up, at least one."""
     weight = np.ascontiguousarray(weight, dtype=np.float64)
@@ -314,14 +320,6 @@ def _by_region(bits: Any, inside: Any, index: Any, bins: int, n: Any, largest: A
                 _add(bits[i], n, largest, parts, low, r * width)
                 if 0 <= index[i] < bins:
                     _add(bits[i], n, largest, parts, low, r * width + 1 + index[i])
-
-
-@kernel
-def _by_bit(bits: Any, masks: Any, n_bits: int, n: Any, largest: Any, parts: Any, low: int) -> None:
-    for i in range(bits.size):
-        for k in range(n_bits):
-            if masks[i] >> np.uint32(k) & np.uint32(1):
-                _add(bits[i], n, largest, parts, low, k)
 
 
 @kernel

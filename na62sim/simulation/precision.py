@@ -35,6 +35,7 @@ class Precision:
     ----------
     target : relative statistical error of the acceptance, in (0, 1)
     most : number of events at which to stop whatever is reached; None for `MOST`, and `EMPTY` without any accepted
+    empty : number of events without an accepted one at which to stop, if it is below ``most``
 
     Examples
     --------
@@ -45,6 +46,7 @@ class Precision:
 
     target: float
     most: int | None = None
+    empty: int | None = None
 
     @classmethod
     def asked(cls, precision: str | float, most: int | None = None) -> Precision:
@@ -74,9 +76,10 @@ class Precision:
 
     def bound(self, relative: float) -> int:
         """The largest number of events."""
-        if self.most is not None:
-            return self.most
-        return MOST if math.isfinite(relative) else EMPTY
+        if math.isfinite(relative):
+            return MOST if self.most is None else self.most
+        bounds = [bound for bound in (self.most, self.empty) if bound is not None]
+        return min(bounds, default=EMPTY)
 
     def outcome(self, flow: CutFlow) -> dict[str, Any]:
         """What was asked for and what was reached, for JSON and for `line`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,9 +12,9 @@ from na62sim.geometry import load_detector
 from na62sim.statistics.exclusion import Exclusion
 from na62sim.study.dump.productions import PUBLISHED, processes_of
 from na62sim.study.dump.run import DumpRun, RegionResult, run_dump
-from na62sim.study.kaon.limits import ScanResult, ScanRow
+from na62sim.study.kaon.rows import ScanResult, ScanRow
 from na62sim.study.kaon.sensitivity import NORMALISATION, SIGNAL, DataSetResult, TotalSensitivity
-from na62sim.study.published import Comparison, compare, published_numbers
+from na62sim.study.published import Comparison, Published, compare, published_numbers
 from na62sim.study.scenario.blocks import ExclusionBlock
 
 
@@ -103,22 +103,33 @@ def obtained_numbers(
                 "acceptance_k2pi": numbers.acceptance_k2pi if normalised else None,
                 "acceptance_pinunu": numbers.acceptance_pinunu,
                 "ratio": numbers.ratio if normalised else None,
-                "ses": numbers.sensitivity.ses,
-                "expected_events": numbers.sensitivity.expected_events,
+                "ses": numbers.headline.ses,
+                "expected_events": numbers.headline.expected_events,
             }
             for name, estimate in obtained.items():
                 key = f"{data.geometry}.{name}"
                 if estimate is not None and key in known:
                     rows.append(compare(known[key], estimate.value, estimate.sigma, note))
     rows += [row for scan in scans for row in _scan_numbers(scan)]
-    if published and total is not None and total.sensitivity is not None and len(total.data_sets) > 1:
-        key, events = "+".join(total.data_sets) + ".expected_events", total.sensitivity.expected_events
+    if published and total is not None and total.headline is not None and len(total.data_sets) > 1:
+        key, events = "+".join(total.data_sets) + ".expected_events", total.headline.expected_events
         if key in known and events is not None:
             rows.append(compare(known[key], events.value, events.sigma))
     return rows
 
 
-_SHAPE_AT = {"kpiaa": 155.0}  # MeV; with nothing observed the shape of a limit is that of 1/A
+_SHAPE_AT = {"kpiaa": 155.0}  # MeV; with nothing observed the shape of a limit is that of 1/(A eps)
+
+
+def sample_limits(rows: Mapping[str, ScanRow]) -> list[Comparison]:
+    """Limits of processes without a parameter beside the published ones, from all events and from each window."""
+    known = published_numbers()
+    return [
+        found
+        for process, row in rows.items()
+        if (key := f"{process}.upper_limit") in known
+        for found in _limits(known[key], row)
+    ]
 
 
 def _scan_numbers(scan: ScanResult) -> list[Comparison]:
@@ -129,21 +140,26 @@ def _scan_numbers(scan: ScanResult) -> list[Comparison]:
     axis = scan.axes[0]
     points = {float(parse_parameter(axis, row.parameters[axis])[1]): row for row in scan.rows}
     reference = points.get(_SHAPE_AT.get(process, -1.0))
-    rows = []
+    rows: list[Comparison] = []
     for mass, row in points.items():
-        a, key = row.acceptance, f"{process}.upper_limit.{mass:g}"
-        if key in known and row.upper_limit:
-            relative = math.hypot(a.stat, a.syst) / a.value
-            rows.append(compare(known[key], row.upper_limit, relative * row.upper_limit))
-        key = f"{process}.shape.{mass:g}"
-        if key in known and reference and reference.acceptance.value and a.value:
-            other = reference.acceptance
-            ratio = _trigger_ratio(row) / _trigger_ratio(reference) * a.value / other.value
-            relative = math.hypot(a.stat / a.value, other.stat / other.value)  # components are common
-            rows.append(compare(known[key], ratio, ratio * relative))
+        if (key := f"{process}.upper_limit.{mass:g}") in known:
+            rows += _limits(known[key], row)
+    for mass, row in points.items():
+        key, a = f"{process}.shape.{mass:g}", row.triggered
+        if key not in known or reference is None or not reference.triggered.value or not a.value:
+            continue
+        for name in ("", *row.windows):
+            a, b = (r.windows[name] if name else r.triggered for r in (row, reference))
+            ratio, relative = a.value / b.value, math.hypot(a.stat / a.value, b.stat / b.value)  # components are common
+            rows.append(compare(known[key], ratio, ratio * relative, name))
     return rows
 
 
-def _trigger_ratio(row: ScanRow) -> float:
-    ratio = None if row.limit is None else row.limit.trigger_ratio
-    return 1.0 if ratio is None else ratio
+def _limits(number: Published, row: ScanRow) -> list[Comparison]:
+    """A limit of a point, and those of its windows; the error is that of the sensitivity."""
+    if row.limit is None or row.upper_limit is None or row.limit.relative is None:
+        return []
+    found = {"": row.upper_limit, **row.limit.windows}
+    return [
+        compare(number, limit, row.limit.relative * limit, name) for name, limit in found.items() if limit is not None
+    ]

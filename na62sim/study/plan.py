@@ -9,7 +9,9 @@ from na62sim.core.units import parse_parameters
 from na62sim.generators.chain.process import Process
 from na62sim.generators.registry import process_of
 from na62sim.geometry import Detector, load_detector
-from na62sim.study.scenario.blocks import ExclusionBlock, SampleBlock, ScanBlock
+from na62sim.study.kaon.count import Trigger
+from na62sim.study.kaon.mixture import Mixture
+from na62sim.study.scenario.blocks import ExclusionBlock, NormalisationBlock, SampleBlock, ScanBlock
 from na62sim.study.scenario.scenario import Scenario, ScenarioError
 
 if TYPE_CHECKING:
@@ -19,12 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlannedSample:
-    """A ``[[sample]]`` with what it names."""
+    """A ``[[sample]]`` with what it names; the selection is that of the first of its data sets, ``detector``."""
 
     block: SampleBlock
     process: Process
-    detector: Detector
+    mixture: Mixture
     selection: Selection
+
+    @property
+    def detector(self) -> Detector:
+        """The first data set."""
+        return self.mixture.detectors[0]
 
 
 @dataclass(frozen=True)
@@ -32,8 +39,23 @@ class PlannedScan:
     """A ``[[scan]]`` with what it names, and the points at which its process is possible."""
 
     block: ScanBlock
-    detector: Detector
+    mixture: Mixture
     points: tuple[dict[str, str], ...]
+
+    @property
+    def gaps(self) -> dict[str, tuple[float, float]]:
+        """Parameters, and where (MeV) the selection accepts next to nothing: the pi0 peak of m_4e, which is m_S."""
+        return {"m_S": self.mixture.detectors[0].pi4e.pi0_window_MeV} if self.block.selection == "kpis" else {}
+
+
+@dataclass(frozen=True)
+class PlannedNormalisation:
+    """A ``[normalisation]`` with what it names."""
+
+    block: NormalisationBlock
+    process: Process
+    mixture: Mixture
+    trigger: Trigger
 
 
 @dataclass(frozen=True)
@@ -53,6 +75,12 @@ class Plan:
     scans: tuple[PlannedScan, ...]
     exclusion: PlannedExclusion | None
     counts: tuple[Category, ...] | None
+    normalisation: PlannedNormalisation | None = None
+
+    @property
+    def trigger(self) -> Trigger | None:
+        """The triggers of what is normalised."""
+        return None if self.normalisation is None else self.normalisation.trigger
 
 
 def plan(scenario: Scenario) -> Plan:
@@ -78,7 +106,13 @@ def plan(scenario: Scenario) -> Plan:
             exclusion = _exclusion(scenario, scenario.exclusion)
         except ValueError as error:
             raise ScenarioError(f"{scenario.name}: exclusion: {error}") from None
-    return Plan(scenario, tuple(samples), tuple(scans), exclusion, _counts(scenario))
+    normalisation = None
+    if scenario.normalisation is not None:
+        try:
+            normalisation = _normalisation(scenario, scenario.normalisation)
+        except ValueError as error:
+            raise ScenarioError(f"{scenario.name}: normalisation: {error}") from None
+    return Plan(scenario, tuple(samples), tuple(scans), exclusion, _counts(scenario), normalisation)
 
 
 def _counts(scenario: Scenario) -> tuple[Category, ...] | None:
@@ -97,23 +131,35 @@ def _sample(scenario: Scenario, block: SampleBlock) -> PlannedSample:
     from na62sim.selection.registry import find_selection
 
     process = process_of(block.process, parse_parameters(block.parameters))
-    detector = load_detector(scenario.geometry_of(block))
-    return PlannedSample(block, process, detector, find_selection(block.selection, detector, process.mass))
+    mixture = Mixture.of(scenario.geometries_of(block), block.decay_volume_m)
+    selection = find_selection(block.selection, mixture.detectors[0], process.mass)
+    return PlannedSample(block, process, mixture, selection)
 
 
 def _scan(scenario: Scenario, block: ScanBlock) -> PlannedScan:
     from na62sim.selection.registry import find_selection
 
-    points, detector = open_points(block), load_detector(scenario.geometry_of(block))
-    find_selection(block.selection, detector)
-    return PlannedScan(block, detector, tuple(points))
+    points, mixture = open_points(block), Mixture.of(scenario.geometries_of(block), block.decay_volume_m)
+    find_selection(block.selection, mixture.detectors[0])
+    return PlannedScan(block, mixture, tuple(points))
+
+
+def _normalisation(scenario: Scenario, block: NormalisationBlock) -> PlannedNormalisation:
+    from na62sim.selection.registry import find_selection
+
+    mixture, trigger = Mixture.of(scenario.geometries_of(block), block.decay_volume_m), Trigger(block.triggers)
+    for detector in mixture.detectors:
+        find_selection(block.selection, detector)
+        trigger.kept(detector)
+    return PlannedNormalisation(block, process_of(block.process, {}), mixture, trigger)
 
 
 def _exclusion(scenario: Scenario, block: ExclusionBlock) -> PlannedExclusion:
     from na62sim.study.dump.channels import dilepton_block
     from na62sim.study.dump.productions import own_parameters
 
-    detector = load_detector(scenario.geometry_of(block))
+    (geometry,) = scenario.geometries_of(block)
+    detector = load_detector(geometry)
     for channel in block.channels:
         dilepton_block(detector, channel)
     own_parameters(block.production, parse_parameters(block.parameters))

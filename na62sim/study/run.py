@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from na62sim.selection.cutflow import CutFlow
     from na62sim.study.dump.run import DumpRun
     from na62sim.study.kaon.branching_ratio import Measurement
-    from na62sim.study.kaon.limits import ScanResult
-    from na62sim.study.kaon.sensitivity import BranchingRatio, DataSetResult, ExpectedYield, TotalSensitivity
+    from na62sim.study.kaon.normalisation import Normalisation
+    from na62sim.study.kaon.rows import ExpectedYield, ScanResult, ScanRow
+    from na62sim.study.kaon.sensitivity import BranchingRatio, DataSetResult, TotalSensitivity
     from na62sim.study.published import Comparison
     from na62sim.study.resolution.histograms import Histograms
     from na62sim.study.resolution.masses import Masses
+    from na62sim.study.scenario.blocks import Limits
 
 __all__ = ["CountedSample", "RunResult", "StoredSample", "run_scenario"]
 
@@ -39,11 +41,13 @@ class CountedSample:
     ----------
     histograms, resolutions : of candidates with one track, and what is fitted to them
     masses, mass_resolutions : the same of candidates with several tracks
+    row : counts with the triggers of what is normalised, and limits in the role ``search``
     seconds : of the chain
     """
 
     planned: PlannedSample
     flow: CutFlow
+    row: ScanRow
     histograms: Histograms | None
     resolutions: dict[str, Any] | None
     masses: Masses | None
@@ -74,6 +78,7 @@ class RunResult:
     data_sets, total : sensitivity of each pair of signal and normalisation sample, and of all together
     samples : cut-flow, histograms and resolutions of every sample
     stored : files of events
+    normalisation : that limits and expected events are normalised to, where the scenario has one
     scans, yields : acceptances and limits per point, expected events of samples with a branching ratio
     region : of the beam dump, where the scenario asks for it
     measurement : branching ratio from counted events, where the scenario asks for it
@@ -92,6 +97,7 @@ class RunResult:
     total: TotalSensitivity | None
     samples: tuple[CountedSample, ...]
     stored: tuple[StoredSample, ...]
+    normalisation: Normalisation | None
     scans: tuple[ScanResult, ...]
     yields: tuple[ExpectedYield, ...]
     region: DumpRun | None
@@ -125,7 +131,7 @@ def run_scenario(
     meter : shows how far each sample is
     """
     from na62sim.core.version import program_version
-    from na62sim.study.comparison import dump_comparison, obtained_numbers
+    from na62sim.study.comparison import dump_comparison, obtained_numbers, sample_limits
     from na62sim.study.kaon.sensitivity import BranchingRatio, combine
     from na62sim.study.scan import run_scans
 
@@ -133,12 +139,12 @@ def run_scenario(
     scenario, limits = plan.scenario, plan.scenario.limits
     asked = scenario.run
     branching = BranchingRatio(asked.branching_ratio, asked.branching_ratio_sigma, asked.branching_ratio_source)
-    samples = tuple(_count(plan, planned, threads, meter) for planned in plan.samples)
+    normalisation = _normalise(plan, threads, say, meter)
+    samples = tuple(_count(plan, planned, normalisation, threads, meter) for planned in plan.samples)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     data_sets = _data_sets(samples, branching)
     total = combine(data_sets, data_sets[0].branching if data_sets else None)
-    normalisation = [s.flow for s in samples if limits and s.planned.block.label == limits.normalisation]
-    scans = run_scans(plan, points, threads, say, resume, meter, *normalisation)
+    scans = run_scans(plan, points, threads, say, resume, meter, normalisation)
     region = _exclude(plan, threads, meter)
     return RunResult(
         scenario=scenario,
@@ -151,19 +157,21 @@ def run_scenario(
         total=total,
         samples=samples,
         stored=tuple(_store(plan, p, stored, threads, say) for p in plan.samples if p.block.stored_events),
+        normalisation=normalisation,
         scans=scans,
-        yields=_yields(samples, limits.kaons) if limits else (),
+        yields=_yields(samples, limits, normalisation) if limits else (),
         region=region,
         measurement=_measure(plan),
-        comparison=tuple(obtained_numbers(data_sets, total)),
+        comparison=(*obtained_numbers(data_sets, total, scans), *sample_limits(_searched(samples))),
         dump_comparison=tuple(dump_comparison(region)) if region else (),
         seconds=time.perf_counter() - start,
     )
 
 
 def _detectors(plan: Plan) -> tuple[Detector, ...]:
-    """Every detector that samples or the beam dump were made with, once."""
-    detectors = {planned.detector.name: planned.detector for planned in plan.samples}
+    """Every detector that samples, scans or the beam dump were made with, once."""
+    mixtures = [*(sample.mixture for sample in plan.samples), *(scan.mixture for scan in plan.scans)]
+    detectors = {detector.name: detector for mixture in mixtures for detector in mixture.detectors}
     if plan.exclusion is not None:
         detectors.setdefault(plan.exclusion.detector.name, plan.exclusion.detector)
     return tuple(detectors.values())
@@ -189,40 +197,62 @@ def _measure(plan: Plan) -> Measurement | None:
     return measure(block.data, list(plan.counts), block.bins)
 
 
-def _count(plan: Plan, planned: PlannedSample, threads: int | None, meter: Meter) -> CountedSample:
+def _normalise(plan: Plan, threads: int | None, say: Say, meter: Meter) -> Normalisation | None:
+    """The counts of the block [normalisation], made or taken from where they are kept."""
+    if (planned := plan.normalisation) is None:
+        return None
+    from na62sim.study.kaon.normalisation import normalise
+
+    found = normalise(
+        planned.block, planned.process, planned.mixture, planned.trigger, plan.scenario.seed, threads, meter
+    )
+    if found.taken_over:
+        say(f"normalisation: {found.row.n_generated} events of an earlier run, from {found.kept_in}")
+    return found
+
+
+def _count(
+    plan: Plan, planned: PlannedSample, normalisation: Normalisation | None, threads: int | None, meter: Meter
+) -> CountedSample:
     """Simulate, reconstruct and select one sample; fill its histograms."""
-    from na62sim.simulation.acceptance import acceptance
+    from na62sim.simulation.conditions import Conditions
+    from na62sim.study.kaon.count import count
+    from na62sim.study.kaon.limits import point_limits
+    from na62sim.study.kaon.rows import row_of
     from na62sim.study.resolution.gaussian_core import fit_resolutions
     from na62sim.study.resolution.histograms import Histograms
     from na62sim.study.resolution.masses import Masses
 
     start = time.perf_counter()
-    block, detector, scenario = planned.block, planned.detector, plan.scenario
+    block, mixture, scenario = planned.block, planned.mixture, plan.scenario
     histograms: Histograms | None = None
     masses: Masses | None = None
     if planned.selection.candidates != "reco/events":
         masses = Masses()
     elif scenario.run.figures or block.role in ("signal", "normalisation"):
-        histograms = Histograms(block.process, detector, block.selection)
+        histograms = Histograms(block.process, planned.detector, block.selection)
     kept = histograms or masses
-    with meter(f"{block.label}: {block.process} in {detector.name}", block.events) as progress:
-        flow = acceptance(
+    normalised = block.branching_ratio is not None or block.role == "search"
+    with meter(f"{block.label}: {block.process} in {mixture.name}", block.events) as progress:
+        counted = count(
             planned.process,
-            planned.selection,
-            block.events,
-            detector,
+            block.selection,
+            mixture,
             scenario.seed,
-            decay_volume_m=block.decay_volume_m,
-            intensity=block.intensity_MHz,
-            photons=block.photons,
+            block.events,
+            trigger=plan.trigger if normalised else None,
+            conditions=Conditions(block.decay_volume_m, block.intensity_MHz, block.photons),
             threads=threads,
             progress=progress,
             keep=kept.fill if kept else None,
         )
-    seconds = time.perf_counter() - start
+    row = row_of(counted, block.parameters)
+    if block.role == "search" and scenario.limits is not None:
+        row = replace(row, limit=point_limits(row, scenario.limits, normalisation))
     resolutions = None if histograms is None else fit_resolutions(histograms)
     mass_resolutions = None if masses is None else masses.resolutions()
-    return CountedSample(planned, flow, histograms, resolutions, masses, mass_resolutions, seconds)
+    seconds = time.perf_counter() - start
+    return CountedSample(planned, counted.flow, row, histograms, resolutions, masses, mass_resolutions, seconds)
 
 
 def _data_sets(samples: tuple[CountedSample, ...], pinunu: BranchingRatio) -> tuple[DataSetResult, ...]:
@@ -257,14 +287,22 @@ def _process_name(planned: PlannedSample) -> str:
     return " ".join([name, *(f"{key}={value}" for key, value in planned.block.parameters.items())])
 
 
-def _yields(samples: tuple[CountedSample, ...], kaons: float) -> tuple[ExpectedYield, ...]:
-    """Expected events of the samples whose branching ratio is given."""
-    from na62sim.study.kaon.sensitivity import expected_yield
+def _searched(samples: tuple[CountedSample, ...]) -> dict[str, ScanRow]:
+    """The samples with a limit, by process."""
+    return {s.planned.block.process: s.row for s in samples if s.planned.block.role == "search"}
 
+
+def _yields(
+    samples: tuple[CountedSample, ...], limits: Limits, normalisation: Normalisation | None
+) -> tuple[ExpectedYield, ...]:
+    """Expected events of the samples whose branching ratio is given."""
+    from na62sim.study.kaon.limits import expected_yield
+
+    blocks = [(s.planned.block, s.row) for s in samples]
     return tuple(
-        expected_yield(s.planned.block.label, s.flow, kaons, s.planned.block.branching_ratio)
-        for s in samples
-        if s.planned.block.branching_ratio
+        expected_yield(b.label, (b.process, b.selection), row, b.branching_ratio, limits, normalisation)
+        for b, row in blocks
+        if b.branching_ratio
     )
 
 

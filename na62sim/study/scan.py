@@ -6,28 +6,46 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from na62sim.core.progress import Meter, silent
+from na62sim.core.units import parse_parameters
 from na62sim.core.version import source_hash
+from na62sim.generators.registry import process_of
 from na62sim.sample.atomic import target_of
-from na62sim.study.kaon.limits import ScanResult, ScanRow, measure_point, point_limits
+from na62sim.simulation.precision import Precision
+from na62sim.study.kaon.count import count
+from na62sim.study.kaon.limits import point_limits
+from na62sim.study.kaon.rows import ScanResult, ScanRow, row_of
 from na62sim.study.plan import Plan, PlannedScan
 from na62sim.study.scenario.scenario import Scenario, ScenarioError
 
 if TYPE_CHECKING:
-    from na62sim.selection.cutflow import CutFlow
+    from na62sim.study.kaon.count import Trigger
+    from na62sim.study.kaon.normalisation import Normalisation
 
-__all__ = ["PointStore", "points_file", "run_scan", "run_scans"]
+__all__ = ["PointStore", "Points", "measure_point", "points_file", "run_scan", "run_scans"]
 
+_EMPTY = 200_000  # events of a point without an accepted and triggered one after which no more are made
 
 _START = b'{"identity": "'  # of a file of points; the first line may be cut off
 
 
-class PointStore:
+class Points:
+    """Finished points, in memory alone."""
+
+    def __init__(self) -> None:
+        self.points: dict[str, dict[str, Any]] = {}
+
+    def add(self, key: str, row: dict[str, Any]) -> None:
+        """Keep a finished point."""
+        self.points[key] = row
+
+
+class PointStore(Points):
     """Finished points of the scans of a scenario, a line of JSON each, synced as they come.
 
     A line that was cut off is not a point. The first line says which scenario, geometries and program the
@@ -46,8 +64,8 @@ class PointStore:
     """
 
     def __init__(self, path: Path, identity: str, resume: bool) -> None:
+        super().__init__()
         self.path, self._identity = path, identity
-        self.points: dict[str, dict[str, Any]] = {}
         self._refuse_foreign()
         if resume and path.exists():
             self._read()
@@ -83,14 +101,15 @@ class PointStore:
             file.write("".join(json.dumps(line) + "\n" for line in [*lines, {"key": key, "row": row}]))
             file.flush()
             os.fsync(file.fileno())
-        self.points[key] = row
+        super().add(key, row)
 
 
 def identity(plan: Plan) -> str:
     """Digest of what the points of a scenario depend on."""
     digest = hashlib.sha256(f"{plan.scenario.sha256} {source_hash()}".encode())
     for scan in plan.scans:
-        digest.update(scan.detector.sha256.encode())
+        for detector in scan.mixture.detectors:
+            digest.update(detector.sha256.encode())
     return digest.hexdigest()
 
 
@@ -106,14 +125,14 @@ def run_scans(
     say: Callable[[str], None],
     resume: bool,
     meter: Meter = silent,
-    normalisation: CutFlow | None = None,
+    normalisation: Normalisation | None = None,
 ) -> tuple[ScanResult, ...]:
     """All scans of a scenario, with progress; an interrupted one leaves its finished points in a file.
 
     Parameters
     ----------
     points : that file
-    normalisation : cut-flow of the sample whose trigger the number of kaons holds
+    normalisation : that the limits are normalised to, where the scenario has one
     """
     scenario = plan.scenario
     if not plan.scans:
@@ -127,14 +146,14 @@ def run_scans(
             block, start, rows = scan.block, time.perf_counter(), []
             total = len(scan.points) * block.events
             with meter(f"{block.label}: {block.process} in {block.geometry}", total) as progress:
-                for row in run_scan(scenario, scan, store, threads, normalisation):
+                for row in run_scan(scenario, scan, store, threads, normalisation, plan.trigger):
                     rows.append(row)
                     progress(len(rows) * block.events)
             cl = scenario.limits.cl if scenario.limits else None
             results.append(
                 ScanResult(
                     block.label, block.process, block.selection, block.geometry, block.events,
-                    tuple(block.axes), cl, tuple(rows), time.perf_counter() - start,
+                    tuple(block.axes), cl, tuple(rows), time.perf_counter() - start, scan.gaps,
                 )
             )  # fmt: skip
     except BaseException:
@@ -147,17 +166,38 @@ def run_scans(
 def run_scan(
     scenario: Scenario,
     scan: PlannedScan,
-    store: PointStore,
+    store: Points,
     threads: int | None = None,
-    normalisation: CutFlow | None = None,
+    normalisation: Normalisation | None = None,
+    trigger: Trigger | None = None,
 ) -> Iterator[ScanRow]:
     """The rows of a scan, point by point, each with its limits where the scenario has `Limits`."""
-    block, detector, limits = scan.block, scan.detector, scenario.limits
+    limits = scenario.limits
     for point in scan.points:
-        key = json.dumps([block.label, point], sort_keys=True)
+        key = json.dumps([scan.block.label, point], sort_keys=True)
         if key not in store.points:
-            counted = asdict(measure_point(block, detector, point, scenario.seed, threads))
+            counted = asdict(measure_point(scan, point, scenario.seed, trigger, threads))
             del counted["limit"]  # what was counted is kept; limits follow from it
             store.add(key, counted)
         row = ScanRow.from_dict(store.points[key])
-        yield row if limits is None else replace(row, limit=point_limits(row, limits, detector, normalisation))
+        yield row if limits is None else replace(row, limit=point_limits(row, limits, normalisation))
+
+
+def measure_point(
+    scan: PlannedScan, point: Mapping[str, str], seed: int, trigger: Trigger | None = None, threads: int | None = None
+) -> ScanRow:
+    """Simulate one point and count; limits are not yet in the row."""
+    block = scan.block
+    precision = None if block.precision is None else Precision(block.precision, block.events, _EMPTY)
+    process = process_of(block.process, parse_parameters(point))
+    counted = count(
+        process,
+        block.selection,
+        scan.mixture,
+        seed,
+        block.events,
+        trigger=trigger,
+        precision=precision,
+        threads=threads,
+    )
+    return row_of(counted, point)

@@ -24,14 +24,19 @@ from na62sim.simulation.conditions import Running
 from na62sim.simulation.on_demand import SelectedChunk, accepted
 from na62sim.simulation.pipeline import Simulation
 from na62sim.statistics import BR_PINUNU_NA62
-from na62sim.study.comparison import obtained_numbers, published_edges
+from na62sim.study.comparison import obtained_numbers, published_edges, sample_limits
 from na62sim.study.kaon.branching_ratio import branching_ratio
+from na62sim.study.kaon.count import count
 from na62sim.study.kaon.counts import PERIODS
-from na62sim.study.kaon.limits import ScanResult, measure_point, point_limits
+from na62sim.study.kaon.limits import point_limits
+from na62sim.study.kaon.normalisation import normalise
+from na62sim.study.kaon.rows import ScanResult, row_of
 from na62sim.study.kaon.sensitivity import BranchingRatio, DataSetResult, combine, data_set_result
+from na62sim.study.plan import plan
 from na62sim.study.published import Comparison, compare, published_limits, published_numbers
 from na62sim.study.resolution.gaussian_core import fit_resolutions
 from na62sim.study.resolution.histograms import Histograms
+from na62sim.study.scan import measure_point
 from na62sim.study.scenario.scenario import load_scenario
 
 __all__ = ["ValidationResult", "validation"]
@@ -43,6 +48,7 @@ RESOLUTION_DATA_SET = "run1-2018-s2"
 TRUTH_EVENTS = 1_000_000
 _P = (15.0, 35.0)  # GeV/c, of the published photon numbers
 _TAIL_FACTOR = 5  # more events where one in ten thousand counts
+_CASCADE_FACTOR = 10  # the same for points of a scan that stop at a precision
 
 
 @dataclass(frozen=True)
@@ -94,8 +100,8 @@ def validation(
             numbers |= _resolutions(signal, normalisation)
     total = combine([data for data in data_sets if data.geometry.startswith("run1-2018")], branching)
     rows = obtained_numbers(data_sets, total)
-    say(f"kpiaa at four masses, {events} events each …")
-    rows += obtained_numbers((), scans=[_cascades(common)])
+    say(f"kpiaa at four masses and kpi4e, up to {_CASCADE_FACTOR * events} events each, and their normalisation …")
+    rows += _cascades(common)
     say("generated truth, bands, photons and tails …")
     d = load_detector(RESOLUTION_DATA_SET)
     numbers |= _truth(d, seed) | _bands(d, common) | _tails(d, common) | _photons(d, events, seed, threads)
@@ -109,26 +115,33 @@ def validation(
     return ValidationResult(tuple(rows), events, seed, program_version(), time.perf_counter() - start)
 
 
-def _cascades(common: Mapping[str, Any]) -> ScanResult:
-    """The published masses of K+ -> pi+ aa, with the limits of the shipped scenario."""
-    start, scenario = time.perf_counter(), load_scenario("pi4e-2017-2018")
-    assert scenario.limits is not None
-    block = next(scan for scan in scenario.scan if scan.process == "kpiaa").model_copy(
-        update={"events": common["events"]}
-    )
-    d = load_detector(block.geometry)
-    name = scenario.limits.normalisation
-    normalisation = acceptance(
-        name, name, detector=d, decay_volume_m=block.decay_volume_m, **{**common, "events": 2 * common["events"]}
-    )
+def _cascades(common: Mapping[str, Any]) -> list[Comparison]:
+    """The published masses of K+ -> pi+ aa, and the Standard Model decay, with the limits of the shipped scenario."""
+    start, seed, threads = time.perf_counter(), common["seed"], common["threads"]
+    scenario = load_scenario("pi4e-2017-2018")
+    assert scenario.limits is not None and scenario.normalisation is not None
+    whole = plan(scenario.scaled_to(_CASCADE_FACTOR * common["events"]))
+    planned = whole.normalisation
+    assert planned is not None
+    normalisation = normalise(planned.block, planned.process, planned.mixture, planned.trigger, seed, threads)
+    scan = next(scan for scan in whole.scans if scan.block.process == "kpiaa")
     rows = []
-    for mass in published_limits(block.process):
-        row = measure_point(block, d, {"m_a": f"{mass:g}MeV"}, common["seed"], common["threads"])
-        rows.append(replace(row, limit=point_limits(row, scenario.limits, d, normalisation)))
-    return ScanResult(
-        block.label, block.process, block.selection, d.name, block.events,
+    for mass in published_limits(scan.block.process):
+        row = measure_point(scan, {"m_a": f"{mass:g}MeV"}, seed, whole.trigger, threads)
+        rows.append(replace(row, limit=point_limits(row, scenario.limits, normalisation)))
+    b = scan.block
+    found = ScanResult(
+        b.label, b.process, b.selection, b.geometry, b.events,
         ("m_a",), scenario.limits.cl, tuple(rows), time.perf_counter() - start,
     )  # fmt: skip
+    sample = next(s for s in whole.samples if s.block.process == "kpi4e")
+    counted = count(
+        sample.process, sample.block.selection, sample.mixture, seed, sample.block.events, trigger=whole.trigger,
+        threads=threads,
+    )  # fmt: skip
+    row = row_of(counted, {})
+    limit = point_limits(row, scenario.limits, normalisation)
+    return [*obtained_numbers((), scans=[found]), *sample_limits({"kpi4e": replace(row, limit=limit)})]
 
 
 def _pair(measured: Mapping[str, float] | None) -> tuple[float | None, float | None]:

@@ -227,7 +227,7 @@ def test_info(files: dict[str, Path], capsys: pytest.CaptureFixture[str], tmp_pa
     assert {"pinunu", "k2pi", "pi4e"} == set(geometry["ledger"])
     assert "beam.spill_s" in geometry["context"] and "beam.momentum_GeV" not in geometry["context"]
     assert geometry["context_changed"] == []
-    assert [row["tracks"] for row in geometry["ledger"]["pi4e"] if "per track" in row["loss"]] == [5.0, 3.4]
+    assert [row["tracks"] for row in geometry["ledger"]["pi4e"] if "per " in row["loss"]] == [5.0, 2.4]
     assert result(capsys, "info", "kpix")["parameters"][1]["default"] == "inf"
     assert result(capsys, "info", "k2pi")["selection"]["kind"] == "selection"
     assert result(capsys, "info", "pinunu")["signal_regions"] == ["R1", "R2"]

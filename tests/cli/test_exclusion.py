@@ -136,7 +136,7 @@ def test_missing_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("text", "message"),
     [("", "must be masses"), ("1:2", "must be masses"), ("nan", "must be masses"), ("0", "must be masses"),
-     ("3:2:1", "must not be above"), ("1:5000:1", "1000 masses at most")],
+     ("3:2:1", "must not be above"), ("1:5000:1", "1000 values at most")],
 )  # fmt: skip
 def test_refused_masses(text: str, message: str) -> None:
     with pytest.raises(UnitError, match=message):

@@ -55,12 +55,25 @@ RUNS = ["pinunu-2017", "pinunu-2018", "pinunu-2022", "dump-2021-mumu", "dump-202
 SLOW = {"pinunu-2017", "dump-2021-ee"}
 SCAN = """
 [limits]
-kaons = 8.6e11
 background = 0.18
 background_sigma = 0.14
 observed = 0
-normalisation = "k2pi-4e"
+source = "assumed: golden"
+
+[normalisation]
+process = "k2pi-4e"
+selection = "k2pi-4e"
+geometry = "run1-2018-s2"
+decay_volume_m = [105, 180]
+events = 200_000
 triggers = ["multi_track", "electron_multi_track"]
+counted = 2039
+counted_sigma = 45
+branching_ratio = 6.904e-6
+branching_ratio_sigma = 0.332e-6
+kaons = 8.58e11
+kaons_sigma = 0.46e11
+tag = "assumed"
 source = "assumed: golden"
 
 [[sample]]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from na62sim.selection.tally import Counter, Counters, tally, tally_all, tally_bits, tally_regions
+from na62sim.selection.tally import Counter, Counters, tally, tally_all, tally_regions
 
 ANY = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -68,8 +68,8 @@ def test_a_common_factor_changes_nothing(power: int) -> None:
     assert some.over(one) == more.over(other)
 
 
-def test_groups_regions_and_bits() -> None:
-    """Groups of rows, regions with bins and bits of a mask, each with the sums of its own rows."""
+def test_groups_and_regions() -> None:
+    """Groups of rows and regions with bins, each with the sums of its own rows."""
     random = np.random.Generator(np.random.Philox(3))
     weight, group = random.random(400), random.integers(0, 3, 400)
     found = Counters(3)
@@ -83,10 +83,6 @@ def test_groups_regions_and_bits() -> None:
         assert sums(regions.counter(3 * r)) == exact(weight[inside[r]].tolist())
         for b in range(2):
             assert sums(regions.counter(3 * r + 1 + b)) == exact(weight[inside[r] & (index == b)].tolist())
-    masks, bits = random.integers(0, 8, 400).astype(np.uint32), Counters(3)
-    bits.add(tally_bits(weight, masks, 3))
-    for k in range(3):
-        assert sums(bits.counter(k)) == exact(weight[(masks >> k) & 1 == 1].tolist())
 
 
 def test_reached() -> None:

@@ -120,12 +120,15 @@ def test_neither_nor(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_scan_point_stops() -> None:
-    from na62sim.study.kaon.limits import measure_point
+    from na62sim.study.kaon.mixture import Mixture
+    from na62sim.study.plan import PlannedScan
+    from na62sim.study.scan import measure_point
     from na62sim.study.scenario.blocks import ScanBlock
 
     axes = {"m_X": {"start": 100.0, "stop": 100.0, "step": 1.0}}
     about = {"label": "x", "process": "kpix", "geometry": "run1-2018-s2", "selection": "pinunu", "events": 10**6}
     block = ScanBlock.model_validate({**about, "axes": axes, "precision": 0.05})
-    row = measure_point(block, na.load_detector("run1-2018-s2"), block.points[0], seed=1, threads=1)
+    scan = PlannedScan(block, Mixture.of(["run1-2018-s2"], None), tuple(block.points))
+    row = measure_point(scan, block.points[0], seed=1, threads=1)
     assert row.n_generated < 100_000
     assert row.acceptance.stat <= 0.05 * row.acceptance.value

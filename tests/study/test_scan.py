@@ -85,11 +85,12 @@ def test_points_belong_to_scenario_geometry_and_program(scenario: Path, monkeypa
     whole = plan(load_scenario(scenario))
     first, second = whole.scans
     assert identity(plan(load_scenario(scenario))) == identity(whole)
-    wider = first.detector.with_values({"gtk.angle_resolution_urad": 12.0})
-    assert wider.name == first.detector.name
+    own = first.mixture.detectors[0]
+    wider = replace(first.mixture, detectors=(own.with_values({"gtk.angle_resolution_urad": 12.0}),))
+    assert wider.name == first.mixture.name
     changed = [
-        replace(whole, scans=(replace(first, detector=wider), second)),
-        replace(whole, scans=(first, replace(second, detector=wider))),
+        replace(whole, scans=(replace(first, mixture=wider), second)),
+        replace(whole, scans=(first, replace(second, mixture=wider))),
         plan(load_scenario(scenario).model_copy(update={"seed": 4})),
     ]
     found = {identity(one) for one in (whole, *changed)}

@@ -23,7 +23,6 @@ from na62sim.geometry import Detector
 from na62sim.geometry.straw import StrawArrays, straw_arrays
 
 _MIP_BLOCKS, _MIP_ENERGY = 4, 500.0  # of a charged particle in the lead glass; assumed
-_BLOCK_ENERGY, _MAX_BLOCKS = 100.0, 12  # MeV of a photon's shower per block; assumed
 _MIP_IRC = 500.0  # MeV; assumed
 
 Hits = dict[str, dict[str, Any]]
@@ -161,7 +160,7 @@ def _lav(truth: Truth, tracks: Crossings, photons: dict[str, Any], r: Response) 
     if len(event):
         order = np.argsort(event, kind="stable")  # two passes of the transport stop tracks here
         charged = {k: v[order] for k, v in charged.items()}
-    blocks = np.minimum(1 + photons["energy"] / _BLOCK_ENERGY, _MAX_BLOCKS).astype(np.uint8)
+    blocks = veto.blocks_of(photons["energy"]).astype(np.uint8)
     return _merge(charged, photons | {"n_blocks": blocks}, {})
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from na62sim.sample.sample import Sample
     from na62sim.selection.cut import Selection
-    from na62sim.study.kaon.limits import ScanResult
+    from na62sim.study.kaon.rows import ScanResult
     from na62sim.study.run import CountedSample
 
 __all__ = ["draw_run"]

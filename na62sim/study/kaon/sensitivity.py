@@ -1,13 +1,13 @@
 """From cut-flows to acceptances, the single event sensitivity and the expected events of a data set.
 
-SES = 1/(N_K · A · ε_trig · ε_RV), as in NA62, JHEP 06 (2021) 093. N_K is the published one; where the data set
-has its number of normalisation events, N_K is also formed with the simulated normalisation acceptance,
-N_K = N_ππ · D / (A_ππ · BR(K2π)): then the losses that both decays share cancel.
+SES = 1/(N_K · A · ε_trig · ε_RV), as in NA62, JHEP 06 (2021) 093. Where the data set has its number of normalisation
+events, N_K is formed with the simulated normalisation acceptance, N_K = N_ππ · D / (A_ππ · BR(K2π)): then the losses that
+both decays share cancel, and this is the result. The published N_K holds the normalisation acceptance of the
+experiment's own simulation with its error: with another acceptance of the signal it is a cross-check.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,13 +21,13 @@ from na62sim.selection.tally import Counter
 from na62sim.statistics import BR_K2PI, Interval
 from na62sim.statistics.estimate import Estimate
 from na62sim.statistics.yields import events_per_branching_ratio
+from na62sim.study.kaon.rows import STATISTICS
 
 __all__ = [
     "NORMALISATION",
     "SIGNAL",
     "BranchingRatio",
     "DataSetResult",
-    "ExpectedYield",
     "Inputs",
     "RangeResult",
     "Sensitivity",
@@ -36,7 +36,6 @@ __all__ = [
     "combine",
     "components_sigma",
     "data_set_result",
-    "expected_yield",
     "statistical_sigma",
 ]
 
@@ -44,7 +43,6 @@ SIGNAL, NORMALISATION = "kpinunu", "k2pi"
 """The processes of the published acceptances, as they are without parameters; N_K is counted in the second."""
 
 _ALTERNATIVE = {"R2": "R2 alternative p", "normalisation": "normalisation alternative p"}
-_STATISTICS = "statistics"  # first word of the name of a statistical uncertainty
 
 
 @dataclass(frozen=True)
@@ -96,6 +94,7 @@ class RangeResult:
     regions : acceptance of each signal region with its statistical interval
     sensitivity : with the published number of kaons
     kaons_normalised, sensitivity_normalised : with the number of kaons from the simulated normalisation
+    headline : the second, or the first where there is no normalisation
     """
 
     alternative: bool
@@ -106,6 +105,11 @@ class RangeResult:
     acceptance_k2pi: Estimate | None = None
     kaons_normalised: Estimate | None = None
     sensitivity_normalised: Sensitivity | None = None
+
+    @property
+    def headline(self) -> Sensitivity:
+        """The sensitivity that is the result of the data set."""
+        return self.sensitivity_normalised or self.sensitivity
 
     @property
     def ratio(self) -> Estimate | None:
@@ -144,30 +148,10 @@ class TotalSensitivity:
     sensitivity: Sensitivity | None
     sensitivity_normalised: Sensitivity | None
 
-
-@dataclass(frozen=True)
-class ExpectedYield:
-    """Expected events N_K A BR of a sample.
-
-    Attributes
-    ----------
-    acceptance, acceptance_sigma : with its standard deviation (statistics and components)
-    n_effective, largest_weight_share : effective number of accepted events, share of the largest weight
-    expected_events, expected_sigma : with the standard deviation of the acceptance
-    expected_high : at the upper end of the acceptance's 68 % interval
-    """
-
-    label: str
-    process: str
-    selection: str
-    branching_ratio: float
-    acceptance: float
-    acceptance_sigma: float
-    n_effective: float
-    largest_weight_share: float
-    expected_events: float
-    expected_sigma: float
-    expected_high: float
+    @property
+    def headline(self) -> Sensitivity | None:
+        """The sensitivity that is the result."""
+        return self.sensitivity_normalised or self.sensitivity
 
 
 def acceptance(flow: CutFlow, regions: Sequence[str], name: str) -> Estimate:
@@ -177,17 +161,17 @@ def acceptance(flow: CutFlow, regions: Sequence[str], name: str) -> Estimate:
         total.merge(flow.counts[region])
     efficiency = flow.efficiency(total)
     parts = component_parts(efficiency.value, list(flow.selection.ledger))
-    return Estimate(efficiency.value, {f"{_STATISTICS}, {name}": efficiency.stat, **parts})
+    return Estimate(efficiency.value, {f"{STATISTICS}, {name}": efficiency.stat, **parts})
 
 
 def statistical_sigma(estimate: Estimate) -> float:
     """Standard deviation of an acceptance or ratio from the numbers of events."""
-    return estimate.sigma_of(lambda name: name.startswith(_STATISTICS))
+    return estimate.sigma_of(lambda name: name.startswith(STATISTICS))
 
 
 def components_sigma(estimate: Estimate) -> float:
     """Standard deviation of an acceptance or ratio from the component efficiencies."""
-    return estimate.sigma_of(lambda name: not name.startswith(_STATISTICS))
+    return estimate.sigma_of(lambda name: not name.startswith(STATISTICS))
 
 
 def branching_of(process: Process, own: BranchingRatio | None, pinunu: BranchingRatio) -> BranchingRatio | None:
@@ -341,22 +325,3 @@ def _sum(parts: Sequence[Sensitivity | None], branching: BranchingRatio | None) 
         return Sensitivity(1.0 / total, None, None)
     ses = 1.0 / (total * (1.0 / branching.value))
     return Sensitivity(ses, total, total.value * branching.sigma / branching.value)
-
-
-def expected_yield(label: str, flow: CutFlow, kaons: float, branching: float) -> ExpectedYield:
-    """Expected events N_K A BR of a process whose branching ratio is known, for example a background."""
-    a, n = flow.acceptance, flow.selected
-    sigma = math.hypot(a.stat, flow.systematic)
-    return ExpectedYield(
-        label=label,
-        process=flow.info.get("process", ""),
-        selection=flow.selection.name,
-        branching_ratio=branching,
-        acceptance=a.value,
-        acceptance_sigma=sigma,
-        n_effective=n.n_effective,
-        largest_weight_share=n.largest_weight_share,
-        expected_events=events_per_branching_ratio(kaons, a.value) * branching,
-        expected_sigma=events_per_branching_ratio(kaons, sigma) * branching,
-        expected_high=events_per_branching_ratio(kaons, a.high) * branching,
-    )

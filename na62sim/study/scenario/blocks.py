@@ -15,14 +15,27 @@ __all__ = [
     "ExclusionBlock",
     "Limits",
     "MeasurementBlock",
+    "NormalisationBlock",
     "ProcessBlock",
     "RunBlock",
     "SampleBlock",
     "ScanBlock",
+    "geometries_of",
 ]
 
 LABEL = r"^[A-Za-z0-9][A-Za-z0-9_+.-]*$"
 _MOST_POINTS = 100_000
+
+
+def geometries_of(text: str) -> tuple[str, ...]:
+    """The geometries that a block names: a path, or shipped names joined by + for data sets that are analysed together.
+
+    Examples
+    --------
+    >>> geometries_of("run1-2018-s1+run1-2018-s2")
+    ('run1-2018-s1', 'run1-2018-s2')
+    """
+    return (text,) if text.endswith(".toml") or "/" in text else tuple(text.split("+"))
 
 
 class Block(BaseModel):
@@ -62,10 +75,11 @@ class ProcessBlock(Block):
 class SampleBlock(ProcessBlock):
     """One production: a process in a geometry, seen through a selection.
 
-    With a ``branching_ratio`` and the kaons of `Limits` the sample has a yield.
+    With a ``branching_ratio`` and the kaons of `Limits`, or a `NormalisationBlock`, the sample has a yield; in the role
+    ``search`` it has a limit as well.
     """
 
-    role: Literal["signal", "normalisation", "figure", "count"] = "count"
+    role: Literal["signal", "normalisation", "figure", "count", "search"] = "count"
     photons: Literal["dice", "weight"] = "dice"
     intensity_MHz: float | None = Field(None, gt=0.0, lt=1e5)
     stored_events: int = Field(0, ge=0, le=10**9)
@@ -82,25 +96,49 @@ class SampleBlock(ProcessBlock):
 class Limits(Block):
     """A counting experiment: what turns an acceptance into a limit on a branching ratio.
 
-    Where the number of kaons holds the trigger efficiency of a normalisation channel, ``normalisation`` is the
-    label of its sample and ``triggers`` are the masks that took both: the ratio of their rates then enters.
+    ``kaons`` are the kaon decays in the volume; without them the scenario has a `NormalisationBlock`.
     """
 
-    kaons: float = Field(gt=0.0)
+    kaons: float | None = Field(None, gt=0.0)
     kaons_relative_sigma: float = Field(0.0, ge=0.0, le=0.5)
     background: float = Field(ge=0.0)
     background_sigma: float = Field(0.0, ge=0.0)
     observed: int = Field(ge=0)
     method: Literal["cls", "fc", "bayes"] = "cls"
     cl: float = Field(0.9, gt=0.0, lt=1.0)
-    normalisation: str = ""
-    triggers: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    source: str = Field(min_length=1)
+
+
+class NormalisationBlock(Block):
+    """A counted channel that limits and expected events are normalised to, simulated with their triggers.
+
+    ``counted`` events of branching ratio ``branching_ratio``; ``counted_range`` is what else the number may be.
+    ``kaons`` is the published number of kaon decays, for a cross-check. Signal and normalisation are simulated in the same
+    ``geometry`` (data sets joined by +) and decay volume, and taken by the same ``triggers``.
+    """
+
+    process: str
+    selection: str
+    geometry: str
+    decay_volume_m: Annotated[tuple[float, float] | None, Field(strict=False)] = None
+    events: int = Field(ge=1, le=10**12)
+    triggers: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    counted: float = Field(gt=0.0)
+    counted_sigma: float = Field(ge=0.0)
+    counted_range: Annotated[tuple[float, float] | None, Field(strict=False)] = None
+    branching_ratio: float = Field(gt=0.0, le=1.0)
+    branching_ratio_sigma: float = Field(ge=0.0)
+    kaons: float | None = Field(None, gt=0.0)
+    kaons_sigma: float = Field(0.0, ge=0.0)
+    tag: Literal["published", "known", "derived", "assumed"]
     source: str = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _both(self) -> Self:
-        if bool(self.normalisation) != bool(self.triggers):
-            raise ValueError("normalisation and triggers go together")
+    def _check(self) -> Self:
+        for name in ("decay_volume_m", "counted_range"):
+            ends = getattr(self, name)
+            if ends is not None and not ends[0] < ends[1]:
+                raise ValueError(f"{name} must be two increasing numbers")
         return self
 
 
@@ -137,12 +175,13 @@ class Axis(Block):
 class ScanBlock(ProcessBlock):
     """One sample per point of a grid of parameters; points whose decay is closed are left out.
 
-    With a ``precision`` a point stops when its acceptance is known that well (relative statistical error), and
-    ``events`` is the most that is made.
+    With a ``precision`` a point stops when its acceptance times trigger efficiency is known that well (relative statistical
+    error), and ``events`` is the most that is made. ``lifetime`` names the parameter of what decays into tracks.
     """
 
-    axes: dict[str, Axis] = Field(min_length=1, max_length=2)
+    axes: dict[str, Axis] = Field(min_length=1, max_length=3)
     precision: float | None = Field(None, gt=0.0, lt=1.0)
+    lifetime: str = ""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

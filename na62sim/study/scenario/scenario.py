@@ -3,15 +3,16 @@
 A scenario is a list of ``[[sample]]`` blocks: a process in a geometry, seen through a selection. Its ``role``
 says what the numbers are for: ``signal`` and ``normalisation`` make the single event sensitivity of their
 geometry, ``figure`` is drawn, ``count`` is only counted. A ``[[scan]]`` makes a sample per point of a grid of
-parameters, and with ``[limits]`` a limit at each. A block ``[exclusion]`` asks for the region of mass and coupling
-that a beam dump excludes, ``[measurement]`` for the branching ratio that counted events of K+ -> pi+ nu nubar give.
+parameters, and with ``[limits]`` a limit at each; ``[normalisation]`` is the counted channel that limits and expected events
+are normalised to. A block ``[exclusion]`` asks for the region of mass and coupling that a beam dump excludes,
+``[measurement]`` for the branching ratio that counted events of K+ -> pi+ nu nubar give.
 """
 
 from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -27,10 +28,12 @@ from na62sim.study.scenario.blocks import (
     ExclusionBlock,
     Limits,
     MeasurementBlock,
+    NormalisationBlock,
     ProcessBlock,
     RunBlock,
     SampleBlock,
     ScanBlock,
+    geometries_of,
 )
 from na62sim.study.scenario.toml import BLOCKS, to_toml
 
@@ -56,6 +59,7 @@ class Scenario(Block):
     seed: int = Field(1, ge=0, lt=2**64)
     run: RunBlock = Field(default_factory=RunBlock)
     limits: Limits | None = None
+    normalisation: NormalisationBlock | None = None
     sample: Annotated[tuple[SampleBlock, ...], Field(strict=False)] = ()
     scan: Annotated[tuple[ScanBlock, ...], Field(strict=False)] = ()
     exclusion: ExclusionBlock | None = None
@@ -67,10 +71,11 @@ class Scenario(Block):
     def _check(self) -> Self:
         if not self.chains and self.exclusion is None:
             raise ValueError("a scenario needs a [[sample]], a [[scan]] or an [exclusion]")
-        if self.limits is None and any(block.branching_ratio for block in self.sample):
-            raise ValueError("a sample with a branching_ratio needs the kaons of [limits]")
-        if self.limits and self.limits.normalisation not in ("", *(block.label for block in self.sample)):
-            raise ValueError(f"limits.normalisation = {self.limits.normalisation!r} is the label of no [[sample]]")
+        if self.limits is None and any(block.branching_ratio or block.role == "search" for block in self.sample):
+            raise ValueError("a sample with a branching_ratio, or to search in, needs the kaons of [limits]")
+        if self.limits and (self.limits.kaons is None) == (self.normalisation is None):
+            raise ValueError("limits need kaons or a [normalisation], and not both")
+        self._check_normalisation()
         labels = [block.label for block in self.chains]
         for label in labels:
             if labels.count(label) > 1:
@@ -81,6 +86,15 @@ class Scenario(Block):
                 if used.count(geometry) > 1:
                     raise ValueError(f"geometry {geometry!r} has two samples of role {role!r}")
         return self
+
+    def _check_normalisation(self) -> None:
+        """What is normalised is made in the same data sets and decay volume as the normalisation."""
+        if (own := self.normalisation) is None:
+            return
+        samples = [block for block in self.sample if block.branching_ratio or block.role == "search"]
+        for block in (*samples, *self.scan):
+            if (block.geometry, block.decay_volume_m) != (own.geometry, own.decay_volume_m):
+                raise ValueError(f"{block.label} needs the geometry and decay_volume_m of [normalisation]")
 
     @property
     def chains(self) -> list[ProcessBlock]:
@@ -109,15 +123,15 @@ class Scenario(Block):
         """
         if not 0 <= seed < 2**64:
             raise ScenarioError(f"seed = {seed}: it must lie in 0 to 2**64 - 1")
-        return self._copy({"seed": seed})
+        return self.changed({"seed": seed})
 
     def scaled_to(self, events: int) -> Scenario:
-        """The same scenario with ``events`` in its largest sample, the others in proportion."""
-        region = self.exclusion
+        """The same scenario with ``events`` in its largest sample, the others and the normalisation in proportion."""
+        region, normalisation = self.exclusion, self.normalisation
         wanted = [block.events for block in (*self.chains, *([region] if region else ()))]
         scale = events / max(wanted)
 
-        def scaled(block: ProcessBlock | ExclusionBlock) -> int:
+        def scaled(block: ProcessBlock | ExclusionBlock | NormalisationBlock) -> int:
             return max(round(block.events * scale), 1)
 
         samples = [
@@ -127,18 +141,22 @@ class Scenario(Block):
         scans = [b.model_copy(update={"events": scaled(b)}) for b in self.scan]
         if region is not None:
             region = region.model_copy(update={"events": scaled(region)})
-        return self._copy({"sample": tuple(samples), "scan": tuple(scans), "exclusion": region})
+        if normalisation is not None:
+            normalisation = normalisation.model_copy(update={"events": scaled(normalisation)})
+        changed = {"sample": tuple(samples), "scan": tuple(scans), "exclusion": region, "normalisation": normalisation}
+        return self.changed(changed)
 
-    def _copy(self, update: dict[str, Any]) -> Scenario:
+    def changed(self, update: Mapping[str, Any]) -> Scenario:
+        """The same scenario with other blocks; they are not checked again."""
         copy = self.model_copy(update=update)
         copy._folder = self._folder
         return copy
 
-    def geometry_of(self, block: ProcessBlock | ExclusionBlock) -> str:
-        """The geometry to load: a shipped name, or a path (relative to the scenario's file)."""
+    def geometries_of(self, block: ProcessBlock | ExclusionBlock | NormalisationBlock) -> tuple[str, ...]:
+        """The geometries to load: shipped names, or a path (relative to the scenario's file)."""
         if block.geometry.endswith(".toml") or "/" in block.geometry:
-            return str(self._folder / Path(block.geometry).expanduser())
-        return block.geometry
+            return (str(self._folder / Path(block.geometry).expanduser()),)
+        return geometries_of(block.geometry)
 
     def counts_of(self, block: MeasurementBlock) -> str:
         """The data to fit: names, or a path (relative to the scenario's file)."""

@@ -11,6 +11,7 @@ from na62sim.study.scenario.blocks import (
     ExclusionBlock,
     Limits,
     MeasurementBlock,
+    NormalisationBlock,
     RunBlock,
     SampleBlock,
     ScanBlock,
@@ -19,6 +20,7 @@ from na62sim.study.scenario.blocks import (
 BLOCKS: dict[str, type[Block]] = {
     "sample": SampleBlock, "run": RunBlock, "limits": Limits, "scan": ScanBlock, "exclusion": ExclusionBlock,
     "measurement": MeasurementBlock,
+    "normalisation": NormalisationBlock,
 }  # fmt: skip
 
 
@@ -26,7 +28,7 @@ def to_toml(scenario: Block) -> str:
     """Top keys, the blocks, then samples and scans; keys without a value, empty by default, are left out."""
     data: dict[str, Any] = scenario.model_dump(exclude_none=True)
     lines = [f"{key} = {_literal(value)}" for key, value in data.items() if key not in BLOCKS]
-    for heading in ("run", "limits", "exclusion", "measurement"):
+    for heading in ("run", "limits", "normalisation", "exclusion", "measurement"):
         if heading in data:
             lines += ["", f"[{heading}]", *_block_lines(heading, data[heading])]
     for heading in ("sample", "scan"):

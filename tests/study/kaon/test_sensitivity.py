@@ -27,7 +27,6 @@ from na62sim.study.kaon.sensitivity import (
     combine,
     components_sigma,
     data_set_result,
-    expected_yield,
     statistical_sigma,
 )
 
@@ -86,15 +85,6 @@ def flow(accepted: int, generated: int, region: str) -> Any:
         efficiency=lambda _: interval,
         selection=SimpleNamespace(name="pinunu", signal=(region,), ledger=()),
     )
-
-
-def test_error_of_an_expected_yield() -> None:
-    """Statistics and components of the acceptance, in quadrature: 0.15 and 0.3 of it here."""
-    found = expected_yield("x", flow(50, 1000, "R1"), 1e12, 2e-9)
-    assert found.acceptance_sigma / found.acceptance == pytest.approx(math.hypot(0.15, 0.3))
-    assert found.expected_events == pytest.approx(100.0)
-    assert found.expected_sigma == pytest.approx(100.0 * math.hypot(0.15, 0.3))
-    assert found.expected_high == pytest.approx(120.0)
 
 
 @pytest.mark.parametrize(

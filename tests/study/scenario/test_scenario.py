@@ -41,7 +41,8 @@ def test_shipped(name: str) -> None:
         assert load_detector(scenario.exclusion.geometry).dump is not None
         return
     if scenario.scan:
-        assert scenario.limits is not None and scenario.limits.kaons > 1e11
+        assert scenario.limits is not None and scenario.limits.kaons is None  # they come from the normalisation
+        assert scenario.normalisation is not None and scenario.normalisation.events >= 1e7
         return
     roles = [block.role for block in scenario.sample]
     assert roles.count("signal") == roles.count("normalisation") >= 1
@@ -82,8 +83,8 @@ def test_geometry_relative_to_the_file(tmp_path: Path) -> None:
     path.write_text(SMALL.replace('"run1-2018-s2"', '"mine.toml"'))
     scenario = load_scenario(path)
     plan(scenario)
-    assert scenario.geometry_of(scenario.sample[0]) == str(tmp_path / "mine.toml")
-    assert scenario.with_seed(5).geometry_of(scenario.sample[0]) == str(tmp_path / "mine.toml")
+    assert scenario.geometries_of(scenario.sample[0]) == (str(tmp_path / "mine.toml"),)
+    assert scenario.with_seed(5).geometries_of(scenario.sample[0]) == (str(tmp_path / "mine.toml"),)
 
 
 def test_seed_and_scale() -> None:
