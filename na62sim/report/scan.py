@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from na62sim.study.kaon.limits import ScanResult, ScanRow
     from na62sim.study.kaon.sensitivity import ExpectedYield
+    from na62sim.study.kaon.triggered import TriggeredSample
     from na62sim.study.run import CountedSample, RunResult
 
 _MOST_ROWS = 60
@@ -30,6 +31,8 @@ def scan_report(result: RunResult) -> list[RenderableType]:
         parts.append(_resolution_table(several))
     if result.yields:
         parts.append(_yield_table(result.yields))
+    if result.triggered:
+        parts.append(_triggered_table(result.triggered))
     for scan in result.scans:
         short = len(scan.axes) > 1 or len(scan.rows) > _MOST_ROWS
         parts += [_in_short(scan) if short else _scan_table(scan), _speed(scan)]
@@ -40,14 +43,19 @@ def _resolution_table(samples: Sequence[CountedSample]) -> RenderableType:
     """Resolutions of candidates with several tracks."""
     from na62sim.study.resolution.masses import RESOLUTIONS
 
+    shown = {
+        name: words
+        for name, words in RESOLUTIONS.items()
+        if any(name in (sample.mass_resolutions or {}) for sample in samples)
+    }
     rows = []
     for sample in samples:
         cells = [sample.planned.block.label]
-        for name in RESOLUTIONS:
+        for name in shown:
             fitted = (sample.mass_resolutions or {}).get(name)
             cells.append(pm(fitted["value"], fitted["error"]) if fitted else "")
         rows.append(cells)
-    columns: Columns = ["sample", *((f"{text} [{unit}]", "right") for unit, text in RESOLUTIONS.values())]
+    columns: Columns = ["sample", *((f"{text} [{unit}]", "right") for unit, text in shown.values())]
     return grid("Resolutions of accepted candidates (Gaussian cores)", columns, rows)
 
 
@@ -67,6 +75,27 @@ def _yield_table(yields: Sequence[ExpectedYield]) -> RenderableType:
         ("expected events", "right"),
     ]
     return grid("Expected events: N_K × A × BR", columns, cells)
+
+
+def _triggered_table(samples: Sequence[TriggeredSample]) -> RenderableType:
+    """Acceptance, trigger efficiency, their product, and the events of samples that one mask takes."""
+    cells = [
+        [s.label, s.trigger, f"{fraction(s.acceptance)} ± {fraction(s.acceptance_stat)}",
+         f"{s.trigger_efficiency:.4f} ± {s.trigger_stat:.4f}", pm(s.taken, s.taken_sigma) if s.taken else "0",
+         number(s.kaons, 3), number(s.branching_ratio, 3), pm(s.expected_events, s.expected_sigma)]
+        for s in samples
+    ]  # fmt: skip
+    columns: Columns = [
+        "sample",
+        "trigger mask",
+        ("A ± statistics", "right"),
+        ("ε_trig", "right"),
+        ("A × ε_trig ± components", "right"),
+        ("N_K", "right"),
+        ("BR", "right"),
+        ("N_K × BR × A × ε_trig", "right"),
+    ]
+    return grid("Behind one trigger mask, before its downscaling", columns, cells)
 
 
 def _events(y: ExpectedYield) -> str:

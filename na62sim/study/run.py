@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from na62sim.study.kaon.branching_ratio import Measurement
     from na62sim.study.kaon.limits import ScanResult
     from na62sim.study.kaon.sensitivity import BranchingRatio, DataSetResult, ExpectedYield, TotalSensitivity
+    from na62sim.study.kaon.triggered import TriggeredSample
     from na62sim.study.published import Comparison
     from na62sim.study.resolution.histograms import Histograms
     from na62sim.study.resolution.masses import Masses
@@ -80,6 +81,7 @@ class RunResult:
     comparison, dump_comparison : with published numbers
     seconds : of everything
     figures : files relative to the folder of the result; None where none are asked for
+    triggered : samples that are counted behind one trigger mask
     """
 
     scenario: Scenario
@@ -100,6 +102,7 @@ class RunResult:
     dump_comparison: tuple[Comparison, ...]
     seconds: float
     figures: tuple[str, ...] | None = None
+    triggered: tuple[TriggeredSample, ...] = ()
 
 
 def run_scenario(
@@ -125,8 +128,9 @@ def run_scenario(
     meter : shows how far each sample is
     """
     from na62sim.core.version import program_version
-    from na62sim.study.comparison import dump_comparison, obtained_numbers
+    from na62sim.study.comparison import compare_triggered, dump_comparison, obtained_numbers
     from na62sim.study.kaon.sensitivity import BranchingRatio, combine
+    from na62sim.study.kaon.triggered import triggered_sample
     from na62sim.study.scan import run_scans
 
     start = time.perf_counter()
@@ -140,6 +144,9 @@ def run_scenario(
     normalisation = [s.flow for s in samples if limits and s.planned.block.label == limits.normalisation]
     scans = run_scans(plan, points, threads, say, resume, meter, *normalisation)
     region = _exclude(plan, threads, meter)
+    triggered = tuple(
+        triggered_sample(s.planned.block, s.flow, s.mass_resolutions) for s in samples if s.planned.block.trigger
+    )
     return RunResult(
         scenario=scenario,
         program_version=program_version(),
@@ -155,9 +162,10 @@ def run_scenario(
         yields=_yields(samples, limits.kaons) if limits else (),
         region=region,
         measurement=_measure(plan),
-        comparison=tuple(obtained_numbers(data_sets, total)),
+        comparison=(*obtained_numbers(data_sets, total), *compare_triggered(triggered)),
         dump_comparison=tuple(dump_comparison(region)) if region else (),
         seconds=time.perf_counter() - start,
+        triggered=triggered,
     )
 
 
@@ -201,7 +209,7 @@ def _count(plan: Plan, planned: PlannedSample, threads: int | None, meter: Meter
     histograms: Histograms | None = None
     masses: Masses | None = None
     if planned.selection.candidates != "reco/events":
-        masses = Masses()
+        masses = Masses(planned.selection)
     elif scenario.run.figures or block.role in ("signal", "normalisation"):
         histograms = Histograms(block.process, detector, block.selection)
     kept = histograms or masses
@@ -264,7 +272,7 @@ def _yields(samples: tuple[CountedSample, ...], kaons: float) -> tuple[ExpectedY
     return tuple(
         expected_yield(s.planned.block.label, s.flow, kaons, s.planned.block.branching_ratio)
         for s in samples
-        if s.planned.block.branching_ratio
+        if s.planned.block.branching_ratio and not s.planned.block.trigger
     )
 
 

@@ -24,14 +24,17 @@ from na62sim.simulation.conditions import Running
 from na62sim.simulation.on_demand import SelectedChunk, accepted
 from na62sim.simulation.pipeline import Simulation
 from na62sim.statistics import BR_PINUNU_NA62
-from na62sim.study.comparison import obtained_numbers, published_edges
+from na62sim.study.comparison import compare_triggered, obtained_numbers, published_edges
 from na62sim.study.kaon.branching_ratio import branching_ratio
 from na62sim.study.kaon.counts import PERIODS
 from na62sim.study.kaon.limits import ScanResult, measure_point, point_limits
 from na62sim.study.kaon.sensitivity import BranchingRatio, DataSetResult, combine, data_set_result
+from na62sim.study.kaon.triggered import triggered_sample
+from na62sim.study.plan import plan
 from na62sim.study.published import Comparison, compare, published_limits, published_numbers
 from na62sim.study.resolution.gaussian_core import fit_resolutions
 from na62sim.study.resolution.histograms import Histograms
+from na62sim.study.resolution.masses import Masses
 from na62sim.study.scenario.scenario import load_scenario
 
 __all__ = ["ValidationResult", "validation"]
@@ -40,6 +43,7 @@ Numbers = dict[str, tuple[float | None, float | None]]  # key to value and stati
 GeV2 = GeV * GeV
 DATA_SETS = ("run1-2018-s1", "run1-2018-s2", "run1-2017")
 RESOLUTION_DATA_SET = "run1-2018-s2"
+THREE_TRACK_DATA_SET = "run1-2017"
 TRUTH_EVENTS = 1_000_000
 _P = (15.0, 35.0)  # GeV/c, of the published photon numbers
 _TAIL_FACTOR = 5  # more events where one in ten thousand counts
@@ -96,6 +100,8 @@ def validation(
     rows = obtained_numbers(data_sets, total)
     say(f"kpiaa at four masses, {events} events each …")
     rows += obtained_numbers((), scans=[_cascades(common)])
+    say(f"three tracks in five channels, {events} events each …")
+    rows += _three_tracks(common)
     say("generated truth, bands, photons and tails …")
     d = load_detector(RESOLUTION_DATA_SET)
     numbers |= _truth(d, seed) | _bands(d, common) | _tails(d, common) | _photons(d, events, seed, threads)
@@ -129,6 +135,20 @@ def _cascades(common: Mapping[str, Any]) -> ScanResult:
         block.label, block.process, block.selection, d.name, block.events,
         ("m_a",), scenario.limits.cl, tuple(rows), time.perf_counter() - start,
     )  # fmt: skip
+
+
+def _three_tracks(common: Mapping[str, Any]) -> list[Comparison]:
+    """The samples of the shipped scenario of three tracks for whose data set numbers are published."""
+    found = []
+    for planned in plan(load_scenario("three-tracks-2017-2018")).samples:
+        if planned.detector.name == THREE_TRACK_DATA_SET:
+            masses, volume = Masses(planned.selection), planned.block.decay_volume_m
+            flow = acceptance(
+                planned.process, planned.selection, detector=planned.detector, decay_volume_m=volume,
+                keep=masses.fill, **common,
+            )  # fmt: skip
+            found.append(triggered_sample(planned.block, flow, masses.resolutions()))
+    return compare_triggered(found)
 
 
 def _pair(measured: Mapping[str, float] | None) -> tuple[float | None, float | None]:

@@ -67,8 +67,8 @@ class Scenario(Block):
     def _check(self) -> Self:
         if not self.chains and self.exclusion is None:
             raise ValueError("a scenario needs a [[sample]], a [[scan]] or an [exclusion]")
-        if self.limits is None and any(block.branching_ratio for block in self.sample):
-            raise ValueError("a sample with a branching_ratio needs the kaons of [limits]")
+        if self.limits is None and any(block.branching_ratio and block.kaons is None for block in self.sample):
+            raise ValueError("a sample with a branching_ratio needs the kaons of [limits], or kaons of its own")
         if self.limits and self.limits.normalisation not in ("", *(block.label for block in self.sample)):
             raise ValueError(f"limits.normalisation = {self.limits.normalisation!r} is the label of no [[sample]]")
         labels = [block.label for block in self.chains]
