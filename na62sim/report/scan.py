@@ -78,22 +78,20 @@ def _yield_table(yields: Sequence[ExpectedYield]) -> RenderableType:
 
 
 def _triggered_table(samples: Sequence[TriggeredSample]) -> RenderableType:
-    """Acceptance, trigger efficiency, their product, and the events of samples that one mask takes."""
+    """Acceptance, trigger efficiency, their product with the error of A, and N_K × BR × A × ε of samples that one mask takes."""
     cells = [
-        [s.label, s.trigger, f"{fraction(s.acceptance)} ± {fraction(s.acceptance_stat)}",
-         f"{s.trigger_efficiency:.4f} ± {s.trigger_stat:.4f}", pm(s.taken, s.taken_sigma) if s.taken else "0",
-         number(s.kaons, 3), number(s.branching_ratio, 3), pm(s.expected_events, s.expected_sigma)]
+        [s.label, s.trigger, fraction(s.acceptance), f"{s.trigger_efficiency:.3f}",
+         pm(s.taken, s.taken_sigma) if s.taken else "0", number(s.kaons, 3), pm(s.expected_events, s.expected_sigma)]
         for s in samples
     ]  # fmt: skip
     columns: Columns = [
         "sample",
         "trigger mask",
-        ("A ± statistics", "right"),
+        ("A", "right"),
         ("ε_trig", "right"),
-        ("A × ε_trig ± components", "right"),
+        ("A × ε_trig", "right"),
         ("N_K", "right"),
-        ("BR", "right"),
-        ("N_K × BR × A × ε_trig", "right"),
+        ("events", "right"),
     ]
     return grid("Behind one trigger mask, before its downscaling", columns, cells)
 

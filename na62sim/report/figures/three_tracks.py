@@ -29,6 +29,7 @@ __all__ = ["draw_three_tracks"]
 
 _COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
 _RESIDUALS = {"m_pimumu": r"$m(\pi\mu\mu)$", "m_piee": r"$m(\pi ee)$", "m_3pi": r"$m(3\pi)$"}
+_RANGE = 8.0  # MeV, about the mass of the kaon
 _LEAST = 100.0  # decays of a bin below which its acceptance is not drawn
 
 
@@ -42,53 +43,59 @@ def draw_three_tracks(
     masses : by what a sample is called in the legend
     published : resolutions (MeV) of some of them
     """
+    found = {label: next((name for name in _RESIDUALS if len(m.residual(name)[0])), "") for label, m in masses.items()}
+    shown = [name for name in _RESIDUALS if name in found.values()]
     with talk_style():
-        fig = figure(15.0, 6.6)
-        left, right = fig.subplots(1, 2, gridspec_kw={"wspace": 0.25})
-        peaks = 0
-        for (label, m), colour, marker in zip(
-            masses.items(), _COLOURS * len(masses), MARKERS * len(masses), strict=False
-        ):
-            if m.pairs[0].any():
-                _draw_acceptance(right, label, m, colour, marker)
-            name = next((name for name in _RESIDUALS if len(m.residual(name)[0])), None)
-            if name is not None:
-                _draw_peak(left, f"{label}: {_RESIDUALS[name]}", m, name, published.get(label), colour)
-                peaks += 1 + (label in published)
-        left.set(xlim=(-8.0, 8.0), ylim=(0.0, 1.15 + 0.11 * peaks), xlabel="Mass − $m_K$ [MeV]")
-        left.set_ylabel("Accepted candidates (highest bin: 1)")
-        left.legend(loc="upper left", fontsize=11.5)
+        fig = figure(15.0, 7.6)
+        grid = fig.add_gridspec(max(len(shown), 1), 2, wspace=0.2, hspace=0.0)
+        right = fig.add_subplot(grid[:, 1])
+        peaks = [fig.add_subplot(grid[k, 0]) for k in range(len(shown))]
+        colours = dict(zip(masses, _COLOURS * len(masses), strict=False))
+        for ax, name in zip(peaks, shown, strict=True):
+            own = [label for label in masses if found[label] == name]
+            for label in own:
+                _draw_peak(ax, label, masses[label], name, published.get(label), colours[label])
+            ax.set(xlim=(-_RANGE, _RANGE), ylim=(0.0, 1.25), yticks=(0.0, 0.5, 1.0))
+            ax.text(0.97, 0.8, _RESIDUALS[name], transform=ax.transAxes, ha="right", fontsize=16)
+            ax.legend(loc="upper left", fontsize=11, handlelength=1.4)
+            ax.tick_params(labelbottom=name == shown[-1])
+        for (label, m), marker in zip(masses.items(), MARKERS * len(masses), strict=False):
+            if m.pairs[1].any():
+                _draw_acceptance(right, label, m, colours[label], marker)
         right.set(xlim=(0.0, 360.0), xlabel="Generated mass of the two leptons [MeV]", ylabel="Acceptance")
-        right.set_ylim(0.0, 1.5 * right.get_ylim()[1])
-        right.legend(loc="upper left", fontsize=12)
-        header(left, detector, " ")
+        right.set_ylim(0.0, 1.3 * right.get_ylim()[1])
         right.set_title(detector.name, loc="right")
+        if right.get_legend_handles_labels()[0]:
+            right.legend(loc="upper left", fontsize=13)
+        if peaks:
+            header(peaks[0], detector, " ")
+            peaks[0].set_ylabel("Candidates (highest bin: 1)")
+            peaks[-1].set_xlabel("Reconstructed mass − $m_K$ [MeV]")
         return save(fig, folder / "three-tracks.png")
 
 
-def _draw_peak(ax: Any, text: str, m: Masses, name: str, published: float | None, colour: str) -> None:
+def _draw_peak(ax: Any, label: str, m: Masses, name: str, published: float | None, colour: str) -> None:
     """A residual, and a Gaussian of the published width at its mean."""
     x, w = m.residual(name)
-    edges = np.linspace(-8.0, 8.0, 81)
+    edges = np.linspace(-_RANGE, _RANGE, 81)
     values = np.histogram(x, edges, weights=w)[0]
     core = m.resolutions().get(name)
-    text += f", σ = {core['value']:.2f} MeV" if core else ""
+    text = f"{label}: σ = {core['value']:.2f} MeV" if core else label
     ax.stairs(values / max(values.max(), 1e-300), edges, color=colour, lw=1.8, label=text)
     if published is not None:
-        fine = np.linspace(-8.0, 8.0, 321)
+        fine = np.linspace(-_RANGE, _RANGE, 321)
         gauss = np.exp(-0.5 * ((fine - (core["mean"] if core else 0.0)) / published) ** 2)
-        ax.plot(fine, gauss, color=colour, ls="--", lw=1.4, label=f"published: σ = {published:g} MeV")
+        ax.plot(fine, gauss, color=colour, ls="--", lw=1.4, label=f"published: {published:g} MeV")
 
 
 def _draw_acceptance(ax: Any, label: str, m: Masses, colour: str, marker: str) -> None:
-    """Acceptance with its 68 % interval in bins that have enough decays."""
+    """Acceptance with its 68 % interval in bins that have enough decays, where any is accepted."""
     points = []
-    for generated, accepted, generated2, accepted2, middle in zip(
-        *m.pairs, 0.5 * (PAIR_EDGES[1:] + PAIR_EDGES[:-1]), strict=True
-    ):
-        if generated > _LEAST:
+    middles = 0.5 * (PAIR_EDGES[1:] + PAIR_EDGES[:-1])
+    for generated, accepted, generated2, accepted2, middle in zip(*m.pairs, middles, strict=True):
+        if generated > _LEAST and accepted > 0.0:
             i = weighted_efficiency(accepted, accepted2, generated, generated2)
             points.append((middle, i.value, i.value - i.low, i.high - i.value))
     x, y, low, high = np.array(points).T if points else np.empty((4, 0))
-    ax.errorbar(x, y, yerr=(low, high), xerr=0.5 * np.diff(PAIR_EDGES)[0], fmt=marker, ms=6, color=colour, capsize=2, lw=1.4,
-                label=label)  # fmt: skip
+    half = 0.5 * (PAIR_EDGES[1] - PAIR_EDGES[0])
+    ax.errorbar(x, y, yerr=(low, high), xerr=half, fmt=marker, ms=6, color=colour, capsize=2, lw=1.4, label=label)
