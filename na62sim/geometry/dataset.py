@@ -29,6 +29,7 @@ __all__ = [
     "Pi4e",
     "PiNuNu",
     "RandomVeto",
+    "ThreeTracks",
     "Trigger",
     "Upstream",
     "Vertices",
@@ -194,6 +195,25 @@ class Pi4e(Block):
     window_sigmas: Positive
     m_ee_resolution_MeV: Positive
     m_ee_resolution_relative: NonNegative
+
+
+class ThreeTracks(Block):
+    """Windows of the selections of three tracks in all detectors behind the spectrometer.
+
+    `electron_eop` is the range of E/p of an electron; that of a pion or muon is below `hadron_eop_max`.
+    K+ -> pi+ e+ e- is selected above `m_ee_min_MeV`, away from the Dalitz decays of the pi0.
+    """
+
+    vertex_z_m: Interval
+    vertex_chi2_max: Positive
+    pair_distance_mm: NonNegative
+    lkr_distance_mm: NonNegative
+    total_momentum_GeV: Positive
+    pt_max_MeV: Positive
+    electron_eop: PositiveInterval
+    hadron_eop_max: Positive
+    mass_window_MeV: Positive
+    m_ee_min_MeV: NonNegative
 
 
 class DataSet(Block):

@@ -46,6 +46,7 @@ class Layout(Block):
     pinunu: dataset.PiNuNu
     vertices: dataset.Vertices
     pi4e: dataset.Pi4e
+    three_tracks: dataset.ThreeTracks | None = None  # a sample may carry a geometry that is older
     dataset: dataset.DataSet
     dump: Dump | None = None
     dimuon: Dilepton | None = None

@@ -8,7 +8,7 @@ from na62sim.statistics.text import number, pm
 from na62sim.study.kaon.sensitivity import NORMALISATION, SIGNAL
 
 if TYPE_CHECKING:
-    from na62sim.study.kaon.limits import ScanResult
+    from na62sim.study.kaon.rows import ScanResult
     from na62sim.study.kaon.sensitivity import DataSetResult, Sensitivity
     from na62sim.study.run import RunResult
 

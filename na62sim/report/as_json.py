@@ -72,6 +72,8 @@ def run_dict(result: RunResult) -> dict[str, Any]:
     if result.normalisation is not None:
         out["normalisation"] = normalisation_dict(result.normalisation)
     out["yields"] = [asdict(row) for row in result.yields]
+    if result.triggered:
+        out["triggered"] = [asdict(row) for row in result.triggered]
     out["samples"] = [asdict(row) for row in result.stored]
     if result.figures is not None:
         out["figures"] = list(result.figures)

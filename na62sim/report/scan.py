@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from na62sim.study.kaon.normalisation import Normalisation
     from na62sim.study.kaon.rows import ExpectedYield, PointLimit, ScanResult, ScanRow
+    from na62sim.study.kaon.triggered import TriggeredSample
     from na62sim.study.run import CountedSample, RunResult
 
 _MOST_ROWS = 60
@@ -35,6 +36,8 @@ def scan_report(result: RunResult) -> list[RenderableType]:
     searched = {s.planned.block.label: s.row for s in result.samples if s.row.limit is not None}
     if searched:
         parts.append(_search_table(searched))
+    if result.triggered:
+        parts.append(_triggered_table(result.triggered))
     for scan in result.scans:
         parts += scan_tables(scan)
     return parts
@@ -50,14 +53,19 @@ def _resolution_table(samples: Sequence[CountedSample]) -> RenderableType:
     """Resolutions of candidates with several tracks."""
     from na62sim.study.resolution.masses import RESOLUTIONS
 
+    shown = {
+        name: words
+        for name, words in RESOLUTIONS.items()
+        if any(name in (sample.mass_resolutions or {}) for sample in samples)
+    }
     rows = []
     for sample in samples:
         cells = [sample.planned.block.label]
-        for name in RESOLUTIONS:
+        for name in shown:
             fitted = (sample.mass_resolutions or {}).get(name)
             cells.append(pm(fitted["value"], fitted["error"]) if fitted else "")
         rows.append(cells)
-    columns: Columns = ["sample", *((f"{text} [{unit}]", "right") for unit, text in RESOLUTIONS.values())]
+    columns: Columns = ["sample", *((f"{text} [{unit}]", "right") for unit, text in shown.values())]
     return grid("Resolutions of accepted candidates (Gaussian cores)", columns, rows)
 
 
@@ -100,6 +108,25 @@ def _yield_table(yields: Sequence[ExpectedYield]) -> RenderableType:
         ("expected events", "right"),
     ]
     return grid("Expected events: BR / SES, the SES of the limits", columns, cells)
+
+
+def _triggered_table(samples: Sequence[TriggeredSample]) -> RenderableType:
+    """Acceptance, trigger efficiency, their product with the error of A, and N_K × BR × A × ε of samples that one mask takes."""
+    cells = [
+        [s.label, s.trigger, fraction(s.acceptance), f"{s.trigger_efficiency:.3f}",
+         pm(s.taken, s.taken_sigma) if s.taken else "0", number(s.kaons, 3), pm(s.expected_events, s.expected_sigma)]
+        for s in samples
+    ]  # fmt: skip
+    columns: Columns = [
+        "sample",
+        "trigger mask",
+        ("A", "right"),
+        ("ε_trig", "right"),
+        ("A × ε_trig", "right"),
+        ("N_K", "right"),
+        ("events", "right"),
+    ]
+    return grid("Behind one trigger mask, before its downscaling", columns, cells)
 
 
 def _events(y: ExpectedYield) -> str:

@@ -87,6 +87,8 @@ class Selection:
     candidates : the table whose rows the cuts see, ``reco/events`` or ``reco/vertices``
     tracks : least and largest number of STRAW tracks of an event that the first cut can pass; events with others
         need no candidate. By default whatever makes a row of the table.
+    observables : name to function of the candidates, what the selection measures beside the columns of the table:
+        masses (MeV) with its own identification, for tables and figures
     """
 
     name: str
@@ -98,6 +100,7 @@ class Selection:
     ledger: Sequence[Loss] = ()
     candidates: str = "reco/events"
     tracks: tuple[int, int] = (0, ANY)
+    observables: Mapping[str, Callable[[Table], npt.NDArray[np.float64]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         what = f"selection '{self.name}'"

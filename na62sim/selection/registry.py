@@ -12,6 +12,7 @@ from na62sim.selection.cut import Selection
 from na62sim.selection.dilepton import dielectron, dimuon
 from na62sim.selection.pi4e import k2pi4e, k3pi, kpiaa, kpis, pi4e
 from na62sim.selection.pinunu import k2pi, pinunu
+from na62sim.selection.three_tracks import k3pi_lkr, kpiee, kpimumu
 
 SELECTIONS: dict[str, Callable[..., Selection]] = {
     "pinunu": pinunu,
@@ -21,6 +22,9 @@ SELECTIONS: dict[str, Callable[..., Selection]] = {
     "kpis": kpis,
     "k2pi-4e": k2pi4e,
     "k3pi": k3pi,
+    "k3pi-lkr": k3pi_lkr,
+    "kpimumu": kpimumu,
+    "kpiee": kpiee,
     "dimuon": dimuon,
     "dielectron": dielectron,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -14,7 +14,8 @@ from na62sim.study.dump.productions import PUBLISHED, processes_of
 from na62sim.study.dump.run import DumpRun, RegionResult, run_dump
 from na62sim.study.kaon.rows import ScanResult, ScanRow
 from na62sim.study.kaon.sensitivity import NORMALISATION, SIGNAL, DataSetResult, TotalSensitivity
-from na62sim.study.published import Comparison, Published, compare, published_numbers
+from na62sim.study.kaon.triggered import TriggeredSample
+from na62sim.study.published import Comparison, Published, compare, published_channel, published_numbers
 from na62sim.study.scenario.blocks import ExclusionBlock
 
 
@@ -163,3 +164,20 @@ def _limits(number: Published, row: ScanRow) -> list[Comparison]:
     return [
         compare(number, limit, row.limit.relative * limit, name) for name, limit in found.items() if limit is not None
     ]
+
+
+def compare_triggered(samples: Iterable[TriggeredSample]) -> list[Comparison]:
+    """Samples that one trigger mask takes beside what is published for their data set, selection and process."""
+    rows = []
+    for s in samples:
+        obtained = {
+            "acceptance": (s.acceptance, s.acceptance_sigma),
+            "taken": (s.taken, s.taken_sigma),
+            "expected_events": (s.expected_events, s.expected_sigma),
+            "sigma_m_MeV": (s.sigma_m_MeV, s.sigma_m_error),
+        }
+        for name, (value, sigma) in obtained.items():
+            number = published_channel(s.geometry, s.selection, s.process, name)
+            if number is not None:
+                rows.append(compare(number, value, sigma))
+    return rows

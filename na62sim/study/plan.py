@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from na62sim.core.suggest import did_you_mean
 from na62sim.core.units import parse_parameters
 from na62sim.generators.chain.process import Process
 from na62sim.generators.registry import process_of
@@ -130,8 +131,11 @@ def _counts(scenario: Scenario) -> tuple[Category, ...] | None:
 def _sample(scenario: Scenario, block: SampleBlock) -> PlannedSample:
     from na62sim.selection.registry import find_selection
 
-    process = process_of(block.process, parse_parameters(block.parameters))
+    process = process_of(block.process, parse_parameters(block.parameters), block.allow or ())
     mixture = Mixture.of(scenario.geometries_of(block), block.decay_volume_m)
+    masks = mixture.detectors[0].trigger.masks
+    if block.trigger and block.trigger not in masks:
+        raise ValueError(f"trigger mask {block.trigger!r} is unknown{did_you_mean(block.trigger, masks)}")
     selection = find_selection(block.selection, mixture.detectors[0], process.mass)
     return PlannedSample(block, process, mixture, selection)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-__all__ = ["Comparison", "Published", "compare", "published_limits", "published_numbers"]
+__all__ = ["Comparison", "Published", "compare", "published_channel", "published_limits", "published_numbers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,14 @@ def published_numbers() -> dict[str, Published]:
     path = Path(__file__).resolve().with_name("published.toml")
     rows = [Published(**row) for row in tomllib.loads(path.read_text(encoding="utf-8"))["number"]]
     return {row.key: row for row in rows}
+
+
+def published_channel(geometry: str, selection: str, process: str, name: str) -> Published | None:
+    """What is published of a process behind a selection in a data set, if anything.
+
+    ``name`` is ``acceptance``, ``taken`` (times the trigger efficiency), ``expected_events`` or ``sigma_m_MeV``.
+    """
+    return published_numbers().get(f"{geometry}.{selection}.{process}.{name}")
 
 
 def published_limits(process: str) -> dict[float, float]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from na62sim.study.kaon.normalisation import Normalisation
     from na62sim.study.kaon.rows import ExpectedYield, ScanResult, ScanRow
     from na62sim.study.kaon.sensitivity import BranchingRatio, DataSetResult, TotalSensitivity
+    from na62sim.study.kaon.triggered import TriggeredSample
     from na62sim.study.published import Comparison
     from na62sim.study.resolution.histograms import Histograms
     from na62sim.study.resolution.masses import Masses
@@ -85,6 +86,7 @@ class RunResult:
     comparison, dump_comparison : with published numbers
     seconds : of everything
     figures : files relative to the folder of the result; None where none are asked for
+    triggered : samples that are counted behind one trigger mask
     """
 
     scenario: Scenario
@@ -106,6 +108,7 @@ class RunResult:
     dump_comparison: tuple[Comparison, ...]
     seconds: float
     figures: tuple[str, ...] | None = None
+    triggered: tuple[TriggeredSample, ...] = ()
 
 
 def run_scenario(
@@ -131,8 +134,9 @@ def run_scenario(
     meter : shows how far each sample is
     """
     from na62sim.core.version import program_version
-    from na62sim.study.comparison import dump_comparison, obtained_numbers, sample_limits
+    from na62sim.study.comparison import compare_triggered, dump_comparison, obtained_numbers, sample_limits
     from na62sim.study.kaon.sensitivity import BranchingRatio, combine
+    from na62sim.study.kaon.triggered import triggered_sample
     from na62sim.study.scan import run_scans
 
     start = time.perf_counter()
@@ -146,6 +150,9 @@ def run_scenario(
     total = combine(data_sets, data_sets[0].branching if data_sets else None)
     scans = run_scans(plan, points, threads, say, resume, meter, normalisation)
     region = _exclude(plan, threads, meter)
+    triggered = tuple(
+        triggered_sample(s.planned.block, s.flow, s.mass_resolutions) for s in samples if s.planned.block.trigger
+    )
     return RunResult(
         scenario=scenario,
         program_version=program_version(),
@@ -162,9 +169,14 @@ def run_scenario(
         yields=_yields(samples, limits, normalisation) if limits else (),
         region=region,
         measurement=_measure(plan),
-        comparison=(*obtained_numbers(data_sets, total, scans), *sample_limits(_searched(samples))),
+        comparison=(
+            *obtained_numbers(data_sets, total, scans),
+            *sample_limits(_searched(samples)),
+            *compare_triggered(triggered),
+        ),
         dump_comparison=tuple(dump_comparison(region)) if region else (),
         seconds=time.perf_counter() - start,
+        triggered=triggered,
     )
 
 
@@ -228,7 +240,7 @@ def _count(
     histograms: Histograms | None = None
     masses: Masses | None = None
     if planned.selection.candidates != "reco/events":
-        masses = Masses()
+        masses = Masses(planned.selection)
     elif scenario.run.figures or block.role in ("signal", "normalisation"):
         histograms = Histograms(block.process, planned.detector, block.selection)
     kept = histograms or masses
@@ -302,7 +314,7 @@ def _yields(
     return tuple(
         expected_yield(b.label, (b.process, b.selection), row, b.branching_ratio, limits, normalisation)
         for b, row in blocks
-        if b.branching_ratio
+        if b.branching_ratio and not b.trigger
     )
 
 

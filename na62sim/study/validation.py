@@ -24,7 +24,7 @@ from na62sim.simulation.conditions import Running
 from na62sim.simulation.on_demand import SelectedChunk, accepted
 from na62sim.simulation.pipeline import Simulation
 from na62sim.statistics import BR_PINUNU_NA62
-from na62sim.study.comparison import obtained_numbers, published_edges, sample_limits
+from na62sim.study.comparison import compare_triggered, obtained_numbers, published_edges, sample_limits
 from na62sim.study.kaon.branching_ratio import branching_ratio
 from na62sim.study.kaon.count import count
 from na62sim.study.kaon.counts import PERIODS
@@ -32,10 +32,12 @@ from na62sim.study.kaon.limits import point_limits
 from na62sim.study.kaon.normalisation import normalise
 from na62sim.study.kaon.rows import ScanResult, row_of
 from na62sim.study.kaon.sensitivity import BranchingRatio, DataSetResult, combine, data_set_result
+from na62sim.study.kaon.triggered import triggered_sample
 from na62sim.study.plan import plan
 from na62sim.study.published import Comparison, compare, published_limits, published_numbers
 from na62sim.study.resolution.gaussian_core import fit_resolutions
 from na62sim.study.resolution.histograms import Histograms
+from na62sim.study.resolution.masses import Masses
 from na62sim.study.scan import measure_point
 from na62sim.study.scenario.scenario import load_scenario
 
@@ -45,6 +47,7 @@ Numbers = dict[str, tuple[float | None, float | None]]  # key to value and stati
 GeV2 = GeV * GeV
 DATA_SETS = ("run1-2018-s1", "run1-2018-s2", "run1-2017")
 RESOLUTION_DATA_SET = "run1-2018-s2"
+THREE_TRACK_DATA_SET = "run1-2017"
 TRUTH_EVENTS = 1_000_000
 _P = (15.0, 35.0)  # GeV/c, of the published photon numbers
 _TAIL_FACTOR = 5  # more events where one in ten thousand counts
@@ -102,6 +105,8 @@ def validation(
     rows = obtained_numbers(data_sets, total)
     say(f"kpiaa at four masses and kpi4e, up to {_CASCADE_FACTOR * events} events each, and their normalisation …")
     rows += _cascades(common)
+    say(f"three tracks in five channels, {events} events each …")
+    rows += _three_tracks(common)
     say("generated truth, bands, photons and tails …")
     d = load_detector(RESOLUTION_DATA_SET)
     numbers |= _truth(d, seed) | _bands(d, common) | _tails(d, common) | _photons(d, events, seed, threads)
@@ -142,6 +147,20 @@ def _cascades(common: Mapping[str, Any]) -> list[Comparison]:
     row = row_of(counted, {})
     limit = point_limits(row, scenario.limits, normalisation)
     return [*obtained_numbers((), scans=[found]), *sample_limits({"kpi4e": replace(row, limit=limit)})]
+
+
+def _three_tracks(common: Mapping[str, Any]) -> list[Comparison]:
+    """The samples of the shipped scenario of three tracks for whose data set numbers are published."""
+    found = []
+    for planned in plan(load_scenario("three-tracks-2017-2018")).samples:
+        if planned.detector.name == THREE_TRACK_DATA_SET:
+            masses, volume = Masses(planned.selection), planned.block.decay_volume_m
+            flow = acceptance(
+                planned.process, planned.selection, detector=planned.detector, decay_volume_m=volume,
+                keep=masses.fill, **common,
+            )  # fmt: skip
+            found.append(triggered_sample(planned.block, flow, masses.resolutions()))
+    return compare_triggered(found)
 
 
 def _pair(measured: Mapping[str, float] | None) -> tuple[float | None, float | None]:

@@ -141,7 +141,7 @@ def _draw_ratio(
     mass = np.array(sorted(near))
     at = [near[m] for m in mass.tolist()]
     ratio = observed[at] / np.array([published[m] for m in mass.tolist()])
-    known = [rows[k].limit for k in at]
+    known = [limit for k in at if (limit := rows[k].limit) is not None]
     for name, width, size in (("relative", 1.2, 5.0), ("mc_error", 4.0, 0.0)):
         error = np.array([getattr(limit, name) or 0.0 for limit in known]) * ratio
         ax.errorbar(mass, ratio, yerr=error, fmt="o", color=VERMILION, ms=6, lw=width, capsize=size)

@@ -39,11 +39,29 @@ def _draw(out: Path, samples: Sequence[CountedSample]) -> list[str]:
         histograms = {label: s.histograms for label, s in chosen.items() if s.histograms is not None}
         folder = out / "figures" / name if len(names) > 1 else out / "figures"
         folder.mkdir(parents=True, exist_ok=True)
-        masses = {s.planned.block.label: s.masses for s in here if s.masses is not None}
+        masses = {s.planned.block.label: s.masses for s in here if s.masses is not None and not s.planned.block.trigger}
         if masses:
             paths += draw_masses(folder, masses, here[0].planned.detector)
+        paths += _draw_triggered(folder, [s for s in here if s.planned.block.trigger])
         paths += draw_all(folder, histograms, here[0].planned.detector, {label: s.flow for label, s in chosen.items()})
     return [str(path.relative_to(out)) for path in paths]
+
+
+def _draw_triggered(folder: Path, samples: Sequence[CountedSample]) -> list[Path]:
+    """Samples of several tracks that one trigger mask takes, with the published resolutions."""
+    from na62sim.report.figures.style import label_of
+    from na62sim.report.figures.three_tracks import draw_three_tracks
+    from na62sim.study.published import published_channel
+
+    masses, published = {}, {}
+    for s in samples:
+        if s.masses is not None:
+            label, process = label_of(s.flow.info["process"]), s.flow.info["process"]
+            masses[label] = s.masses
+            known = published_channel(s.planned.detector.name, s.flow.selection.name, process, "sigma_m_MeV")
+            if known is not None:
+                published[label] = known.value
+    return [draw_three_tracks(folder, masses, published, samples[0].planned.detector)] if masses else []
 
 
 def _draw_event(out: Path, samples: Sequence[CountedSample]) -> list[str]:

@@ -11,28 +11,44 @@ from na62sim.core.arrays import FloatArray
 from na62sim.core.particles import species
 from na62sim.generators.chain.truth import Truth
 from na62sim.sample.table import Table
+from na62sim.selection.cut import Selection
 from na62sim.simulation.on_demand import SelectedChunk
 from na62sim.study.resolution.gaussian_core import gaussian_core
 
-__all__ = ["RESOLUTIONS", "Masses"]
+__all__ = ["PAIR_EDGES", "RESOLUTIONS", "Masses"]
 
 RESOLUTIONS = {  # name: unit, what the table calls it
     "m_pi4e": ("MeV", "m(π4e) − m_K"),
     "m_4e": ("MeV", "m(4e) − true"),
     "m_ee": ("MeV", "m(ee) − true"),
     "m_3pi": ("MeV", "m(3π) − m_K"),
+    "m_pimumu": ("MeV", "m(πμμ) − m_K"),
+    "m_piee": ("MeV", "m(πee) − m_K"),
     "z": ("m", "vertex z − true"),
 }
 _BINS, _RANGE = 120, 6.0  # of a residual, in half widths of its central 68 %
+PAIR_EDGES = np.arange(0.0, 361.0, 10.0)  # MeV, of the mass of two leptons
 
 
 class Masses:
     """Collects the accepted candidates of a selection on ``reco/vertices``; only those are kept in memory.
 
     ``fill`` fits `na62sim.simulation.acceptance.acceptance`'s ``keep``.
+
+    Parameters
+    ----------
+    selection : whose `observables` are looked at beside the masses of the table
+
+    Attributes
+    ----------
+    pairs : decays with two leptons in bins (`PAIR_EDGES`) of the generated mass of these: sums of weights of all decays and
+        of the accepted ones, then sums of squared weights, (4, bins)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, selection: Selection | None = None) -> None:
+        self._observables = {} if selection is None else selection.observables
+        self._own = [name for name in ("m_pimumu", "m_piee") if name in self._observables]
+        self.pairs = np.zeros((4, len(PAIR_EDGES) - 1))
         self._residuals: dict[str, list[FloatArray]] = {name: [] for name in RESOLUTIONS}
         self._weights: dict[str, list[FloatArray]] = {name: [] for name in RESOLUTIONS}
         self._spectrum: list[FloatArray] = []
@@ -41,6 +57,8 @@ class Masses:
     def fill(self, chunk: SelectedChunk, table: Table, weight: Any) -> None:
         """Add the accepted candidates of a chunk."""
         rows = chunk.flow.signal_rows
+        if self._own:
+            self._add_pairs(chunk, table, rows, np.asarray(weight)[rows])
         if not len(rows):
             return
         events, w = table.event_of_row()[rows], np.asarray(weight)[rows]
@@ -48,7 +66,10 @@ class Masses:
         tracks, kaon = np.asarray(table["n_vertex"])[rows], species("K+").mass
         five, three = tracks == 5, tracks == 3
         self._add("z", (found["z"] - chunk.truth.vertex[0, 2, events]) / m, w)
-        self._add("m_3pi", (found["m_3pi"] - kaon)[three], w[three])
+        if not self._own:
+            self._add("m_3pi", (found["m_3pi"] - kaon)[three], w[three])
+        for name in self._own:
+            self._add(name, self._observables[name](table.take(rows)) - kaon, w)
         if not five.any():
             return
         self._add("m_pi4e", (found["m_pi4e"] - kaon)[five], w[five])
@@ -61,6 +82,16 @@ class Masses:
         if mass is not None:
             for pair in ("m_ee1", "m_ee2"):
                 self._add("m_ee", found[pair][five] - mass, w[five])
+
+    def _add_pairs(self, chunk: SelectedChunk, table: Table, rows: Any, weight: Any) -> None:
+        """Generated mass of two leptons: of all decays, and of the accepted ones."""
+        mass = _mass_of_leptons(chunk.truth)
+        if mass is None:
+            return
+        of_accepted = mass[table.event_of_row()[rows]]
+        for k, (x, w) in enumerate(((mass, chunk.truth.weight), (of_accepted, weight))):
+            self.pairs[k] += np.histogram(x, PAIR_EDGES, weights=w)[0]
+            self.pairs[2 + k] += np.histogram(x, PAIR_EDGES, weights=w * w)[0]
 
     def _add(self, name: str, residual: FloatArray, weight: FloatArray) -> None:
         self._residuals[name].append(residual)
@@ -98,9 +129,16 @@ def _joined(parts: list[FloatArray]) -> FloatArray:
 def _mass_of_electrons(truth: Truth, events: Any) -> FloatArray | None:
     """Mass of the generated electrons, where there are four of them."""
     slots = [k for k, s in enumerate(truth.chain.particles) if abs(s.pdg) == 11]
-    if len(slots) != 4:
-        return None
-    p = truth.p[slots][:, :, events].sum(axis=0)
+    return _mass(truth.p[slots][:, :, events].sum(axis=0)) if len(slots) == 4 else None
+
+
+def _mass_of_leptons(truth: Truth) -> FloatArray | None:
+    """Mass of the generated charged leptons, where there are two of them."""
+    slots = [k for k, s in enumerate(truth.chain.particles) if abs(s.pdg) in (11, 13)]
+    return _mass(truth.p[slots].sum(axis=0)) if len(slots) == 2 else None
+
+
+def _mass(p: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(np.maximum(p[3] ** 2 - p[0] ** 2 - p[1] ** 2 - p[2] ** 2, 0.0)))
 
 

@@ -76,7 +76,8 @@ class SampleBlock(ProcessBlock):
     """One production: a process in a geometry, seen through a selection.
 
     With a ``branching_ratio`` and the kaons of `Limits`, or a `NormalisationBlock`, the sample has a yield; in the role
-    ``search`` it has a limit as well.
+    ``search`` it has a limit as well. With a ``trigger`` it is counted behind that mask, and its yield is that of its own
+    ``kaons``, in whose number the mask's efficiency is not. ``allow`` names what the vertices of a decay may violate.
     """
 
     role: Literal["signal", "normalisation", "figure", "count", "search"] = "count"
@@ -85,11 +86,17 @@ class SampleBlock(ProcessBlock):
     stored_events: int = Field(0, ge=0, le=10**9)
     branching_ratio: float | None = Field(None, gt=0.0, le=1.0)
     branching_ratio_source: str = ""
+    trigger: str = ""
+    kaons: float | None = Field(None, gt=0.0)
+    kaons_source: str = ""
+    allow: Annotated[tuple[Literal["lepton", "baryon"], ...] | None, Field(strict=False)] = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.branching_ratio is not None and not self.branching_ratio_source:
             raise ValueError("a branching_ratio needs a branching_ratio_source")
+        if self.kaons is not None and not (self.trigger and self.kaons_source):
+            raise ValueError("the kaons of a sample need a trigger and a kaons_source")
         return self
 
 

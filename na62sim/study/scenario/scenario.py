@@ -71,8 +71,12 @@ class Scenario(Block):
     def _check(self) -> Self:
         if not self.chains and self.exclusion is None:
             raise ValueError("a scenario needs a [[sample]], a [[scan]] or an [exclusion]")
-        if self.limits is None and any(block.branching_ratio or block.role == "search" for block in self.sample):
-            raise ValueError("a sample with a branching_ratio, or to search in, needs the kaons of [limits]")
+        if self.limits is None and any(
+            (block.branching_ratio and block.kaons is None) or block.role == "search" for block in self.sample
+        ):
+            raise ValueError(
+                "a sample with a branching_ratio needs the kaons of [limits], or kaons of its own; one to search in the former"
+            )
         if self.limits and (self.limits.kaons is None) == (self.normalisation is None):
             raise ValueError("limits need kaons or a [normalisation], and not both")
         self._check_normalisation()

@@ -10,7 +10,8 @@ import pytest
 import na62sim as na
 from na62sim.generators.generate import Generator
 from na62sim.generators.registry import find_process
-from na62sim.study.resolution.masses import Masses, _mass_of_electrons, _pair_mass
+from na62sim.selection.registry import find_selection
+from na62sim.study.resolution.masses import PAIR_EDGES, Masses, _mass_of_electrons, _pair_mass
 
 VOLUME = (105e3, 180e3)
 
@@ -61,3 +62,32 @@ def test_five_tracks_and_figure(detector: na.Detector, tmp_path: Path) -> None:
     (path,) = draw_masses(tmp_path, {"kpiaa": masses}, detector)
     assert path.stat().st_size > 10_000
     assert draw_masses(tmp_path, {"none": Masses()}, detector) == []
+
+
+def test_pairs_of_leptons(detector: na.Detector, tmp_path: Path) -> None:
+    """Every decay is in a bin of its generated m(mu mu), the accepted ones are those of the cut-flow; the figure."""
+    from na62sim.report.figures.three_tracks import draw_three_tracks
+
+    selection = find_selection("kpimumu", detector)
+    masses = Masses(selection)
+    flow = na.acceptance("kpimumu", selection, 4000, detector, 6, decay_volume_m=(105.0, 180.0), keep=masses.fill)
+    generated, accepted = masses.pairs[:2]
+    assert generated.sum() == 4000 and accepted.sum() == flow.selected.n > 300
+    assert np.all(accepted <= generated) and np.array_equal(masses.pairs[2:], masses.pairs[:2])  # weights are 1
+    open_bins = PAIR_EDGES[1:] > 2.0 * 105.658
+    assert generated[~open_bins].sum() == 0.0 and generated[PAIR_EDGES[:-1] > 493.677 - 139.57].sum() == 0.0
+    # the mean of z = m^2 / m_K^2 is 0.3058 with a width of 0.0723 (reference integral); bins blur it by 1e-3
+    middle = 0.5 * (PAIR_EDGES[1:] + PAIR_EDGES[:-1])
+    assert float((generated * middle**2).sum() / 4000 / 493.677**2) == pytest.approx(0.3058, abs=4 * 0.0723 / 4000**0.5)
+    found = masses.resolutions()
+    assert set(found) == {"m_pimumu", "z"}
+    assert 0.6 < found["m_pimumu"]["value"] < 1.3 and abs(found["m_pimumu"]["mean"]) < 0.2
+    path = draw_three_tracks(tmp_path, {"mu": masses}, {"mu": 1.1}, detector)
+    assert path.stat().st_size > 10_000
+
+
+def test_three_pions_in_all_detectors(detector: na.Detector) -> None:
+    """No leptons: no pairs, and the mass of three pions as without the calorimeter."""
+    masses = Masses(find_selection("k3pi-lkr", detector))
+    na.acceptance("k3pi", "k3pi-lkr", 8_000, detector, 4, keep=masses.fill)
+    assert not masses.pairs.any() and set(masses.resolutions()) == {"m_3pi", "z"}
