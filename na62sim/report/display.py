@@ -165,7 +165,7 @@ def _particles(go: Any, event: Any, d: Detector) -> list[Any]:
         name = _NAMES.get(pdg, f"PDG {pdg}")
         text = f"{name} (truth)<br>from z = {path[0, 0]:.2f} m to {path[0, -1]:.2f} m"
         dash = "solid" if charge_of(pdg) else ("dot" if abs(pdg) == 22 else "dash")
-        traces.append(_line(go, *path, name, colour, dash=dash, hovertext=text, hoverinfo="text"))
+        traces.append(_line(go, path[0], path[1], path[2], name, colour, dash=dash, hovertext=text, hoverinfo="text"))
     return traces
 
 
@@ -265,7 +265,18 @@ def _tracks(go: Any, event: Any, d: Detector) -> list[Any]:
             f"<br>χ² = {numbers['chi2']:.1f} for 3<br>t = {numbers['time']:.2f} ns"
         )
         traces.append(
-            _line(go, *points, f"fitted track {k + 1}", BLACK, width=3, dash="dash", hovertext=text, hoverinfo="text")
+            _line(
+                go,
+                points[0],
+                points[1],
+                points[2],
+                f"fitted track {k + 1}",
+                BLACK,
+                width=3,
+                dash="dash",
+                hovertext=text,
+                hoverinfo="text",
+            )
         )
     if "reco/events" not in event:
         return traces
