@@ -18,7 +18,8 @@ def info(
     thing: Annotated[
         str | None,
         typer.Argument(
-            metavar="[THING]", help="A process, geometry, selection, scenario, or a file; everything by default."
+            metavar="[THING]",
+            help="A process, geometry, selection, scenario or file; columns, scenario, geometry list all keys; default all.",
         ),
     ] = None,
     as_json: options.Json = False,

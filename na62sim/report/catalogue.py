@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from na62sim.core.remarks import remark_lines, remarks
 from na62sim.report.flow import ledger_table
+from na62sim.report.reference import reference_report
 from na62sim.report.text import grid
 from na62sim.statistics.text import number
 
@@ -31,6 +32,9 @@ def info_report(data: Mapping[str, Any]) -> list[RenderableType]:
         "scenario": _scenario,
         "sample": _sample,
         "run": _run,
+        "columns": reference_report,
+        "scenario-keys": reference_report,
+        "geometry-keys": reference_report,
     }
     return makers[data["kind"]](data)
 
@@ -52,7 +56,8 @@ def _everything(data: Mapping[str, Any]) -> list[RenderableType]:
         _counts(data["geometries"]),
         _names("Selections", data["selections"]),
         _names("Scenarios", data["scenarios"]),
-        "na62sim info NAME says more about each; a file's name shows its provenance.",
+        "na62sim info NAME says more about each, info columns, scenario and geometry list every column and key with unit and "
+        "meaning; a file's name shows its provenance.",
     ]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from na62sim.core.remarks import remarks
 from na62sim.core.suggest import did_you_mean
 from na62sim.geometry import Detector, available_detectors, load_detector
+from na62sim.report.reference import REFERENCES, reference
 from na62sim.sample.manifest import MANIFEST, read_run, sum_up
 from na62sim.selection.ledger import _word, ledger_rows
 from na62sim.study.scenario.scenario import Scenario, available_scenarios, load_scenario
@@ -28,7 +29,9 @@ def describe(thing: str | None = None) -> dict[str, Any]:
     """
     if thing is None:
         return everything()
-    if thing in ("geometry", "geometries"):
+    if thing in REFERENCES:
+        return reference(thing)
+    if thing == "geometries":
         return {"kind": "geometries", "geometries": [_short_geometry(name) for name in available_detectors()]}
     if (Path(thing).expanduser() / MANIFEST).is_file():
         return _run(Path(thing).expanduser())
@@ -49,7 +52,7 @@ def describe(thing: str | None = None) -> dict[str, Any]:
     if thing in available_scenarios():
         description = _scenario(load_scenario(thing))
     if not description:
-        known = [*registry(), *SELECTIONS, *available_detectors(), *available_scenarios(), "geometries"]
+        known = [*registry(), *SELECTIONS, *available_detectors(), *available_scenarios(), "geometries", *REFERENCES]
         hint = did_you_mean(thing, known, listed=True)
         raise ValueError(f"nothing is called {thing!r}{hint} (na62sim info lists what there is)")
     return description
