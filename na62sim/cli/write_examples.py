@@ -56,7 +56,7 @@ def notebook(script: str) -> dict[str, Any]:
             source = [line.removeprefix("#").removeprefix(" ") for line in lines]
             cells.append({"cell_type": "markdown", "id": f"cell-{number}", "metadata": {}, "source": source})
         else:
-            more = {"execution_count": None, "outputs": []}
+            more: dict[str, Any] = {"execution_count": None, "outputs": []}
             cells.append({"cell_type": "code", "id": f"cell-{number}", "metadata": {}, "source": lines, **more})
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}

@@ -54,7 +54,7 @@ def load_selection(name: str, detector: str | Detector | None = None, **paramete
     >>> load_selection("pinunu", "run1-2018-s2").signal
     ('R1', 'R2')
     """
-    return find_selection(name, as_detector(detector), **parameters)
+    return find_selection(name, as_detector(detector), None, **parameters)
 
 
 def find_selection(
