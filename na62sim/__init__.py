@@ -23,11 +23,13 @@ _PUBLIC = {
     "expected_events": "na62sim.statistics",
     "lifetime_acceptance": "na62sim.simulation.lifetimes",
     "load_detector": "na62sim.geometry",
+    "load_selection": "na62sim.selection.registry",
     "merge": "na62sim.sample.merge",
     "read_sample": "na62sim.sample.sample",
     "reconstruct": "na62sim.simulation.stages",
     "search": "na62sim.study.search",
     "select": "na62sim.simulation.acceptance",
+    "sensitivity": "na62sim.study.kaon.reach",
     "simulate": "na62sim.simulation.stages",
     "simulate_shards": "na62sim.simulation.shards.make",
     "single_event_sensitivity": "na62sim.statistics",
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from na62sim.selection.cut import Cut as Cut
     from na62sim.selection.cut import Selection as Selection
     from na62sim.selection.cutflow import CutFlow as CutFlow
+    from na62sim.selection.registry import load_selection as load_selection
     from na62sim.simulation.acceptance import acceptance as acceptance
     from na62sim.simulation.acceptance import select as select
     from na62sim.simulation.lifetimes import lifetime_acceptance as lifetime_acceptance
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
     from na62sim.statistics import single_event_sensitivity as single_event_sensitivity
     from na62sim.statistics import upper_limit as upper_limit
     from na62sim.study.kaon.branching_ratio import branching_ratio as branching_ratio
+    from na62sim.study.kaon.reach import sensitivity as sensitivity
     from na62sim.study.search import search as search
 
 

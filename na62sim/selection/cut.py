@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -142,6 +142,32 @@ class Selection:
             raise ValueError(f"{what}: bin_column = '{self.bin_column}' and bin_edges = {edges}: give both or none")
         if len(edges) == 1 or not all(a < b for a, b in pairwise(edges)):
             raise ValueError(f"{what}: bin_edges = {edges}: it must be two or more increasing numbers")
+
+    def with_cut(self, cut: Cut, behind: str | None = None) -> Selection:
+        """The same with one more cut: at the end, or behind the cut of that name.
+
+        Raises
+        ------
+        ValueError : no cut has the name ``behind``
+        """
+        place = len(self.cuts) if behind is None else self._place(behind) + 1
+        return replace(self, cuts=(*self.cuts[:place], cut, *self.cuts[place:]))
+
+    def without(self, name: str) -> Selection:
+        """The same without one of its cuts. The ledger stays: take out of it what the cut alone was for.
+
+        Raises
+        ------
+        ValueError : no cut has that name
+        """
+        place = self._place(name)
+        return replace(self, cuts=(*self.cuts[:place], *self.cuts[place + 1 :]))
+
+    def _place(self, name: str) -> int:
+        names = [cut.name for cut in self.cuts]
+        if name not in names:
+            raise ValueError(f"selection '{self.name}' has no cut '{name}'{did_you_mean(str(name), names)}")
+        return names.index(name)
 
     @property
     def factor(self) -> float:

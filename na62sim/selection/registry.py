@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from na62sim.core.checks import number
 from na62sim.core.suggest import did_you_mean
 from na62sim.geometry import Detector
+from na62sim.geometry.detector import as_detector
 from na62sim.selection.cut import Selection
 from na62sim.selection.dilepton import dielectron, dimuon
 from na62sim.selection.pi4e import k2pi4e, k3pi, kpiaa, kpis, pi4e
@@ -33,6 +34,27 @@ SELECTIONS: dict[str, Callable[..., Selection]] = {
 def selection_parameters(name: str) -> list[str]:
     """Parameters of a named selection (masses in MeV)."""
     return list(inspect.signature(SELECTIONS[name]).parameters)[1:]
+
+
+def load_selection(name: str, detector: str | Detector | None = None, **parameters: float) -> Selection:
+    """A shipped selection for a data set, to use or to change: `Selection.with_cut`, `Selection.without`.
+
+    Parameters
+    ----------
+    name : ``na62sim info`` lists them
+    detector : a data set by name, a file or a Detector; run1-2018-s2 by default
+    parameters : of the selection, masses in MeV
+
+    Raises
+    ------
+    ValueError : unknown name or parameter
+
+    Examples
+    --------
+    >>> load_selection("pinunu", "run1-2018-s2").signal
+    ('R1', 'R2')
+    """
+    return find_selection(name, as_detector(detector), None, **parameters)
 
 
 def find_selection(

@@ -35,6 +35,7 @@ __all__ = [
     "branching_of",
     "combine",
     "components_sigma",
+    "data_set_input",
     "data_set_result",
     "statistical_sigma",
 ]
@@ -216,9 +217,9 @@ def data_set_result(
         detector.name,
         detector.description,
         Inputs(
-            _input(detector, "dataset.kaons"),
-            _input(detector, "dataset.trigger_efficiency"),
-            _input(detector, "dataset.random_veto"),
+            data_set_input(detector, "dataset.kaons"),
+            data_set_input(detector, "dataset.trigger_efficiency"),
+            data_set_input(detector, "dataset.random_veto"),
             data.normalisation_events,
             data.normalisation_downscaling,
         ),
@@ -232,7 +233,8 @@ def data_set_result(
     )
 
 
-def _input(detector: Detector, path: str) -> Estimate:
+def data_set_input(detector: Detector, path: str) -> Estimate:
+    """A number of the data set with its standard deviation, ``dataset.trigger_efficiency``."""
     q = detector.quantity(path)
     if not isinstance(q.value, int | float):
         raise TypeError(f"{path} is not a number")
@@ -256,7 +258,7 @@ def _in_range(
     a = acceptance(signal, regions, f"{name} signal")
     sigma = detector.quantity("dataset.kaons").standard_deviation or 0.0
     kaons = Estimate(detector.dataset.kaons, {f"N_K, {name}": sigma})
-    factors = _input(detector, "dataset.trigger_efficiency") * _input(detector, "dataset.random_veto")
+    factors = data_set_input(detector, "dataset.trigger_efficiency") * data_set_input(detector, "dataset.random_veto")
     a_pipi = kaons_normalised = sensitivity_normalised = None
     if normalisation is not None:
         a_pipi = acceptance(normalisation, _regions(normalisation, alternative), f"{name} normalisation")

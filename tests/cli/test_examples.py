@@ -1,0 +1,55 @@
+"""The shipped examples: written, valid notebooks, and each runs from an empty folder."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from na62sim.cli import main
+from na62sim.cli.write_examples import FOLDER, notebook
+
+SCRIPTS = sorted(path.name for path in FOLDER.glob("*.py"))
+NEEDS = {"5_sample_to_fit.py": ("awkward", "pyhf")}
+
+
+def test_there_are_five() -> None:
+    assert [name[0] for name in SCRIPTS] == ["1", "2", "3", "4", "5"]
+
+
+def test_what_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Scripts and notebooks with the same code; what is there already is not replaced."""
+    out = tmp_path / "examples"
+    assert main(["examples", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["files"] == sorted(path.name for path in out.iterdir())
+    for name in SCRIPTS:
+        script = (out / name).read_text(encoding="utf-8")
+        book = json.loads((out / name).with_suffix(".ipynb").read_text(encoding="utf-8"))
+        code = "\n".join("".join(cell["source"]) for cell in book["cells"] if cell["cell_type"] == "code")
+        assert ast.dump(ast.parse(code)) == ast.dump(ast.parse(script))
+        assert book["cells"][0]["source"][0].startswith("# ")
+    (out / SCRIPTS[0]).write_text("mine")
+    assert main(["examples", str(out)]) == 1
+    assert "--force" in capsys.readouterr().err
+    assert (out / SCRIPTS[0]).read_text() == "mine"
+
+
+def test_notebooks_are_valid() -> None:
+    nbformat = pytest.importorskip("nbformat")
+    for name in SCRIPTS:
+        nbformat.validate(notebook((FOLDER / name).read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_it_runs(name: str, tmp_path: Path) -> None:
+    for module in NEEDS.get(name, ()):
+        pytest.importorskip(module)
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / name)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
