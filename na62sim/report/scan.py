@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from na62sim.report.text import grid
-from na62sim.statistics.text import number, pm
+from na62sim.statistics.text import fraction, number, pm
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
