@@ -56,6 +56,10 @@ def search(
         float | None,
         typer.Option("--cl", metavar="CL", parser=options.number("cl", "(0, 1)"), help="Confidence level; 0.9."),
     ] = None,
+    normalisation_events: Annotated[
+        str | None,
+        typer.Option("--normalisation-events", metavar="N", help="Of the channel it is normalised to, kept; 1e7."),
+    ] = None,
     seed: options.Seed = 1,
     threads: options.Threads = None,
     resume: Annotated[
@@ -70,6 +74,7 @@ def search(
 ) -> None:
     """Limits on the branching ratio of a process, normalised to a counted channel, at every point of a grid."""
     count = None if events is None else parse_count("events", events)
+    normalised = None if normalisation_events is None else parse_count("normalisation_events", normalisation_events)
     taus = None if lifetimes is None else parse_lifetime_list("lifetimes", lifetimes)
     if out is not None:
         if not out.suffix:
@@ -78,13 +83,14 @@ def search(
     from na62sim.report.search import search_dict, search_report
     from na62sim.study import search as study
 
-    points = out.with_name(f"{out.name}.points") if out is not None else Path(f"search-{process}.points")
-    known = study.available_searches()
+    wanted, points = None, None
+    if process in study.available_searches():
+        wanted = _masses(masses)
+        points = out.with_name(f"{out.name}.points") if out is not None else Path(f"search-{process}.points")
     with kernels():
         result = study.search(
-            process, _masses(masses) if process in known else None, taus, data, events=count, precision=precision, seed=seed,
-            method=method, cl=cl, threads=threads, points=points if process in known else None, resume=resume,
-            meter=Ticker, say=say,
+            process, wanted, taus, data, events=count, precision=precision, seed=seed, method=method, cl=cl,
+            normalisation_events=normalised, threads=threads, points=points, resume=resume, meter=Ticker, say=say,
         )  # fmt: skip
     payload = search_dict(result)
     if out is not None:

@@ -10,7 +10,8 @@ from na62sim.study.kaon.sensitivity import NORMALISATION, SIGNAL
 if TYPE_CHECKING:
     from na62sim.study.kaon.rows import ScanResult
     from na62sim.study.kaon.sensitivity import DataSetResult, Sensitivity
-    from na62sim.study.run import RunResult
+    from na62sim.study.published import Comparison
+    from na62sim.study.run import CountedSample, RunResult
 
 __all__ = ["answer"]
 
@@ -34,6 +35,8 @@ def answer(result: RunResult) -> list[str]:
         from na62sim.report.measurement import headline
 
         lines.append(headline(result.measurement))
+    for sample in result.samples:
+        lines += _limit(sample, published)
     for scan in result.scans:
         lines += _scan(scan)
     if result.region is not None:
@@ -72,6 +75,18 @@ def _events(found: Sensitivity) -> str:
     if found.expected_events is None:
         return ""
     return f", {pm(found.expected_events.value, found.expected_events.sigma)} events expected"
+
+
+def _limit(sample: CountedSample, published: dict[str, Comparison]) -> list[str]:
+    """The limit of a sample that is searched for; without one the reason."""
+    row, label = sample.row, sample.planned.block.label
+    if row.limit is None:
+        return []
+    if row.upper_limit is None or row.limit.limit is None:
+        return [f"{label}: {row.limit.reason}"]
+    known = published.get(f"{sample.planned.block.process}.upper_limit")
+    limit = f"BR < {row.upper_limit:.2g} at {100.0 * row.limit.limit.cl:g} % CL"
+    return [f"{label}: {limit}{_beside(None if known is None else known.published)}"]
 
 
 def _scan(scan: ScanResult) -> list[str]:

@@ -137,39 +137,46 @@ def _events(y: ExpectedYield) -> str:
 
 def _search_table(rows: Mapping[str, ScanRow]) -> RenderableType:
     """Limits of samples that are searched for."""
-    cells = [[label, *_limit_texts(row.limit)] for label, row in rows.items() if row.limit is not None]
-    return grid("Limits of samples", ["sample", *_LIMIT_COLUMNS], cells)
+    names = _window_names(list(rows.values()))
+    cells = [[label, *_limit_texts(row.limit, names)] for label, row in rows.items() if row.limit is not None]
+    return grid("Limits of samples", ["sample", *_limit_columns(names)], cells)
 
 
-_LIMIT_COLUMNS: Columns = [
-    ("limit", "right"), ("± sensitivity", "right"), ("of it MC", "right"), ("expected", "right"), ("± 2σ", "right"),
-    ("published N_K", "right"), ("windows", "right"),
-]  # fmt: skip
+def _window_names(rows: Sequence[ScanRow]) -> list[str]:
+    """Parts of the selection that have limits of their own."""
+    return list(dict.fromkeys(name for row in rows for name in row.windows))
 
 
-def _limit_texts(limit: PointLimit) -> list[str]:
-    """The cells of a limit; without one the reason."""
+def _limit_columns(windows: Sequence[str]) -> Columns:
+    """Limit, its relative errors (all, and of the simulation), expected limits, and limits of other kinds."""
+    names = ["limit", "± all", "MC", "median", "+2σ", "by N_K", *windows]
+    return [(name, "right") for name in names]
+
+
+def _limit_texts(limit: PointLimit, windows: Sequence[str]) -> list[str]:
+    """The cells of a limit; without one the first says so."""
     if limit.limit is None:
-        return ["none", "", "", limit.reason.split(":")[0], "", "", ""]
-    e = limit.limit.expected
-    windows = ", ".join(f"{name}: {number(value, 3) or 'none'}" for name, value in limit.windows.items())
+        return ["none", *[""] * (5 + len(windows))]
+    e, errors = limit.limit.expected, (limit.relative or 0.0, limit.mc_error or 0.0)
+    others = [limit.with_published_kaons, *(limit.windows.get(name) for name in windows)]
     return [
-        f"{limit.limit.upper_limit:.3e}", f"{100.0 * (limit.relative or 0.0):.1f} %", f"{100.0 * (limit.mc_error or 0.0):.1f} %",
-        f"{e.median:.3e}", f"{e.minus2:.2e} – {e.plus2:.2e}", number(limit.with_published_kaons, 3), windows,
+        f"{limit.limit.upper_limit:.2e}", *(f"{100.0 * error:.1f}%" for error in errors), f"{e.median:.2e}",
+        f"{e.plus2:.2e}", *("" if value is None else f"{value:.2e}" for value in others),
     ]  # fmt: skip
 
 
 def _scan_table(scan: ScanResult) -> RenderableType:
-    """A row per point."""
+    """A row per point: acceptance A, efficiency ε of the triggers with downscaling, limits."""
     columns: Columns = [(name, "right") for name in scan.axes]
-    columns += [("acceptance A", "right"), ("trigger ε", "right"), ("events", "right")]
+    columns += [("A", "right"), ("ε", "right")]
+    windows = _window_names(scan.rows) if len(scan.axes) == 1 else []  # where there is room
     if scan.cl is not None:
-        columns += _LIMIT_COLUMNS
+        columns += _limit_columns(windows)
     rows = []
     for row in scan.rows:
         cells = [row.parameters[name] for name in scan.axes]
-        cells += [fraction(row.acceptance.value), number(row.trigger, 3), f"{row.n_effective:.0f}"]
-        rows.append(cells if row.limit is None else cells + _limit_texts(row.limit))
+        cells += [f"{row.acceptance.value:.2e}", number(row.trigger, 2)]
+        rows.append(cells if row.limit is None else cells + _limit_texts(row.limit, windows))
     cl = "" if scan.cl is None else f", limits at {100.0 * scan.cl:g} % CL"
     return grid(f"Scan {scan.label}: {scan.process} in {scan.geometry}{cl}", columns, rows)
 

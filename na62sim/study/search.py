@@ -88,6 +88,7 @@ def search(
     seed: int = 1,
     method: str | None = None,
     cl: float | None = None,
+    normalisation_events: int | None = None,
     threads: int | None = None,
     points: Path | None = None,
     resume: bool = False,
@@ -106,6 +107,7 @@ def search(
     events : the most that are made at a point; without a precision so many are made
     precision : relative statistical error of a point, ``"3%"`` or 0.03; by default that, unless ``events`` are given
     method, cl : ``cls``, ``fc`` or ``bayes``, and the confidence level; those of the scenario by default
+    normalisation_events : that are made once and kept; those of the scenario, ten million, by default
     points : file that keeps finished points; with ``resume`` those that it holds are taken over
 
     Returns
@@ -116,7 +118,7 @@ def search(
     ------
     ValueError : in one line, for anything that is not allowed
     """
-    scenario = _declared(process)
+    scenario = _declared(process, normalisation_events)
     limits = _changed_limits(scenario.limits, method, cl)
     seed = whole_number("seed", seed, 0, 2**64 - 1, "0 to 2**64 - 1")
     declared = next(scan for scan in plan(scenario).scans if scan.block.process == process)
@@ -129,12 +131,12 @@ def search(
     whole, limits, more = _in_data_sets(plan(scenario.with_seed(seed).changed({"limits": limits})), data)
     mixture = next(scan for scan in whole.scans if scan.block.process == process).mixture
     block = declared.block.model_copy(update={"events": most, "precision": wanted, "geometry": mixture.name})
-    scan, start = PlannedScan(block, mixture, tuple(grid)), time.perf_counter()
+    scan = PlannedScan(block, mixture, tuple(grid))
     store = Points() if points is None else PointStore(points, _identity(whole, scan), resume)
     if store.points and say is not None:
         say(f"{len(store.points)} points taken over from {points}")
     normalisation = _normalise(whole, threads, meter, say)
-    rows = []
+    rows, start = [], time.perf_counter()
     try:
         with meter(f"{process} in {mixture.name}", len(grid)) as progress:
             for row in run_scan(whole.scenario, scan, store, threads, normalisation, whole.trigger):
@@ -154,14 +156,18 @@ def search(
     return SearchResult(scenario.name, result, limits, normalisation, axes, lifetime, wanted, seed, (*notes, *more))
 
 
-def _declared(process: str) -> Scenario:
-    """The scenario that declares a search."""
+def _declared(process: str, normalisation_events: int | None) -> Scenario:
+    """The scenario that declares a search, with as many events of its normalisation."""
     known = available_searches()
     if process not in known:
         raise ValueError(
             f"there is no search for '{process}'{did_you_mean(str(process), known)}; allowed are {', '.join(known)}"
         )
-    return load_scenario(known[process])
+    scenario = load_scenario(known[process])
+    if normalisation_events is None or (block := scenario.normalisation) is None:
+        return scenario
+    count = parse_count("normalisation_events", normalisation_events)
+    return scenario.changed({"normalisation": block.model_copy(update={"events": count})})
 
 
 def _changed_limits(limits: Limits | None, method: str | None, cl: float | None) -> Limits:

@@ -173,7 +173,7 @@ def test_error_of_the_components(bench: Any) -> None:
     pion = 3 * 0.0015 / (1.0 - 0.5 * 0.0015) * 0.24  # three chambers before the last one
     five = math.sqrt(sum(x * x for x in (*once, 5 * 0.03 / 0.95, 2.4 * 0.02 / 0.97 / 3.0, pion)) / 3.0)
     three = math.sqrt(((3 * 0.03 / 0.95) ** 2 + once[0] ** 2) / 3.0)
-    assert five == pytest.approx(0.0957, abs=1e-4)
+    assert five == pytest.approx(0.0951, abs=1e-4)
     for name, expected in (("pi4e", five), ("kpiaa", five), ("k2pi-4e", five), ("k3pi", three)):
         assert find_selection(name, bench.detector).systematic == pytest.approx(expected, rel=1e-9)
 
@@ -184,7 +184,7 @@ def test_the_ledger_is_what_an_interaction_costs(bench: Any) -> None:
         acceptance(FIVE, "pi4e", 24_000, d, seed=3, threads=2).selected.n
         for d in (bench.detector, bench.detector.with_values({"hadronic.lost_fraction": 0.0}))
     )
-    assert lost > 200
+    assert lost > 100
     (entry,) = (x for x in find_selection("pi4e", bench.detector).ledger if "hadronic" in x.name)
     assert entry.value is not None and entry.value == pytest.approx(kept / lost, abs=3.0 / lost)
 

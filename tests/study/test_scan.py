@@ -162,3 +162,92 @@ def test_refused(scenario: Path, capsys: pytest.CaptureFixture[str], old: str, n
     assert main(["run", str(scenario), "-o", str(scenario.parent / "x")]) == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1 and message in lines[0], lines
+
+
+NORMALISED = """
+name = "normalised"
+seed = 1
+[run]
+figures = false
+[limits]
+background = 0.2
+observed = 0
+source = "assumed: test"
+[normalisation]
+process = "k2pi-4e"
+selection = "k2pi-4e"
+geometry = "run1-2017+run1-2018-s2"
+decay_volume_m = [105, 180]
+events = 100
+triggers = ["electron_multi_track"]
+counted = 2039
+counted_sigma = 45
+branching_ratio = 6.904e-6
+branching_ratio_sigma = 0.332e-6
+tag = "assumed"
+source = "assumed: test"
+[[scan]]
+label = "curve"
+process = "kpiaa"
+geometry = "run1-2017+run1-2018-s2"
+decay_volume_m = [105, 180]
+selection = "kpiaa"
+events = 2000
+precision = 0.1
+axes = { m_a = { start = 5, stop = 155, step = 150 } }
+"""
+
+
+def test_no_dead_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Few events: no limit at any point, each is named with its reason, and the run ends well."""
+    path, folder = tmp_path / "few.toml", tmp_path / "out"
+    path.write_text(NORMALISED)
+    assert main(["run", str(path), "-o", str(folder)]) == 0
+    result = json.loads((folder / "result.json").read_text())
+    (scan,) = result["scans"]
+    assert [row["upper_limit"] for row in scan["rows"]] == [None, None] and all(row["reason"] for row in scan["rows"])
+    assert [row["n_generated"] for row in scan["rows"]] == [2000, 2000]
+    assert result["normalisation"]["n_generated"] == 100 and result["normalisation"]["kaons"] is None
+    report = " ".join((folder / "report.txt").read_text().split())
+    assert (
+        "(m_a=5MeV)" in report and "normalisation has no event that the triggers take: no limit (m_a=155MeV)" in report
+    )
+    assert "--resume" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            'triggers = ["electron_multi_track"]',
+            'triggers = ["electron"]',
+            "normalisation: trigger mask 'electron' of run1-2017",
+        ),
+        (
+            'geometry = "run1-2017+run1-2018-s2"',
+            'geometry = "run1-2018-s2"',
+            "curve needs the geometry and decay_volume_m",
+        ),
+        ("background = 0.2", "background = 0.2\nkaons = 1e12", "limits need kaons or a [normalisation], and not both"),
+        ("decay_volume_m = [105, 180]", "decay_volume_m = [180, 105]", "decay_volume_m must be two increasing numbers"),
+        ("counted = 2039", "counted = 0", "normalisation.counted"),
+    ],
+)
+def test_a_wrong_normalisation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, message: str
+) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(NORMALISED.replace(old, new, 1))
+    assert main(["run", str(path), "-o", str(tmp_path / "x")]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and message in lines[0], lines
+
+
+@pytest.mark.slow
+def test_the_shipped_search_with_few_events(tmp_path: Path) -> None:
+    """Whatever number of events: a report, exit code 0, and points without a limit named."""
+    folder = tmp_path / "few"
+    assert main(["run", "pi4e-2017-2018", "-n", "4000", "-o", str(folder)]) == 0
+    rows = [row for scan in json.loads((folder / "result.json").read_text())["scans"] for row in scan["rows"]]
+    assert len(rows) > 200 and any(row["upper_limit"] is None and row["reason"] for row in rows)
+    assert "points: " in (folder / "report.txt").read_text()
