@@ -157,7 +157,9 @@ def test_way_to_the_lkr(bench: Any, shoot: Any, particle: str, charge: float) ->
     np.testing.assert_allclose(x[0], crossings.x[LKR], atol=1.0)
     np.testing.assert_allclose(y[2], crossings.y[LKR], atol=1.0)
     bent = x[0] - 12.0 - sx * (bench.detector.lkr.z_m * 1e3 - z)
-    np.testing.assert_allclose(bent, -charge * 270.0 / p * (bench.detector.lkr.z_m - 196.995) * 1e3, rtol=0.03)  # a thin kick
+    np.testing.assert_allclose(
+        bent, -charge * 270.0 / p * (bench.detector.lkr.z_m - 196.995) * 1e3, rtol=0.03
+    )  # a thin kick
 
 
 def test_pairs_at_the_lkr(bench: Any) -> None:

@@ -80,7 +80,9 @@ def test_pairs_of_leptons(detector: na.Detector, tmp_path: Path) -> None:
     assert generated[~open_bins].sum() == 0.0 and generated[PAIR_EDGES[:-1] > 493.677 - 139.57].sum() == 0.0
     # the mean of z = m^2 / m_K^2 is 0.3058 with a width of 0.0723 (reference integral); bins blur it by 1e-3
     middle = 0.5 * (PAIR_EDGES[1:] + PAIR_EDGES[:-1])
-    assert float((generated * middle**2).sum() / generated.sum() / 493.677**2) == pytest.approx(0.3058, abs=4 * 0.0723 / 4000**0.5)
+    assert float((generated * middle**2).sum() / generated.sum() / 493.677**2) == pytest.approx(
+        0.3058, abs=4 * 0.0723 / 4000**0.5
+    )
     found = masses.resolutions()
     assert set(found) == {"m_pimumu", "z"}
     assert 0.6 < found["m_pimumu"]["value"] < 1.3 and abs(found["m_pimumu"]["mean"]) < 0.2
