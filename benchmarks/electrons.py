@@ -43,7 +43,7 @@ class Channel:
 CHANNELS = {
     "πee": Channel(find_process("kpiee"), "kpiee", (E20,)),
     "π⁻e⁺e⁺": Channel(Process("K+ -> pi- e+ e+", violates={"lepton"}), "kpiee", (E20,)),
-    "π4e": Channel(find_process("kpi4e"), "pi4e", FIVE, 2.0),
+    "π4e": Channel(find_process("kpi4e"), "pi4e", FIVE, 8.0),
     "aa(15)": Channel(find_process("kpiaa", m_a=15.0), "kpiaa", FIVE, 4.0),
     "aa(155)": Channel(find_process("kpiaa", m_a=155.0), "kpiaa", FIVE),
     "norm": Channel(find_process("k2pi-4e"), "k2pi-4e", FIVE, 20.0),
