@@ -47,12 +47,12 @@ def flow() -> Any:
 def test_products(flow: Any) -> None:
     """A epsilon is counted, not multiplied; N_K BR A epsilon; the error holds that of the components."""
     s = triggered_sample(BLOCK, flow, RESOLUTION)
-    n, taken = flow.selected.n, flow.triggers["dimuon_multi_track"].n
-    assert 0 < taken < n
-    assert s.acceptance == pytest.approx(n / 4000) and s.taken == pytest.approx(taken / 4000)
+    made, n, taken = (c.sumw for c in (flow.generated, flow.selected, flow.triggers["dimuon_multi_track"]))
+    assert 0.0 < taken < n
+    assert s.acceptance == pytest.approx(n / made) and s.taken == pytest.approx(taken / made)
     assert s.trigger_efficiency == pytest.approx(taken / n)
     assert s.taken_stat == pytest.approx(math.sqrt(s.taken * (1.0 - s.taken) / 4000), rel=0.05)
-    assert s.expected_events == pytest.approx(1e12 * 1e-7 * taken / 4000)
+    assert s.expected_events == pytest.approx(1e12 * 1e-7 * taken / made)
     assert s.taken_components / s.taken == pytest.approx(flow.selection.systematic)
     assert s.expected_sigma == pytest.approx(s.expected_events * s.taken_sigma / s.taken)
     assert (s.sigma_m_MeV, s.sigma_m_error) == (1.1, 0.02)
@@ -82,7 +82,7 @@ def test_nothing_accepted() -> None:
         ("", "breaks lepton number|lepton number"),
         (
             'allow = ["lepton"]\ntrigger = "dimuon"',
-            "trigger mask 'dimuon' is unknown; did you mean 'dimuon_multi_track'",
+            "trigger mask 'dimuon' is unknown; did you mean ",
         ),
         ('allow = ["charge"]', "allow"),
         ("kaons = 1e12", "the kaons of a sample need a trigger and a kaons_source"),
