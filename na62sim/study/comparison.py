@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from na62sim.core.units import parse_parameter
+from na62sim.generators.processes.dump import DARK_PHOTON
 from na62sim.geometry import load_detector
 from na62sim.statistics.exclusion import Exclusion
-from na62sim.study.dump.productions import PUBLISHED, processes_of
+from na62sim.study.dump.productions import PUBLISHED
 from na62sim.study.dump.run import DumpRun, RegionResult, run_dump
 from na62sim.study.kaon.rows import ScanResult, ScanRow
 from na62sim.study.kaon.sensitivity import NORMALISATION, SIGNAL, DataSetResult, TotalSensitivity
@@ -24,7 +25,10 @@ def dump_comparison(run: DumpRun) -> list[Comparison]:
 
     The uncertainty of an edge is what the uncertainty of the efficiency gives it.
     """
-    known, rows = published_numbers(), []
+    known = published_numbers()
+    rows: list[Comparison] = []
+    if run.model is not DARK_PHOTON:
+        return rows
     for (channel, production), region in run.regions.items():
         if production != PUBLISHED:
             continue
@@ -35,7 +39,7 @@ def dump_comparison(run: DumpRun) -> list[Comparison]:
                 rows.append(compare(known[key], value, sigma))
     references = [r for found in run.references.values() for r in found.values()]
     for r in references:
-        if r.process not in processes_of(PUBLISHED) or r.protons != 1.4e17:
+        if r.process != DARK_PHOTON.process_name(PUBLISHED) or r.protons != 1.4e17:
             continue
         steps = {step.step: (step.events, step.error) for step in r.steps}
         found = {"produced": steps["produced, all decays"], "in_volume": steps["in the decay volume"]}

@@ -15,7 +15,7 @@ from na62sim.geometry import Detector, load_detector
 from na62sim.selection.dilepton import dielectron, dimuon, in_control, in_signal, primary_vertex
 from na62sim.study.dump.acceptance import Geometric, Reconstructed
 from na62sim.study.dump.exclusion import exclude
-from na62sim.study.dump.samples import central_half_width, dark_photon_samples, mass_sample
+from na62sim.study.dump.samples import central_half_width, channel_samples, mass_sample
 
 FloatArray = npt.NDArray[np.float64]
 N = 60_000
@@ -159,7 +159,7 @@ def test_published_edges(detector: Detector) -> None:
     published = {"mumu": {300.0: (4.04e-7, 2.51e-6), 400.0: (4.22e-7, 1.58e-6)}, "ee": {200.0: (4.65e-7, 7.14e-6)}}
     limits = {"mumu": (0.08, 0.12), "ee": (0.15, 0.15)}
     for channel, table in published.items():
-        samples = dark_photon_samples(table, detector, channel, events=50_000, chain=Reconstructed)
+        samples = channel_samples(table, detector, channel, events=50_000, chain=Reconstructed)
         low, high = exclude({channel: samples}, detector, grid).edges()
         for a, b, (below, above) in zip(low, high, table.values(), strict=True):
             assert a == pytest.approx(below, rel=limits[channel][0])
@@ -183,10 +183,10 @@ def test_pions_are_no_leptons(detector: Detector) -> None:
 
     tau = 0.2
     process = Process(
-        "A' -> pi+ pi-", mass={"A'": 500.0}, lifetime={"A'": tau}, production=MotherProduction(Bremsstrahlung())
+        "A' -> pi+ pi-", mass={"A'": 500.0}, lifetime={"A'": tau}, production=MotherProduction(Bremsstrahlung(), "A'")
     )
     muons = Process(
-        "A' -> mu+ mu-", mass={"A'": 500.0}, lifetime={"A'": tau}, production=MotherProduction(Bremsstrahlung())
+        "A' -> mu+ mu-", mass={"A'": 500.0}, lifetime={"A'": tau}, production=MotherProduction(Bremsstrahlung(), "A'")
     )
     signal = na62sim.acceptance(muons, "dimuon", 20_000, "dump-2021", threads=1).acceptance.value
     for name in ("dimuon", "dielectron"):

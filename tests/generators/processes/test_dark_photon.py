@@ -10,13 +10,13 @@ import pytest
 from na62sim.generators.processes.dark_photon import (
     alp_width,
     branching_ratio,
-    check_mass,
     ctau,
     hadronic_ratio,
     pion_form_factor,
     reduced_width,
     total_width,
 )
+from na62sim.generators.processes.dump import DARK_PHOTON
 
 # mass (GeV), widths to ee and mu mu over eps^2 (GeV): computed independently (data sheet, section 1)
 LEPTONS = [
@@ -114,9 +114,9 @@ def test_alp_widths() -> None:
 @pytest.mark.parametrize(("mass", "channel"), [(1.0, "ee"), (211.0, "mumu"), (950.0, "ee"), (math.nan, "ee")])
 def test_bad_masses(mass: float, channel: str) -> None:
     with pytest.raises(ValueError, match=r"m_Aprime = .* MeV"):
-        check_mass(mass, channel)
+        DARK_PHOTON.check(mass, channel)
 
 
 def test_bad_channel() -> None:
     with pytest.raises(ValueError, match="'tautau' of A' is unknown"):
-        check_mass(300.0, "tautau")
+        DARK_PHOTON.check(300.0, "tautau")
