@@ -68,15 +68,15 @@ def region_table(region: Mapping[str, Any], title: str) -> RenderableType:
     events and the limit on it. A projection has no observed edges: they are the expected ones."""
     word, ends = "expected" if region["projection"] else "observed", _names(region)
     columns: Columns = [
-        ("m [MeV]", "right"), (f"{word}, low", "right"), ("MC", "right"), ("high", "right"), ("MC", "right"),
-        ("expected ± 1σ, low", "right"), ("high", "right"), ("events", "right"), ("limit", "right"), "",
+        ("m [MeV]", "right"), (f"{word}\nlow", "right"), ("MC\n%", "right"), (f"{word}\nhigh", "right"), ("MC\n%", "right"),
+        ("expected ±1σ\nlow", "right"), ("expected ±1σ\nhigh", "right"), ("most\nevents", "right"), ("limit", "right"), "",
     ]  # fmt: skip
     rows = []
     for k, mass in enumerate(region["mass_GeV"]):
         cells = []
         for end in ends:
             value, error = region[end][k], region["mc_error"][end][k]
-            cells += ["" if value is None else f"{value:.2e}", "" if error is None else f"{100.0 * error:.1f} %"]
+            cells += ["" if value is None else f"{value:.2e}", "" if error is None else f"{100.0 * error:.1f}"]
         bands = [[region["expected"][b][end][k] for b in ("minus1", "plus1")] for end in ends]
         rows.append([
             f"{1e3 * mass:g}", *cells, *map(_range, bands), number(region["n_events_max"][k], 3),
@@ -91,7 +91,7 @@ def _range(ends: list[float | None]) -> str:
         return ""
     low, high = sorted(x for x in ends if x is not None)
     exponent = math.floor(math.log10(low))
-    return f"{low / 10.0**exponent:.2f}–{high / 10.0**exponent:.2f}e{exponent:03d}"
+    return f"{low / 10.0**exponent:.2f}–{high / 10.0**exponent:.2f}e{exponent}"
 
 
 def _band_table(region: Mapping[str, Any]) -> RenderableType:
@@ -110,8 +110,8 @@ def _band_table(region: Mapping[str, Any]) -> RenderableType:
 def _comparison(rows: list[Mapping[str, Any]]) -> RenderableType:
     """Obtained over published, in coupling and in events."""
     columns: Columns = [
-        ("m [MeV]", "right"), "edge", ("published", "right"), ("obtained", "right"), ("obtained/published", "right"),
-        ("MC", "right"), ("events at the published edge / limit", "right"),
+        ("m [MeV]", "right"), "edge", ("published", "right"), ("obtained", "right"), ("obtained\n/ published", "right"),
+        ("MC", "right"), ("events there\n/ limit", "right"),
     ]  # fmt: skip
     cells = [
         [
@@ -122,7 +122,8 @@ def _comparison(rows: list[Mapping[str, Any]]) -> RenderableType:
         ]
         for row in rows
     ]  # fmt: skip
-    return grid("NA62 2025 (arXiv:2502.04241), where its curve is open", columns, cells)
+    title = "NA62 2025 (arXiv:2502.04241), where its curve is open: edges, and events expected at the published edge"
+    return grid(title, columns, cells)
 
 
 def expected_report(found: Mapping[str, Any]) -> list[RenderableType]:
@@ -148,9 +149,9 @@ def _remark(found: list[Any], notes: list[str]) -> str:
     words = [f"{len(found)} intervals"] if len(found) > 1 else []
     ends = {found[0][2], found[-1][3]}
     if "grid" in ends:
-        words.append("leaves the grid")
+        words.append("off the grid")
     if "refused" in ends:
-        words.append("too few events")
+        words.append("few events")
     return ", ".join(words)
 
 

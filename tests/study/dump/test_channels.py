@@ -30,7 +30,7 @@ def test_protons_are_no_channel() -> None:
 
 def test_closed_masses() -> None:
     """Left out per channel; what is not about the mass is no closed channel."""
-    assert open_masses(DARK_PHOTON, [100.0, 300.0, 950.0], ["mumu", "ee"]) == {"mumu": [300.0], "ee": [100.0, 300.0]}
+    assert open_masses(DARK_PHOTON, [100.0, 300.0, 1650.0], ["mumu", "ee"]) == {"mumu": [300.0], "ee": [100.0, 300.0]}
     for name, words in (("aprime-brems", {"m_Aprime": 200.0}), ("aprime-meson", {"m_Aprime": 850.0, "meson": "eta"})):
         with pytest.raises(ClosedChannelError, match="m_Aprime"):
             find_process(name, **words)
