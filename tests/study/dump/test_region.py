@@ -71,7 +71,7 @@ def test_a_copy_in_a_file(shipped: Any, tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_a_file_goes_through_every_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """simulate, acceptance, --lifetimes and run take the file of a model."""
+    """simulate, acceptance and --lifetimes take the file of a model."""
     path = tmp_path / "copy.toml"
     path.write_text(
         COPY.format(masses=[280, 320], ee=[0.68, 0.78], mumu=[0.58, 0.71], other=[0, 0.03]), encoding="utf-8"
@@ -83,6 +83,15 @@ def test_a_file_goes_through_every_verb(tmp_path: Path, capsys: pytest.CaptureFi
     assert json.loads(capsys.readouterr().out)["process"] == "copy-meson"
     assert main(["acceptance", str(path), *common, "-s", "dimuon", "--lifetimes", "ctau_V=1m:100m:2"]) == 0
     assert json.loads(capsys.readouterr().out)["particle"] == "V"
+
+
+@pytest.mark.slow
+def test_a_scenario_takes_a_file(tmp_path: Path) -> None:
+    """A run of a model of one's own."""
+    path = tmp_path / "copy.toml"
+    path.write_text(
+        COPY.format(masses=[280, 320], ee=[0.68, 0.78], mumu=[0.58, 0.71], other=[0, 0.03]), encoding="utf-8"
+    )
     scenario = f"""
 name = "mine"
 title = "a model of my own"
@@ -137,12 +146,8 @@ def test_production_band() -> None:
 def test_contour_of_2025() -> None:
     """Open edges as the data sheet has them; nothing in the gaps, beyond the ends, or between its pieces."""
     contour = published_contours()["na62-2025-dark-photon"]
-    for mass, low, high in (
-        (20.0, 7.24e-7, 7.48e-5),
-        (100.0, 4.08e-7, 1.55e-5),
-        (400.0, 2.13e-7, 2.16e-6),
-        (800.0, 4.1e-8, 5.9e-7),
-    ):
+    sheet = ((20.0, 7.24e-7, 7.48e-5), (100.0, 4.08e-7, 1.55e-5), (400.0, 2.13e-7, 2.16e-6), (800.0, 4.1e-8, 5.9e-7))
+    for mass, low, high in sheet:
         assert contour.edge(mass, upper=False) == pytest.approx(low, rel=0.02)
         assert contour.edge(mass, upper=True) == pytest.approx(high, rel=0.02)
     for mass in (50.0, 140.0, 250.0, 500.0, 700.0, 5.0, 900.0):
@@ -160,7 +165,7 @@ def test_comparison_in_events(shipped: Any) -> None:
     assert [row.mass for row in rows] == [400.0]
     (row,) = rows
     assert row.ratio is not None
-    assert np.log(row.events) / np.log(row.ratio) == pytest.approx(-4.0, abs=0.5)
+    assert np.log(row.events) / np.log(row.ratio) == pytest.approx(-4.0, abs=0.8)  # lifetimes shorten
 
 
 @pytest.mark.slow
