@@ -91,7 +91,7 @@ def _range(ends: list[float | None]) -> str:
         return ""
     low, high = sorted(x for x in ends if x is not None)
     exponent = math.floor(math.log10(low))
-    return f"{low / 10.0**exponent:.2f}–{high / 10.0**exponent:.2f}e{exponent}"
+    return f"{low / 10.0**exponent:.1f}–{high / 10.0**exponent:.1f}e{exponent}"
 
 
 def _band_table(region: Mapping[str, Any]) -> RenderableType:

@@ -19,6 +19,10 @@ from na62sim.study.kaon.triggered import TriggeredSample
 from na62sim.study.published import Comparison, Published, compare, published_channel, published_numbers
 from na62sim.study.scenario.blocks import ExclusionBlock
 
+_MASSES = (
+    50.0, 100.0, 200.0, 220.0, 300.0, 400.0, 470.0, 480.0, 500.0, 520.0, 540.0, 560.0, 580.0, 600.0, 620.0,
+)  # fmt: skip
+
 
 def dump_comparison(run: DumpRun) -> list[Comparison]:
     """Edges of bremsstrahlung alone, and numbers of its reference sample, beside the published ones.
@@ -58,23 +62,7 @@ def published_edges(events: int, seed: int = 1, threads: int | None = None) -> l
         production=PUBLISHED,
         geometry="dump-2021",
         events=events,
-        masses_MeV=(
-            50.0,
-            100.0,
-            200.0,
-            220.0,
-            300.0,
-            400.0,
-            470.0,
-            480.0,
-            500.0,
-            520.0,
-            540.0,
-            560.0,
-            580.0,
-            600.0,
-            620.0,
-        ),  # fmt: skip
+        masses_MeV=_MASSES,
         eps_min=1e-7,
         eps_max=1e-4,
         eps_points=60,

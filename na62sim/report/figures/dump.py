@@ -27,7 +27,7 @@ __all__ = ["draw_acceptance_maps", "draw_dump", "draw_mass_resolution", "draw_pr
 
 _COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE)  # of processes
 _ENDS = (0.5, 2.0)  # of the coupling of the reference numbers: towards a lower and an upper edge
-_MASS = r"$m_{A^{\prime}}$ [GeV/$c^2$]"
+_MASS = r"$m_{A\prime}$ [GeV/$c^2$]"
 
 
 def draw_dump(folder: Path, run: DumpRun) -> list[Path]:
@@ -79,7 +79,7 @@ def draw_spectra(
     w = dilepton_block(detector, channel)
     styles = dict(zip(couplings, ("-", "--", ":"), strict=False))
     panels = (
-        ("p", GeV, np.linspace(0.0, 400.0, 41), r"Momentum of $A^{\prime}$ [GeV/$c$]"),
+        ("p", GeV, np.linspace(0.0, 400.0, 41), r"Momentum of $A\prime$ [GeV/$c$]"),
         ("z", m, np.linspace(105.0, 180.0, 31), r"$z$ of the decay [m]"),
     )
     first = next(iter(found.values()))
@@ -118,7 +118,7 @@ def draw_acceptance_maps(
     import matplotlib
 
     panels = (
-        (MOMENTUM_EDGES, acceptance.of_momentum, r"Momentum of $A^{\prime}$ [GeV/$c$]", False),
+        (MOMENTUM_EDGES, acceptance.of_momentum, r"Momentum of $A\prime$ [GeV/$c$]", False),
         (_log_edges(couplings), acceptance.of_coupling, r"Kinetic mixing $\varepsilon$", True),
     )
     colours = matplotlib.colormaps["viridis"]

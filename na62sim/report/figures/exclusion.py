@@ -33,15 +33,15 @@ from na62sim.study.published import published_numbers
 __all__ = ["CHANNEL", "draw_alp", "draw_contour", "draw_events", "draw_one", "draw_region"]
 
 CHANNEL = {
-    "mumu": r"$A^{\prime}\to\mu^{+}\mu^{-}$",
-    "ee": r"$A^{\prime}\to e^{+}e^{-}$",
-    "pipi": r"$A^{\prime}\to\pi^{+}\pi^{-}$",
-    "KK": r"$A^{\prime}\to K^{+}K^{-}$",
-    "both": r"$A^{\prime}\to\mu^{+}\mu^{-}$ and $e^{+}e^{-}$",
-    "all": r"$A^{\prime}$, all channels",
+    "mumu": r"$A\prime\to\mu^{+}\mu^{-}$",
+    "ee": r"$A\prime\to e^{+}e^{-}$",
+    "pipi": r"$A\prime\to\pi^{+}\pi^{-}$",
+    "KK": r"$A\prime\to K^{+}K^{-}$",
+    "both": r"$A\prime\to\mu^{+}\mu^{-}$ and $e^{+}e^{-}$",
+    "all": r"$A\prime$, all channels",
 }
 _GREEN, _YELLOW = "#5FBF5F", "#F5E663"  # of the bands, as in most limit plots
-_MASS = r"$m_{A^{\prime}}$ [GeV/$c^2$]"
+_MASS = r"$m_{A\prime}$ [GeV/$c^2$]"  # a prime that is not raised again can be seen
 _PARTS = (BLUE, PURPLE, GREEN, ORANGE)
 _COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GREY, BLACK)
 
@@ -150,7 +150,7 @@ def _notches(ax: Any, region: Exclusion, events: Sequence[float]) -> None:
         edge = region.edges()[0][int(np.abs(region.masses - mass).argmin())]
         if low < mass / 1e3 < high and edge is not None:
             ax.annotate(
-                f"one event observed\nat {mass:g} MeV: limit {max(region.levels['observed']):.1f} for"
+                f"one event observed at {mass:g} MeV:\nlimit {max(region.levels['observed']):.1f} instead of"
                 f" {min(region.levels['observed']):.1f} events",
                 xy=(mass / 1e3, edge), xytext=(0.04, 0.03), textcoords="axes fraction", fontsize=12,
                 arrowprops={"arrowstyle": "->", "lw": 1.0},
@@ -186,7 +186,7 @@ def draw_one(path: Path, found: DumpRegion, *, force: bool = False) -> Path:
 
 def _hidden(name: str) -> str:
     """The particle in mathematics."""
-    return "$" + name.replace("'", r"^{\prime}") + "$"
+    return "$" + name.replace("'", r"\prime") + "$"
 
 
 def _mass_label(name: str) -> str:
