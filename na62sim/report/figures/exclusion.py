@@ -275,7 +275,8 @@ def draw_events(folder: Path, channel: str, regions: Mapping[str, Exclusion], wo
             )
         panels[0].set_ylabel(r"Kinetic mixing $\varepsilon$")
         panels[0].set_title(r"$\bf{na62sim}$", loc="left")
-        panels[0].legend(loc="upper right")
+        if panels[0].get_legend_handles_labels()[0]:  # none where nothing is excluded
+            panels[0].legend(loc="upper right")
         bar = fig.colorbar(mesh, ax=list(panels), pad=0.015, fraction=0.05)
         bar.set_label(f"Expected events, {_power(region.protons)} protons")
         return save(fig, folder / f"events-{channel}.png")
