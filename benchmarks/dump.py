@@ -21,7 +21,7 @@ from na62sim.generators.processes.dark_photon import ctau
 from na62sim.generators.registry import find_process
 from na62sim.simulation.benchmark.machine import REFERENCE, yardstick
 from na62sim.study.dump.exclusion import exclude
-from na62sim.study.dump.samples import dark_photon_samples
+from na62sim.study.dump.samples import channel_samples
 
 COUPLINGS = np.geomspace(1e-8, 1e-4, 60)
 VOLUME = (105e3, 180e3)  # mm
@@ -54,9 +54,9 @@ def main() -> None:
     samples = {}
     for channel, low in (("mumu", 215.0), ("ee", 10.0)):
         masses = np.linspace(low, 600.0, arguments.masses).tolist()
-        dark_photon_samples(masses[:1], detector, channel, events=1000)
+        channel_samples(masses[:1], detector, channel, events=1000)
         start = time.perf_counter()
-        samples[channel] = dark_photon_samples(masses, detector, channel, events=arguments.events)
+        samples[channel] = channel_samples(masses, detector, channel, events=arguments.events)
         seconds[f"samples {channel}"] = time.perf_counter() - start
     sample = samples["ee"][len(samples["ee"]) // 2]
     length = ctau(sample.mass, 1e-6)

@@ -24,7 +24,7 @@ from na62sim.study.dump.acceptance import Geometric
 from na62sim.study.dump.chain import Reconstructed
 from na62sim.study.dump.exclusion import exclude
 from na62sim.study.dump.reference import measure, reference_record
-from na62sim.study.dump.samples import dark_photon_samples
+from na62sim.study.dump.samples import channel_samples
 
 MASS = {
     "mumu": {220.0: 0.31, 250.0: 0.67, 300.0: 1.06, 410.0: 1.8, 500.0: 2.4, 600.0: 3.2},
@@ -79,7 +79,7 @@ def protons(detector: Detector, events: int) -> list[dict[str, Any]]:
     """Lower edge between 1e17 and 1e19 protons, over that of the power law: deviation in per cent."""
     rows = []
     for (channel, mass), other in DEVIATIONS.items():
-        samples = dark_photon_samples([mass], detector, channel, events=events, chain=Reconstructed)
+        samples = channel_samples([mass], detector, channel, events=events, chain=Reconstructed)
         low = [exclude({channel: samples}, detector, COUPLINGS, protons=p).edges()[0][0] for p in (1e17, 1e19)]
         if low[0] is None or low[1] is None:
             print(f"  {channel} {mass:g} MeV: no edge")
@@ -95,7 +95,7 @@ def protons(detector: Detector, events: int) -> list[dict[str, Any]]:
 def reweighting(detector: Detector, events: int) -> list[dict[str, Any]]:
     """One sample against dedicated ones at five lifetimes over four decades; difference in standard errors."""
     rows = []
-    (sample,) = dark_photon_samples([300.0], detector, "mumu", events=events)
+    (sample,) = channel_samples([300.0], detector, "mumu", events=events)
     for eps in (3e-8, 1e-7, 3e-7, 1e-6, 3e-6):
         chain = Geometric(find_process("aprime-brems", m_Aprime=300.0, eps=str(eps)), detector, 77)
         part = chain.run(0, events)

@@ -12,6 +12,7 @@ _PUBLIC = {
     "Cut": "na62sim.selection.cut",
     "CutFlow": "na62sim.selection.cutflow",
     "Detector": "na62sim.geometry",
+    "DumpModel": "na62sim.generators.processes.dump_model",
     "Measured": "na62sim.statistics",
     "Process": "na62sim.generators.chain.process",
     "Sample": "na62sim.sample.sample",
@@ -20,6 +21,7 @@ _PUBLIC = {
     "acceptance": "na62sim.simulation.acceptance",
     "available_detectors": "na62sim.geometry",
     "branching_ratio": "na62sim.study.kaon.branching_ratio",
+    "exclusion": "na62sim.study.dump.region",
     "expected_events": "na62sim.statistics",
     "lifetime_acceptance": "na62sim.simulation.lifetimes",
     "load_detector": "na62sim.geometry",
@@ -40,6 +42,7 @@ __all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604
 
 if TYPE_CHECKING:
     from na62sim.generators.chain.process import Process as Process
+    from na62sim.generators.processes.dump_model import DumpModel as DumpModel
     from na62sim.geometry import Detector as Detector
     from na62sim.geometry import available_detectors as available_detectors
     from na62sim.geometry import load_detector as load_detector
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
     from na62sim.study.kaon.branching_ratio import branching_ratio as branching_ratio
     from na62sim.study.kaon.reach import sensitivity as sensitivity
     from na62sim.study.search import search as search
+    from na62sim.study.dump.region import exclusion as exclusion
 
 
 def __getattr__(name: str) -> Any:

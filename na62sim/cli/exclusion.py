@@ -1,4 +1,4 @@
-"""exclusion: the region of mass and coupling that protons on the dump exclude."""
+"""exclusion: the region of mass and coupling that protons on the dump exclude, and the events expected at a coupling."""
 
 from __future__ import annotations
 
@@ -12,58 +12,64 @@ from na62sim.cli.output import check_name, emit, kernels, say
 from na62sim.cli.progress import Ticker
 from na62sim.core.units import UnitError, parse_count, parse_masses, parse_parameters
 
-_MASSES = "In MeV (the result gives them in GeV): 200,210,220 or LOW:HIGH:STEP; by default those of `run`."
+_MASSES = "In MeV (the result gives them in GeV): 200,210,220 or LOW:HIGH:STEP; by default those of the model."
+_ENDINGS = (".csv", ".json", ".png", ".pdf", ".yaml")
 
-
+_Model = Annotated[
+    str, typer.Option("--model", metavar="NAME|FILE.toml", help="dark-photon, or a model of your own in a file.")
+]
+_Channel = Annotated[
+    str,
+    typer.Option("--channel", metavar="NAME", help="mumu, ee, pipi, KK; both is mumu and ee; all all of the model."),
+]
+_Production = Annotated[
+    str, typer.Option("--production", metavar="NAME", help="How it is made, or all; by default the model's first.")
+]
 _Protons = Annotated[
     float | None,
     typer.Option(
         "--pot",
         metavar="P",
         parser=options.number("pot", "(0, 1e25)"),
-        help="Protons on target; those of the geometry by default.",
+        help="Protons on target; another number than the data's is a projection.",
     ),
 ]
-_Lowest = Annotated[
-    float,
-    typer.Option(
-        "--eps-min", metavar="E", parser=options.number("eps_min", "(0, 1]"), help="Smallest coupling of the grid."
-    ),
-]
-_Highest = Annotated[
-    float,
-    typer.Option(
-        "--eps-max", metavar="E", parser=options.number("eps_max", "(0, 1]"), help="Largest coupling of the grid."
-    ),
-]
-_Points = Annotated[
-    int,
-    typer.Option("--eps-points", metavar="K", parser=options.whole("eps_points", 3, 100_000), help="Couplings."),
-]
+_Masses = Annotated[str | None, typer.Option("--masses", metavar="LIST", help=_MASSES)]
+
+
+def _coupling(name: str, text: str) -> Any:
+    """The option of a coupling, by both of its names."""
+    return typer.Option(
+        f"--eps{name}", f"--coupling{name}", metavar="E", help=text,
+        parser=options.number(f"eps{name}".replace("-", "_"), "(0, 1]"),
+    )  # fmt: skip
 
 
 def exclusion(
-    channel: Annotated[str, typer.Option("--channel", metavar="mumu|ee|both", help="What the dark photon decays to.")],
+    model: _Model = "dark-photon",
+    channel: _Channel = "all",
     pot: _Protons = None,
-    production: Annotated[
-        str,
+    production: _Production = "",
+    masses: _Masses = None,
+    eps: Annotated[float | None, _coupling("", "Print the events expected at this coupling instead.")] = None,
+    eps_min: Annotated[float, _coupling("-min", "Smallest coupling of the grid.")] = 1e-8,
+    eps_max: Annotated[float, _coupling("-max", "Largest coupling of the grid.")] = 1e-3,
+    eps_points: Annotated[
+        int,
         typer.Option(
-            "--production", metavar="NAME", help="How the dark photon is made, or all; a wrong name lists them."
+            "--eps-points", "--coupling-points", metavar="K", parser=options.whole("eps_points", 3, 100_000),
+            help="Couplings.",
         ),
-    ] = "brems",
-    masses: Annotated[
-        str | None,
-        typer.Option("--masses", metavar="LIST", help=_MASSES),
-    ] = None,
-    eps_min: _Lowest = 1e-8,
-    eps_max: _Highest = 1e-3,
-    eps_points: _Points = 76,
+    ] = 76,
     events: Annotated[
         str, typer.Option("-n", "--events", metavar="N", help="Events per mass, production and channel.")
     ] = "100000",
     parameter: options.Parameters = None,
     geometric: Annotated[
         bool, typer.Option("--geometric", help="Acceptance by geometry alone, all efficiencies 1: quick.")
+    ] = False,
+    production_band: Annotated[
+        bool, typer.Option("--production-band", help="Also the regions with the least and the most production.")
     ] = False,
     cl: Annotated[
         float,
@@ -75,65 +81,94 @@ def exclusion(
     out: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--out", metavar="FILE", parser=options.path, help="Write the contour: FILE.csv, or all as FILE.json."
+            "-o", "--out", metavar="FILE", parser=options.path,
+            help="FILE.png or .pdf: the figure; .csv or .yaml (HEPData): the contour; .json: all.",
         ),
     ] = None,
     force: options.Force = False,
     as_json: options.Json = False,
-) -> None:
-    """Region of mass and coupling of a dark photon that protons on the dump exclude, from one sample per mass."""
+) -> None:  # fmt: skip
+    """Region of mass and coupling of a dump model that protons on the dump exclude, from one sample per mass.
+
+    With --eps the events expected at that coupling, cut by cut, for every mass, channel and production.
+    """
     grid = _couplings(eps_min, eps_max, eps_points)
     count, own = parse_count("events", events), parse_parameters(parameter or [])
     if out is not None:
-        check_name(out, force, ".csv", ".json")
+        check_name(out, force, *((".json",) if eps is not None else _ENDINGS))
+    from na62sim.generators.processes.dump import find_model
     from na62sim.geometry.detector import as_detector
-    from na62sim.report.dump import region_report
-    from na62sim.report.dump_json import region_dict
-    from na62sim.study.dump.acceptance import Geometric, Reconstructed
-    from na62sim.study.dump.channels import channels_of, default_masses, open_masses
-    from na62sim.study.dump.exclusion import exclude, refuse_empty
-    from na62sim.study.dump.productions import own_parameters
-    from na62sim.study.dump.samples import region_samples
+    from na62sim.study.dump.channels import channels_of, default_masses, dilepton_block, open_masses
+    from na62sim.study.dump.productions import default_production, own_parameters
 
-    channels = channels_of(channel)
-    wanted = default_masses(channel) if masses is None else parse_masses("masses", masses)
+    chosen = find_model(model)
+    made = production or default_production(chosen)
+    channels, parameters = channels_of(chosen, channel), own_parameters(chosen, made, own)
+    wanted = default_masses(chosen, channel) if masses is None else parse_masses("masses", masses)
     detector = as_detector(geometry)
-    open_at = open_masses(wanted, channels)
-    total = sum(map(len, open_at.values())) * len(own_parameters(production, own)) * count
-    with kernels(), Ticker(f"A' in {detector.name}: {channel}, {production}", total) as ticker:
-        produced = region_samples(
-            open_at, detector, production, count, seed,
-            chain=Geometric if geometric else Reconstructed, threads=threads, progress=ticker, parameters=own,
+    for name in channels:
+        dilepton_block(detector, name)
+    if eps is not None:
+        _expect(out, force, as_json, model=chosen, channel=channel, production=made, masses=wanted, coupling=eps,
+                events=count, detector=detector, seed=seed, protons=pot, threads=threads, parameters=own)  # fmt: skip
+        return
+    from na62sim.report.dump import region_report
+    from na62sim.report.dump_json import dump_region_dict
+    from na62sim.study.dump.region import exclusion as exclude
+
+    total = sum(map(len, open_masses(chosen, wanted, channels).values())) * len(parameters) * count
+    with kernels(), Ticker(f"{chosen.hidden} in {detector.name}: {channel}, {made}", total) as ticker:
+        found = exclude(
+            chosen, channel, made, wanted, grid, count, detector, seed, protons=pot, geometric=geometric,
+            production_band=production_band, cl=cl, threads=threads, progress=ticker, **own,
         )  # fmt: skip
-    region = exclude(produced, detector, grid, protons=pot, cl=cl)
-    refuse_empty(region)
-    settings: dict[str, Any] = {
-        "channel": channel,
-        "production": production,
-        "geometry": detector.name,
-        "acceptance": "geometry" if geometric else "full chain",
-        "seed": seed,
-        "events": count,
-        "cl": cl,
-    }
-    payload = {**settings, **region_dict(region)}
-    closed = [f"{mass:g}" for mass in wanted if mass not in region.masses]
-    if closed:
-        payload["notes"].append(f"no sample at {', '.join(closed)} MeV: the channel or the production is closed there")
+    payload = dump_region_dict(found)
     if out is not None:
-        _write(out, payload, force)
+        _write(out, found, payload, force)
     emit(payload, as_json, *region_report(payload))
 
 
-def _write(out: Path, payload: dict[str, Any], force: bool) -> None:
-    """The contour as CSV, or everything as JSON, as the ending says."""
-    from na62sim.report.as_json import to_json
+def _expect(out: Path | None, force: bool, as_json: bool, **asked: Any) -> None:
+    """Print the events expected at a coupling."""
+    from na62sim.report.dump import expected_report
+    from na62sim.report.dump_json import expected_dict
+    from na62sim.study.dump.region import expected_numbers
+
+    with kernels():
+        found = expected_numbers(**asked)
+    payload = expected_dict(found, asked["model"], asked["channel"], asked["production"], asked["detector"])
+    payload |= {"seed": asked["seed"], "events_generated": asked["events"]}
+    if out is not None:
+        _write_text(out, _json(payload), force)
+    emit(payload, as_json, *expected_report(payload))
+
+
+def _write(out: Path, found: Any, payload: dict[str, Any], force: bool) -> None:
+    """The region as the ending says."""
     from na62sim.report.dump import region_csv
+    from na62sim.report.hepdata import region_yaml
+
+    ending = out.suffix.lower()
+    if ending in (".png", ".pdf"):
+        from na62sim.report.figures.exclusion import draw_one
+
+        draw_one(out, found, force=force)
+    else:
+        text = {".json": _json, ".yaml": region_yaml}.get(ending, region_csv)(payload)
+        _write_text(out, text, force)
+    say(f"{out}: {len(payload['mass_GeV'])} masses")
+
+
+def _json(payload: dict[str, Any]) -> str:
+    from na62sim.report.as_json import to_json
+
+    return to_json(payload) + "\n"
+
+
+def _write_text(out: Path, text: str, force: bool) -> None:
     from na62sim.sample.atomic import write_whole
 
-    text = to_json(payload) + "\n" if out.suffix.lower() == ".json" else region_csv(payload)
     write_whole(out, text, force=force)
-    say(f"{out}: {len(payload['mass_GeV'])} masses")
 
 
 def _couplings(low: float, high: float, points: int) -> Any:

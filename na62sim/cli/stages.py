@@ -199,7 +199,7 @@ def acceptance(
         if precision is not None or events is None:
             raise UnitError("--lifetimes goes with a number of events, not with --precision")
         parse_lifetimes(lifetimes)
-        parameter = [*(parameter or []), *_decaying(lifetimes, parameter or [])]
+        parameter = [*(parameter or []), *_decaying(process, lifetimes, parameter or [])]
     count, arguments = _arguments(
         process,
         events or str(MOST),
@@ -236,9 +236,17 @@ def acceptance(
     emit({**flow.to_dict(), "photons": photons}, as_json, *flow_report(flow))
 
 
-def _decaying(lifetimes: str, parameter: list[str]) -> list[str]:
-    """A lifetime for the particle whose lifetime is scanned, where none is given: X of kpix is stable by default."""
+def _decaying(process: str, lifetimes: str, parameter: list[str]) -> list[str]:
+    """A lifetime for the particle whose lifetime is scanned, where none is given: X of kpix is stable by default.
+
+    The lifetime of a dump model follows from its coupling, so that its process may have no such parameter.
+    """
+    from na62sim.generators.registry import parameters_of
+
     name = lifetimes.partition("=")[0].partition("_")[2]
+    known = parameters_of(process)
+    if known is not None and f"tau_{name}" not in known:
+        return []
     given = any(word.partition("=")[0].strip() in (f"tau_{name}", f"ctau_{name}") for word in parameter)
     return [] if given else [f"tau_{name}=1ns"]
 

@@ -43,9 +43,9 @@ def find_process(process: str | Process, **parameters: Any) -> Process:
 
     Parameters
     ----------
-    process : a name, or a decay descriptor
-    parameters : of a name, those it declares; of a descriptor ``m_X`` (MeV), ``tau_X`` (ns), ``ctau_X`` (mm), where
-        ``Aprime`` stands for A', and the keywords of `Process`
+    process : a name, a decay descriptor, or the file NAME.toml of a dump model
+    parameters : of a name, those it declares; of a file also ``production``; of a descriptor ``m_X`` (MeV), ``tau_X``
+        (ns), ``ctau_X`` (mm), where ``Aprime`` stands for A', and the keywords of `Process`
 
     Raises
     ------
@@ -65,16 +65,35 @@ def find_process(process: str | Process, **parameters: Any) -> Process:
         raise TypeError(f"process = {process!r}: it must be a name, a decay such as 'K+ -> pi+ X', or a Process")
     if is_descriptor(process):
         return _from_descriptor(process, _lifetimes(f"'{process}'", parameters))
-    known = registry()
-    if process not in known:
-        raise ValueError(f"process '{process}' is unknown{did_you_mean(process, known)}")
-    declaration = known[process]
+    declaration = _declaration(process, parameters.pop("production", None) if process.endswith(".toml") else None)
     parameters = _lifetimes(process, parameters)
     for key in parameters:
         if key not in declaration.parameters:
             allowed = list(declaration.parameters) or ["no parameters"]
             raise ValueError(f"parameter '{key}' of {process} is unknown{did_you_mean(key, allowed)}")
     return declaration.make(**{key: parameters.get(key, value[0]) for key, value in declaration.parameters.items()})
+
+
+def _declaration(process: str, production: str | None = None) -> Declaration:
+    """A named process, or that of a production (the first by default) of a dump model in a file."""
+    if process.endswith(".toml"):
+        model = dump.find_model(process)
+        chosen = model.process_name(production or next(iter(model.productions)))
+        return next(declaration for declaration in model.declarations() if declaration.name == chosen)
+    known = registry()
+    if process not in known:
+        raise ValueError(f"process '{process}' is unknown{did_you_mean(process, known)}")
+    return known[process]
+
+
+def parameters_of(process: str) -> list[str] | None:
+    """The names of the parameters of a process; None for a decay, which has whatever its particles need.
+
+    Raises
+    ------
+    ValueError : unknown process
+    """
+    return None if is_descriptor(process) else list(_declaration(process).parameters)
 
 
 _KEYWORDS = ("amplitude", "violates", "stable")

@@ -72,7 +72,7 @@ class Dump(Block):
 
 
 class Dilepton(Block):
-    """Windows of a two-lepton selection behind the dump, its background and what was observed.
+    """Windows of a selection of two charged particles behind the dump, its background and what was observed.
 
     The signal region in (z, distance) of closest approach to the proton line is a box, or an ellipse about
     (middle of `signal_z_m`, 0) through the ends of `signal_z_m` and `signal_cda_mm`. The mass resolution is for
@@ -90,7 +90,7 @@ class Dilepton(Block):
     signal_cda_mm: Length
     control_z_m: Interval
     control_cda_mm: Length
-    background: Positive
+    background: NonNegative
     background_mass_MeV: PositiveInterval
     observed_mass_MeV: tuple[Positive, ...]  # may be empty
     mass_window_sigma: Positive

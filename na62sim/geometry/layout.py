@@ -51,3 +51,5 @@ class Layout(Block):
     dump: Dump | None = None
     dimuon: Dilepton | None = None
     dielectron: Dilepton | None = None
+    dipion: Dilepton | None = None
+    dikaon: Dilepton | None = None

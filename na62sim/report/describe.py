@@ -126,8 +126,8 @@ def _branching(declaration: Declaration) -> dict[str, Any]:
 
 
 def _selection(name: str) -> dict[str, Any]:
+    from na62sim.generators.processes.dump_model import CHANNELS
     from na62sim.selection.registry import SELECTIONS, selection_parameters
-    from na62sim.study.dump.channels import CHANNELS
 
     geometry = "dump-2021" if name in [channel.selection for channel in CHANNELS.values()] else "run1-2018-s2"
     chosen = SELECTIONS[name](load_detector(geometry))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from na62sim.report.text import grid
 from na62sim.statistics.text import number
-from na62sim.study.dump.productions import process_words, production_words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -19,18 +18,25 @@ Columns = list[str | tuple[str, str]]
 _BANDS = ("minus2", "minus1", "median", "plus1", "plus2")
 
 
+def _names(region: Mapping[str, Any]) -> tuple[str, str]:
+    """Keys of the lower and the upper edge."""
+    return f"{region['coupling']}_low", f"{region['coupling']}_high"
+
+
 def region_csv(region: Mapping[str, Any]) -> str:
-    """A region as CSV: a row per mass with the outermost edges, observed and expected; empty where there is none."""
-    out = io.StringIO()
+    """A region as CSV: a row per mass with the outermost edges, their Monte Carlo errors, and the expected band; empty
+    where there is none."""
+    out, ends = io.StringIO(), _names(region)
     writer = csv.writer(out, lineterminator="\n")
-    bands = [f"expected_{b}_{end}" for b in _BANDS for end in ("eps_low", "eps_high")]
-    writer.writerow(["mass_GeV", "eps_low", "eps_high", "n_events_max", "limit_events", "n_intervals", *bands])
+    bands = [f"expected_{b}_{end}" for b in _BANDS for end in ends]
+    errors = [f"mc_error_{end}" for end in ends]
+    writer.writerow(["mass_GeV", *ends, "n_events_max", "limit_events", "n_intervals", *bands, *errors])
     for k, mass in enumerate(region["mass_GeV"]):
-        edges = [region["eps_low"][k], region["eps_high"][k]]
-        expected = [region["expected"][b][end][k] for b in _BANDS for end in ("eps_low", "eps_high")]
+        edges = [region[end][k] for end in ends]
+        expected = [region["expected"][b][end][k] for b in _BANDS for end in ends]
         values = [*edges, region["n_events_max"][k], region["limit_events"][k]]
         row = [_cell(x) for x in values] + [str(len(region["intervals"][k]))] + [_cell(x) for x in expected]
-        writer.writerow([f"{mass:.6g}", *row])
+        writer.writerow([f"{mass:.6g}", *row, *(_cell(region["mc_error"][end][k]) for end in ends)])
     return out.getvalue()
 
 
@@ -41,36 +47,99 @@ def _cell(value: float | None) -> str:
 def region_report(region: Mapping[str, Any]) -> list[RenderableType]:
     """The region mass by mass, with what a reader must know."""
     title = (
-        f"A' excluded at {100.0 * region['cl']:g} % CL by {region['protons']:.3g} protons on the dump: "
-        f"{region['channel']}, {production_words(region['production'])}"
+        f"{region['particle']} excluded at {100.0 * region['cl']:g} % CL by {region['protons']:.3g} protons on the dump: "
+        f"{region['channel']}, {region['words']}"
     )
-    parts = [region_table(region, title)]
+    parts: list[RenderableType] = [region_table(region, title)]
     lines = [f"{region['geometry']}, acceptance from the {region['acceptance']}, {region['events']} events per sample"]
     if region.get("closing"):
-        mass, eps = region["closing"]
-        lines.append(f"the region closes at {mass:.3f} GeV (ε = {eps:.2e})")
+        mass, coupling = region["closing"]
+        lines.append(f"the region closes at {mass:.3f} GeV ({region['coupling']} = {coupling:.2e})")
+    if region.get("production_band"):
+        parts.append(_band_table(region))
+        lines.append("production band: " + "; ".join(region["production_band"]["variations"]))
+    if region.get("comparison"):
+        parts.append(_comparison(region["comparison"]))
     return [*parts, "\n".join([*lines, *region["notes"]])]
 
 
 def region_table(region: Mapping[str, Any], title: str) -> RenderableType:
-    """Edges of the coupling per mass, the largest expected number of events and the limit on it."""
+    """Edges of the coupling per mass with their Monte Carlo errors, the expected band, the largest expected number of
+    events and the limit on it. A projection has no observed edges: they are the expected ones."""
+    word, ends = "expected" if region["projection"] else "observed", _names(region)
     columns: Columns = [
-        ("m [MeV]", "right"), ("ε low", "right"), ("ε high", "right"), ("expected low", "right"), ("high", "right"),
-        ("most events", "right"), ("limit", "right"), "",
+        ("m [MeV]", "right"), (f"{word}\nlow", "right"), ("MC\n%", "right"), (f"{word}\nhigh", "right"), ("MC\n%", "right"),
+        ("expected ±1σ\nlow", "right"), ("expected ±1σ\nhigh", "right"), ("most\nevents", "right"), ("limit", "right"), "",
     ]  # fmt: skip
     rows = []
-    median = region["expected"]["median"]
     for k, mass in enumerate(region["mass_GeV"]):
-        values = [region["eps_low"][k], region["eps_high"][k], median["eps_low"][k], median["eps_high"][k]]
-        found = region["intervals"][k]
+        cells = []
+        for end in ends:
+            value, error = region[end][k], region["mc_error"][end][k]
+            cells += ["" if value is None else f"{value:.2e}", "" if error is None else f"{100.0 * error:.1f}"]
+        bands = [[region["expected"][b][end][k] for b in ("minus1", "plus1")] for end in ends]
         rows.append([
-            f"{1e3 * mass:g}",
-            *("" if x is None else f"{x:.2e}" for x in values),
-            number(region["n_events_max"][k], 3),
-            f"{region['limit_events'][k]:.2f}",
-            _remark(found, region["notes"]),
+            f"{1e3 * mass:g}", *cells, *map(_range, bands), number(region["n_events_max"][k], 3),
+            f"{region['limit_events'][k]:.2f}", _remark(region["intervals"][k], region["notes"]),
         ])  # fmt: skip
     return grid(title, columns, rows)
+
+
+def _range(ends: list[float | None]) -> str:
+    """Two couplings with one exponent."""
+    if None in ends:
+        return ""
+    low, high = sorted(x for x in ends if x is not None)
+    exponent = math.floor(math.log10(low))
+    return f"{low / 10.0**exponent:.1f}–{high / 10.0**exponent:.1f}e{exponent}"
+
+
+def _band_table(region: Mapping[str, Any]) -> RenderableType:
+    """Edges with the least and the most production."""
+    ends, band = _names(region), region["production_band"]
+    columns: Columns = [("m [MeV]", "right"), ("low, least to most", "right"), ("high, least to most", "right")]
+    rows = []
+    for k, mass in enumerate(region["mass_GeV"]):
+        found = [[band[part][end][k] for part in ("least", "most")] for end in ends]
+        rows.append(
+            [f"{1e3 * mass:g}", *(" to ".join("none" if x is None else f"{x:.2e}" for x in x2) for x2 in found)]
+        )
+    return grid("Production band: edges with the least and the most that is made", columns, rows)
+
+
+def _comparison(rows: list[Mapping[str, Any]]) -> RenderableType:
+    """Obtained over published, in coupling and in events."""
+    columns: Columns = [
+        ("m [MeV]", "right"), "edge", ("published", "right"), ("obtained", "right"), ("obtained\n/ published", "right"),
+        ("MC", "right"), ("events there\n/ limit", "right"),
+    ]  # fmt: skip
+    cells = [
+        [
+            f"{row['mass']:g}", row["edge"], f"{row['published']:.2e}",
+            "not excluded" if row["obtained"] is None else f"{row['obtained']:.2e}",
+            "" if row["ratio"] is None else f"{row['ratio']:.2f}",
+            "" if row["mc_error"] is None else f"{100.0 * row['mc_error']:.1f} %", number(row["events"], 3),
+        ]
+        for row in rows
+    ]  # fmt: skip
+    title = "NA62 2025 (arXiv:2502.04241), where its curve is open: edges, and events expected at the published edge"
+    return grid(title, columns, cells)
+
+
+def expected_report(found: Mapping[str, Any]) -> list[RenderableType]:
+    """Expected events at a coupling: cut by cut per mass and channel, and added up."""
+    rows = found["expected"]
+    parts: list[RenderableType] = []
+    for mass in dict.fromkeys(row["mass_GeV"] for row in rows):
+        for channel in dict.fromkeys(row["channel"] for row in rows):
+            own = [row for row in rows if (row["mass_GeV"], row["channel"]) == (mass, channel)]
+            parts += _reference(channel, own, found["particle"]) if own else []
+    lines = [
+        f"{1e3 * total['mass_GeV']:g} MeV: {total['events']:.4g} ± {total['error']:.2g} (simulated statistics) "
+        f"± {found['protons_error'] * total['events']:.2g} (protons) events in all"
+        for total in found["total"]
+    ]
+    return [*parts, "\n".join([*lines, *found["notes"]])]
 
 
 def _remark(found: list[Any], notes: list[str]) -> str:
@@ -80,9 +149,9 @@ def _remark(found: list[Any], notes: list[str]) -> str:
     words = [f"{len(found)} intervals"] if len(found) > 1 else []
     ends = {found[0][2], found[-1][3]}
     if "grid" in ends:
-        words.append("leaves the grid")
+        words.append("off the grid")
     if "refused" in ends:
-        words.append("too few events")
+        words.append("few events")
     return ", ".join(words)
 
 
@@ -90,7 +159,8 @@ def dump_report(found: Mapping[str, Any]) -> list[RenderableType]:
     """Everything a run of the beam dump found: reference events cut by cut, regions, resolutions, ALP limits."""
     parts: list[RenderableType] = []
     for channel in found["channels"]:
-        parts += _reference(channel, [row for row in found["benchmark"] if row["channel"] == channel])
+        rows = [row for row in found["benchmark"] if row["channel"] == channel]
+        parts += _reference(channel, rows) if rows else []
     parts += _resolutions(found)
     for region in found["regions"].values():
         parts += region_report(region)
@@ -99,12 +169,12 @@ def dump_report(found: Mapping[str, Any]) -> list[RenderableType]:
     return parts
 
 
-def _reference(channel: str, rows: list[Mapping[str, Any]]) -> list[RenderableType]:
-    """Expected events at the reference point after each cut, a pair of columns per production."""
+def _reference(channel: str, rows: list[Mapping[str, Any]], particle: str = "A'") -> list[RenderableType]:
+    """Expected events at a mass and coupling after each cut, a pair of columns per production."""
     first = rows[0]
     columns: Columns = ["step"]
     for row in rows:
-        columns += [(process_words(row["process"]), "right"), ("this step", "right")]
+        columns += [(row["words"], "right"), ("this step", "right")]
     cells = []
     for k, step in enumerate(first["steps"]):
         line = [step["step"]]
@@ -114,14 +184,20 @@ def _reference(channel: str, rows: list[Mapping[str, Any]]) -> list[RenderableTy
             line += [f"{own['efficiency']:.4f}"]
         cells.append(line)
     title = (
-        f"A' -> {channel} at {1e3 * first['mass_GeV']:g} MeV, ε = {first['eps']:g}, {first['protons']:.3g} protons: "
+        f"{particle} -> {channel} at {1e3 * first['mass_GeV']:g} MeV, coupling {first['eps']:g}, {first['protons']:.3g} protons: "
         "expected events, cut by cut"
     )
     lines = [
-        f"{process_words(row['process'])}: accepted by geometry and momentum alone {row['geometry']:.2f} ± "
+        f"{row['words']}: accepted by geometry and momentum alone {row['geometry']:.2f} ± "
         f"{row['geometry_error']:.2f}; efficiency beyond geometry {row['efficiency']:.3f}, the product of what is modelled"
         for row in rows
     ]
+    far = first["far_pairs"]
+    if math.isfinite(far):
+        lines.append(
+            f"largest loss behind geometry: of the pairs more than 160 mm apart in STRAW 1, {100.0 * far:.1f} % are found as"
+            f" two tracks ({far**0.5:.3f} per track: quality 0.95, view efficiency, losses in material)"
+        )
     return [grid(title, columns, cells), "\n".join(lines) + "\n"]
 
 
@@ -133,10 +209,10 @@ def _resolutions(found: Mapping[str, Any]) -> list[RenderableType]:
     ]  # fmt: skip
     rows = []
     for channel, records in found["reference"].items():
-        for process, r in records.items():
+        for r in records.values():
             cda = r["cda_tax_mm"]
             rows.append([
-                f"{channel}, {process_words(process)}", f"{1e3 * r['mass_GeV']:g}", f"{r['sigma_mass_MeV']:.2f}",
+                f"{channel}, {r['words']}", f"{1e3 * r['mass_GeV']:g}", f"{r['sigma_mass_MeV']:.2f}",
                 f"{r['sigma_z_tax_m']:.2f}", f"{cda['median']:.1f}, {cda['95 %']:.1f}", f"{r['in_signal']:.4f}",
             ])  # fmt: skip
     title = "Resolutions from the fit of hits (half of the central 68 %), accepted events, ε = 1e-6"

@@ -8,31 +8,96 @@ from typing import Any
 
 from hepunits import GeV, m, mm
 
+from na62sim.generators.processes.dump_model import DumpModel
+from na62sim.geometry import Detector
 from na62sim.statistics.exclusion import CURVES, Exclusion
+from na62sim.study.dump.channels import channels_of, dilepton_block, protons_error
+from na62sim.study.dump.exclusion import projection_words
+from na62sim.study.dump.productions import production_words
+from na62sim.study.dump.published_contours import Contour, compare_edges, published_contours
 from na62sim.study.dump.record import MOMENTUM_EDGES
-from na62sim.study.dump.reference import BANDS, COUPLING, PLACES, Reference
+from na62sim.study.dump.reference import BANDS, PLACES, Reference
+from na62sim.study.dump.region import DumpRegion
 from na62sim.study.dump.run import ALP_LENGTHS, EFFICIENCY_ERROR, AcceptanceMap, DumpRun, RegionResult, Varied
 from na62sim.study.published import Comparison
 
-__all__ = ["alp_dict", "dump_dict", "region_dict", "region_result_dict"]
+__all__ = ["alp_dict", "dump_dict", "dump_region_dict", "expected_dict", "region_dict", "region_result_dict"]
 
 
-def region_dict(region: Exclusion) -> dict[str, Any]:
-    """The numbers of a region, mass by mass; masses in GeV."""
-    low, high = region.edges()
+def region_dict(region: Exclusion, coupling: str = "eps") -> dict[str, Any]:
+    """The numbers of a region, mass by mass; masses in GeV, edges as ``eps_low`` or ``coupling_low``."""
+    edges = _edges(region.edges(), coupling)
     return {
         "mass_GeV": (region.masses / GeV).tolist(),
-        "eps_low": low,
-        "eps_high": high,
+        **edges,
         "n_events_max": region.events.max(axis=1).tolist(),
-        "intervals": [[[i.low, i.high, i.low_end, i.high_end] for i in found] for found in region.regions["observed"]],
-        "expected": {curve: _edges(region.edges(curve)) for curve in CURVES[1:]},
-        "bands": {curve: _edges(region.band_edges(curve)) for curve in region.bands},
-        "limit_events": [limit.upper_limit for limit in region.limits],
+        "mc_error": _edges(region.mc_errors(), coupling),
+        "intervals": [
+            [[i.low, i.high, i.low_end, i.high_end] for i in found] for found in region.regions[region.curve]
+        ],
+        "projection": region.curve != "observed",
+        "expected": {curve: _edges(region.edges(curve), coupling) for curve in CURVES[1:]},
+        "limit_events": region.levels[region.curve],
         "protons": region.protons,
         "closing": _closing(region.closing),
         "notes": list(region.notes),
     }
+
+
+def dump_region_dict(found: DumpRegion) -> dict[str, Any]:
+    """A region with how it was made, its production band, and the published one beside it where there is one."""
+    model, coupling = found.model, found.model.coupling
+    out = {
+        "model": model.name,
+        "particle": model.hidden,
+        "coupling": coupling,
+        "channel": found.channel,
+        "production": found.production,
+        "words": production_words(model, found.production),
+        "geometry": found.detector.name,
+        **found.settings,
+        **region_dict(found.region, coupling),
+    }
+    if found.least is not None and found.most is not None:
+        out["production_band"] = {
+            "least": _edges(found.least.edges(), coupling),
+            "most": _edges(found.most.edges(), coupling),
+            "variations": found.variations,
+        }
+    out["comparison"] = [asdict(row) for contour in _comparable(found) for row in compare_edges(found.region, contour)]
+    if found.closed:
+        masses = ", ".join(f"{mass:g}" for mass in found.closed)
+        out["notes"].append(f"no sample at {masses} MeV: the channel or the production is closed there")
+    zero = [name for name in channels_of(model, found.channel) if not dilepton_block(found.detector, name).background]
+    if zero:
+        out["notes"].append(f"background of {' and '.join(zero)}: taken as 0, the published number was not read")
+    return out
+
+
+def _comparable(found: DumpRegion) -> list[Contour]:
+    """Published regions that hold the same: all channels and productions, with the form factor."""
+    same = found.channel == found.production == "all" and found.settings["parameters"].get("form_factor") == "on"
+    if not same or found.region.curve != "observed":
+        return []
+    return [contour for contour in published_contours().values() if contour.model == found.model.name]
+
+
+def expected_dict(
+    found: Sequence[Reference], model: DumpModel, channel: str, production: str, detector: Detector
+) -> dict[str, Any]:
+    """Expected events at a coupling per mass, channel and production, and added up per mass."""
+    rows = [_reference(reference) for reference in found]
+    first = found[0]
+    totals = []
+    for mass in sorted({row["mass_GeV"] for row in rows}):
+        last = [row["steps"][-1] for row in rows if row["mass_GeV"] == mass]
+        events = sum(step["events"] for step in last)
+        totals.append({"mass_GeV": mass, "events": events, "error": sum(step["error"] ** 2 for step in last) ** 0.5})
+    return {
+        "model": model.name, "particle": model.hidden, "channel": channel, "production": production, "geometry": detector.name,
+        model.coupling: first.coupling, "protons": first.protons, "protons_error": protons_error(detector),
+        "notes": projection_words(detector, first.protons)[:1], "total": totals, "expected": rows,
+    }  # fmt: skip
 
 
 def dump_dict(run: DumpRun, comparison: Sequence[Comparison]) -> dict[str, Any]:
@@ -49,7 +114,7 @@ def dump_dict(run: DumpRun, comparison: Sequence[Comparison]) -> dict[str, Any]:
             for (channel, process), acceptance in run.acceptance.items()
         },
         "reference": {
-            channel: {process: _resolutions(reference) for process, reference in found.items()}
+            channel: {process: _resolutions(reference) for process, reference in found.items() if reference.resolutions}
             for channel, found in run.references.items()
         },
         "benchmark": [_reference(reference) for reference in references],
@@ -64,12 +129,16 @@ def region_result_dict(run: DumpRun, found: RegionResult) -> dict[str, Any]:
     return {
         "channel": found.channel,
         "production": found.production,
+        "words": production_words(run.model, found.production),
+        "model": run.model.name,
+        "particle": run.model.hidden,
+        "coupling": run.model.coupling,
         "geometry": run.detector.name,
         "acceptance": "full chain",
         "events": run.block.events,
         "cl": 0.9,
-        **region_dict(found.region),
-        "varied": {"minus": _varied(found.minus), "plus": _varied(found.plus)},
+        **region_dict(found.region, run.model.coupling),
+        "varied": {"minus": _varied(found.minus, run.model.coupling), "plus": _varied(found.plus, run.model.coupling)},
     }
 
 
@@ -83,19 +152,21 @@ def alp_dict(run: DumpRun, channel: str) -> dict[str, Any]:
     }
 
 
-def _edges(edges: tuple[list[float | None], list[float | None]]) -> dict[str, list[float | None]]:
-    return dict(zip(("eps_low", "eps_high"), edges, strict=True))
+def _edges(
+    edges: tuple[list[float | None], list[float | None]], coupling: str = "eps"
+) -> dict[str, list[float | None]]:
+    return dict(zip((f"{coupling}_low", f"{coupling}_high"), edges, strict=True))
 
 
 def _closing(closing: tuple[float, float] | None) -> list[float] | None:
     return None if closing is None else [closing[0] / GeV, closing[1]]
 
 
-def _varied(varied: Varied) -> dict[str, Any]:
+def _varied(varied: Varied, coupling: str) -> dict[str, Any]:
     out: dict[str, Any] = {"closing": _closing(varied.closing), "mass_GeV": []}
     if varied.region is None:
         return out
-    return out | {"mass_GeV": (varied.region.masses / GeV).tolist(), **_edges(varied.region.edges())}
+    return out | {"mass_GeV": (varied.region.masses / GeV).tolist(), **_edges(varied.region.edges(), coupling)}
 
 
 def _acceptance(run: DumpRun, acceptance: AcceptanceMap) -> dict[str, Any]:
@@ -110,9 +181,11 @@ def _acceptance(run: DumpRun, acceptance: AcceptanceMap) -> dict[str, Any]:
 
 def _resolutions(reference: Reference) -> dict[str, Any]:
     r = reference.resolutions
+    assert r is not None
     return {
+        "words": reference.words,
         "mass_GeV": reference.record.sample.mass / GeV,
-        "eps": COUPLING,
+        "eps": reference.coupling,
         "sigma_mass_MeV": r.mass,
         "mass_bias_MeV": r.mass_bias,
         "sigma_z_tax_m": r.z_tax / m,
@@ -128,13 +201,15 @@ def _reference(r: Reference) -> dict[str, Any]:
     """Expected events cut by cut."""
     return {
         "process": r.process,
+        "words": r.words,
         "channel": r.channel,
         "mass_GeV": r.record.sample.mass / GeV,
-        "eps": COUPLING,
+        "eps": r.coupling,
         "protons": r.protons,
         "events_generated": r.record.sample.generated,
         "geometry": r.geometry,
         "geometry_error": r.geometry_error,
         "efficiency": r.efficiency,
+        "far_pairs": r.far_efficiency,
         "steps": [vars(step) for step in r.steps],
     }

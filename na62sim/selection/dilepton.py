@@ -1,9 +1,9 @@
-"""The selections of the beam dump: A' -> mu+ mu- and A' -> e+ e- behind the TAX.
+"""The selections of the beam dump: A' -> mu+ mu-, e+ e-, pi+ pi- and K+ K- behind the TAX.
 
 Two tracks of opposite charge with a vertex in the fiducial volume, identified by E/p and MUV3, and nothing else in the
 event. The line of the pair through its vertex is extrapolated to the line of the protons: the signal comes from the
-TAX. Windows and regions are those of the geometry (blocks dimuon, dielectron). No cut on the trigger: its bits are
-recorded, dump_h2 is the one of two leptons.
+TAX. Windows and regions are those of the geometry (blocks dimuon, dielectron, dipion, dikaon). No cut on the trigger: its
+bits are recorded, dump_h2 is the one of two particles.
 """
 
 from __future__ import annotations
@@ -28,6 +28,13 @@ def primary_vertex(t: Table, dump: Dump) -> tuple[Array, Array]:
     slope2 = np.maximum(sx * sx + sy * sy, 1e-18)
     z = t["z"] - (dx * sx + dy * sy) / slope2
     return np.asarray(z), np.asarray(np.abs(dx * sy - dy * sx) / np.sqrt(slope2))
+
+
+def pair_mass(t: Table, plus: float, minus: float) -> Array:
+    """Invariant mass (MeV) of the two tracks for masses of the positive and the negative one (MeV)."""
+    energy = sum(np.sqrt(t[f"p_{k}"] ** 2 + mass**2) for k, mass in ((1, plus), (2, minus)))
+    square = energy**2 - sum((t[f"{axis}_1"] + t[f"{axis}_2"]) ** 2 for axis in ("px", "py", "pz"))
+    return np.asarray(np.sqrt(np.maximum(square, 0.0)))
 
 
 def in_signal(z: Array, distance: Array, w: Dilepton) -> Array:
@@ -134,6 +141,16 @@ def _dilepton(d: Detector, name: str, w: Dilepton | None) -> Selection:
 def dimuon(d: Detector) -> Selection:
     """A' -> mu+ mu- behind the beam dump."""
     return _dilepton(d, "dimuon", d.dimuon)
+
+
+def dipion(d: Detector) -> Selection:
+    """A' -> pi+ pi- behind the beam dump: no electron by E/p, no muon by MUV3."""
+    return _dilepton(d, "dipion", d.dipion)
+
+
+def dikaon(d: Detector) -> Selection:
+    """A' -> K+ K- behind the beam dump; the mass hypothesis is all that it has of its own."""
+    return _dilepton(d, "dikaon", d.dikaon)
 
 
 def dielectron(d: Detector) -> Selection:

@@ -10,7 +10,7 @@ from na62sim.core.suggest import did_you_mean
 from na62sim.geometry import Detector
 from na62sim.geometry.detector import as_detector
 from na62sim.selection.cut import Selection
-from na62sim.selection.dilepton import dielectron, dimuon
+from na62sim.selection.dilepton import dielectron, dikaon, dimuon, dipion
 from na62sim.selection.pi4e import k2pi4e, k3pi, kpiaa, kpis, pi4e
 from na62sim.selection.pinunu import k2pi, pinunu
 from na62sim.selection.three_tracks import k3pi_lkr, kpiee, kpimumu
@@ -28,6 +28,8 @@ SELECTIONS: dict[str, Callable[..., Selection]] = {
     "kpiee": kpiee,
     "dimuon": dimuon,
     "dielectron": dielectron,
+    "dipion": dipion,
+    "dikaon": dikaon,
 }
 
 

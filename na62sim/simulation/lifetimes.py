@@ -26,6 +26,7 @@ from na62sim.selection.registry import find_selection
 from na62sim.selection.tally import Counter
 from na62sim.simulation.chunks import check_events
 from na62sim.simulation.conditions import Conditions, Running
+from na62sim.simulation.dump_lifetimes import tally_lifetimes
 from na62sim.simulation.on_demand import SelectedChunk, accepted
 
 __all__ = ["MIN_EFFECTIVE", "lifetime_acceptance"]
@@ -79,8 +80,11 @@ def lifetime_acceptance(
     decay = replace(decay, lifetime={**decay.lifetime, name: high})
     d = as_detector(detector)
     simulation = Conditions(decay_volume_m).simulation(decay, d, seed)
-    simulation.generator.spread(name, low, high)
     chosen, running = find_selection(selection, d, decay.mass), Running(threads, progress=progress)
+    if decay.production is not None and name == decay.production.mother:
+        tallies = tally_lifetimes(simulation, chosen, taus, check_events(events), running)
+        return [_row(float(tau), kept, every) for tau, (every, kept) in zip(taus, tallies, strict=True)]
+    simulation.generator.spread(name, low, high)
 
     def take(chunk: SelectedChunk) -> tuple[FloatArray, FloatArray, Counter]:
         times = proper_times(chunk.truth, name, chunk.event[chunk.flow.signal_rows])
@@ -93,7 +97,7 @@ def lifetime_acceptance(
         generated.merge(total)
     t, w = np.concatenate(times, axis=1), np.concatenate(weights)
     span = math.log(high / low)
-    return [_row(float(tau), t, w, generated, span) for tau in taus]
+    return [_row(float(tau), _reweighted(float(tau), t, w, span), generated) for tau in taus]
 
 
 def _decaying(process: str | Process, parameters: dict[str, Any]) -> Process:
@@ -130,12 +134,13 @@ def proper_times(truth: Truth, name: str, events: Any) -> FloatArray:
     return out
 
 
-def _row(
-    tau: float, times: FloatArray, weights: FloatArray, generated: Counter, span: float
-) -> dict[str, float | None]:
+def _reweighted(tau: float, times: FloatArray, weights: FloatArray, span: float) -> Counter:
+    """The accepted events at a lifetime."""
     x = times / tau
-    w = weights * np.prod(span * x * np.exp(-np.minimum(x, 700.0)), axis=0)
-    accepted = Counter.of(w)
+    return Counter.of(weights * np.prod(span * x * np.exp(-np.minimum(x, 700.0)), axis=0))
+
+
+def _row(tau: float, accepted: Counter, generated: Counter) -> dict[str, float | None]:
     enough = accepted.n_effective >= MIN_EFFECTIVE
     acceptance, variance = accepted.over(generated) if enough else (0.0, 0.0)
     return {

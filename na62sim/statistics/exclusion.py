@@ -1,31 +1,41 @@
 """The region of mass and coupling that a counting experiment behind a dump excludes.
 
 At each mass the events in the mass window are counted and give an upper limit on the signal; a coupling is excluded
-where more is expected. Channels and productions of one mass are added up: signals, counts and backgrounds.
+where more is expected. Channels and productions of one mass are added up: signals, counts and backgrounds. The
+uncertainty of the yield is not in the observed limit; it is thrown in the toys of the expected band (`yield_band`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import cache, partial
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq, minimize_scalar
 
 from na62sim.core.arrays import FloatArray
 from na62sim.core.checks import in_range
-from na62sim.statistics.limits import Limit, upper_limit
+from na62sim.statistics.coupling_intervals import MIN_EFFECTIVE, CouplingInterval, Signal, intervals
+from na62sim.statistics.limits import upper_limit
 from na62sim.statistics.reweighting import MassSample
+from na62sim.statistics.yield_band import CURVES as BAND
+from na62sim.statistics.yield_band import yield_band
 
-__all__ = ["CURVES", "CountedChannel", "Counting", "CouplingInterval", "Exclusion", "exclusion", "lifetime_limits"]
+__all__ = [
+    "CURVES",
+    "MIN_EFFECTIVE",
+    "CountedChannel",
+    "Counting",
+    "CouplingInterval",
+    "Exclusion",
+    "exclusion",
+    "lifetime_limits",
+]
 
-CURVES = ("observed", "median", "minus1", "plus1", "minus2", "plus2")
-_SIGMAS = {"median": 0.0, "minus1": -1.0, "plus1": 1.0, "minus2": -2.0, "plus2": 2.0}
-MIN_EFFECTIVE = 25.0  # events: a statistical error of 20 %, 5 % in the coupling at a lower edge
+CURVES = ("observed", *BAND)
+_band = lru_cache(maxsize=4096)(yield_band)
 
 
 @dataclass(frozen=True)
@@ -36,29 +46,35 @@ class Counting:
     ----------
     background, background_error : in the signal region, all masses
     mass_range : (low, high) MeV over which the background spreads
-    observed : masses of the observed events, MeV
+    observed : masses of the observed events, MeV; None for a projection, in which nothing is
     window : half-width of the mass window over the resolution
     """
 
     background: float
     background_error: float
     mass_range: tuple[float, float]
-    observed: tuple[float, ...] = ()
+    observed: tuple[float, ...] | None = ()
     window: float = 3.0
 
     def __post_init__(self) -> None:
-        in_range("background", self.background, "(0, inf)")
+        in_range("background", self.background, "[0, inf)")
         in_range("background_error", self.background_error, "[0, inf)")
         in_range("window", self.window, "(0, inf)")
         if not 0.0 <= self.mass_range[0] < self.mass_range[1]:
             raise ValueError(f"mass_range = {self.mass_range}: it must be two increasing masses (MeV)")
+
+    def projected(self, factor: float) -> Counting:
+        """With a factor more data: background in proportion, and nothing observed."""
+        return replace(
+            self, background=factor * self.background, background_error=factor * self.background_error, observed=None
+        )
 
     def at(self, mass: float, resolution: float) -> tuple[int, float, float]:
         """Observed events in the window about a mass (MeV), and the background there with its error."""
         half = self.window * resolution
         low, high = max(mass - half, self.mass_range[0]), min(mass + half, self.mass_range[1])
         share = max(high - low, 0.0) / (self.mass_range[1] - self.mass_range[0])
-        found = sum(abs(m - mass) <= half for m in self.observed)
+        found = sum(abs(m - mass) <= half for m in self.observed or ())
         return found, self.background * share, self.background_error * share
 
 
@@ -77,32 +93,19 @@ class CountedChannel:
 
 
 @dataclass(frozen=True)
-class CouplingInterval:
-    """One excluded interval of the coupling at one mass.
-
-    ``low_end`` and ``high_end`` say what the edge is: ``limit``; ``grid``, where the region leaves the grid; or
-    ``refused``, where the sample has too few effective events to tell.
-    """
-
-    low: float
-    high: float
-    low_end: str = "limit"
-    high_end: str = "limit"
-
-
-@dataclass(frozen=True)
 class Exclusion:
     """What is excluded, mass by mass.
 
     Attributes
     ----------
     masses : MeV; couplings : of the grid
+    protons : on target
     events : (masses, couplings) expected; effective : the effective number of simulated events behind them
-    limits : per mass the `Limit` on the number of events
-    regions : per curve of `CURVES` and per mass the excluded intervals
-    bands : the expected curves again, with one or two standard deviations of the protons on top: where the background is
-        far below one event the counts alone do not fluctuate; tips : where each of them closes
-    refused : (masses, couplings) where the sample is too small to draw a conclusion
+    levels : per curve of `CURVES` and per mass the signal events that are excluded; a projection has no ``observed``
+    regions : per curve and per mass the excluded intervals; an expected curve is a quantile of toys, in which counts and
+        yield are thrown
+    tips : where each curve closes, see `closing`
+    notes : what a reader of the contour must know
     """
 
     masses: FloatArray
@@ -110,32 +113,42 @@ class Exclusion:
     protons: float
     events: FloatArray
     effective: FloatArray
-    limits: list[Limit]
+    levels: dict[str, list[float]]
     regions: dict[str, list[list[CouplingInterval]]]
-    bands: dict[str, list[list[CouplingInterval]]] = field(default_factory=dict)
     tips: dict[str, tuple[float, float] | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def curve(self) -> str:
+        """The curve that stands for the region: ``observed``, of a projection ``median``."""
+        return "observed" if "observed" in self.regions else "median"
 
     @property
     def refused(self) -> npt.NDArray[np.bool_]:
         """Grid points with too few effective events."""
         return self.effective < MIN_EFFECTIVE
 
-    def edges(self, curve: str = "observed") -> tuple[list[float | None], list[float | None]]:
+    def edges(self, curve: str = "") -> tuple[list[float | None], list[float | None]]:
         """Outermost lower and upper edge per mass; None where nothing is excluded, or the edge cannot be told."""
-        return _outermost(self.regions[curve])
+        found = self.regions[curve or self.curve]
+        lows = [x[0].low if x and x[0].low_end == "limit" else None for x in found]
+        highs = [x[-1].high if x and x[-1].high_end == "limit" else None for x in found]
+        return lows, highs
 
-    def band_edges(self, curve: str) -> tuple[list[float | None], list[float | None]]:
-        """The same of a curve of `bands`."""
-        return _outermost(self.bands[curve])
+    def mc_errors(self) -> tuple[list[float | None], list[float | None]]:
+        """Relative error of the edges from the simulated statistics: n_eff^-1/2 over |dlnN/dln coupling|."""
+        found = self.regions[self.curve]
+        lows = [x[0].low_error if x and x[0].low_end == "limit" else None for x in found]
+        highs = [x[-1].high_error if x and x[-1].high_end == "limit" else None for x in found]
+        return lows, highs
 
     def closing_with(self, factor: float) -> tuple[float, float] | None:
         """`closing` if all signals were larger by a factor."""
-        return self._closing([limit.upper_limit / factor for limit in self.limits])
+        return self._closing([level / factor for level in self.levels[self.curve]])
 
     @property
     def closing(self) -> tuple[float, float] | None:
-        """Mass (MeV) and coupling at which the observed region closes towards heavy masses; None if it does not.
+        """Mass (MeV) and coupling at which the region closes towards heavy masses; None if it does not.
 
         The largest number of events over its limit, a parabola through three couplings, is interpolated between masses.
         """
@@ -164,6 +177,8 @@ def exclusion(
     protons: float,
     *,
     protons_error: float = 0.0,
+    efficiency: float = 1.0,
+    factors: Callable[[MassSample], FloatArray] | None = None,
     cl: float = 0.9,
 ) -> Exclusion:
     """The excluded region of mass and coupling.
@@ -173,7 +188,9 @@ def exclusion(
     channels : what was counted, with samples; the masses are those of the samples
     ctau : proper decay length (mm) at a mass (MeV) and couplings, falling with the coupling
     couplings : increasing grid
-    protons, protons_error : on target, and their relative standard deviation
+    protons, protons_error : on target, and their relative standard deviation, for the expected band
+    efficiency : factor on every signal
+    factors : further factors on the signal of a sample, one per coupling of the grid
     cl : confidence level (CLs)
 
     Raises
@@ -185,39 +202,49 @@ def exclusion(
         raise ValueError("couplings: at least three, above 0 and increasing")
     in_range("protons", protons, "(0, inf)")
     in_range("protons_error", protons_error, "[0, 0.5]")
+    in_range("efficiency", efficiency, "(0, inf)")
     masses = sorted({sample.mass for channel in channels for sample in channel.samples})
     if not masses:
         raise ValueError("no samples: nothing to exclude with")
+    seen = all(channel.counting.observed is not None for channel in channels)
     events, effective = np.empty((len(masses), grid.size)), np.empty((len(masses), grid.size))
-    limits: list[Limit] = []
-    regions: dict[str, list[list[CouplingInterval]]] = {curve: [] for curve in CURVES}
-    bands: dict[str, list[list[CouplingInterval]]] = {curve: [] for curve in CURVES[1:]}
-    levels: dict[str, list[float]] = {curve: [] for curve in CURVES[1:]}
+    curves = CURVES if seen else CURVES[1:]
+    levels: dict[str, list[float]] = {curve: [] for curve in curves}
+    regions: dict[str, list[list[CouplingInterval]]] = {curve: [] for curve in curves}
     for row, mass in enumerate(masses):
         samples = [s for channel in channels for s in channel.samples if s.mass == mass]
-        signal = _Signal(samples, partial(ctau, mass), protons)
+        own = [(np.log(grid), factors(s)) for s in samples] if factors else ()
+        signal = Signal(samples, partial(ctau, mass), protons * efficiency, own)
         events[row], effective[row] = signal(grid)
-        limits.append(_limit(channels, mass, events[row], protons_error, cl))
-        expected = limits[-1].expected
-        at = cache(partial(_intervals, signal, grid, events[row], effective[row]))  # most levels are the same
-
-        regions["observed"].append(at(limits[-1].upper_limit))
-        for curve, sigmas in _SIGMAS.items():
-            level = getattr(expected, curve)
-            levels[curve].append(level / max(1.0 - sigmas * protons_error, 0.01))
-            regions[curve].append(at(level))
-            bands[curve].append(at(levels[curve][-1]))
-    result = Exclusion(np.array(masses), grid, protons, events, effective, limits, regions, bands)
-    result.tips.update({curve: result._closing(found) for curve, found in levels.items()})
+        at = cache(partial(intervals, signal, grid, events[row], effective[row]))  # observed and median are the same
+        found = _levels(channels, mass, protons_error, cl)
+        for curve in curves:
+            levels[curve].append(found[curve])
+            regions[curve].append(at(found[curve]))
+    result = Exclusion(np.array(masses), grid, protons, events, effective, levels, regions)
+    result.tips.update({curve: result._closing(levels[curve]) for curve in curves})
     result.notes.extend(_notes(result))
     return result
 
 
-def _outermost(regions: list[list[CouplingInterval]]) -> tuple[list[float | None], list[float | None]]:
-    """Outermost lower and upper edge per mass, where they are known."""
-    lows = [found[0].low if found and found[0].low_end == "limit" else None for found in regions]
-    highs = [found[-1].high if found and found[-1].high_end == "limit" else None for found in regions]
-    return lows, highs
+def _counts(channels: Sequence[CountedChannel], mass: float) -> tuple[int, float, float, float]:
+    """Observed events, background with its error, and the relative error of the efficiency, at a mass: all channels that
+    have a sample there added up."""
+    observed, background, variance, efficiency = 0, 0.0, 0.0, 0.0
+    for channel in channels:
+        here = [s for s in channel.samples if s.mass == mass]
+        if here:
+            n, b, error = channel.counting.at(mass, here[0].resolution)
+            observed, background, variance = observed + n, background + b, variance + error**2
+            efficiency = max(efficiency, channel.efficiency_error)
+    return observed, background, math.sqrt(variance) if background > 0.0 else 0.0, efficiency
+
+
+def _levels(channels: Sequence[CountedChannel], mass: float, protons_error: float, cl: float) -> dict[str, float]:
+    """Excluded signal events per curve."""
+    observed, background, error, efficiency_error = _counts(channels, mass)
+    found = upper_limit(observed, background, background_error=error, cl=cl).upper_limit
+    return {"observed": found, **_band(background, error, math.hypot(protons_error, efficiency_error), cl)}
 
 
 def _summit(logs: FloatArray, ratio: FloatArray, good: npt.NDArray[np.bool_]) -> tuple[float, float]:
@@ -231,108 +258,18 @@ def _summit(logs: FloatArray, ratio: FloatArray, good: npt.NDArray[np.bool_]) ->
     return float(logs[k] + step), float(c + b * step + a * step * step)
 
 
-@dataclass(frozen=True)
-class _Signal:
-    """Expected events at one mass as a function of the coupling."""
-
-    samples: Sequence[MassSample]
-    ctau: Callable[[FloatArray], FloatArray]
-    protons: float
-
-    def __call__(self, eps: FloatArray) -> tuple[FloatArray, FloatArray]:
-        total, square = np.zeros(eps.size), np.zeros(eps.size)
-        lengths = self.ctau(eps)
-        for sample in self.samples:
-            probability, effective = sample.probability(lengths)
-            number = self.protons * eps**2 * sample.produced * probability
-            total += number
-            square += np.divide(number**2, effective, out=np.zeros_like(number), where=effective > 0.0)
-        return total, np.divide(total**2, square, out=np.zeros_like(total), where=square > 0.0)
-
-    def logarithm(self, log_eps: float) -> float:
-        """ln of the expected events at ln eps."""
-        number = float(self(np.array([math.exp(log_eps)]))[0][0])
-        return math.log(max(number, 1e-300))
-
-
-def _limit(
-    channels: Sequence[CountedChannel], mass: float, events: FloatArray, protons_error: float, cl: float
-) -> Limit:
-    """Limit on the events of one mass, all channels that have a sample there added up."""
-    observed, background, variance, signal_error = 0, 0.0, 0.0, 0.0
-    for channel in channels:
-        here = [s for s in channel.samples if s.mass == mass]
-        if here:
-            n, b, error = channel.counting.at(mass, here[0].resolution)
-            observed, background, variance = observed + n, background + b, variance + error**2
-            signal_error = max(signal_error, channel.efficiency_error)
-    error = math.sqrt(variance) if background > 0.0 else 0.0
-    total = math.hypot(protons_error, signal_error)
-    return upper_limit(observed, background, background_error=error, efficiency_error=total, cl=cl)
-
-
-def _intervals(
-    signal: _Signal, grid: FloatArray, events: FloatArray, effective: FloatArray, level: float
-) -> list[CouplingInterval]:
-    """Intervals of the coupling in which more than ``level`` events are expected."""
-    trusted = effective >= MIN_EFFECTIVE
-    above = (events >= level) & trusted
-    log_level, logs = math.log(level), np.log(grid)
-
-    def edge(a: int, b: int) -> float:
-        return math.exp(brentq(lambda x: signal.logarithm(x) - log_level, logs[a], logs[b], xtol=1e-7))
-
-    if not above.any():
-        return _between_points(signal, logs, events, trusted, log_level)
-    changes = np.flatnonzero(np.diff(above.astype(np.int8)))
-    bounds = [-1, *changes.tolist(), grid.size - 1]
-    found = []
-    for before, last in pairwise(bounds):
-        first = before + 1
-        if not above[first]:
-            continue
-        low, low_end = grid[first], "grid" if first == 0 else "refused"
-        if first > 0 and events[first - 1] < level:
-            low, low_end = edge(first - 1, first), "limit" if trusted[first - 1] else "refused"
-        high, high_end = grid[last], "grid" if last == grid.size - 1 else "refused"
-        if last < grid.size - 1 and events[last + 1] < level:
-            high = edge(last, last + 1)
-            count = signal(np.array([high]))[1][0]
-            high_end = "limit" if count >= MIN_EFFECTIVE else "refused"
-        found.append(CouplingInterval(float(low), float(high), low_end, high_end))
-    return found
-
-
-def _between_points(
-    signal: _Signal, logs: FloatArray, events: FloatArray, trusted: npt.NDArray[np.bool_], log_level: float
-) -> list[CouplingInterval]:
-    """A region narrower than the step of the grid, about the largest number of events."""
-    k = int(np.argmax(np.where(trusted, events, 0.0)))
-    if not trusted[k] or k in (0, logs.size - 1):
-        return []
-    best = minimize_scalar(lambda x: -signal.logarithm(x), bounds=(logs[k - 1], logs[k + 1]), method="bounded")
-    if -best.fun <= log_level:
-        return []
-    top = float(best.x)
-    low, high = (
-        math.exp(brentq(lambda x: signal.logarithm(x) - log_level, *sorted((top, side)), xtol=1e-7))
-        for side in (float(logs[k - 1]), float(logs[k + 1]))
-    )
-    return [CouplingInterval(low, high)]
-
-
 def _notes(result: Exclusion) -> list[str]:
     """What a reader of the contour must know."""
     notes = []
-    observed = result.regions["observed"]
+    observed = result.regions[result.curve]
     if not any(observed):
-        level = min(x.upper_limit for x in result.limits)
+        level = min(result.levels[result.curve])
         top = result.events.max()
         notes.append(f"nothing is excluded: at most {top:.3g} events are expected on the grid, {level:.3g} are needed")
         row, column = np.unravel_index(int(result.events.argmax()), result.events.shape)
         if column in (0, result.couplings.size - 1):
             notes.append(
-                f"the largest number is at the edge of the grid (eps = {result.couplings[column]:.3g},"
+                f"the largest number is at the edge of the grid (coupling {result.couplings[column]:.3g},"
                 f" {result.masses[row]:g} MeV): it may miss the region"
             )
     for kind, text in (("grid", "leaves the grid"), ("refused", "ends where the sample has too few effective events")):
@@ -370,10 +307,12 @@ def lifetime_limits(
         raise ValueError("lifetimes: c tau must be above 0")
     in_range("protons", protons, "(0, inf)")
     found: dict[float, FloatArray] = {}
+    seen = all(channel.counting.observed is not None for channel in channels)
     for mass in sorted({sample.mass for channel in channels for sample in channel.samples}):
         samples = [s for channel in channels for s in channel.samples if s.mass == mass]
-        per_unit, effective = _Signal(samples, lambda _: lengths, protons)(np.ones(lengths.size))
-        limit = _limit(channels, mass, per_unit, protons_error, cl).upper_limit
+        per_unit, effective = Signal(samples, lambda _: lengths, protons)(np.ones(lengths.size))
+        level = _levels(channels, mass, protons_error, cl)
+        limit = level["observed" if seen else "median"]
         good = effective >= MIN_EFFECTIVE
         found[mass] = np.divide(limit, per_unit, out=np.full(lengths.size, np.inf), where=good)
     return found

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from na62sim.core.units import parse_parameter
+from na62sim.generators.processes.dump import DARK_PHOTON
 from na62sim.geometry import load_detector
 from na62sim.statistics.exclusion import Exclusion
-from na62sim.study.dump.productions import PUBLISHED, processes_of
+from na62sim.study.dump.productions import PUBLISHED
 from na62sim.study.dump.run import DumpRun, RegionResult, run_dump
 from na62sim.study.kaon.rows import ScanResult, ScanRow
 from na62sim.study.kaon.sensitivity import NORMALISATION, SIGNAL, DataSetResult, TotalSensitivity
@@ -18,13 +19,20 @@ from na62sim.study.kaon.triggered import TriggeredSample
 from na62sim.study.published import Comparison, Published, compare, published_channel, published_numbers
 from na62sim.study.scenario.blocks import ExclusionBlock
 
+_MASSES = (
+    50.0, 100.0, 200.0, 220.0, 300.0, 400.0, 470.0, 480.0, 500.0, 520.0, 540.0, 560.0, 580.0, 600.0, 620.0,
+)  # fmt: skip
+
 
 def dump_comparison(run: DumpRun) -> list[Comparison]:
     """Edges of bremsstrahlung alone, and numbers of its reference sample, beside the published ones.
 
     The uncertainty of an edge is what the uncertainty of the efficiency gives it.
     """
-    known, rows = published_numbers(), []
+    known = published_numbers()
+    rows: list[Comparison] = []
+    if run.model is not DARK_PHOTON:
+        return rows
     for (channel, production), region in run.regions.items():
         if production != PUBLISHED:
             continue
@@ -35,7 +43,7 @@ def dump_comparison(run: DumpRun) -> list[Comparison]:
                 rows.append(compare(known[key], value, sigma))
     references = [r for found in run.references.values() for r in found.values()]
     for r in references:
-        if r.process not in processes_of(PUBLISHED) or r.protons != 1.4e17:
+        if r.process != DARK_PHOTON.process_name(PUBLISHED) or r.protons != 1.4e17:
             continue
         steps = {step.step: (step.events, step.error) for step in r.steps}
         found = {"produced": steps["produced, all decays"], "in_volume": steps["in the decay volume"]}
@@ -54,7 +62,7 @@ def published_edges(events: int, seed: int = 1, threads: int | None = None) -> l
         production=PUBLISHED,
         geometry="dump-2021",
         events=events,
-        masses_MeV=(200.0, 220.0, 300.0, 400.0, 500.0, 520.0, 540.0, 560.0, 580.0, 600.0, 620.0),
+        masses_MeV=_MASSES,
         eps_min=1e-7,
         eps_max=1e-4,
         eps_points=60,

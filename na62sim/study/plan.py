@@ -159,14 +159,16 @@ def _normalisation(scenario: Scenario, block: NormalisationBlock) -> PlannedNorm
 
 
 def _exclusion(scenario: Scenario, block: ExclusionBlock) -> PlannedExclusion:
-    from na62sim.study.dump.channels import dilepton_block
-    from na62sim.study.dump.productions import own_parameters
+    from na62sim.generators.processes.dump import find_model
+    from na62sim.study.dump.channels import channels_of, dilepton_block
+    from na62sim.study.dump.productions import default_production, own_parameters
 
     (geometry,) = scenario.geometries_of(block)
-    detector = load_detector(geometry)
+    detector, model = load_detector(geometry), find_model(block.model)
     for channel in block.channels:
         dilepton_block(detector, channel)
-    own_parameters(block.production, parse_parameters(block.parameters))
+        channels_of(model, channel)
+    own_parameters(model, block.production or default_production(model), parse_parameters(block.parameters))
     return PlannedExclusion(block, detector)
 
 

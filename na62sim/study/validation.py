@@ -110,7 +110,7 @@ def validation(
     say("generated truth, bands, photons and tails …")
     d = load_detector(RESOLUTION_DATA_SET)
     numbers |= _truth(d, seed) | _bands(d, common) | _tails(d, common) | _photons(d, events, seed, threads)
-    say("beam dump, bremsstrahlung, 11 masses …")
+    say("beam dump, bremsstrahlung, 15 masses …")
     rows += published_edges(max(events // 4, 10_000), seed, threads)
     rows += [row for data in PERIODS for row in branching_ratio(data).comparison]
     compared = {row.key for row in rows}

@@ -27,7 +27,7 @@ MISTAKES: list[tuple[str | list[str], int, str]] = [
     ("show a.h5 -o /nodir/x.png", 1, "/nodir/x.png: there is no folder /nodir"),
     ("show a.h5 -e -1 -o x.png", 2, "event = -1: it must be a whole number from 0"),
     ("show a.h5 -e first", 2, "event = first: it must be a whole number from 0"),
-    (f"{DUMP} -o x.png", 2, "x.png: what is written here is .csv or .json, not '.png'"),
+    (f"{DUMP} -o x.txt", 2, "x.txt: what is written here is .csv or .json or .png or .pdf or .yaml, not '.txt'"),
     ("select a.h5 -s pinunu -o x.csv", 2, "x.csv: what is written here is .json, not '.csv'"),
     ("reconstruct a.h5 -o x.root", 2, "x.root: what is written here is .h5, not '.root'"),
     ("merge a.h5 b.h5 -o x.root", 2, "x.root: what is written here is .h5, not '.root'"),
@@ -130,7 +130,7 @@ def test_none_of_the_simulated_background(capsys: pytest.CaptureFixture[str]) ->
         ("simulate", ["NAME.h5", "of shards the folder"]),
         ("select", ["FILE.json"]),
         ("show", ["PNG"]),
-        ("exclusion", ["In MeV (the result gives them in GeV)", "FILE.csv", "FILE.json"]),
+        ("exclusion", ["In MeV (the result gives them in GeV)", "FILE.png or .pdf", ".csv or .yaml (HEPData)"]),
         ("limit", ["of a background of 0"]),
     ],
 )

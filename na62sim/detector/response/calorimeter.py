@@ -149,7 +149,7 @@ def _calorimeters(
             n = rows[i]
             px, py, kind, momentum = x[n], y[n], abs(pdg[2, n]), p[n]
             energy, like = 0.0, 0.0
-            if kind == 211:
+            if kind == 211 or kind == 321:
                 shower = u[0, i] >= c.mip_fraction
                 energy = quantile(c.hadron, u[1, i]) * momentum if shower else c.mip + c.mip_width * g[0, i]
                 like = c.pion_like
@@ -165,7 +165,9 @@ def _calorimeters(
                 out_t[k] = t[n] + c.flight + time_sigma(energy, c.lkr) * g[3, i]
                 flag[k] = 1 if u[3, i] < like else 0
                 k += 1
-                if kind == 211 and u[4, i] >= c.quiet:  # part of the shower is found as another cluster
+                if (kind == 211 or kind == 321) and u[
+                    4, i
+                ] >= c.quiet:  # part of the shower is found as another cluster
                     sine, cosine = sincos_turns(u[5, i])
                     r = 150.0 + 200.0 * u[6, i]
                     event[k], out_e[k] = event_in[n], c.threshold - c.satellite * log(1.0 - u[7, i])
@@ -178,7 +180,7 @@ def _calorimeters(
             )  # not where it was born behind
             if last[n] <= MUV2 or not in_muv:
                 continue
-            if kind == 211:
+            if kind == 211 or kind == 321:
                 left = (momentum - deposited) * 1e-3
                 s = np.sqrt(c.muv_stochastic**2 * left + c.muv_noise**2 + (c.muv_constant * left) ** 2)
                 total = max(1e3 * (left + s * g[5, i]), 0.0)

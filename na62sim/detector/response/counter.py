@@ -167,7 +167,7 @@ def _counters(seed: int, tracks: Tracks, c: CounterArrays, event: Any, out: Any,
                 if u[3, i] >= _ramp(momentum, c.matched_turn_on, c.matched_full):
                     # scattered away from the extrapolated track: half a metre, at a random side
                     px += 500.0 if u[4, i] < 0.5 else -500.0
-            elif kind == 211:
+            elif kind == 211 or kind == 321:
                 fires = u[2, i] >= c.pion_quiet  # punch-through, or an accidental near the track
             if inside and fires:
                 k = counts[2]

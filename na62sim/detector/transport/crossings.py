@@ -195,7 +195,7 @@ def _charged(chain: Chain, flight: Flight) -> Charged:
     """The charged particles of a process that do not decay at once."""
     slots = [k for k, s in enumerate(chain.particles) if s.charge and not chain.decays[k]]
     kinds = [chain.particles[k] for k in slots]
-    ctau = {211: flight.pion_ctau, 13: flight.muon_ctau}
+    ctau = {211: flight.pion_ctau, 13: flight.muon_ctau, 321: flight.kaon_ctau}
     return Charged(
         slot=np.array(slots, dtype=np.int64),
         pdg=np.array([s.pdg for s in kinds], dtype=np.int64),

@@ -161,7 +161,7 @@ def _enter(
     pion, electron = lane[PION, :n], lane[ELECTRON, :n]
     for i in range(n):
         mass[i] = mass_of(pdg[i], flight)
-        pion[i] = 1.0 if abs(pdg[i]) == 211 else 0.0
+        pion[i] = 1.0 if abs(pdg[i]) == 211 or abs(pdg[i]) == 321 else 0.0
         electron[i] = 1.0 if abs(pdg[i]) == 11 else 0.0
         bend[i] = KICK * charge[i] / p[i]
     for i in range(n):

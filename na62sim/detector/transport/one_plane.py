@@ -111,7 +111,7 @@ def cross_plane(
         elif place == HASC:
             out.x[place, row] += charge * planes.hasc_kick / p * planes.hasc_lever
             return False
-    if abs(pdg) == 211:
+    if abs(pdg) == 211 or abs(pdg) == 321:
         if loss < planes.lost[k]:
             return False
     elif abs(pdg) == 11 and loss < planes.radiated[k]:

@@ -66,8 +66,10 @@ class Flight(NamedTuple):
     pion_mass: float
     muon_mass: float
     electron_mass: float
+    kaon_mass: float
     pion_ctau: float
     muon_ctau: float
+    kaon_ctau: float
     radiation: Radiation
 
 
@@ -209,14 +211,16 @@ def build_planes(detector: Detector) -> Planes:
 @lru_cache(maxsize=1)
 def build_flight() -> Flight:
     """Masses, decay lengths and spectra, for decays in flight and radiation."""
-    pion, muon = species("pi+"), species("mu+")
+    pion, muon, kaon = species("pi+"), species("mu+"), species("K+")
     return Flight(
         michel=inverse_cdf(lambda x: x * x * (6.0 - 4.0 * x), 0.0, 1.0),
         pion_mass=pion.mass,
         muon_mass=muon.mass,
         electron_mass=species("e+").mass,
+        kaon_mass=kaon.mass,
         pion_ctau=LIGHT * pion.lifetime,
         muon_ctau=LIGHT * muon.lifetime,
+        kaon_ctau=LIGHT * kaon.lifetime,
         radiation=radiation_spectra(),
     )
 

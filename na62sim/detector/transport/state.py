@@ -48,4 +48,7 @@ def by_momentum(lane: Any, i: int, pdg: int, charge: int) -> None:
     p, m = lane[P, i], lane[MASS, i]
     lane[BEND, i], lane[SCATTER, i] = KICK * charge / p, np.sqrt(p * p + m * m) / (p * p)
     lane[SLOWNESS, i] = np.sqrt(p * p + m * m) / (p * LIGHT)
-    lane[PION, i], lane[ELECTRON, i] = 1.0 if abs(pdg) == 211 else 0.0, 1.0 if abs(pdg) == 11 else 0.0
+    lane[PION, i], lane[ELECTRON, i] = (
+        1.0 if abs(pdg) == 211 or abs(pdg) == 321 else 0.0,
+        1.0 if abs(pdg) == 11 else 0.0,
+    )

@@ -1,22 +1,23 @@
 """Widths, branching ratios and lifetimes of the dark photon A' and of an axion-like particle (ALP).
 
 The dark photon couples to the electromagnetic current with eps e. Masses and widths in MeV, lengths in mm.
-Every width of the dark photon is proportional to eps^2. Valid up to 0.9 GeV: no phi, no four-pion states.
+Every width of the dark photon is proportional to eps^2. Hadrons come from a compilation of e+e- data, up to 1.6 GeV.
 """
 
 from __future__ import annotations
 
+import csv
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from hepunits import GeV, keV
+from hepunits import GeV, MeV
 
 from na62sim.core.arrays import FloatArray
 from na62sim.core.constants import ALPHA, HBAR_C, LIGHT
 from na62sim.core.particles import species
-from na62sim.generators.sources.production import ClosedChannelError
+from na62sim.geometry.tables import table_path
 
 __all__ = [
     "LEPTONS",
@@ -25,18 +26,17 @@ __all__ = [
     "ctau",
     "hadronic_ratio",
     "lifetime",
-    "pion_form_factor",
     "reduced_width",
     "total_width",
 ]
 
 HIGGS_VEV = 246.22 * GeV  # (sqrt 2 G_F)^-1/2
 LEPTONS = {"ee": ("e+", "e-"), "mumu": ("mu+", "mu-")}
-HEAVIEST = 900.0  # MeV: no phi and no four-pion states above
-_OMEGA_MASS, _OMEGA_WIDTH, _OMEGA_EE = 782.66, 8.68, 0.625 * keV  # PDG 2024, omega(782) listing
-_RHO = (775.11, 149.1)  # mass and width in a Gounaris-Sakurai fit of e+e- -> pi pi; PDG, note on the rho(770)
-_RHO_PRIME, _RHO_PRIME_SHARE = (1465.0, 400.0), -0.145  # PDG, rho(1450)
-_MIXING = 1.8e-3 * np.exp(1j * math.radians(10.0))  # rho-omega
+CHANNELS = ("mumu", "ee", "pipi", "KK")
+HEAVIEST = 1600.0  # MeV: up to there the compilation of R was compared
+# share of K+ K- among K Kbar: that of the phi, PDG 2024: 49.1 % of 83.0 %. Assumed above the phi, where the charged
+# kaons are more.
+_CHARGED_KAONS = 0.491 / 0.830
 
 
 def _lepton(channel: str) -> float:
@@ -46,79 +46,42 @@ def _lepton(channel: str) -> float:
     return species(LEPTONS[channel][0]).mass
 
 
-def check_mass(mass: float, channel: str = "ee") -> float:
-    """A mass of A' at which the channel is open and the widths are known.
-
-    Raises
-    ------
-    ClosedChannelError : outside the range
-    """
-    threshold = 2.0 * _lepton(channel)
-    if not threshold < mass <= HEAVIEST:
-        raise ClosedChannelError(
-            f"m_Aprime = {mass:g} MeV: {channel} needs a mass above {threshold:.6g} MeV,"
-            f" and hadronic widths are known up to {HEAVIEST:g} MeV"
-        )
-    return float(mass)
-
-
 def _open(mass: FloatArray, lepton: float) -> FloatArray:
     """sqrt(1 - 4 m^2/M^2) (1 + 2 m^2/M^2), 0 below threshold."""
     x = (lepton / mass) ** 2
     return np.sqrt(np.clip(1.0 - 4.0 * x, 0.0, None)) * (1.0 + 2.0 * x)
 
 
-def _gounaris_sakurai(s: FloatArray, mass: float, width: float) -> npt.NDArray[np.complex128]:
-    """The rho amplitude, 1 at s = 0 (Gounaris and Sakurai, PRL 21 (1968) 244). s in MeV^2, above threshold."""
-    pion = species("pi+").mass
-    k0 = math.sqrt(0.25 * mass**2 - pion**2)
-    k = np.sqrt(np.maximum(0.25 * s - pion**2, 0.0))
-    root = np.sqrt(s)
-
-    def h(q: Any, energy: Any) -> Any:
-        return 2.0 / math.pi * q / energy * np.log((energy + 2.0 * q) / (2.0 * pion))
-
-    h0 = h(k0, mass)
-    slope = h0 * (1.0 / (8.0 * k0**2) - 1.0 / (2.0 * mass**2)) + 1.0 / (2.0 * math.pi * mass**2)
-    shift = width * mass**2 / k0**3 * (k**2 * (h(k, root) - h0) + (mass**2 - s) * k0**2 * slope)
-    d = (
-        3.0 / math.pi * (pion / k0) ** 2 * math.log((mass + 2.0 * k0) / (2.0 * pion))
-        + mass / (2.0 * math.pi * k0)
-        - pion**2 * mass / (math.pi * k0**3)
-    )
-    running = width * (k / k0) ** 3 * mass / root
-    return (mass**2 + d * width * mass) / (mass**2 - s + shift - 1j * mass * running)
+@cache
+def _hadron_table() -> dict[str, FloatArray]:
+    """Masses (MeV), R of all hadrons, and the parts of R that are pi+ pi- and K+ K-."""
+    with table_path("r_hadrons.csv").open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    names = ("mass_GeV", "R", "br_ee", "br_mumu", "br_2pi", "br_KK")
+    mass, r, ee, mumu, pions, kaons = (np.array([float(row[name]) for row in rows]) for name in names)
+    hadrons = r / (r + 1.0 + mumu / ee)  # their share of all decays: 1 - ee - mumu has too few digits
+    return {
+        "mass": mass * GeV / MeV,
+        "hadrons": r,
+        "pipi": r * np.minimum(pions / hadrons, 1.0),
+        "KK": _CHARGED_KAONS * r * np.minimum(kaons / hadrons, 1.0),
+    }
 
 
-def pion_form_factor(s: FloatArray) -> npt.NDArray[np.complex128]:
-    """Electromagnetic form factor of the charged pion at s (MeV^2), above threshold.
+def hadronic_ratio(mass: Any, channel: str = "hadrons") -> Any:
+    """R = sigma(e+e- -> hadrons) over that of a pair of massless muons, 4 pi alpha^2 / 3s, at sqrt(s) = mass (MeV).
 
-    rho with rho-omega mixing and rho(1450), the amplitudes normalised to 1 at s = 0.
+    ``channel`` is ``hadrons``, or one part of them: ``pipi``, ``KK`` (charged kaons). Up to 1.6 GeV; straight lines
+    between the points of the compilation, 0 below 0.22 GeV, where there is pi0 gamma alone, below 1e-5.
     """
-    omega = _OMEGA_MASS**2 / (_OMEGA_MASS**2 - s - 1j * _OMEGA_MASS * _OMEGA_WIDTH)
-    rho = _gounaris_sakurai(s, *_RHO) * (1.0 + _MIXING * s / _OMEGA_MASS**2 * omega)
-    return (rho + _RHO_PRIME_SHARE * _gounaris_sakurai(s, *_RHO_PRIME)) / (1.0 + _RHO_PRIME_SHARE)
-
-
-def hadronic_ratio(mass: Any) -> Any:
-    """R = sigma(e+e- -> hadrons) / sigma(e+e- -> mu+mu-) at sqrt(s) = mass (MeV).
-
-    R refers to the muon pair cross-section with the mass of the muon, as the data do that it is compared with.
-    """
-    m = np.asarray(mass, dtype=float)
-    s, pion = m * m, species("pi+").mass
-    above = np.maximum(s, 4.0 * pion**2)
-    pair = 0.25 * np.clip(1.0 - 4.0 * pion**2 / above, 0.0, None) ** 1.5 * np.abs(pion_form_factor(above)) ** 2
-    # omega -> 3 pi: damped towards its threshold by its P-wave phase space, about (s - 9 m^2)^4; negligible below 650 MeV
-    three = 9.0 * pion**2
-    damping = np.clip((s - three) / (_OMEGA_MASS**2 - three), 0.0, None) ** 4
-    denominator = (s - _OMEGA_MASS**2) ** 2 + (_OMEGA_MASS * _OMEGA_WIDTH) ** 2
-    omega = 9.0 * s * _OMEGA_EE * _OMEGA_WIDTH * np.minimum(damping, 1.0) / (ALPHA**2 * denominator)
-    return np.where(s > 4.0 * pion**2, pair + omega, 0.0)[()]
+    table = _hadron_table()
+    return np.interp(np.asarray(mass, dtype=float), table["mass"], table[channel], left=0.0)[()]
 
 
 def reduced_width(mass: Any, channel: str) -> Any:
-    """Width over eps^2 (MeV) of A' into ``ee``, ``mumu`` or ``hadrons``; the mass in MeV.
+    """Width over eps^2 (MeV) of A' into ``ee``, ``mumu``, ``hadrons``, or ``pipi`` and ``KK`` of these; the mass in MeV.
+
+    The width to hadrons is R times that to a pair of massless leptons, alpha M / 3: R is measured against these.
 
     Examples
     --------
@@ -126,8 +89,8 @@ def reduced_width(mass: Any, channel: str) -> Any:
     '6.4648e-01'
     """
     m = np.asarray(mass, dtype=float)
-    if channel == "hadrons":
-        return np.asarray(hadronic_ratio(m) * reduced_width(m, "mumu"))[()]
+    if channel in ("hadrons", "pipi", "KK"):
+        return np.asarray(hadronic_ratio(m, channel) * ALPHA / 3.0 * m)[()]
     return (ALPHA / 3.0 * m * _open(m, _lepton(channel)))[()]
 
 
@@ -137,7 +100,7 @@ def total_width(mass: Any) -> Any:
 
 
 def branching_ratio(mass: Any, channel: str) -> Any:
-    """Branching ratio of A' into ``ee``, ``mumu`` or ``hadrons``."""
+    """Branching ratio of A' into ``ee``, ``mumu``, ``hadrons``, ``pipi`` or ``KK``."""
     return reduced_width(mass, channel) / total_width(mass)
 
 

@@ -12,10 +12,7 @@ from na62sim.generators.chain.process import Process
 
 @dataclass(frozen=True)
 class Declaration:
-    """A named process: its parameters with defaults and help, and the function that makes the Process.
-
-    A dark photon of the dump has the parameters ``m_Aprime`` (MeV), ``channel`` and ``eps``, and names its production.
-    """
+    """A named process: its parameters with defaults and help, and the function that makes the Process."""
 
     name: str
     title: str
@@ -23,8 +20,6 @@ class Declaration:
     parameters: Mapping[str, tuple[Any, str]] = field(default_factory=dict)  # name: (default, help)
     branching: tuple[float, float, str] | None = None  # ratio of K+ decays, all factors in; its error; what it is
     expected_for: tuple[float, float, str] | None = None  # the ratio that a run expects events for, where it is another
-    production: str = ""  # of a dark photon in the dump: under which name a region counts it
-    made_by: str = ""  # the same in words, for tables and figures
 
 
 def finite(process: str, name: str, value: float | str) -> float:

@@ -45,7 +45,6 @@ class BMesonDecays:
     star_share: float = 0.5
 
     name = "b"
-    hidden = "a"
     largest_weight = 1.0 / TRUE_SHARE
 
     def __post_init__(self) -> None:
@@ -55,6 +54,10 @@ class BMesonDecays:
     def prepared(self, dump: Dump) -> BMesonDecays:
         """The same: nothing depends on the geometry."""
         return self
+
+    def check_open(self, mass: float) -> None:
+        """Refuse a mass above what B -> K or K* leaves."""
+        self._shares(mass)
 
     def per_proton(self, mass: float, beam: float) -> float:
         """ALPs per interacting proton for BR(B -> K(*) a) = 1; mass and beam momentum in MeV.
@@ -75,7 +78,7 @@ class BMesonDecays:
         found = [(recoil, share) for recoil, share in recoils if share > 0.0 and mass + recoil < species("B+").mass]
         if not found:
             limit = species("B+").mass - min(recoil for recoil, share in recoils if share > 0.0)
-            raise ClosedChannelError(f"m_a = {mass:g} MeV: B -> K(*) a needs a mass below {limit:.6g} MeV")
+            raise ClosedChannelError(mass, f"B -> K(*) needs a mass below {limit:.6g} MeV")
         return found
 
     def arrays(self, mass: float, beam: float) -> MesonArrays:

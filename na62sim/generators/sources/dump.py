@@ -24,7 +24,7 @@ from na62sim.core.rng import STREAM_CHAIN, STREAM_DUMP, STREAM_DUMP_PROTON, fill
 from na62sim.generators.chain.compile import Chain, compile_chain
 from na62sim.generators.chain.process import Process
 from na62sim.generators.chain.steps import ChainArrays, run_chain
-from na62sim.generators.sources.production import Maker, MotherProduction
+from na62sim.generators.sources.production import ClosedChannelError, Maker, MotherProduction
 from na62sim.geometry import Detector
 
 _BLOCK = 512
@@ -63,7 +63,7 @@ class DumpSource:
 
     Attributes
     ----------
-    per_proton : mothers per proton on target, over eps^2 (for an ALP: over the branching ratio of the B meson)
+    per_proton : mothers per proton on target, over the coupling squared (or over what the maker leaves free)
 
     Raises
     ------
@@ -93,8 +93,11 @@ class DumpSource:
         self.maker: Maker = made.maker.prepared(dump)
         beam = dump.proton_momentum_GeV * GeV
         again = self.maker.leading_nucleon(dump.cascade) if made.cascade else 0.0
-        self.per_proton = self.maker.per_proton(mother.mass, beam) * (1.0 + again)
-        self.tables = self.maker.arrays(mother.mass, beam)
+        try:
+            self.per_proton = self.maker.per_proton(mother.mass, beam) * (1.0 + again)
+            self.tables = self.maker.arrays(mother.mass, beam)
+        except ClosedChannelError as error:
+            raise error.of(mother.name) from None
         leptons = [s.mass for s, parent in zip(self.chain.particles, self.chain.parents, strict=True) if parent == 0]
         transverse = made.angles == "transverse"
         if transverse and (len(leptons) != 2 or leptons[0] != leptons[1]):

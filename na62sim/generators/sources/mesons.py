@@ -124,7 +124,6 @@ class MesonDecays:
     spectrum: str = "table"
 
     name = "meson"
-    hidden = "A'"
     largest_weight = 1.0 / TRUE_SHARE
 
     def __post_init__(self) -> None:
@@ -162,6 +161,13 @@ class MesonDecays:
             raise ValueError(f"proton momentum {beam / GeV:g} GeV: the meson tables are for {BEAM:g} GeV")
         return {m: float(self.number(m).sum()) * decay_fraction(m, mass) for m in self.mesons}
 
+    def check_open(self, mass: float) -> None:
+        """Refuse a mass above what the heaviest decay leaves."""
+        heaviest = max(species(m).mass - (species("pi0").mass if m == "omega" else 0.0) for m in self.mesons)
+        if mass >= heaviest:
+            words = self.mesons[0] if len(self.mesons) == 1 else f"the heaviest of {', '.join(self.mesons)}"
+            raise ClosedChannelError(mass, f"the decay of {words} needs a mass below {heaviest:.6g} MeV")
+
     def per_proton(self, mass: float, beam: float) -> float:
         """A' per interacting proton, over eps^2; mass and beam momentum in MeV."""
         return sum(self.fractions(mass, beam).values())
@@ -173,11 +179,9 @@ class MesonDecays:
         ------
         ClosedChannelError : if every decay is closed
         """
-        total = self.per_proton(mass, beam)
-        if total <= 0.0:
-            raise ClosedChannelError(
-                f"m_Aprime = {mass:g} MeV: none of {', '.join(self.mesons)} decays into such an A'"
-            )
+        self.check_open(mass)
+        if self.per_proton(mass, beam) <= 0.0:
+            raise ClosedChannelError(mass, f"the numbers of {', '.join(self.mesons)} are all 0")
         spectrum = meson_fit if self.spectrum == "fit" else meson_table
         rows = [
             (species(m).mass, species("pi0").mass if m == "omega" else 0.0, self.number(m) * decay_fraction(m, mass))

@@ -12,7 +12,33 @@ ANGLES = ("isotropic", "transverse")
 
 
 class ClosedChannelError(ValueError):
-    """A mass at which a production or a decay is not possible, or not known."""
+    """A mass (MeV) at which a production or a decay is not possible, or not known, and why.
+
+    Who raises it may not know what the particle is called: who does says so with `of`.
+    """
+
+    def __init__(self, mass: float, reason: str, particle: str = "") -> None:
+        super().__init__(mass, reason, particle)
+
+    def of(self, particle: str) -> ClosedChannelError:
+        """The same for a particle of a name."""
+        return ClosedChannelError(self.args[0], self.args[1], particle)
+
+    def __str__(self) -> str:
+        mass, reason, particle = self.args
+        name = f"m_{parameter_name(particle)}" if particle else "mass"
+        return f"{name} = {mass:g} MeV: {reason}"
+
+
+def parameter_name(particle: str) -> str:
+    """A particle's name as parameters spell it.
+
+    Examples
+    --------
+    >>> parameter_name("A'")
+    'Aprime'
+    """
+    return particle.replace("'", "prime")
 
 
 class Maker(Protocol):
@@ -21,7 +47,6 @@ class Maker(Protocol):
     Attributes
     ----------
     name : in results
-    hidden : the particle that is made
     largest_weight : bound of the weight that `draw` gives
     """
 
@@ -30,12 +55,19 @@ class Maker(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def hidden(self) -> str: ...
-    @property
     def largest_weight(self) -> float: ...
 
     def prepared(self, dump: Dump) -> Maker:
         """The same with what it takes from the geometry."""
+        ...
+
+    def check_open(self, mass: float) -> None:
+        """Refuse a mass (MeV) that is not made.
+
+        Raises
+        ------
+        ClosedChannelError : nothing makes such a mass
+        """
         ...
 
     def per_proton(self, mass: float, beam: float) -> float:
@@ -75,24 +107,21 @@ class MotherProduction:
 
     Parameters
     ----------
-    maker : bremsstrahlung, meson decays or B decays
+    maker : bremsstrahlung, meson decays, B decays
+    mother : name of the particle that is made
     angles : of the two leptons about the mother's flight direction in the frame of what made it: ``isotropic``, or
         ``transverse`` for a mother of helicity +-1; carried as a weight
     cascade : add the second collision of the leading nucleon
     """
 
     maker: Maker
+    mother: str
     angles: str = "isotropic"
     cascade: bool = False
 
     def __post_init__(self) -> None:
         if self.angles not in ANGLES:
             raise ValueError(f"angles '{self.angles}' is unknown{did_you_mean(self.angles, ANGLES)}")
-
-    @property
-    def mother(self) -> str:
-        """Name of the particle that is made."""
-        return self.maker.hidden
 
     def describe(self) -> dict[str, Any]:
         """Everything needed to make it again."""

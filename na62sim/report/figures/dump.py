@@ -10,6 +10,7 @@ import numpy as np
 from hepunits import GeV, m, mm
 
 from na62sim.core.arrays import FloatArray
+from na62sim.generators.processes.dump_model import CHANNELS
 from na62sim.geometry import Detector
 from na62sim.geometry.dump import Dilepton
 from na62sim.report.figures.exclusion import CHANNEL, _edges, _log_edges, _power, draw_alp, draw_events, draw_region
@@ -17,16 +18,16 @@ from na62sim.report.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPL
 from na62sim.selection.dilepton import in_signal
 from na62sim.statistics.exclusion import Exclusion
 from na62sim.study.dump.channels import dilepton_block
-from na62sim.study.dump.productions import process_words
+from na62sim.study.dump.productions import production_words
 from na62sim.study.dump.record import MOMENTUM_EDGES, Record
-from na62sim.study.dump.reference import COUPLING, Reference
+from na62sim.study.dump.reference import Reference
 from na62sim.study.dump.run import ALP_LENGTHS, AcceptanceMap, DumpRun
 
 __all__ = ["draw_acceptance_maps", "draw_dump", "draw_mass_resolution", "draw_primary_vertex", "draw_spectra"]
 
 _COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE)  # of processes
-_ENDS = {"mumu": (4e-7, 2e-6), "ee": (5e-7, 1e-5)}  # couplings near a lower and an upper edge at the reference masses
-_MASS = r"$m_{A'}$ [GeV/$c^2$]"
+_ENDS = (0.5, 2.0)  # of the coupling of the reference numbers: towards a lower and an upper edge
+_MASS = r"$m_{A\prime}$ [GeV/$c^2$]"
 
 
 def draw_dump(folder: Path, run: DumpRun) -> list[Path]:
@@ -35,17 +36,27 @@ def draw_dump(folder: Path, run: DumpRun) -> list[Path]:
     by_channel: dict[str, dict[str, Exclusion]] = {}
     for (channel, production), result in run.regions.items():
         by_channel.setdefault(channel, {})[production] = result.region
+    words = {run.model.process_name(name): run.model.words(name) for name in run.model.productions}
+    made = {production: production_words(run.model, production) for _, production in run.regions}
     paths = []
     for channel, regions in by_channel.items():
-        parts = {name: found for name, found in by_channel.items() if name != "both"} if channel == "both" else {}
-        paths += [draw_region(folder, channel, regions, parts), draw_events(folder, channel, regions)]
+        parts = (
+            {name: found for name, found in by_channel.items() if name in CHANNELS} if channel not in CHANNELS else {}
+        )
+        seen = [x for name in parts or [channel] for x in dilepton_block(run.detector, name).observed_mass_MeV]
+        paths += [draw_region(folder, channel, regions, made, parts, seen), draw_events(folder, channel, regions, made)]
     for channel, found in run.references.items():
-        eps = _ENDS[channel]
-        paths.append(draw_spectra(folder, channel, found, run.detector, eps))
-        paths.append(draw_primary_vertex(folder, channel, next(iter(found.values())).record, run.detector, COUPLING))
+        first = next(iter(found.values()), None)
+        if first is None or first.resolutions is None:
+            continue
+        paths.append(draw_spectra(folder, channel, found, run.detector, [first.coupling * end for end in _ENDS]))
+        paths.append(draw_primary_vertex(folder, channel, first.record, run.detector, first.coupling))
     for (channel, process), acceptance in run.acceptance.items():
-        paths.append(draw_acceptance_maps(folder, channel, process, acceptance, run.couplings))
-    paths += [draw_alp(folder, channel, ALP_LENGTHS, limits, run.protons) for channel, limits in run.alp_limits.items()]
+        paths.append(draw_acceptance_maps(folder, channel, process, words[process], acceptance, run.couplings))
+    paths += [
+        draw_alp(folder, channel, ALP_LENGTHS, limits, run.protons, run.detector.name)
+        for channel, limits in run.alp_limits.items()
+    ]
     resolutions = {channel: points for channel, points in run.mass_resolution.items() if points}
     if resolutions:
         paths.append(draw_mass_resolution(folder, resolutions, run.detector))
@@ -68,7 +79,7 @@ def draw_spectra(
     w = dilepton_block(detector, channel)
     styles = dict(zip(couplings, ("-", "--", ":"), strict=False))
     panels = (
-        ("p", GeV, np.linspace(0.0, 400.0, 41), r"Momentum of $A'$ [GeV/$c$]"),
+        ("p", GeV, np.linspace(0.0, 400.0, 41), r"Momentum of $A\prime$ [GeV/$c$]"),
         ("z", m, np.linspace(105.0, 180.0, 31), r"$z$ of the decay [m]"),
     )
     first = next(iter(found.values()))
@@ -77,13 +88,13 @@ def draw_spectra(
         axes = fig.subplots(1, 2)
         fig.subplots_adjust(wspace=0.2)
         for ax, (name, unit, edges, label) in zip(axes, panels, strict=True):
-            for (process, reference), colour in zip(found.items(), _COLOURS, strict=False):
+            for reference, colour in zip(found.values(), _COLOURS, strict=False):
                 record = reference.record
                 inside = in_signal(record.columns["z_tax"], record.columns["cda_tax"], w)
                 for eps, style in styles.items():
                     weight = reference.protons * eps**2 * record.sample.produced * record.weights(eps)[inside]
                     counts, _ = np.histogram(record.columns[name][inside] / unit, edges, weights=weight)
-                    text = rf"{process_words(process)}, $\varepsilon$ = {_power(eps)}: {weight.sum():.3g}"
+                    text = rf"{reference.words}, $\varepsilon$ = {_power(eps)}: {weight.sum():.3g}"
                     ax.stairs(counts, edges, color=colour, ls=style, lw=1.8, label=text)
             ax.set(
                 xlabel=label, ylabel=f"Expected events per {edges[1] - edges[0]:g} {'GeV/c' if name == 'p' else 'm'}"
@@ -101,13 +112,13 @@ def draw_spectra(
 
 
 def draw_acceptance_maps(
-    folder: Path, channel: str, process: str, acceptance: AcceptanceMap, couplings: FloatArray
+    folder: Path, channel: str, process: str, words: str, acceptance: AcceptanceMap, couplings: FloatArray
 ) -> Path:
     """Share of the decays in the volume that is accepted: against momentum and coupling, and mass."""
     import matplotlib
 
     panels = (
-        (MOMENTUM_EDGES, acceptance.of_momentum, r"Momentum of $A'$ [GeV/$c$]", False),
+        (MOMENTUM_EDGES, acceptance.of_momentum, r"Momentum of $A\prime$ [GeV/$c$]", False),
         (_log_edges(couplings), acceptance.of_coupling, r"Kinetic mixing $\varepsilon$", True),
     )
     colours = matplotlib.colormaps["viridis"]
@@ -120,7 +131,7 @@ def draw_acceptance_maps(
             mesh = ax.pcolormesh(_edges(acceptance.masses / GeV), edges, image.T, cmap=colours, vmin=0.0, vmax=top)
             ax.set(xlabel=_MASS, ylabel=label, yscale="log" if log else "linear")
         _title(axes[0], "")
-        axes[1].set_title(f"{CHANNEL[channel]}, {process_words(process)}", loc="right")
+        axes[1].set_title(f"{CHANNEL[channel]}, {words}", loc="right")
         bar = fig.colorbar(mesh, ax=list(axes), pad=0.015, fraction=0.05)
         bar.set_label("Accepted share of the decays in 105–180 m", labelpad=14.0)
         return save(fig, folder / f"acceptance-{channel}-{process}.png")
@@ -164,7 +175,7 @@ def draw_primary_vertex(folder: Path, channel: str, record: Record, detector: De
 
 
 def draw_mass_resolution(folder: Path, found: Mapping[str, Sequence[Sequence[float]]], detector: Detector) -> Path:
-    """Resolution of the reconstructed mass against the mass, beside what straight lines through points give."""
+    """Resolution of the reconstructed mass against the mass, beside that of the geometry file, which the fast mode uses."""
     with talk_style():
         fig = figure(10.0, 7.0)
         ax = fig.subplots()
@@ -174,12 +185,11 @@ def draw_mass_resolution(folder: Path, found: Mapping[str, Sequence[Sequence[flo
             ax.plot(x / 1e3, y, "o-", color=colour, ms=5, lw=1.2, label=f"{CHANNEL[channel]}, fit of hits")
             ax.plot(
                 np.array(w.resolution_mass_MeV) / 1e3, w.resolution_MeV, "D", color=colour, ms=8, mfc="white",
-                label=f"{CHANNEL[channel]}, straight lines through points of 80 µm",
+                label=f"{CHANNEL[channel]}, window of the fast mode (geometry)",
             )  # fmt: skip
         ax.set(
             xlabel=_MASS,
             ylabel=r"$\sigma(m)$ [MeV/$c^2$], half of the central 68 %, $\varepsilon = 6\times 10^{-7}$",
-            xlim=(0.0, None),
         )
         ax.set_ylim(0.0, 1.45 * max(row[1] for rows in found.values() for row in rows))
         ax.legend(loc="upper left")

@@ -24,18 +24,25 @@ from na62sim.report.figures.style import (
     talk_style,
 )
 from na62sim.statistics.exclusion import Exclusion
+from na62sim.study.dump.channels import channels_of, dilepton_block
 from na62sim.study.dump.productions import production_words
+from na62sim.study.dump.published_contours import Contour, published_contours
+from na62sim.study.dump.region import DumpRegion
 from na62sim.study.published import published_numbers
 
-__all__ = ["CHANNEL", "draw_alp", "draw_events", "draw_region"]
+__all__ = ["CHANNEL", "draw_alp", "draw_contour", "draw_events", "draw_one", "draw_region"]
 
 CHANNEL = {
-    "mumu": r"$A'\to\mu^{+}\mu^{-}$",
-    "ee": r"$A'\to e^{+}e^{-}$",
-    "both": r"$A'\to\mu^{+}\mu^{-}$ and $e^{+}e^{-}$",
+    "mumu": r"$A\prime\to\mu^{+}\mu^{-}$",
+    "ee": r"$A\prime\to e^{+}e^{-}$",
+    "pipi": r"$A\prime\to\pi^{+}\pi^{-}$",
+    "KK": r"$A\prime\to K^{+}K^{-}$",
+    "both": r"$A\prime\to\mu^{+}\mu^{-}$ and $e^{+}e^{-}$",
+    "all": r"$A\prime$, all channels",
 }
 _GREEN, _YELLOW = "#5FBF5F", "#F5E663"  # of the bands, as in most limit plots
-_MASS = r"$m_{A'}$ [GeV/$c^2$]"
+_MASS = r"$m_{A\prime}$ [GeV/$c^2$]"  # a prime that is not raised again can be seen
+_PARTS = (BLUE, PURPLE, GREEN, ORANGE)
 _COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GREY, BLACK)
 
 
@@ -74,10 +81,10 @@ def _bands(ax: Any, region: Exclusion) -> None:
     """The regions of -2, -1, +1 and +2 standard deviations on top of each other, the smallest in white."""
     steps = (("minus2", _YELLOW), ("minus1", _GREEN), ("plus1", _YELLOW), ("plus2", "white"))
     for curve, colour in steps:
-        if any(region.bands[curve]):
-            x, low, high = _outline(region.bands[curve], region.masses, region.tips[curve])
+        if any(region.regions[curve]):
+            x, low, high = _outline(region.regions[curve], region.masses, region.tips[curve])
             ax.fill_between(x, low, high, color=colour, lw=0)
-    ax.fill_between([], [], [], color=_GREEN, lw=0, label="expected ± 1σ")
+    ax.fill_between([], [], [], color=_GREEN, lw=0, label="expected ± 1σ (counts, yield ± 20 %)")
     ax.fill_between([], [], [], color=_YELLOW, lw=0, label="expected ± 2σ")
 
 
@@ -85,43 +92,118 @@ def draw_region(
     folder: Path,
     channel: str,
     regions: Mapping[str, Exclusion],
+    words: Mapping[str, str],
     parts: Mapping[str, Mapping[str, Exclusion]] | None = None,
+    events: Sequence[float] = (),
 ) -> Path:
     """The excluded region, a panel per production side by side.
 
     Parameters
     ----------
     regions : per production
+    words : of the productions
     parts : of a combination: per channel its own regions, drawn as thin lines
+    events : masses (MeV) of observed events, which make notches
     """
     with talk_style():
         fig = figure(8.2 * len(regions) + 1.3, 8.2)
         panels = fig.subplots(1, len(regions), sharey=True, squeeze=False)[0]
         fig.subplots_adjust(wspace=0.04)
         for ax, (production, region) in zip(panels, regions.items(), strict=True):
-            _bands(ax, region)
-            median = _outline(region.regions["median"], region.masses, region.tips["median"])
-            _contour(ax, *median, color=BLACK, ls="--", lw=1.4, label="expected, median")
-            line = _outline(region.regions["observed"], region.masses, region.closing)
-            _contour(ax, *line, color=BLACK, lw=2.4, label="observed, 90 % CL")
-            for (name, own), colour in zip((parts or {}).items(), (BLUE, PURPLE), strict=False):
+            _region(ax, region)
+            for (name, own), colour in zip((parts or {}).items(), _PARTS, strict=False):
                 one = own[production]
-                outline = _outline(one.regions["observed"], one.masses, one.closing)
+                outline = _outline(one.regions[one.curve], one.masses, one.closing)
                 _contour(ax, *outline, color=colour, lw=1.4, label=f"{CHANNEL[name]} alone")
-            _published(ax, [channel] if channel != "both" else list(parts or {}))
+            _published(ax, [channel] if not parts else list(parts))
             ax.set(yscale="log", xlabel=_MASS)
-            ax.set_title(production_words(production), loc="right")
+            ax.set_title(words[production], loc="right")
         panels[0].set_ylabel(r"Kinetic mixing $\varepsilon$")
         panels[0].set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
         _limits(panels, list(regions.values()))
+        for ax, region in zip(panels, regions.values(), strict=True):
+            _notches(ax, region, events)
         first = next(iter(regions.values()))
-        panels[-1].legend(
-            loc="upper right",
-            title=f"{CHANNEL[channel]}, {_power(first.protons)} protons\nbands: counts, protons ± 20 %",
-            alignment="left",
-            title_fontsize=14,
-        )
+        title = f"{CHANNEL[channel]}, {_power(first.protons)} protons"
+        panels[-1].legend(loc="upper right", title=title, alignment="left", title_fontsize=14)
         return save(fig, folder / f"region-{channel}.png")
+
+
+def _region(ax: Any, region: Exclusion) -> None:
+    """The expected band, its median and, of data, what is observed."""
+    _bands(ax, region)
+    median = _outline(region.regions["median"], region.masses, region.tips["median"])
+    if region.curve == "median":
+        _contour(ax, *median, color=BLACK, lw=2.4, label="expected, 90 % CL (projection)")
+        return
+    _contour(ax, *median, color=BLACK, ls="--", lw=1.4, label="expected, median")
+    line = _outline(region.regions["observed"], region.masses, region.closing)
+    _contour(ax, *line, color=BLACK, lw=2.4, label="observed, 90 % CL")
+
+
+def _notches(ax: Any, region: Exclusion, events: Sequence[float]) -> None:
+    """Say where an observed event weakens the limit."""
+    if region.curve == "median":
+        return
+    low, high = ax.get_xlim()
+    for mass in events:
+        edge = region.edges()[0][int(np.abs(region.masses - mass).argmin())]
+        if low < mass / 1e3 < high and edge is not None:
+            ax.annotate(
+                f"one event observed at {mass:g} MeV:\nlimit {max(region.levels['observed']):.1f} instead of"
+                f" {min(region.levels['observed']):.1f} events",
+                xy=(mass / 1e3, edge), xytext=(0.04, 0.03), textcoords="axes fraction", fontsize=12,
+                arrowprops={"arrowstyle": "->", "lw": 1.0},
+            )  # fmt: skip
+
+
+def draw_one(path: Path, found: DumpRegion, *, force: bool = False) -> Path:
+    """One region with its production band and the published one, as ``exclusion -o`` writes it (PNG or PDF)."""
+    region, model = found.region, found.model
+    with talk_style():
+        fig = figure(10.5, 8.2)
+        ax = fig.subplots()
+        _region(ax, region)
+        for end, label in ((found.least, "least and most production"), (found.most, "")):
+            if end is not None:
+                _contour(
+                    ax, *_outline(end.regions[end.curve], end.masses, end.closing), color=PURPLE, ls=":", label=label
+                )
+        for contour in published_contours().values():
+            if contour.model == model.name:
+                draw_contour(ax, contour)
+        ax.set(yscale="log", xlabel=_mass_label(model.hidden))
+        ax.set_ylabel(r"Kinetic mixing $\varepsilon$" if model.coupling == "eps" else "Coupling")
+        ax.set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
+        ax.set_title(f"{found.detector.name}, {production_words(model, found.production)}", loc="right")
+        _limits([ax], [region])
+        channels = channels_of(model, found.channel)
+        _notches(ax, region, [x for name in channels for x in dilepton_block(found.detector, name).observed_mass_MeV])
+        title = f"{_hidden(model.hidden)}, {', '.join(map(_final, channels))}; {_power(region.protons)} protons"
+        ax.legend(loc="upper right", title=title, alignment="left", title_fontsize=14)
+        return save(fig, path, force=force)
+
+
+def _hidden(name: str) -> str:
+    """The particle in mathematics."""
+    return "$" + name.replace("'", r"\prime") + "$"
+
+
+def _mass_label(name: str) -> str:
+    return f"$m_{{{_hidden(name)[1:-1]}}}$ [GeV/$c^2$]"
+
+
+def _final(channel: str) -> str:
+    """A final state in mathematics."""
+    return "$" + CHANNEL[channel].split(r"\to")[1]
+
+
+def draw_contour(ax: Any, contour: Contour) -> None:
+    """A published region as lines, open where its curve is not known."""
+    label = f"{contour.label}, published (open parts)"
+    for masses, couplings in contour.pieces:
+        ax.plot(masses / 1e3, couplings, color=VERMILION, lw=2.0, label=label, zorder=4)
+        label = ""
 
 
 def _limits(panels: Any, regions: Sequence[Exclusion]) -> None:
@@ -129,7 +211,7 @@ def _limits(panels: Any, regions: Sequence[Exclusion]) -> None:
     found = [
         (mass, r)
         for region in regions
-        for mass, rs in zip(region.masses, region.bands["minus2"], strict=True)
+        for mass, rs in zip(region.masses, region.regions["minus2"], strict=True)
         for r in rs
     ]
     if not found:
@@ -138,13 +220,13 @@ def _limits(panels: Any, regions: Sequence[Exclusion]) -> None:
     masses = [mass for mass, _ in found]
     margin = 0.04 * (max(masses) - min(masses)) + 5.0
     for ax in panels:
-        ax.set_xlim(max(min(masses) - margin, 0.0) / 1e3, (max(masses) + 2.0 * margin) / 1e3)
+        ax.set_xlim(max(min(masses) - margin, 0.8 * min(masses)) / 1e3, (max(masses) + 2.0 * margin) / 1e3)
         ax.set_ylim(low / 1.5, high * min((high / low) ** 0.65, 25.0))
 
 
 def _published(ax: Any, channels: Sequence[str]) -> None:
     """Published edges as points."""
-    label = "published edges"
+    label = "published edges (2023, 2024), digitised to 3 %"
     for channel in channels:
         start = f"dump-2021-{channel}."
         for key, number in published_numbers().items():
@@ -165,7 +247,7 @@ def _published(ax: Any, channels: Sequence[str]) -> None:
                 )
 
 
-def draw_events(folder: Path, channel: str, regions: Mapping[str, Exclusion]) -> Path:
+def draw_events(folder: Path, channel: str, regions: Mapping[str, Exclusion], words: Mapping[str, str]) -> Path:
     """Expected events against mass and coupling, a panel per production, with the observed contour."""
     import matplotlib
     from matplotlib.colors import LogNorm
@@ -182,10 +264,10 @@ def draw_events(folder: Path, channel: str, regions: Mapping[str, Exclusion]) ->
             mesh = ax.pcolormesh(
                 _edges(region.masses / 1e3), _log_edges(region.couplings), events, cmap=colours, norm=norm
             )
-            outline = _outline(region.regions["observed"], region.masses, region.closing)
+            outline = _outline(region.regions[region.curve], region.masses, region.closing)
             _contour(ax, *outline, color=VERMILION, lw=2.2, label="excluded, 90 % CL")
             ax.set(yscale="log", xlabel=_MASS)
-            ax.set_title(f"{CHANNEL[channel]}, {production_words(production)}", loc="right")
+            ax.set_title(f"{CHANNEL[channel]}, {words[production]}", loc="right")
         seen = np.flatnonzero(np.any([(r.events > 0.1).any(axis=0) for r in regions.values()], axis=0))
         if seen.size:
             panels[0].set_ylim(
@@ -193,7 +275,8 @@ def draw_events(folder: Path, channel: str, regions: Mapping[str, Exclusion]) ->
             )
         panels[0].set_ylabel(r"Kinetic mixing $\varepsilon$")
         panels[0].set_title(r"$\bf{na62sim}$", loc="left")
-        panels[0].legend(loc="upper right")
+        if panels[0].get_legend_handles_labels()[0]:  # none where nothing is excluded
+            panels[0].legend(loc="upper right")
         bar = fig.colorbar(mesh, ax=list(panels), pad=0.015, fraction=0.05)
         bar.set_label(f"Expected events, {_power(region.protons)} protons")
         return save(fig, folder / f"events-{channel}.png")
@@ -221,7 +304,7 @@ def _log_edges(values: FloatArray) -> FloatArray:
 
 
 def draw_alp(
-    folder: Path, channel: str, lengths: FloatArray, limits: Mapping[float, FloatArray], protons: float
+    folder: Path, channel: str, lengths: FloatArray, limits: Mapping[float, FloatArray], protons: float, data: str
 ) -> Path:
     """Limits on BR(B -> K(*) a) BR(a -> l l) against c tau (mm), a line per mass (MeV)."""
     final = {"mumu": r"\mu^{+}\mu^{-}", "ee": r"e^{+}e^{-}"}[channel]
@@ -237,5 +320,5 @@ def draw_alp(
         ax.set_ylabel(rf"BR($B\to K^{{(*)}}a$) $\times$ BR($a\to {final}$), 90 % CL")
         ax.legend(loc="upper center", title=r"$m_a$", ncols=2, title_fontsize=14)
         ax.set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
-        ax.set_title(f"{_power(protons)} protons", loc="right")
+        ax.set_title(f"{data}, {_power(protons)} protons", loc="right")
         return save(fig, folder / f"alp-{channel}.png")

@@ -7,7 +7,6 @@ alone, every efficiency 1: the fast mode.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -17,10 +16,11 @@ from hepunits import GeV, m, mm
 from na62sim.core.arrays import BoolArray, FloatArray, IntArray
 from na62sim.core.particles import species
 from na62sim.detector.transport.crossings import Crossings, transport_charged
-from na62sim.detector.transport.planes import CHOD, LKR, MUV3, NEWCHOD, STRAW1, STRAW4, build_flight, build_planes
+from na62sim.detector.transport.planes import CHOD, LKR, MUV3, NEWCHOD, build_flight, build_planes
 from na62sim.generators.chain.process import Process
 from na62sim.generators.chain.truth import Truth
 from na62sim.generators.generate import Generator
+from na62sim.generators.processes.dump_model import Channel
 from na62sim.geometry import Detector
 from na62sim.geometry.field import field_map
 from na62sim.geometry.lkr import lkr_arrays, on_lkr
@@ -30,7 +30,8 @@ from na62sim.selection.dilepton import primary_vertex
 from na62sim.selection.registry import find_selection
 from na62sim.simulation.on_demand import run_selected
 from na62sim.simulation.pipeline import Simulation
-from na62sim.study.dump.channels import Channel, channel_of, dilepton_block, dump_of
+from na62sim.study.dump.channels import channel_mass, channel_of, dilepton_block, dump_of
+from na62sim.study.dump.pairs import PairCounter, in_chambers, in_ring
 
 __all__ = ["Accepted", "Chain", "Geometric", "Reconstructed"]
 
@@ -45,6 +46,7 @@ class Accepted:
     weight : factor on the weight of each (inefficiencies that are carried)
     mass : reconstructed, MeV; None without reconstruction
     columns : what was reconstructed of each, for figures; flow : the cut-flow, if there is one
+    pairs : those that cross the chambers, where they were counted
     """
 
     truth: Truth
@@ -53,6 +55,7 @@ class Accepted:
     mass: FloatArray | None = None
     columns: dict[str, FloatArray] = field(default_factory=dict)
     flow: CutFlow | None = None
+    pairs: PairCounter | None = None
 
 
 class Chain(Protocol):
@@ -71,11 +74,11 @@ class Chain(Protocol):
 
 
 class Geometric:
-    """Acceptance by geometry and momentum: both leptons through all chambers and planes, everything else perfect.
+    """Acceptance by geometry and momentum: both daughters through all chambers and planes, everything else perfect.
 
     Parameters
     ----------
-    process : into two leptons
+    process : into two charged particles
     detector : with a dump
     seed : 0 to 2**64 - 1
     """
@@ -105,28 +108,16 @@ class Geometric:
         where the selection asks for it."""
         d, behind = self.detector, bool(self.block.muv3)
         momentum = truth.p[c.slot, 3, c.event]
-        ok = (c.first == 0) & (c.last > (MUV3 if behind else LKR)) & (momentum > self.block.momentum_min_GeV * GeV)
-        ok &= np.abs(c.pdg[2]) == abs(species(self.channel.leptons[0]).pdg)
+        ok = in_chambers(c, d) & (c.last > (MUV3 if behind else LKR)) & (momentum > self.block.momentum_min_GeV * GeV)
+        ok &= np.abs(c.pdg[2]) == abs(species(self.channel.daughters[0]).pdg)
         x, y = np.nan_to_num(c.x, nan=1e9), np.nan_to_num(c.y, nan=1e9)
-        half, root = d.straw.hole_half_size_mm * mm, math.sqrt(0.5)
-        for chamber, hole in zip(range(STRAW1, STRAW4 + 1), d.straw.hole_x_mm, strict=True):
-            dx, dy = x[chamber] - hole * mm, y[chamber]
-            u, v = root * (dx - dy), root * (dx + dy)
-            straight, turned = np.maximum(np.abs(dx), np.abs(dy)), np.maximum(np.abs(u), np.abs(v))
-            ok &= _in_ring(x[chamber], y[chamber], (0.0, d.straw.radius_mm)) & (straight > half) & (turned > half)
         for place, counter in ((NEWCHOD, d.newchod), (CHOD, d.chod)):
-            ok &= _in_ring(x[place], y[place], (counter.radius_min_mm, counter.radius_max_mm))
-        ok &= on_lkr(x[LKR], y[LKR], lkr_arrays(d)) & _in_ring(x[LKR], y[LKR], (d.lkr.radius_min_mm, math.inf))
+            ok &= in_ring(x[place], y[place], (counter.radius_min_mm, counter.radius_max_mm))
+        ok &= on_lkr(x[LKR], y[LKR], lkr_arrays(d)) & in_ring(x[LKR], y[LKR], (d.lkr.radius_min_mm, math.inf))
         if behind:
             inside = np.maximum(np.abs(x[MUV3]), np.abs(y[MUV3])) < d.muv3.half_side_mm * mm
-            ok &= inside & _in_ring(x[MUV3], y[MUV3], (d.muv3.radius_min_mm, math.inf))
+            ok &= inside & in_ring(x[MUV3], y[MUV3], (d.muv3.radius_min_mm, math.inf))
         return ok
-
-
-def _in_ring(x: FloatArray, y: FloatArray, radii_mm: Sequence[float]) -> BoolArray:
-    """Whether points (mm) lie between two radii about the axis."""
-    r = np.sqrt(x * x + y * y)
-    return np.asarray((r >= radii_mm[0] * mm) & (r < radii_mm[1] * mm))
 
 
 class Reconstructed:
@@ -134,16 +125,17 @@ class Reconstructed:
 
     Parameters
     ----------
-    process : into two leptons
+    process : into two charged particles
     detector : with a dump
     seed : 0 to 2**64 - 1
     selection : that of the channel by default
     trigger : mask that must hold; none if empty
-    outside : accept what passes the cuts and lies outside the signal regions, too; the cut-flow is the same
+    outside : accept what passes the cuts and lies outside the signal regions, too, and count the pairs that cross the
+        chambers; the cut-flow is the same
 
     Attributes
     ----------
-    flow : the cut-flow of everything that ran, at the lifetime of the process
+    flow, pairs : the cut-flow, and the pairs, of everything that ran, at the lifetime of the process
     """
 
     def __init__(
@@ -165,14 +157,18 @@ class Reconstructed:
         if trigger and trigger not in self.masks:
             raise ValueError(f"trigger '{trigger}' is unknown (known: {', '.join(self.masks)})")
         info = {"process": process.short, "geometry": detector.name, "seed": seed}
+        self.pairs = PairCounter()
         self.flow = CutFlow(self.selection, {**info, "decay_volume_m": list(self.simulation.volume_m)})
 
     def run(self, first: int, n: int) -> Accepted:
         """Events ``first`` to ``first + n - 1``."""
         wanted = replace(self.selection, regions={}, signal=()) if self.outside else self.selection
         part = run_selected(self.simulation, wanted, first, n)
-        table, kept, flow = part.table, part.flow.signal_rows, part.flow
-        if self.outside:  # counted again with the signal regions: cheap beside the events
+        table, kept, flow, pairs = part.table, part.flow.signal_rows, part.flow, None
+        if self.outside:
+            pairs = PairCounter()
+            pairs.add(part.crossings, part.tracks["event"], part.truth.weight, self.simulation.detector)
+            # counted again with the signal regions: cheap beside the events
             flow = CutFlow(self.selection)
             flow.fill(table, part.weight, part.truth.weight)
             flow.count_triggers(part.masks[np.searchsorted(kept, flow.signal_rows)], self.masks)
@@ -184,7 +180,7 @@ class Reconstructed:
             part.truth,
             part.event[kept],
             part.veto_weight[kept] * self.selection.factor,
-            np.asarray(table[self.channel.mass_column])[kept],
+            channel_mass(self.channel, table)[kept],
             {
                 "z_tax": z[kept],
                 "cda_tax": distance[kept],
@@ -192,9 +188,12 @@ class Reconstructed:
                 "p": np.asarray(table["p"])[kept],
             },
             flow,
+            pairs,
         )
 
     def keep(self, part: Accepted) -> None:
         """Add the cut-flow of a chunk."""
         assert part.flow is not None
         self.flow.merge(part.flow)
+        if part.pairs is not None:
+            self.pairs.merge(part.pairs)

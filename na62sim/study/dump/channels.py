@@ -1,45 +1,26 @@
-"""The final states that the dump is read for."""
+"""The final states that the dump is read for: which they are, what was counted, at which masses they are open."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+import numpy as np
+
+from na62sim.core.arrays import FloatArray
+from na62sim.core.particles import species
 from na62sim.core.suggest import did_you_mean
 from na62sim.generators.chain.descriptor import names
 from na62sim.generators.chain.process import Process
-from na62sim.generators.processes.dark_photon import LEPTONS, check_mass
+from na62sim.generators.processes.dump_model import CHANNELS, Channel, DumpModel
 from na62sim.generators.sources.production import ClosedChannelError
 from na62sim.geometry import Detector
 from na62sim.geometry.dump import Dilepton, Dump
+from na62sim.sample.table import Table
+from na62sim.selection.dilepton import pair_mass
 from na62sim.statistics.exclusion import Counting
 
-
-@dataclass(frozen=True)
-class Channel:
-    """A final state.
-
-    Parameters
-    ----------
-    name : in options and results
-    leptons : what the hidden particle decays to
-    selection : its selection, and the block of the geometry with its windows, background and observation
-    mass_column : of reco/vertices, the invariant mass under the hypothesis of these leptons
-    """
-
-    name: str
-    leptons: tuple[str, str]
-    selection: str
-    mass_column: str
-
-
-CHANNELS = {
-    channel.name: channel
-    for channel in (
-        Channel("mumu", LEPTONS["mumu"], "dimuon", "m_mumu"),
-        Channel("ee", LEPTONS["ee"], "dielectron", "m_4e"),  # of two tracks m_4e is m(e e)
-    )
-}
+BOTH, ALL = "both", "all"
+_MASS_COLUMNS = {"mumu": "m_mumu", "ee": "m_4e"}  # of two tracks m_4e is m(e e)
 
 
 def find_channel(name: str) -> Channel:
@@ -55,7 +36,7 @@ def find_channel(name: str) -> Channel:
 
 
 def channel_of(process: Process) -> Channel:
-    """The channel whose leptons a process ends in.
+    """The channel whose daughters a process ends in.
 
     Raises
     ------
@@ -63,19 +44,35 @@ def channel_of(process: Process) -> Channel:
     """
     daughters = sorted(names(process.tree)[1:])
     for channel in CHANNELS.values():
-        if sorted(channel.leptons) == daughters:
+        if sorted(channel.daughters) == daughters:
             return channel
-    pairs = " or ".join(" ".join(channel.leptons) for channel in CHANNELS.values())
+    pairs = " or ".join(" ".join(channel.daughters) for channel in CHANNELS.values())
     raise ValueError(f"process {process.short}: '{process.descriptor}' is no decay to {pairs}")
 
 
-def channels_of(name: str) -> list[str]:
-    """The channels that ``mumu``, ``ee`` or ``both`` stands for."""
-    if name == "both":
-        return list(CHANNELS)
-    if name not in CHANNELS:
-        raise ValueError(f"channel '{name}' is unknown{did_you_mean(name, [*CHANNELS, 'both'])}")
+def channels_of(model: DumpModel, name: str) -> list[str]:
+    """The channels that a name stands for: itself, ``both`` for mumu and ee, ``all`` for every one of the model.
+
+    Raises
+    ------
+    ValueError : unknown, or a channel that the model has not
+    """
+    known = model.channels
+    if name == ALL:
+        return known
+    if name == BOTH and {"mumu", "ee"} <= set(known):
+        return ["mumu", "ee"]
+    if name not in known:
+        raise ValueError(f"channel '{name}' of {model.name} is unknown{did_you_mean(name, [*known, BOTH, ALL])}")
     return [name]
+
+
+def channel_mass(channel: Channel, table: Table) -> FloatArray:
+    """Invariant mass (MeV) of the pairs of a table under the hypothesis of a channel."""
+    if channel.name in _MASS_COLUMNS:
+        return np.asarray(table[_MASS_COLUMNS[channel.name]])
+    plus, minus = (species(name).mass for name in channel.daughters)
+    return pair_mass(table, plus, minus)
 
 
 def dump_of(detector: Detector) -> Dump:
@@ -90,8 +87,13 @@ def dump_of(detector: Detector) -> Dump:
     return detector.dump
 
 
+def protons_error(detector: Detector) -> float:
+    """Relative standard deviation of the number of protons on the dump."""
+    return (detector.quantity("dump.protons").standard_deviation or 0.0) / dump_of(detector).protons
+
+
 def dilepton_block(detector: Detector, channel: str) -> Dilepton:
-    """Windows, background and observation of a channel, ``mumu`` or ``ee``.
+    """Windows, background and observation of a channel.
 
     Raises
     ------
@@ -117,16 +119,25 @@ def counting(detector: Detector, channel: str) -> Counting:
     )
 
 
-def default_masses(channel: str) -> list[float]:
-    """Masses (MeV) of the shipped scenario of ``mumu``, ``ee`` or ``both``."""
+def default_masses(model: DumpModel, channel: str) -> list[float]:
+    """Masses (MeV) of a scan that asks for none: the model's own, or those of the shipped scenario of the channel.
+
+    Raises
+    ------
+    ValueError : a model without any
+    """
+    if model.grid:
+        return list(model.grid)
+    if model.name != "dark-photon":
+        raise ValueError(f"{model.name} has no masses of its own: give them (--masses)")
     from na62sim.study.scenario.scenario import load_scenario
 
-    block = load_scenario("dump-2021" if channel == "both" else f"dump-2021-{channel}").exclusion
+    block = load_scenario(f"dump-2021-{channel}" if channel in ("mumu", "ee") else "dump-2021").exclusion
     assert block is not None
     return list(block.masses_MeV)
 
 
-def open_masses(masses: Iterable[float], channels: Iterable[str]) -> dict[str, list[float]]:
+def open_masses(model: DumpModel, masses: Iterable[float], channels: Iterable[str]) -> dict[str, list[float]]:
     """Per channel the masses (MeV) at which it is open; a channel that is closed at all of them is left out.
 
     Raises
@@ -139,7 +150,7 @@ def open_masses(masses: Iterable[float], channels: Iterable[str]) -> dict[str, l
     for channel in channels:
         for mass in wanted:
             try:
-                check_mass(mass, channel)
+                model.fraction(mass, channel)
             except ClosedChannelError as error:
                 refusal = refusal or error
             else:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from hepunits import GeV
 
 from na62sim.core.arrays import FloatArray
 from na62sim.generators.chain.process import Process
-from na62sim.generators.processes.dark_photon import ctau
+from na62sim.generators.processes.dump_model import DumpModel
 from na62sim.geometry import Detector
 from na62sim.statistics.reweighting import MassSample
 from na62sim.study.dump.acceptance import Accepted, Chain
 from na62sim.study.dump.samples import MakeChain, central_half_width
+
+Lengths = Callable[[Any], Any]
 
 __all__ = ["MOMENTUM_EDGES", "NEAR", "AcceptanceHistograms", "Record", "recording"]
 
@@ -30,6 +35,7 @@ class Record:
     decays : per coupling the probability to decay in the volume, whether accepted or not
     in_volume, squares, accepted : sums of weights, of their squares, and of the accepted ones, in bins of the true
         momentum of A' (`MOMENTUM_EDGES`), at the lifetime of the process
+    lengths : mean proper decay length (mm) at couplings
     columns : of the accepted events, in the order of ``sample``: ``p``, ``z``, ``z_tax``, ``cda_tax``, ``mass``,
         ``z_residual``, ``p_true``, ``z_true`` (MeV, mm); empty where they were not kept
     resolution : half of the central 68 % of the reconstructed masses (MeV) at the coupling `NEAR`; None without any
@@ -40,12 +46,13 @@ class Record:
     in_volume: FloatArray
     squares: FloatArray
     accepted: FloatArray
+    lengths: Lengths
     columns: dict[str, FloatArray]
     resolution: float | None = None
 
     def weights(self, eps: float) -> FloatArray:
         """Weight of each accepted event at a coupling, as a share of all mothers that are made."""
-        length = float(ctau(self.sample.mass, eps))
+        length = float(self.lengths(eps))
         decay = np.exp(-np.minimum(self.sample.scaled_path / length, 690.0)) / length
         return np.asarray(self.sample.scaled_weight * decay / self.sample.generated)
 
@@ -56,14 +63,15 @@ class AcceptanceHistograms:
     Parameters
     ----------
     chain : how events are accepted
+    lengths : mean proper decay length (mm) at couplings
     couplings : at which the decays in the volume are counted
     columns : whether to keep what was reconstructed
     """
 
-    def __init__(self, chain: Chain, couplings: FloatArray, columns: bool = False) -> None:
+    def __init__(self, chain: Chain, lengths: Lengths, couplings: FloatArray, columns: bool = False) -> None:
         self.chain, self.generator, self.channel, self.columns = chain, chain.generator, chain.channel, columns
         self.mass = self.generator.chain.particles[0].mass
-        self.lengths = np.asarray(ctau(self.mass, couplings))
+        self.lengths_at, self.lengths = lengths, np.asarray(lengths(couplings))
         self.generated = 0
         self.decays = np.zeros(self.lengths.size)
         self.in_volume, self.squares, self.accepted = np.zeros((3, MOMENTUM_EDGES.size - 1))
@@ -103,16 +111,19 @@ class AcceptanceHistograms:
         names = self.kept[0] if self.kept else ()
         columns = {name: np.concatenate([part[name] for part in self.kept]) for name in names}
         decays = self.decays / self.generated
-        found = Record(sample, decays, self.in_volume, self.squares, self.accepted, columns)
+        found = Record(sample, decays, self.in_volume, self.squares, self.accepted, self.lengths_at, columns)
         masses = np.concatenate(self.masses) if self.masses else np.empty(0)
         return replace(found, resolution=central_half_width(masses, found.weights(NEAR))) if masses.size > 50 else found
 
 
-def recording(chain: MakeChain, couplings: FloatArray, histograms: list[AcceptanceHistograms]) -> MakeChain:
+def recording(
+    chain: MakeChain, model: DumpModel, couplings: FloatArray, histograms: list[AcceptanceHistograms]
+) -> MakeChain:
     """A maker of chains that appends an `AcceptanceHistograms` per chain to a list."""
 
     def make(process: Process, detector: Detector, seed: int) -> Chain:
-        histograms.append(AcceptanceHistograms(chain(process, detector, seed), couplings))
+        lengths = partial(model.lengths, process.mass[model.hidden])
+        histograms.append(AcceptanceHistograms(chain(process, detector, seed), lengths, couplings))
         return histograms[-1]
 
     return make

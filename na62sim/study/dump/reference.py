@@ -1,27 +1,30 @@
-"""Numbers of the beam dump at one reference mass and coupling: events cut by cut, resolutions, events by geometry alone."""
+"""Numbers of the beam dump at one mass and coupling: events cut by cut, resolutions, events by geometry alone."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from hepunits import GeV, m
 
 from na62sim.core.arrays import FloatArray
-from na62sim.generators.processes.dark_photon import branching_ratio, ctau
-from na62sim.generators.registry import find_process
+from na62sim.generators.processes.dump import DARK_PHOTON
+from na62sim.generators.processes.dump_model import DumpModel
+from na62sim.generators.sources.production import ClosedChannelError
 from na62sim.geometry import Detector
 from na62sim.selection.dilepton import in_signal
 from na62sim.study.dump.acceptance import Geometric, Reconstructed
-from na62sim.study.dump.channels import dilepton_block, dump_of
-from na62sim.study.dump.productions import PUBLISHED, own_parameters
+from na62sim.study.dump.channels import dilepton_block, dump_of, find_channel
+from na62sim.study.dump.productions import default_production, own_parameters
 from na62sim.study.dump.record import AcceptanceHistograms, Record
-from na62sim.study.dump.samples import central_half_width, mass_sample
+from na62sim.study.dump.samples import central_half_width, mass_sample, sampled_process, stream_seed
 
-__all__ = ["BANDS", "COUPLING", "PLACES", "REFERENCE", "Reference", "Resolutions", "Step", "reference_numbers"]
+__all__ = ["BANDS", "COUPLING", "PLACES", "Reference", "Resolutions", "Step", "reference_numbers"]
 
-REFERENCE = {"mumu": 300.0, "ee": 100.0}  # MeV
 COUPLING = 1e-6
 BANDS = ((40.0, 80.0), (80.0, 150.0), (150.0, 250.0), (250.0, 360.0))  # momentum of A', GeV/c
 PLACES = ((105.0, 120.0), (130.0, 145.0), (155.0, 180.0))  # decay point, m
@@ -60,77 +63,109 @@ class Resolutions:
 
 @dataclass(frozen=True)
 class Reference:
-    """A process at the reference mass of a channel and the coupling `COUPLING`.
+    """A production at a mass of a channel and a coupling.
 
     Attributes
     ----------
+    process, words : of the production
     record : everything that passes the cuts, inside the signal region or not, with its columns
     geometry, geometry_error : expected events accepted by geometry and momentum alone
     steps : expected events cut by cut
+    far_efficiency : share of the pairs more than `pairs.APART` apart in STRAW 1 that are found as two tracks
+    resolutions : None where too few events are accepted
     """
 
     process: str
+    words: str
     channel: str
+    coupling: float
     protons: float
     record: Record
     geometry: float
     geometry_error: float
     steps: tuple[Step, ...]
-    resolutions: Resolutions
+    far_efficiency: float
+    resolutions: Resolutions | None
 
     @property
     def efficiency(self) -> float:
         """Accepted events over those accepted by geometry and momentum alone."""
-        return self.steps[-1].events / self.geometry
+        return self.steps[-1].events / self.geometry if self.geometry else math.nan
 
 
 def reference_numbers(
     detector: Detector,
     channel: str,
-    production: str = PUBLISHED,
+    production: str = "",
     events: int = 100_000,
     seed: int = 1,
     *,
+    mass: float | None = None,
+    coupling: float = COUPLING,
+    model: DumpModel = DARK_PHOTON,
     protons: float | None = None,
     threads: int | None = None,
-    **parameters: Any,
+    parameters: Mapping[str, Any] | None = None,
 ) -> dict[str, Reference]:
-    """Numbers at the reference mass and coupling for each process of a production, from one pass of the full chain."""
-    mass = REFERENCE[channel]
+    """Numbers at a mass and coupling for each production, from one pass of the full chain.
+
+    Parameters
+    ----------
+    mass : MeV; the reference mass of the channel by default
+
+    Returns
+    -------
+    per process; productions that are closed at the mass are left out
+    """
+    mass = find_channel(channel).reference if mass is None else mass
     number = dump_of(detector).protons if protons is None else protons
-    fraction = float(branching_ratio(mass, channel))
     found = {}
-    for name, own in own_parameters(production, parameters).items():
-        process = find_process(name, m_Aprime=mass, channel=channel, eps=str(COUPLING), **own)
-        quick = mass_sample(Geometric(process, detector, seed), events, fraction, threads=threads)
-        produced = number * COUPLING**2 * quick.produced
-        share, effective = quick.probability(ctau(mass, COUPLING))
+    for name, own in own_parameters(model, production or default_production(model), parameters or {}).items():
+        try:
+            process, fraction = sampled_process(model, mass, channel, name, {**own, "coupling": str(coupling)})
+            stream = stream_seed(seed, name, channel, mass)
+            geometric, chain = (
+                Geometric(process, detector, stream),
+                Reconstructed(process, detector, stream, outside=True),
+            )
+        except ClosedChannelError:
+            continue
+        lengths = partial(model.lengths, mass)
+        per_proton = model.yields(name, mass)
+        quick = mass_sample(geometric, events, fraction, per_proton, threads=threads)
+        produced = number * coupling**2 * quick.produced
+        share, effective = quick.probability(lengths(coupling))
         geometry = produced * float(share[0])
-        chain = Reconstructed(process, detector, seed, outside=True)
-        histograms = AcceptanceHistograms(chain, np.array([COUPLING]), columns=True)
-        record = histograms.record(mass_sample(histograms, events, fraction, threads=threads))
-        found[name] = Reference(
-            name,
+        histograms = AcceptanceHistograms(chain, lengths, np.array([coupling]), columns=True)
+        record = histograms.record(mass_sample(histograms, events, fraction, per_proton, threads=threads))
+        found[process.short] = Reference(
+            process.short,
+            model.words(name),
             channel,
+            coupling,
             number,
             record,
             geometry,
-            geometry / float(effective[0]) ** 0.5,
+            geometry / float(effective[0]) ** 0.5 if effective[0] else 0.0,
             _steps(chain, produced, fraction),
-            _resolutions(record, detector, channel),
+            chain.pairs.far_efficiency,
+            _resolutions(record, detector, channel, coupling),
         )
     return found
 
 
 def _steps(chain: Reconstructed, produced: float, fraction: float) -> tuple[Step, ...]:
-    """Events after each step: produced, decays in the volume, the cuts, the signal region, the trigger."""
-    flow = chain.flow
+    """Events after each step: produced, decays in the volume, both in the chambers, the cuts, the signal region, the
+    trigger."""
+    flow, pairs = chain.flow, chain.pairs
     unit = produced / flow.generated.n
     rows = [("produced, all decays", produced / fraction, 0.0), (f"decays to {chain.channel.name}", produced, 0.0)]
-    counters = [("in the decay volume", flow.generated)]
-    counters += [(cut.name, counter) for cut, counter in zip(flow.selection.cuts, flow.cuts, strict=True)]
+    rows.append(("in the decay volume", unit * flow.generated.sumw, unit * flow.generated.sumw2**0.5))
+    rows.append(("both daughters cross the four chambers", unit * pairs.crossed, unit * pairs.squares**0.5))
+    counters = [(cut.name, counter) for cut, counter in zip(flow.selection.cuts, flow.cuts, strict=True)]
     counters.append(("signal region", flow.selected))
-    counters.append((f"trigger {chain.trigger}", flow.triggers[chain.trigger]))
+    if chain.trigger:
+        counters.append((f"trigger {chain.trigger}", flow.triggers[chain.trigger]))
     rows += [(text, unit * c.sumw, unit * c.sumw2**0.5) for text, c in counters]
     before = [rows[0][1], *(row[1] for row in rows)]
     return tuple(
@@ -139,9 +174,11 @@ def _steps(chain: Reconstructed, produced: float, fraction: float) -> tuple[Step
     )
 
 
-def _resolutions(record: Record, detector: Detector, channel: str) -> Resolutions:
-    """Resolutions of the accepted events at the reference coupling."""
-    weight, c = record.weights(COUPLING), record.columns
+def _resolutions(record: Record, detector: Detector, channel: str, coupling: float) -> Resolutions | None:
+    """Resolutions of the accepted events at the coupling."""
+    weight, c = record.weights(coupling), record.columns
+    if weight.size <= _FEWEST:
+        return None
     inside = in_signal(c["z_tax"], c["cda_tax"], dilepton_block(detector, channel))
     kept = {name: values[inside] for name, values in c.items()}
     w = weight[inside]

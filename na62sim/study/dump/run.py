@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,16 +12,17 @@ from hepunits import m
 from na62sim.core.arrays import FloatArray
 from na62sim.core.progress import Meter, silent
 from na62sim.core.units import parse_parameters
-from na62sim.generators.processes.dark_photon import ctau
+from na62sim.generators.processes.dump import find_model
+from na62sim.generators.processes.dump_model import DumpModel
 from na62sim.geometry import Detector
 from na62sim.statistics.exclusion import MIN_EFFECTIVE, Exclusion
 from na62sim.study.dump.acceptance import Reconstructed
 from na62sim.study.dump.channels import dump_of, open_masses
-from na62sim.study.dump.exclusion import alp_limits, exclude
-from na62sim.study.dump.productions import ALL, PUBLISHED, processes_of
+from na62sim.study.dump.exclusion import exclude, lifetime_plane
+from na62sim.study.dump.productions import ALL, default_production, productions_of
 from na62sim.study.dump.record import AcceptanceHistograms, Record, recording
 from na62sim.study.dump.reference import Reference, reference_numbers
-from na62sim.study.dump.samples import MakeChain, Samples, alp_samples, region_samples
+from na62sim.study.dump.samples import MakeChain, Samples, channel_samples, region_samples
 from na62sim.study.published import published_numbers
 from na62sim.study.scenario.blocks import ExclusionBlock
 
@@ -78,7 +80,7 @@ class DumpRun:
 
     Attributes
     ----------
-    detector, block : what it was made with
+    detector, block, model : what it was made with
     couplings : of the grid; protons : on target
     regions : per (channel or ``both``, production)
     records : per channel and process one of each mass, in their order
@@ -89,6 +91,7 @@ class DumpRun:
 
     detector: Detector
     block: ExclusionBlock
+    model: DumpModel
     couplings: FloatArray
     protons: float
     regions: dict[tuple[str, str], RegionResult]
@@ -100,8 +103,8 @@ class DumpRun:
 
     @property
     def mass_resolution(self) -> dict[str, list[tuple[float, float]]]:
-        """Per channel masses and their resolutions (MeV), of the production that is published."""
-        process = processes_of(PUBLISHED)[0]
+        """Per channel masses and their resolutions (MeV), of the first production."""
+        process = self.model.process_name(default_production(self.model))
         return {
             channel: [(r.sample.mass, r.resolution) for r in records[process] if r.resolution]
             for channel, records in self.records.items()
@@ -129,15 +132,16 @@ def run_dump(
 ) -> DumpRun:
     """Samples of every mass, channel and production, and all that follows from them."""
     start = time.perf_counter()
-    parameters = parse_parameters(block.parameters)
+    parameters, model = parse_parameters(block.parameters), find_model(block.model)
+    production = block.production or default_production(model)
     couplings = np.geomspace(block.eps_min, block.eps_max, block.eps_points)
     histograms: list[AcceptanceHistograms] = []
-    masses = open_masses(block.masses_MeV, block.channels)
-    total = sum(map(len, masses.values())) * len(processes_of(block.production)) * block.events
-    with meter(f"A' in {detector.name}: {', '.join(masses)}, {block.production}", total) as progress:
+    masses = open_masses(model, block.masses_MeV, block.channels)
+    total = sum(map(len, masses.values())) * len(productions_of(model, production)) * block.events
+    with meter(f"{model.hidden} in {detector.name}: {', '.join(masses)}, {production}", total) as progress:
         samples = region_samples(
-            masses, detector, block.production, block.events, seed,
-            chain=recording(chain, couplings, histograms), threads=threads, progress=progress, parameters=parameters,
+            masses, detector, production, block.events, seed, model=model,
+            chain=recording(chain, model, couplings, histograms), threads=threads, progress=progress, parameters=parameters,
         )  # fmt: skip
     sampled = time.perf_counter() - start
     records: dict[str, dict[str, list[Record]]] = {}
@@ -148,14 +152,15 @@ def run_dump(
     return DumpRun(
         detector,
         block,
+        model,
         couplings,
         protons=dump_of(detector).protons if block.protons is None else block.protons,
-        regions=_regions(samples, detector, couplings, block),
+        regions=_regions(samples, detector, couplings, block, model),
         records=records,
         references={
             channel: reference_numbers(
-                detector, channel, block.production, max(block.events, _LEAST), seed,
-                protons=block.protons, threads=threads, **parameters,
+                detector, channel, production, max(block.events, _LEAST), seed,
+                model=model, protons=block.protons, threads=threads, parameters=parameters,
             )
             for channel in samples
         },
@@ -165,30 +170,39 @@ def run_dump(
     )  # fmt: skip
 
 
-def _part(samples: Samples, channel: str, production: str) -> Samples:
-    """The samples of one channel (or both) and production."""
-    names = processes_of(production)
-    wanted = samples if channel == "both" else {channel: samples[channel]}
-    return {key: [s for s in found if s.production in names] for key, found in wanted.items()}
+def _part(samples: Samples, channel: str, processes: Sequence[str]) -> Samples:
+    """The samples of one channel (or several) and some processes."""
+    wanted = {"both": ("mumu", "ee"), ALL: tuple(samples)}.get(channel, (channel,))
+    return {key: [s for s in samples[key] if s.production in processes] for key in wanted if key in samples}
+
+
+def _combinations(channels: Sequence[str]) -> list[str]:
+    """The channels one by one, and together: ``both`` is mumu and ee, ``all`` every one."""
+    together = ["both"] if {"mumu", "ee"} <= set(channels) else []
+    return [*channels, *together, *([ALL] if len(channels) > 1 and set(channels) != {"mumu", "ee"} else [])]
 
 
 def _regions(
-    samples: Samples, detector: Detector, couplings: FloatArray, block: ExclusionBlock
+    samples: Samples, detector: Detector, couplings: FloatArray, block: ExclusionBlock, model: DumpModel
 ) -> dict[tuple[str, str], RegionResult]:
-    """One region per channel, and for both together: of all productions also of the published one alone."""
+    """One region per channel, and for several together: of all productions also of the first one alone."""
     found = {}
-    for channel in [*samples, "both"] if len(samples) > 1 else samples:
-        for production in [PUBLISHED, ALL] if block.production == ALL else [block.production]:
-            part = _part(samples, channel, production)
-            region = exclude(part, detector, couplings, protons=block.protons)
+    first = default_production(model)
+    wanted = block.production or first
+    for channel in _combinations(list(samples)):
+        for production in [first, ALL] if wanted == ALL and len(model.productions) > 1 else [wanted]:
+            names = [model.process_name(name) for name in productions_of(model, production)]
+            part = _part(samples, channel, names)
+            region = exclude(part, detector, couplings, model=model, protons=block.protons)
             minus, plus = (
-                _varied(region, part, detector, factor) for factor in (1.0 - EFFICIENCY_ERROR, 1.0 + EFFICIENCY_ERROR)
+                _varied(region, part, detector, model, factor)
+                for factor in (1.0 - EFFICIENCY_ERROR, 1.0 + EFFICIENCY_ERROR)
             )
             found[channel, production] = RegionResult(channel, production, region, minus, plus)
     return found
 
 
-def _varied(region: Exclusion, samples: Samples, detector: Detector, factor: float) -> Varied:
+def _varied(region: Exclusion, samples: Samples, detector: Detector, model: DumpModel, factor: float) -> Varied:
     """The region with another efficiency: where it closes, and at the masses of published numbers."""
     wanted = {float(key.rpartition(".")[2]) for key in published_numbers() if ".eps_" in key}
     part = {name: [s for s in found if s.mass in wanted] for name, found in samples.items()}
@@ -196,7 +210,9 @@ def _varied(region: Exclusion, samples: Samples, detector: Detector, factor: flo
     closing = region.closing_with(factor)
     if not part:
         return Varied(closing, None)
-    return Varied(closing, exclude(part, detector, region.couplings, protons=region.protons * factor))
+    return Varied(
+        closing, exclude(part, detector, region.couplings, model=model, protons=region.protons, efficiency=factor)
+    )
 
 
 def _acceptance(records: list[Record], couplings: FloatArray) -> AcceptanceMap:
@@ -204,7 +220,7 @@ def _acceptance(records: list[Record], couplings: FloatArray) -> AcceptanceMap:
     of_coupling = np.full((len(records), couplings.size), np.nan)
     of_momentum = np.full((len(records), records[0].in_volume.size), np.nan)
     for k, r in enumerate(records):
-        probability, effective = r.sample.probability(ctau(r.sample.mass, couplings))
+        probability, effective = r.sample.probability(r.lengths(couplings))
         enough = (r.decays > 0.0) & (effective >= MIN_EFFECTIVE)
         np.divide(probability, r.decays, out=of_coupling[k], where=enough)
         enough = r.in_volume**2 > MIN_EFFECTIVE * r.squares
@@ -217,10 +233,11 @@ def _alp_limits(
 ) -> dict[str, dict[float, FloatArray]]:
     """Per channel limits on the product of branching ratios, where the block asks for ALPs."""
     found: dict[str, dict[float, FloatArray]] = {}
-    for channel in block.channels if block.alp_masses_MeV else ():
-        samples = alp_samples(
-            block.alp_masses_MeV, detector, channel, _ALP_FACTOR * block.events, seed,
-            chain=Reconstructed, threads=threads,
-        )  # fmt: skip
-        found[channel] = alp_limits({channel: samples}, detector, ALP_LENGTHS, protons=block.protons)
+    for channel in ("mumu", "ee") if block.alp_masses_MeV else ():
+        if channel in block.channels:
+            samples = channel_samples(
+                block.alp_masses_MeV, detector, channel, events=_ALP_FACTOR * block.events, seed=seed,
+                model=find_model("alp-b"), chain=Reconstructed, threads=threads,
+            )  # fmt: skip
+            found[channel] = lifetime_plane({channel: samples}, detector, ALP_LENGTHS, protons=block.protons)
     return found

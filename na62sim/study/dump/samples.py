@@ -5,25 +5,27 @@ A sample is made once per mass, production and channel; it serves every coupling
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from na62sim.core.arrays import FloatArray
 from na62sim.generators.chain.process import Process
-from na62sim.generators.processes.dark_photon import branching_ratio
-from na62sim.generators.registry import find_process
+from na62sim.generators.processes.dump import DARK_PHOTON
+from na62sim.generators.processes.dump_model import DumpModel
 from na62sim.generators.sources.production import ClosedChannelError
 from na62sim.geometry import Detector
 from na62sim.simulation.chunks import CHUNK, check_events, default_threads, in_order
 from na62sim.statistics.reweighting import MassSample
 from na62sim.study.dump.acceptance import Accepted, Chain, Geometric
-from na62sim.study.dump.channels import dilepton_block
-from na62sim.study.dump.productions import PUBLISHED, own_parameters, processes_of
+from na62sim.study.dump.channels import channels_of, dilepton_block
+from na62sim.study.dump.productions import default_production, own_parameters, productions_of
 
 MakeChain = Callable[[Process, Detector, int], Chain]
 Samples = dict[str, Sequence[MassSample]]
+_FREE_LIFETIME = 1.0  # ns, of samples of a model whose lifetime is free: reweighted to any other
 
 
 def central_half_width(values: FloatArray, weights: FloatArray) -> float:
@@ -34,7 +36,9 @@ def central_half_width(values: FloatArray, weights: FloatArray) -> float:
     return float(0.5 * (high - low))
 
 
-def mass_sample(chain: Chain, events: int, fraction: float, *, threads: int | None = None) -> MassSample:
+def mass_sample(
+    chain: Chain, events: int, fraction: float, per_proton: float | None = None, *, threads: int | None = None
+) -> MassSample:
     """Accepted events of one process, ready for any lifetime.
 
     Parameters
@@ -42,6 +46,7 @@ def mass_sample(chain: Chain, events: int, fraction: float, *, threads: int | No
     chain : makes and accepts events
     events : to generate
     fraction : branching ratio of the decay (1 where it is left free)
+    per_proton : mothers per proton over the coupling squared; what the source says by default
 
     Returns
     -------
@@ -76,7 +81,7 @@ def mass_sample(chain: Chain, events: int, fraction: float, *, threads: int | No
         resolution = float(np.interp(mother.mass, block.resolution_mass_MeV, block.resolution_MeV))
     return MassSample(
         mass=mother.mass,
-        produced=source.per_proton * fraction,
+        produced=(source.per_proton if per_proton is None else per_proton) * fraction,
         generated=events,
         scaled_path=np.concatenate(paths),
         scaled_weight=weight,
@@ -86,46 +91,47 @@ def mass_sample(chain: Chain, events: int, fraction: float, *, threads: int | No
     )
 
 
-def dark_photon_samples(
+def channel_samples(
     masses: Iterable[float],
     detector: Detector,
     channel: str,
-    production: str = PUBLISHED,
+    production: str = "",
     events: int = 100_000,
     seed: int = 1,
     *,
+    model: DumpModel = DARK_PHOTON,
     chain: MakeChain = Geometric,
     threads: int | None = None,
     progress: Callable[[float], None] | None = None,
-    **parameters: Any,
+    parameters: Mapping[str, Any] | None = None,
 ) -> list[MassSample]:
-    """One sample per mass and production.
+    """One sample per mass and production of a model.
 
     Parameters
     ----------
     masses : MeV; those at which the channel or the production is closed are left out
-    production : name of a production, or ``all``
+    production : name of a production, or ``all``; the first of the model by default
     chain : how events are accepted, `Geometric` by default
     progress : called with each mass that is done
-    parameters : of the processes, where they have them (``model="qra"``, ``scale="pythia"``, ``angles=…``)
+    parameters : of the productions, where they have them (``{"model": "qra", "scale": "pythia"}``)
 
     Raises
     ------
     ValueError : unknown names; no mass left
     """
-    parameters_of = own_parameters(production, parameters)
+    parameters_of = own_parameters(model, production or default_production(model), parameters or {})
     dilepton_block(detector, channel)
+    channels_of(model, channel)
     samples, refusal = [], None
     for mass in masses:
         for name, own in parameters_of.items():
             try:
-                process = find_process(name, m_Aprime=mass, channel=channel, **own)
-                accepting = chain(process, detector, seed)
+                process, fraction = sampled_process(model, mass, channel, name, own)
+                accepting = chain(process, detector, stream_seed(seed, name, channel, mass))
             except ClosedChannelError as error:
                 refusal = error
                 continue
-            fraction = float(branching_ratio(mass, channel))
-            samples.append(mass_sample(accepting, events, fraction, threads=threads))
+            samples.append(mass_sample(accepting, events, fraction, model.yields(name, mass), threads=threads))
         if progress is not None:
             progress(mass)
     if not samples:
@@ -133,34 +139,37 @@ def dark_photon_samples(
     return samples
 
 
-def alp_samples(
-    masses: Iterable[float],
-    detector: Detector,
-    channel: str,
-    events: int = 100_000,
-    seed: int = 1,
-    *,
-    chain: MakeChain = Geometric,
-    threads: int | None = None,
-    **parameters: Any,
-) -> list[MassSample]:
-    """One sample of B -> K(*) a, a -> l l per mass (MeV); every number is per product of the two branching ratios."""
-    dilepton_block(detector, channel)
-    processes = [find_process("alp-b", m_a=mass, channel=channel, **parameters) for mass in masses]
-    return [mass_sample(chain(p, detector, seed), events, 1.0, threads=threads) for p in processes]
+def stream_seed(seed: int, production: str, channel: str, mass: float) -> int:
+    """The seed of a sample: production, channel and mass (MeV) enter, the name of the model does not.
+
+    So the samples of a region are independent of each other, and a model that copies another one gives its region.
+    """
+    digest = hashlib.sha256(f"{seed} {production} {channel} {float(mass)!r}".encode()).digest()
+    return int.from_bytes(digest[:8], "little")
+
+
+def sampled_process(
+    model: DumpModel, mass: float, channel: str, production: str, parameters: Mapping[str, Any]
+) -> tuple[Process, float]:
+    """The process of a sample and the branching ratio of its decay; the lifetime of the sample is that of a decay length
+    of the size of the beam line, where none is known."""
+    fraction = model.fraction(mass, channel)
+    tau = _FREE_LIFETIME if model.ctau is None else None
+    return model.process(mass, channel, production, tau=tau, **parameters), fraction
 
 
 def region_samples(
-    masses: dict[str, list[float]],
+    masses: Mapping[str, Sequence[float]],
     detector: Detector,
-    production: str = PUBLISHED,
+    production: str = "",
     events: int = 100_000,
     seed: int = 1,
     *,
+    model: DumpModel = DARK_PHOTON,
     chain: MakeChain = Geometric,
     threads: int | None = None,
     progress: Callable[[int], None] | None = None,
-    parameters: dict[str, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> Samples:
     """Samples of every channel.
 
@@ -169,7 +178,8 @@ def region_samples(
     masses : per channel, as `open_masses` returns them
     progress : called with the number of events done so far
     """
-    each, done = events * len(processes_of(production)), 0
+    production = production or default_production(model)
+    each, done = events * len(productions_of(model, production)), 0
 
     def tick(_: float) -> None:
         nonlocal done
@@ -178,9 +188,9 @@ def region_samples(
             progress(done)
 
     return {
-        channel: dark_photon_samples(
+        channel: channel_samples(
             wanted, detector, channel, production, events, seed,
-            chain=chain, threads=threads, progress=tick, **(parameters or {}),
+            model=model, chain=chain, threads=threads, progress=tick, parameters=parameters,
         )
         for channel, wanted in masses.items()
     }  # fmt: skip

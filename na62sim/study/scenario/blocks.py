@@ -204,10 +204,11 @@ class ScanBlock(ProcessBlock):
 
 
 class ExclusionBlock(Block):
-    """The masses and couplings of a dark photon to exclude, from one sample per mass, production and channel."""
+    """The masses and couplings of a dump model to exclude, from one sample per mass, production and channel."""
 
-    channels: Annotated[tuple[Literal["mumu", "ee"], ...], Field(strict=False, min_length=1)]
-    production: str = "brems"  # as processes of the dump declare it, or all
+    model: str = "dark-photon"  # a name, or a file NAME.toml
+    channels: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    production: str = ""  # one of the model's, its first by default, or all
     geometry: str
     events: int = Field(ge=1, le=10**9)
     masses_MeV: Annotated[tuple[float, ...], Field(strict=False, min_length=1)]

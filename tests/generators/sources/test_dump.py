@@ -215,7 +215,7 @@ def test_alp_sample() -> None:
         ("aprime-brems", {"cascade": "maybe"}, "cascade = 'maybe': it must be on or off"),
         ("aprime-brems", {"angles": "flat"}, "angles 'flat' is unknown"),
         ("aprime-meson", {"meson": "pi0"}, "needs a mass below 134.977 MeV"),
-        ("alp-b", {"m_a": 200.0}, "is closed"),
+        ("alp-b", {"m_a": 200.0}, r"m_a = 200 MeV: mumu needs a mass above 211\.317 MeV"),
         ("alp-b", {"tau_a": 0.0}, "tau_a = 0 ns"),
     ],
 )
@@ -232,7 +232,7 @@ def test_wrong_source() -> None:
     with pytest.raises(ValueError, match="must have a positive length"):
         Generator(find_process("aprime-brems"), load_detector("dump-2021"), (50e3, 60e3))
     with pytest.raises(ValueError, match="the mother must be A'"):
-        Process("K+ -> mu+ nu", production=MotherProduction(Bremsstrahlung()))
+        Process("K+ -> mu+ nu", production=MotherProduction(Bremsstrahlung(), "A'"))
 
 
 def test_a_process_of_ones_own() -> None:
@@ -241,7 +241,7 @@ def test_a_process_of_ones_own() -> None:
         "A' -> pi+ pi-",
         mass={"A'": 500.0},
         lifetime={"A'": lifetime(500.0, 1e-6)},
-        production=MotherProduction(Bremsstrahlung()),
+        production=MotherProduction(Bremsstrahlung(), "A'"),
     )
     truth = Generator(process, load_detector("dump-2021"), VOLUME).generate(1, 0, 100)
     assert [p.name for p in truth.chain.particles] == ["A'", "pi+", "pi-"]

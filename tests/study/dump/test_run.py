@@ -14,7 +14,7 @@ from na62sim.cli import main
 from na62sim.geometry import load_detector
 from na62sim.study.dump.acceptance import Reconstructed
 from na62sim.study.dump.exclusion import exclude
-from na62sim.study.dump.samples import dark_photon_samples
+from na62sim.study.dump.samples import channel_samples
 from na62sim.study.published import published_numbers
 
 SMALL = """
@@ -111,7 +111,7 @@ def test_the_region_is_that_of_the_functions(found: dict[str, Any]) -> None:
     """Bremsstrahlung alone, made again by hand: the same edges."""
     detector = load_detector("dump-2021")
     masses = [300.0, 400.0, 411.0]
-    samples = dark_photon_samples(masses, detector, "mumu", events=12_000, seed=3, chain=Reconstructed)
+    samples = channel_samples(masses, detector, "mumu", events=12_000, seed=3, chain=Reconstructed)
     low, high = exclude({"mumu": samples}, detector, np.geomspace(1e-7, 1e-4, 40)).edges()
     region = found["exclusion"]["regions"]["mumu-brems"]
     assert region["mass_GeV"] == [0.3, 0.4, 0.411, 0.5, 0.6]

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from na62sim.generators.processes.dark_photon import ctau
+from na62sim.generators.processes.dump import ALP_B
 from na62sim.generators.registry import find_process
 from na62sim.geometry import Detector, load_detector
 from na62sim.statistics.reweighting import MassSample
 from na62sim.study.dump.acceptance import Geometric
 from na62sim.study.dump.channels import counting, dilepton_block
-from na62sim.study.dump.exclusion import alp_limits, exclude
-from na62sim.study.dump.samples import alp_samples, dark_photon_samples, mass_sample
+from na62sim.study.dump.exclusion import exclude, lifetime_plane
+from na62sim.study.dump.samples import channel_samples, mass_sample
 from na62sim.study.scenario.scenario import load_scenario
 
 GRID = np.geomspace(1e-8, 1e-4, 81)
@@ -27,7 +28,7 @@ def detector() -> Detector:
 
 @pytest.fixture(scope="module")
 def muons(detector: Detector) -> list[MassSample]:
-    return dark_photon_samples([300.0, 400.0], detector, "mumu", events=100_000)
+    return channel_samples([300.0, 400.0], detector, "mumu", events=100_000)
 
 
 def number(sample: MassSample, eps: float) -> float:
@@ -46,7 +47,7 @@ def number(sample: MassSample, eps: float) -> float:
 )
 def test_accepted_by_geometry(detector: Detector, production: str, parameters: Any, expected: float) -> None:
     """0.3 GeV, eps = 1e-6: the data sheet's full geometry, to 8 %; the lead glass in the way is worth 6 % here."""
-    (sample,) = dark_photon_samples([300.0], detector, "mumu", production, 100_000, **parameters)
+    (sample,) = channel_samples([300.0], detector, "mumu", production, 100_000, parameters=parameters)
     assert number(sample, 1e-6) == pytest.approx(expected, rel=0.08)
 
 
@@ -75,7 +76,7 @@ def test_region_of_the_published_size(detector: Detector, muons: list[MassSample
 
 def test_protons(detector: Detector) -> None:
     """ee at 50 MeV: the lower edge falls as the fourth root of the protons, to 1 %."""
-    samples = dark_photon_samples([50.0], detector, "ee", events=100_000)
+    samples = channel_samples([50.0], detector, "ee", events=100_000)
     edges = [exclude({"ee": samples}, detector, GRID, protons=p).edges()[0][0] for p in (1e17, 1e19)]
     assert edges[0] is not None and edges[1] is not None
     assert edges[1] / edges[0] == pytest.approx(100.0**-0.25, rel=0.01)
@@ -93,7 +94,7 @@ def test_threads_and_seeds(detector: Detector) -> None:
 
 def test_both_channels(detector: Detector, muons: list[MassSample]) -> None:
     """Together they exclude more than either."""
-    electrons = dark_photon_samples([300.0], detector, "ee", events=50_000)
+    electrons = channel_samples([300.0], detector, "ee", events=50_000)
     both = exclude({"mumu": muons[:1], "ee": electrons}, detector, GRID)
     alone = exclude({"mumu": muons[:1]}, detector, GRID)
     assert both.edges()[0][0] < alone.edges()[0][0]  # type: ignore[operator]
@@ -102,13 +103,13 @@ def test_both_channels(detector: Detector, muons: list[MassSample]) -> None:
 
 def test_alp_limits(detector: Detector) -> None:
     """Best where c tau p/m is about the distance; a tenth of the protons costs a factor 10; long lives cost in proportion."""
-    samples = alp_samples([300.0], detector, "mumu", events=50_000)
+    samples = channel_samples([300.0], detector, "mumu", events=50_000, model=ALP_B)
     lengths = np.geomspace(100.0, 1e7, 26)
-    limits = alp_limits({"mumu": samples}, detector, lengths)[300.0]
+    limits = lifetime_plane({"mumu": samples}, detector, lengths)[300.0]
     best = lengths[np.nanargmin(limits)]
     assert 200.0 < best < 3000.0  # 82 to 157 m, momenta of 40 to 100 GeV
     assert limits[-1] / limits[-6] == pytest.approx(lengths[-1] / lengths[-6], rel=0.02)
-    fewer = alp_limits({"mumu": samples}, detector, lengths, protons=1.4e16)[300.0]
+    fewer = lifetime_plane({"mumu": samples}, detector, lengths, protons=1.4e16)[300.0]
     np.testing.assert_allclose(fewer, 10.0 * limits, rtol=1e-9)
 
 
@@ -117,7 +118,7 @@ def test_notch_of_the_observed_event(detector: Detector) -> None:
     block = load_scenario("dump-2021-mumu").exclusion
     assert block is not None
     grid = np.geomspace(block.eps_min, block.eps_max, block.eps_points)
-    samples = dark_photon_samples([300.0, 411.0, 420.0], detector, "mumu", events=20_000, seed=3)
+    samples = channel_samples([300.0, 411.0, 420.0], detector, "mumu", events=20_000, seed=3)
     low, _ = exclude({"mumu": samples}, detector, grid).edges()
     assert low[1] is not None and low[2] is not None and low[1] > 1.1 * low[2]
 
@@ -132,8 +133,8 @@ def test_what_was_counted(detector: Detector) -> None:
 
 def test_closed_masses_are_left_out(detector: Detector) -> None:
     masses = [100.0, 220.0]
-    assert [s.mass for s in dark_photon_samples(masses, detector, "mumu", events=2000)] == [220.0]
-    both = dark_photon_samples([50.0, 700.0], detector, "ee", "all", events=2000)
+    assert [s.mass for s in channel_samples(masses, detector, "mumu", events=2000)] == [220.0]
+    both = channel_samples([50.0, 700.0], detector, "ee", "all", events=2000)
     assert [(s.mass, s.production) for s in both] == [
         (50.0, "aprime-brems"), (50.0, "aprime-meson"), (700.0, "aprime-brems"), (700.0, "aprime-meson"),
     ]  # fmt: skip
@@ -146,19 +147,19 @@ def test_closed_masses_are_left_out(detector: Detector) -> None:
         ({"masses": []}, "no masses were given"),
         ({"channel": "mumi"}, "channel 'mumi' is unknown; did you mean 'mumu'"),
         ({"production": "bremss"}, "did you mean 'brems'"),
-        ({"modle": "qra"}, "parameter 'modle' of production brems is unknown; did you mean 'model'"),
+        ({"parameters": {"modle": "qra"}}, "parameter 'modle' of production brems is unknown; did you mean 'model'"),
         ({"events": 0}, "events = 0"),
     ],
 )
 def test_bad_input(detector: Detector, arguments: dict[str, Any], message: str) -> None:
     given: dict[str, Any] = {"masses": [300.0], "detector": detector, "channel": "mumu", "events": 1000}
     with pytest.raises(ValueError, match=message):
-        dark_photon_samples(**(given | arguments))
+        channel_samples(**(given | arguments))
 
 
 def test_wrong_geometry(muons: list[MassSample]) -> None:
     with pytest.raises(ValueError, match=r"run2-2022 has no block \[dimuon\]"):
-        dark_photon_samples([300.0], load_detector("run2-2022"), "mumu")
+        channel_samples([300.0], load_detector("run2-2022"), "mumu")
     with pytest.raises(ValueError, match="the geometry run2-2022 has no dump"):
         exclude({"mumu": muons}, load_detector("run2-2022"), GRID)
 

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from na62sim.generators.chain.process import Process
+from na62sim.generators.processes.dump import find_model
 from na62sim.generators.registry import process_of
 from na62sim.geometry import load_detector
+from na62sim.study.dump.productions import default_production
 from na62sim.study.plan import plan
 from na62sim.study.scenario.scenario import ScenarioError, available_scenarios, load_scenario, read_scenario
 
@@ -182,7 +184,8 @@ eps_max = 1e-5
 
 def test_an_exclusion_is_a_scenario() -> None:
     scenario = read(REGION)
-    assert scenario.exclusion.production == "brems" and scenario.sample == ()  # type: ignore[attr-defined]
+    assert scenario.exclusion.model == "dark-photon" and scenario.sample == ()  # type: ignore[attr-defined]
+    assert default_production(find_model(scenario.exclusion.model)) == "brems"  # type: ignore[attr-defined]
     assert scenario.scaled_to(50).exclusion.events == 50  # type: ignore[attr-defined]
     plan(scenario)
 
@@ -190,7 +193,7 @@ def test_an_exclusion_is_a_scenario() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('["mumu"]', '["mumi"]', "exclusion.channels"),
+        ('["mumu"]', "[]", "exclusion.channels"),
         ("eps_max = 1e-5", "eps_max = 1e-9", "eps_min = 1e-08 must be below eps_max = 1e-09"),
         ("[300, 400]", "[]", "masses_MeV"),
         ("[300, 400]", "[-300]", "masses_MeV must be above 0"),
@@ -202,6 +205,23 @@ def test_refused_exclusions(old: str, new: str, message: str) -> None:
     with pytest.raises(ScenarioError, match=message) as caught:
         read(REGION.replace(old, new))
     assert str(caught.value).startswith("own.toml: ") and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('["mumu"]', '["mumi"]', "channel 'mumi' is unknown; did you mean 'mumu'"),
+        (
+            "events = 1000",
+            'events = 1000\nmodel = "dark-foton"',
+            "dump model 'dark-foton' is unknown; did you mean 'dark-photon'",
+        ),
+        ("events = 1000", 'events = 1000\nparameters = { m_Aprime = "2MeV" }', "masses come from --masses"),
+    ],
+)
+def test_exclusions_that_cannot_be_planned(old: str, new: str, message: str) -> None:
+    with pytest.raises(ScenarioError, match=message):
+        plan(read(REGION.replace(old, new)))
 
 
 def test_exclusion_without_a_dump() -> None:
