@@ -99,14 +99,13 @@ def save(fig: Any, path: Path, *, force: bool = False) -> Path:
     ------
     FileExistsError : there is a file of that name, and ``force`` is not given
     """
-    for ax in fig.axes:
-        _draw_minor_ticks(ax)
+    _draw_minor_ticks(fig)
     with replacing(path, force=force) as file:
         fig.savefig(file, dpi=DPI, format="pdf" if path.suffix.lower() == ".pdf" else "png")
     return path
 
 
-def _draw_minor_ticks(ax: Any) -> None:
+def _draw_minor_ticks(fig: Any) -> None:
     """Minor ticks as one line of markers for each side: matplotlib makes three lines and two texts of every tick.
 
     Ticks with a number, which a logarithmic axis may have, stay.
@@ -121,13 +120,10 @@ def _draw_minor_ticks(ax: Any) -> None:
         "x": (("bottom", 0.0, TICKUP), ("top", 1.0, TICKDOWN)),
         "y": (("left", 0.0, TICKRIGHT), ("right", 1.0, TICKLEFT)),
     }
-    for axis in (ax.xaxis, ax.yaxis):
+    axes = [(ax, axis) for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)]
+    places = [_minor_ticks(axis) for _, axis in axes]  # of all, before the first is changed: axes may share their ticks
+    for (ax, axis), at in zip(axes, places, strict=True):
         name, shown = axis.axis_name, axis.get_tick_params(which="minor")
-        low, high = sorted(axis.get_view_interval())
-        at = [place for place in axis.get_minorticklocs() if low <= place <= high]
-        if any(axis.get_minor_formatter().format_ticks(at)):
-            continue
-        axis.set_minor_locator(NullLocator())
         look = {
             "ls": "none", "color": rc[f"{name}tick.color"], "ms": rc[f"{name}tick.minor.size"],
             "mew": rc[f"{name}tick.minor.width"], "zorder": axis.get_zorder(), "clip_on": False,
@@ -139,3 +135,13 @@ def _draw_minor_ticks(ax: Any) -> None:
                 )
                 ticks.set_transform(ax.get_xaxis_transform() if name == "x" else ax.get_yaxis_transform())
                 ax.add_artist(ticks)
+        if at:
+            axis.set_minor_locator(NullLocator())
+
+
+def _minor_ticks(axis: Any) -> list[float]:
+    """Where an axis has minor ticks; nowhere if one of them has a number."""
+    low, high = sorted(axis.get_view_interval())
+    edge = 1e-10 * (high - low)
+    at = [float(place) for place in axis.get_minorticklocs() if low - edge <= place <= high + edge]
+    return [] if any(axis.get_minor_formatter().format_ticks(at)) else at

@@ -162,7 +162,13 @@ def _loss(x: FloatArray, share: FloatArray, a: float, b: float) -> tuple[float, 
 
 def core_near(h: Histograms, name: str, x: float, half_width: float, first: bool = True) -> Core | None:
     """Core of the second axis of a histogram in the bins of the first (or the other way) whose centres are near x."""
-    histogram = h.histograms[name]
+    key = name, x, half_width, first
+    if key not in h.cores:
+        h.cores[key] = _core_near(h.histograms[name], x, half_width, first)
+    return h.cores[key]
+
+
+def _core_near(histogram: Any, x: float, half_width: float, first: bool) -> Core | None:
     axis, other = (0, 1) if first else (1, 0)
     near = np.abs(histogram.axes[axis].centers - x) <= half_width * (1.0 + 1e-9)
     values, variances = (

@@ -125,6 +125,22 @@ def test_acceptance_is_that_of_the_cut_flow(run):
     assert h.histograms["m2_p"].values(flow=True)[:, 1:-1][:, inside].sum() == pytest.approx(accepted.sumw, rel=1e-9)
 
 
+def test_what_is_filled_later_is_fitted_anew(run, detector):
+    """Fits are kept for those who ask again, until an event comes in: by filling or by merging."""
+    _, _, chunks = run
+    half = len(chunks) // 2
+    h, other = Histograms("k2pi", detector), Histograms("k2pi", detector)
+    for args in chunks[:half]:
+        h.fill(*args)
+    other.fill(*chunks[half])
+    first = fit_resolutions(h)["sigma_m2_GeV2"]
+    assert fit_resolutions(h)["sigma_m2_GeV2"] == first
+    second = fit_resolutions(h.merge(other))["sigma_m2_GeV2"]
+    assert second["error"] < first["error"]
+    h.fill(*chunks[-1])
+    assert fit_resolutions(h)["sigma_m2_GeV2"]["error"] < second["error"]
+
+
 def test_merging_parts_gives_the_whole(run, detector):
     h, _, chunks = run
     parts = [Histograms("k2pi", detector, "k2pi") for _ in range(2)]
