@@ -116,7 +116,7 @@ def _draw_minor_ticks(fig: Any) -> None:
     from matplotlib.ticker import NullLocator
 
     rc: Any = rcParams
-    sides = {
+    sides: dict[str, Any] = {
         "x": (("bottom", 0.0, TICKUP), ("top", 1.0, TICKDOWN)),
         "y": (("left", 0.0, TICKRIGHT), ("right", 1.0, TICKLEFT)),
     }

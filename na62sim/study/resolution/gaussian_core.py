@@ -93,8 +93,8 @@ def _fit(edges: FloatArray, values: FloatArray, variances: FloatArray, mean: flo
         return None
     a, b, (aa, ab, bb) = minimum
     width, scale = sigma * np.exp(b), np.sqrt(squares / (aa * bb - ab * ab)) / total
-    errors = sigma * np.sqrt(bb) * scale, width * np.sqrt(aa) * scale
-    return Core(mean + sigma * a, float(width), *map(float, errors), total**2 / squares)
+    mean_error, width_error = sigma * np.sqrt(bb) * scale, width * np.sqrt(aa) * scale
+    return Core(mean + sigma * a, float(width), float(mean_error), float(width_error), total**2 / squares)
 
 
 def _newton(x: FloatArray, share: FloatArray) -> tuple[float, float, FloatArray] | None:
