@@ -65,14 +65,11 @@ def check_name(path: Path, force: bool, *endings: str, what: str = "") -> None:
 
 @contextmanager
 def kernels() -> Iterator[None]:
-    """Say so when the kernels have to be compiled first, and remember once they are."""
-    from na62sim.core import kernel
+    """Say so when kernels have to be compiled first, and how far that is."""
+    from na62sim.core.first_use import on_compiling
 
-    message = "compiling the simulation kernels (once per installation, about a minute) …"
-    with kernel.on_compiling(lambda: say(message)):
+    with on_compiling(say):
         yield
-    if not kernel.is_warm():
-        kernel.mark_warm()
 
 
 def file_facts(sample: Sample, path: Path) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+import threading
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import llvmlite
@@ -24,7 +24,6 @@ import llvmlite.binding as llvm
 import numba
 
 from na62sim.core.kernel_cache import kernel_cache, open_cache
-from na62sim.core.sources import kernels_hash
 
 # A step of a decay touches a dozen rows; by default LLVM gives up vectorising a loop beyond eight pairs of
 # pointers to tell apart. The tests run once per block of 512 lanes.
@@ -53,20 +52,76 @@ _OPTIONS: dict[str, Any] = {
 def _compiled(function: Callable[..., Any], **options: Any) -> Any:
     """A function to be compiled at its first call, kept on disk so that the second process starts warm.
 
+    It is compiled in two ways: for calls from Python, and for calls from compiled code, which need no entry from Python
+    or C. Most functions are needed in one of them alone.
+
     Constant integers in calls make no versions of their own: numba takes ``f(0)`` and ``f(n)`` for different types and
     would compile f for both, already where a loop counts n up from 0. LLVM sees the constant all the same when it inlines
     f. Truth values stay constants: they choose a branch.
     """
-    dispatcher = numba.njit(function, **_OPTIONS, **options)
-    cache = kernel_cache(function, CACHE) if JIT else None
-    if cache is not None:
-        dispatcher._cache = cache
-    if JIT:
-        template = dispatcher.get_call_template
-        dispatcher.get_call_template = lambda args, kws: template(
-            [numba.types.unliteral(a) if isinstance(a, numba.types.IntegerLiteral) else a for a in args], kws
-        )
+    dispatcher = _dispatcher(function, "", **options)
+    if not JIT:
+        return dispatcher
+    inside = cache(lambda: _dispatcher(function, "inside", no_cpython_wrapper=True, no_cfunc_wrapper=True, **options))
+    dispatcher.get_call_template = lambda args, kws: inside().get_call_template(
+        [numba.types.unliteral(a) if isinstance(a, numba.types.IntegerLiteral) else a for a in args], kws
+    )
+    dispatcher.get_overload = lambda signature: inside().get_overload(signature)
+    dispatcher.inside = inside
+    _hear_first_calls(dispatcher)
     return dispatcher
+
+
+def _dispatcher(function: Callable[..., Any], kind: str, **options: Any) -> Any:
+    """numba's dispatcher of a function, with our options and our cache.
+
+    Its first call does not import what other packages add to numba (awkward and vector take 0.2 s): no kernel needs it.
+    """
+    dispatcher = numba.njit(function, **_OPTIONS, **options)
+    if JIT:
+        dispatcher._compilation_chain_init_hook = lambda: None
+    stored = kernel_cache(function, CACHE, kind) if JIT else None
+    if stored is not None:
+        dispatcher._cache = stored
+    return dispatcher
+
+
+Version = tuple[Any, tuple[Any, ...]]
+"""A compiled function, and the types of its arguments."""
+_NOTHING: dict[str, Any] = {"int": 0, "float": 0.0, "tuple[int, int]": (0, 0)}
+
+
+class _Rehearsal(threading.local):
+    """What is called on this thread without being run, while somebody asks."""
+
+    called: list[Version] | None = None
+
+
+_rehearsal = _Rehearsal()
+
+
+def _hear_first_calls(dispatcher: Any) -> None:
+    """In a rehearsal, note a call from Python that would have to be compiled (or loaded), and return nothing of its type."""
+    compile_for, result = dispatcher._compile_for_args, dispatcher.py_func.__annotations__.get("return")
+
+    def first_call(*args: Any, **kws: Any) -> Any:
+        if _rehearsal.called is None:
+            return compile_for(*args, **kws)
+        _rehearsal.called.append((dispatcher, tuple(map(dispatcher.typeof_pyval, args))))
+        return lambda *_: _NOTHING.get(result)
+
+    dispatcher._compile_for_args = first_call
+
+
+def rehearse(work: Callable[[], object]) -> list[Version]:
+    """What some work on no events calls for the first time in this process, in order; none of it is compiled or run."""
+    called: list[Version] = []
+    _rehearsal.called = called
+    try:
+        work()
+    finally:
+        _rehearsal.called = None
+    return list(dict.fromkeys(called))
 
 
 def formula(function: Callable[..., Any]) -> Any:
@@ -85,39 +140,3 @@ def step(function: Callable[..., Any]) -> Any:
     Such a part counts no references: with a dozen arrays the counting would cost more than the work.
     """
     return _compiled(function, _nrt=False)
-
-
-def _mark() -> Path:
-    return CACHE / f"warm.{kernels_hash()}"
-
-
-def is_warm() -> bool:
-    """Whether the kernels of this version have been compiled before on this machine."""
-    return not JIT or _mark().exists()
-
-
-def mark_warm() -> None:
-    """Remember that the whole chain has been compiled once."""
-    with suppress(OSError):  # a full disk: it is compiled again another time
-        _mark().touch()
-
-
-_listeners: list[Callable[[], None]] = []
-
-
-@contextmanager
-def on_compiling(listener: Callable[[], None]) -> Iterator[None]:
-    """Call the listener when kernels are about to be compiled for the first time."""
-    _listeners.append(listener)
-    try:
-        yield
-    finally:
-        if listener in _listeners:
-            _listeners.remove(listener)
-
-
-def announce_compiling() -> None:
-    """Tell the listeners, once each, before the first call of the kernels; nothing if they are compiled."""
-    if not is_warm():
-        while _listeners:
-            _listeners.pop()()

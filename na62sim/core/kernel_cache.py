@@ -13,6 +13,7 @@ import glob
 import hashlib
 import inspect
 import os
+import pickle
 import re
 import shutil
 import stat
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.serialize import dumps
 
 from na62sim.core.sources import closure_hash, kernels_hash, module_name
 
@@ -153,19 +155,63 @@ class _Locator(_CacheLocator):  # type: ignore[misc]  # numba has no types
         return str(self._line)
 
 
-class KernelCache(FunctionCache):  # type: ignore[misc]  # numba has no types
-    """numba's cache of one function, in a given folder instead of where the user's settings of numba say."""
+class _Files:
+    """One file for each version of a function, named after what it was compiled for.
 
-    def __init__(self, function: Callable[..., Any], file: str, folder: Path) -> None:
+    numba numbers the files and lists them in an index: of two processes that compile at the same time one could be left
+    with the other's code.
+    """
+
+    def __init__(self, folder: str, name: str) -> None:
+        self._folder, self._name = folder, name
+
+    def path(self, key: Any) -> str:
+        """Where a version is."""
+        digest = hashlib.sha256(repr(key).encode()).hexdigest()[:32]
+        return os.path.join(self._folder, f"{self._name}.{digest}.nbc")
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep a version; the file has its name when it is whole."""
+        path = self.path(key)
+        handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=".", suffix=".tmp")
+        try:
+            with open(handle, "wb") as file:
+                file.write(dumps(data))
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+    def load(self, key: Any) -> Any:
+        """A version; None if there is none, or a file that a crash of the machine left empty."""
+        try:
+            with open(self.path(key), "rb") as file:
+                return pickle.load(file)
+        except (FileNotFoundError, EOFError, pickle.UnpicklingError):
+            return None
+
+
+class KernelCache(FunctionCache):  # type: ignore[misc]  # numba has no types
+    """numba's cache of one function, in a given folder instead of where the user's settings of numba say.
+
+    ``kind`` tells apart what is compiled of one function in more than one way.
+    """
+
+    def __init__(self, function: Callable[..., Any], file: str, folder: Path, kind: str) -> None:
         class Implementation(CompileResultCacheImpl):  # type: ignore[misc]
             def __init__(self, function: Callable[..., Any]) -> None:  # without numba's search for a locator
                 self._lineno = function.__code__.co_firstlineno
                 self._locator = _Locator(function, file, folder)
                 name = f"{Path(file).stem}.{function.__qualname__}"
-                self._filename_base = self.get_filename_base(name, "")
+                self._filename_base = self.get_filename_base(name, kind)
 
         self._impl_class = Implementation
         super().__init__(function)
+        self._cache_file = _Files(self._cache_path, self._impl.filename_base)
+
+    def holds(self, types: Any, codegen: Any) -> bool:
+        """Whether a version for these types of arguments is stored."""
+        return os.path.exists(self._cache_file.path(self._index_key(types, codegen)))
 
     @contextmanager
     def _guard_against_spurious_io_errors(self) -> Iterator[None]:
@@ -174,7 +220,7 @@ class KernelCache(FunctionCache):  # type: ignore[misc]  # numba has no types
             yield
 
 
-def kernel_cache(function: Callable[..., Any], folder: Path) -> KernelCache | None:
+def kernel_cache(function: Callable[..., Any], folder: Path, kind: str = "") -> KernelCache | None:
     """The cache of a function; None if it is in no file, as on a prompt."""
     file = inspect.getfile(function)
-    return KernelCache(function, os.path.abspath(file), folder) if os.path.isfile(file) else None
+    return KernelCache(function, os.path.abspath(file), folder, kind) if os.path.isfile(file) else None

@@ -116,9 +116,10 @@ def trigger_bits(
     """Trigger words of every event, or of some ``rows`` (indices in rising order): l0, l1, masks, taken (uint32)."""
     rows = np.arange(len(events)) if rows is None else rows
     arrays_of_hits = hit_arrays(hits)
-    l0 = _level0(rows, arrays_of_hits, arrays)
-    l1 = _level1(rows, arrays_of_hits, TriggerTracks(*(tracks[name] for name in TriggerTracks._fields)), arrays)
-    masks, taken = _decide(np.uint64(seed), events[rows], l0, l1, arrays)
+    l0, l1, masks, taken = np.zeros((4, len(rows)), dtype=np.uint32)
+    _level0(rows, arrays_of_hits, arrays, l0)
+    _level1(rows, arrays_of_hits, TriggerTracks(*(tracks[name] for name in TriggerTracks._fields)), arrays, l1)
+    _decide(np.uint64(seed), events[rows], l0, l1, arrays, masks, taken)
     return {"l0": l0, "l1": l1, "masks": masks, "taken": taken}
 
 
@@ -132,12 +133,11 @@ def _first_in_tile(x: Any, y: Any, begin: int, h: int) -> int:
 
 
 @kernel
-def _level0(rows: Any, hits: Any, t: TriggerArrays) -> Any:
+def _level0(rows: Any, hits: Any, t: TriggerArrays, out: Any) -> None:
     rich_o, rich_n, chod_o = hits.rich_offsets, hits.rich_n_hits, hits.chod_offsets
     new_o, new_x, new_y = hits.newchod_offsets, hits.newchod_x, hits.newchod_y
     muv_o, muv_x, muv_y = hits.muv3_offsets, hits.muv3_x, hits.muv3_y
     lkr_o, lkr_e, lav_o, lav_s = hits.lkr_offsets, hits.lkr_energy, hits.lav_offsets, hits.lav_station
-    out = np.zeros(rows.size, dtype=np.uint32)
     for q in range(rows.size):
         i = rows[q]
         bits, light = 0, 0
@@ -185,15 +185,13 @@ def _level0(rows: Any, hits: Any, t: TriggerArrays) -> Any:
         if chod_o[i + 1] > chod_o[i]:
             bits |= CHOD
         out[q] = bits
-    return out
 
 
 @kernel
-def _level1(rows: Any, hits: Any, tracks: TriggerTracks, t: TriggerArrays) -> Any:
+def _level1(rows: Any, hits: Any, tracks: TriggerTracks, t: TriggerArrays, out: Any) -> None:
     sectors, irc_o, sac_o = hits.ktag_n_sectors, hits.irc_offsets, hits.sac_offsets
     lav_o, lav_s, lav_n = hits.lav_offsets, hits.lav_station, hits.lav_n_blocks
     event, x, y, u, v, k = tracks.event, tracks.x, tracks.y, tracks.u, tracks.v, tracks.k
-    out = np.zeros(rows.size, dtype=np.uint32)
     row = 0
     for q in range(rows.size):
         i = rows[q]
@@ -232,12 +230,10 @@ def _level1(rows: Any, hits: Any, tracks: TriggerTracks, t: TriggerArrays) -> An
         if count >= 3:
             bits |= STRAW3T
         out[q] = bits
-    return out
 
 
 @kernel
-def _decide(seed: int, events: Any, l0: Any, l1: Any, t: TriggerArrays) -> Any:
-    masks, taken = np.zeros(events.size, dtype=np.uint32), np.zeros(events.size, dtype=np.uint32)
+def _decide(seed: int, events: Any, l0: Any, l1: Any, t: TriggerArrays, masks: Any, taken: Any) -> None:
     for k in range(t.masks.shape[0]):
         bit = np.uint32(1 << k)
         wanted = np.uint64(t.masks[k, 0]) | np.uint64(t.masks[k, 2]) << _L1_SHIFT
@@ -252,7 +248,6 @@ def _decide(seed: int, events: Any, l0: Any, l1: Any, t: TriggerArrays) -> Any:
         else:
             _holds(l0, l1, wanted, vetoed, bit, masks)
             _holds(l0, l1, wanted, vetoed, bit, taken)
-    return masks, taken
 
 
 @step

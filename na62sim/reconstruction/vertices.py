@@ -97,10 +97,8 @@ def build_vertices(
     size = np.diff(begin, append=len(tracks["event"]))
     begin, size = begin[size >= at_least], size[size >= at_least]
     event, out = np.empty(len(begin), dtype=np.int64), np.zeros((len(COLUMNS), len(begin)))
-    rows = 0
-    if len(begin):
-        straw = np.stack([tracks[c] for c in TRACK_COLUMNS])
-        rows = _vertices(begin, size, tracks["event"], straw, hit_arrays(hits), v, field, at_least, event, out)
+    straw = np.stack([tracks[c] for c in TRACK_COLUMNS])
+    rows = _vertices(begin, size, tracks["event"], straw, hit_arrays(hits), v, field, at_least, event, out)
     return {"event": event[:rows], **{name: out[k, :rows] for k, (name, _, _) in enumerate(COLUMNS)}}
 
 

@@ -11,7 +11,7 @@ from na62sim.statistics.text import number
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_LIMITS = ("random_numbers", "memory", "disk")
+_LIMITS = ("random_numbers", "memory", "disk", "hash")
 
 
 def bench_report(result: Mapping[str, Any]) -> list[RenderableType]:
@@ -36,7 +36,7 @@ def _millions(value: float | None) -> str:
 
 
 def _chain_table(chains: Mapping[str, Mapping[str, Any]], repeat: int) -> RenderableType:
-    rows = []
+    rows, blank = [], [""] * len(_LIMITS)
     for name, chain in chains.items():
         limits = [_millions(chain["limits"].get(limit)) for limit in _LIMITS]
         rate, scaled = (chain[f"{prefix}events_per_second"] for prefix in ("", "scaled_"))
@@ -44,15 +44,13 @@ def _chain_table(chains: Mapping[str, Mapping[str, Any]], repeat: int) -> Render
         if "without_hash_and_sync" in chain:
             free = chain["events_per_cpu_second"]
             rows.append(
-                ["  by CPU time", _millions(free), _millions(free * scaled / rate), number(1e9 / free, 4), "", "", ""]
+                ["  by CPU time", _millions(free), _millions(free * scaled / rate), number(1e9 / free, 4), *blank]
             )
             rate, scaled = (chain[f"{prefix}without_hash_and_sync"] for prefix in ("", "scaled_"))
-            rows.append(
-                ["  without hash and sync", _millions(rate), _millions(scaled), number(1e9 / rate, 4), "", "", ""]
-            )
+            rows.append(["  without hash and sync", _millions(rate), _millions(scaled), number(1e9 / rate, 4), *blank])
     columns: list[str | tuple[str, str]] = [
         "chain", ("rate", "right"), ("scaled", "right"), ("ns/event", "right"), ("random numbers", "right"),
-        ("memory", "right"), ("disk", "right"),
+        ("memory", "right"), ("disk", "right"), ("hash", "right"),
     ]  # fmt: skip
     title = f"Million events/s on one thread, median of {repeat}; right, what the machine's limits would allow"
     return grid(title, columns, rows)
@@ -76,6 +74,7 @@ def _machine_table(result: Mapping[str, Any]) -> RenderableType:
         ["this package's uniforms", f"{_millions(own['uniforms'])} million/s"],
         ["this package's normals", f"{_millions(own['normals'])} million/s"],
         ["memory, copied", f"{number(machine['copied_bytes_per_second'] / 1e9, 3)} GB/s"],
+        ["hash, SHA-256", f"{number(machine['hashed_bytes_per_second'] / 1e9, 3)} GB/s"],
         ["disk, written", f"{number(disk['write'] / 1e9, 3)} GB/s"],
         ["disk, written and synced", f"{number(disk['write_and_sync'] / 1e9, 3)} GB/s"],
     ]

@@ -223,7 +223,7 @@ def _sums(weight: FloatArray, groups: int, fill: Any) -> Sums:
 
 
 @kernel
-def _exponents(bits: Any) -> Any:
+def _exponents(bits: Any) -> tuple[int, int]:
     """Lowest and highest biased exponent, at least 1; of nothing both are 1."""
     low, high = _NO_NUMBER, 1
     for i in range(bits.size):

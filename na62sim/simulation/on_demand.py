@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from na62sim.core.arrays import IntArray
+from na62sim.core.first_use import compile_first
 from na62sim.core.suggest import did_you_mean
 from na62sim.detector.response.respond import Hits, respond_behind
 from na62sim.detector.response.straw import straw_hits
@@ -102,6 +103,8 @@ def accepted(
     take : what is wanted of a chunk, worked out on the thread of the chunk: the rest is freed at once
     whole : see `run_selected`
     """
+    name = f"{simulation.process.short} {selection.candidates} selected"
+    compile_first(name, lambda: run_selected(simulation, selection, 0, 0, whole))
     warm_up(simulation, selection.candidates)
 
     def work(first: int, n: int) -> T:

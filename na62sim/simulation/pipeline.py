@@ -14,7 +14,7 @@ import numpy as np
 from hepunits import m
 
 from na62sim.core.checks import number, whole_number
-from na62sim.core.kernel import announce_compiling
+from na62sim.core.first_use import compile_first
 from na62sim.detector.response.respond import Hits, build_response, respond
 from na62sim.detector.transport.crossings import Crossings, transport_charged
 from na62sim.detector.transport.planes import build_flight, build_planes
@@ -142,9 +142,13 @@ def _volume(given: Any) -> tuple[float, float]:
 
 def warm_up(simulation: Simulation, table: str = "reco/events") -> None:
     """Compile (or load) every kernel of the chain up to a table on one thread, before threads start."""
-    announce_compiling()
+
+    def chunk_of(events: int) -> None:
+        chunk = simulation.run(0, events)
+        simulation.reconstruction.table(table, events, chunk.hits, chunk.tracks)
+
+    compile_first(f"{simulation.process.short} {table}", lambda: chunk_of(0))
     # The C library gives freed memory back to the system, and takes it anew page by page, unless a block as large
     # has been freed before: this one keeps what the arrays of a chunk need.
     np.empty(_FREED, dtype=np.uint8)
-    chunk = simulation.run(0, 10)
-    simulation.reconstruction.table(table, 10, chunk.hits, chunk.tracks)
+    chunk_of(10)

@@ -7,9 +7,10 @@ import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from na62sim.core.kernel import announce_compiling
+from na62sim.core.first_use import compile_first
 from na62sim.core.progress import Progress
 from na62sim.core.version import program_version, source_hash
 from na62sim.generators.chain.process import Process
@@ -161,17 +162,22 @@ def reconstruct(
     )
     running, done = Running(chunk=chunk, progress=progress), 0
     with SampleSink(path, provenance, force=force) as sink:
-        announce_compiling()
         for part in opened.chunks(running.chunk):
-            n, hits = len(part), hits_of(part)
-            tracks = reco.tracks(hits)
-            groups = reco_groups(n, tracks, reco.candidates(n, hits, tracks), reco.vertices(n, hits, tracks))
-            sink.append(groups, n, known=part.groups)
-            done += n
+            if not done:
+                compile_first("reconstruct", partial(_reconstructed, reco, part))
+            sink.append(_reconstructed(reco, part), len(part), known=part.groups)
+            done += len(part)
             running.report(done)
     if path is not None:
         return sink.sample()
     return replace_provenance(opened.with_groups(sink.sample().groups), provenance)
+
+
+def _reconstructed(reco: Reconstruction, part: Sample) -> dict[str, Table]:
+    """What the reconstruction adds to a part of a sample."""
+    n, hits = len(part), hits_of(part)
+    tracks = reco.tracks(hits)
+    return reco_groups(n, tracks, reco.candidates(n, hits, tracks), reco.vertices(n, hits, tracks))
 
 
 def _is_file_of(sample: Sample, path: str | os.PathLike[str]) -> bool:

@@ -30,5 +30,5 @@ def _count(n: int) -> int:
 def test_constants_make_no_versions_but_truth_values() -> None:
     """One version for 0, 7 and n; one each for True and False, which choose a branch before anything is typed."""
     assert _count(5) == 5 + 14 + 10 + 3
-    assert len(_twice.signatures) == 1
-    assert len(_add.signatures) == 2
+    assert len(_twice.inside().signatures) == 1
+    assert len(_add.inside().signatures) == 2

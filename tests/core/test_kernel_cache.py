@@ -114,7 +114,7 @@ def test_without_a_home(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def files_of(folder: Path) -> set[str]:
-    return {path.name.split("-")[0] for path in folder.rglob("*.nbi")}
+    return {path.name.split("-")[0] for path in folder.rglob("*.nbc")}
 
 
 def python(code: str, **environment: str) -> str:
@@ -212,7 +212,7 @@ def test_versions_of_a_module_lie_side_by_side(tmp_path: Path) -> None:
         times = numba.njit(names["times"])
         times._cache = kernel_cache.kernel_cache(names["times"], cache)  # type: ignore[arg-type]
         assert times(2) == 2 * k
-        (new,) = {path.parent for path in cache.rglob("*.nbi")} - set(seen)
+        (new,) = {path.parent for path in cache.rglob("*.nbc")} - set(seen)
         os.utime(new, (1000 + k, 1000 + k))
         seen.append(new)
     assert [path.exists() for path in seen] == [False, False, False, True, True, True, True]

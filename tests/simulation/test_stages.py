@@ -26,7 +26,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
         raise Started
 
     monkeypatch.setattr(stages, "warm_up", start)
-    monkeypatch.setattr(stages, "announce_compiling", start)
+    monkeypatch.setattr(stages, "compile_first", start)
 
 
 @pytest.mark.usefixtures("stopped")

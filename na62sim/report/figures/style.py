@@ -63,7 +63,8 @@ def talk_style() -> Iterator[None]:
         "font.size": 15, "axes.labelsize": 17, "axes.titlesize": 15, "xtick.labelsize": 14, "ytick.labelsize": 14,
         "legend.fontsize": 13.5, "legend.frameon": False, "axes.linewidth": 1.2, "lines.linewidth": 1.8,
         "savefig.bbox": None, "figure.facecolor": "white", "xaxis.labellocation": "right",
-        "yaxis.labellocation": "top", "xtick.major.size": 8, "xtick.minor.size": 4, "ytick.major.size": 8, "ytick.minor.size": 4,
+        "yaxis.labellocation": "top", "axes.titley": 1.0,  # where it is found to belong after one more layout
+        "xtick.major.size": 8, "xtick.minor.size": 4, "ytick.major.size": 8, "ytick.minor.size": 4,
     }  # fmt: skip
     with matplotlib.rc_context():
         rc: Any = matplotlib.rcParams
@@ -98,6 +99,49 @@ def save(fig: Any, path: Path, *, force: bool = False) -> Path:
     ------
     FileExistsError : there is a file of that name, and ``force`` is not given
     """
+    _draw_minor_ticks(fig)
     with replacing(path, force=force) as file:
         fig.savefig(file, dpi=DPI, format="pdf" if path.suffix.lower() == ".pdf" else "png")
     return path
+
+
+def _draw_minor_ticks(fig: Any) -> None:
+    """Minor ticks as one line of markers for each side: matplotlib makes three lines and two texts of every tick.
+
+    Ticks with a number, which a logarithmic axis may have, stay.
+    """
+    from matplotlib import rcParams
+    from matplotlib.lines import Line2D
+    from matplotlib.markers import TICKDOWN, TICKLEFT, TICKRIGHT, TICKUP
+    from matplotlib.ticker import NullLocator
+
+    rc: Any = rcParams
+    sides: dict[str, Any] = {
+        "x": (("bottom", 0.0, TICKUP), ("top", 1.0, TICKDOWN)),
+        "y": (("left", 0.0, TICKRIGHT), ("right", 1.0, TICKLEFT)),
+    }
+    axes = [(ax, axis) for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)]
+    places = [_minor_ticks(axis) for _, axis in axes]  # of all, before the first is changed: axes may share their ticks
+    for (ax, axis), at in zip(axes, places, strict=True):
+        name, shown = axis.axis_name, axis.get_tick_params(which="minor")
+        look = {
+            "ls": "none", "color": rc[f"{name}tick.color"], "ms": rc[f"{name}tick.minor.size"],
+            "mew": rc[f"{name}tick.minor.width"], "zorder": axis.get_zorder(), "clip_on": False,
+        }  # fmt: skip
+        for side, edge, marker in sides[name]:
+            if at and shown[side]:
+                ticks = Line2D(
+                    *((at, [edge] * len(at)) if name == "x" else ([edge] * len(at), at)), marker=marker, **look
+                )
+                ticks.set_transform(ax.get_xaxis_transform() if name == "x" else ax.get_yaxis_transform())
+                ax.add_artist(ticks)
+        if at:
+            axis.set_minor_locator(NullLocator())
+
+
+def _minor_ticks(axis: Any) -> list[float]:
+    """Where an axis has minor ticks; nowhere if one of them has a number."""
+    low, high = sorted(axis.get_view_interval())
+    edge = 1e-10 * (high - low)
+    at = [float(place) for place in axis.get_minorticklocs() if low - edge <= place <= high + edge]
+    return [] if any(axis.get_minor_formatter().format_ticks(at)) else at

@@ -1,7 +1,8 @@
-"""What the machine allows: random numbers, memory, disk. The limits that stand beside the rates of the simulation."""
+"""What the machine allows: random numbers, memory, disk, hash. The limits that stand beside the rates of the simulation."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ _DRAWS = (16, 512)  # rows and lanes of a block that stays in the cache
 _COPIED = 1 << 26  # bytes: beyond any cache
 _WRITTEN = 1 << 28  # bytes
 _PIECE = 1 << 22
+_HASHED = 1 << 19
 
 
 def best_rate(amount: float, job: Callable[[], Any], repeat: int = 5) -> float:
@@ -67,6 +69,12 @@ def copied_bytes() -> float:
     """Bytes per second that one core copies from memory to memory: each is read once and written once."""
     source, target = np.ones(_COPIED // 8), np.zeros(_COPIED // 8)
     return best_rate(_COPIED, lambda: np.copyto(target, source))
+
+
+def hashed_bytes() -> float:
+    """Bytes per second that one core takes the SHA-256 of, in pieces that stay in the cache."""
+    piece = bytes(_HASHED)
+    return best_rate(_HASHED, lambda: hashlib.sha256(piece).digest())
 
 
 def disk_bytes(folder: Path) -> dict[str, float]:

@@ -20,7 +20,14 @@ from statistics import median
 from typing import Any
 
 from na62sim.simulation.benchmark.chains import CHAINS, SELECTED, TimedChain, build_chain
-from na62sim.simulation.benchmark.machine import REFERENCE, copied_bytes, disk_bytes, own_random_numbers, yardstick
+from na62sim.simulation.benchmark.machine import (
+    REFERENCE,
+    copied_bytes,
+    disk_bytes,
+    hashed_bytes,
+    own_random_numbers,
+    yardstick,
+)
 
 __all__ = ["SLOWER", "WORSE", "ratios", "read_result", "stage_of", "stage_times", "time_chains"]
 
@@ -75,10 +82,11 @@ def time_chains(
     wanted = _checked(events, repeat, chains)
     result: dict[str, Any] = {"events": events, "repeat": repeat}
     with tempfile.TemporaryDirectory(prefix="na62sim-bench-", dir=folder) as place:
-        say("the machine: random numbers, memory, disk")
+        say("the machine: random numbers, memory, hash, disk")
         machine = {
             "random_numbers_per_second": own_random_numbers(),
             "copied_bytes_per_second": copied_bytes(),
+            "hashed_bytes_per_second": hashed_bytes(),
             "disk_bytes_per_second": disk_bytes(Path(place)),
         }
         sticks: list[float] = []

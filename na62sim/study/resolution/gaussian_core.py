@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hepunits import GeV
-from scipy.optimize import minimize
 from scipy.special import ndtr
 
 from na62sim.core.arrays import FloatArray
@@ -19,7 +18,11 @@ if TYPE_CHECKING:
 MOMENTA = (10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0)  # GeV/c
 M2_RESOLUTION = 1.0e-3  # GeV^2 at the K2pi peak; NA62, PLB 791 (2019) 156 and JHEP 06 (2021) 093 (recalled)
 METHOD = "Gaussian core: binned likelihood within 2 standard deviations"
-_FAR, _NEVER = 100.0, 1e3  # a mean, or a logarithm of the width, that no core has; and its -log likelihood per event
+_FAR, _WIDE = 100.0, 3.0  # in widths of the first guess: a mean, or the logarithm of a width, that no core has
+_FLAT, _STEPS, _HALVINGS = 1e-9, 60, 40  # of the gradient per event at a minimum; and the most that are tried
+_ROUNDING, _TINY = 1e-14, 1e-150  # its square is a number
+_LEFT, _RIGHT = [0, 0, 1], [0, 1, 1]  # pairs of derivatives: aa, ab, bb
+_NORMAL = 1.0 / np.sqrt(2.0 * np.pi)
 _MIN_EVENTS = 50.0  # effective events in the window of a fit
 
 
@@ -57,21 +60,24 @@ def gaussian_core(edges: FloatArray, values: FloatArray, variances: FloatArray, 
 
     Returns
     -------
-    None if fewer than 50 effective events are in the window
+    None if fewer than 50 effective events are in the window, or the fit does not converge
     """
     total = float(values.sum())
     if total <= 0.0 or total**2 / float(variances.sum()) < _MIN_EVENTS:
         return None
     quantiles = np.interp([0.1587, 0.5, 0.8413], np.concatenate(([0.0], np.cumsum(values))) / total, edges)
     mean, sigma = float(quantiles[1]), max(0.5 * float(quantiles[2] - quantiles[0]), float(edges[1] - edges[0]))
-    window = (-1, -1)
+    window, core = (-1, -1), None
+    fitted: dict[tuple[int, int], Core | None] = {}  # a window may go to and fro
     for _ in range(20):
         a = int(np.clip(np.searchsorted(edges, mean - width * sigma) - 1, 0, len(values) - 3))
         b = int(np.clip(np.searchsorted(edges, mean + width * sigma), a + 3, len(values)))
         if (a, b) == window:
             break
         window = (a, b)
-        core = _fit(edges[a : b + 1], values[a:b], variances[a:b], mean, sigma)
+        if window not in fitted:
+            fitted[window] = _fit(edges[a : b + 1], values[a:b], variances[a:b], mean, sigma)
+        core = fitted[window]
         if core is None:
             return None
         mean, sigma = core.mean, core.sigma
@@ -82,34 +88,87 @@ def _fit(edges: FloatArray, values: FloatArray, variances: FloatArray, mean: flo
     total, squares = float(values.sum()), float(variances.sum())
     if squares <= 0.0 or total**2 / squares < _MIN_EVENTS:
         return None
-    unit, centre = sigma, mean
-    x, share = (edges - centre) / unit, values / total
-
-    def loss(q: FloatArray) -> float:  # minus log likelihood per event
-        if np.abs(q).max() > _FAR:  # few events can drive it anywhere
-            return _NEVER
-        c = ndtr((x - q[0]) * np.exp(-q[1]))
-        return -float(share @ np.log(np.maximum(np.diff(c), 1e-300) / max(c[-1] - c[0], 1e-300)))
-
-    q = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-9, "maxiter": 400}).x
-    step = 1e-3
-    hessian = np.empty((2, 2))
-    for i in range(2):
-        for j in range(2):
-            di, dj = np.eye(2)[i] * step, np.eye(2)[j] * step
-            hessian[i, j] = (loss(q + di + dj) - loss(q + di - dj) - loss(q - di + dj) + loss(q - di - dj)) / (
-                4 * step**2
-            )
-    if np.linalg.det(hessian) <= 0.0 or abs(q[1]) > 3.0:
+    minimum = _newton((edges - mean) / sigma, values / total)
+    if minimum is None:
         return None
-    error = np.sqrt(np.abs(np.diag(np.linalg.inv(hessian))) * squares) / total
-    s = unit * float(np.exp(q[1]))
-    return Core(centre + unit * float(q[0]), s, unit * float(error[0]), s * float(error[1]), total**2 / squares)
+    a, b, (aa, ab, bb) = minimum
+    width, scale = sigma * np.exp(b), np.sqrt(squares / (aa * bb - ab * ab)) / total
+    mean_error, width_error = sigma * np.sqrt(bb) * scale, width * np.sqrt(aa) * scale
+    return Core(mean + sigma * a, float(width), float(mean_error), float(width_error), total**2 / squares)
+
+
+def _newton(x: FloatArray, share: FloatArray) -> tuple[float, float, FloatArray] | None:
+    """Mean a and logarithm b of the width of the most likely Gaussian, and the second derivatives (aa, ab, bb) there.
+
+    Newton's steps from a = b = 0, along the gradient where the likelihood is not convex, halved until they gain.
+
+    Returns
+    -------
+    None if they do not end at a minimum, or at a width that no core has
+    """
+    a = b = 0.0
+    value, slope, curvature = _loss(x, share, a, b)
+    for _ in range(_STEPS):
+        aa, ab, bb = curvature.tolist()
+        da, db = slope.tolist()
+        convex = aa > 0.0 and aa * bb > ab * ab
+        if convex and max(abs(da), abs(db)) < _FLAT:
+            return a, b, curvature
+        if convex:
+            determinant = aa * bb - ab * ab
+            da, db = (bb * da - ab * db) / determinant, (aa * db - ab * da) / determinant
+        part = 1.0 / max(1.0, abs(da), abs(db))  # no step beyond a standard deviation
+        for _ in range(_HALVINGS):
+            trial = _loss(x, share, a - part * da, b - part * db)
+            if trial[0] <= value + _ROUNDING:
+                break
+            part *= 0.5
+        else:
+            return None
+        a, b = a - part * da, b - part * db
+        if abs(a) > _FAR or abs(b) > _WIDE:
+            return None
+        value, slope, curvature = trial
+    return None
+
+
+def _loss(x: FloatArray, share: FloatArray, a: float, b: float) -> tuple[float, FloatArray, FloatArray]:
+    """Minus the logarithm of the likelihood per event of a Gaussian with mean a and width exp(b) inside a window.
+
+    Parameters
+    ----------
+    x : (n + 1,) edges of the bins
+    share : (n,) of the events of the window, in each bin
+
+    Returns
+    -------
+    the value, its derivatives by a and b, and by aa, ab and bb
+    """
+    s = np.exp(-b)
+    t = (x - a) * s
+    f = _NORMAL * np.exp(-0.5 * t * t)
+    tf, g = t * f, (1.0 - t * t) * f
+    below = np.stack((ndtr(t), -s * f, -tf, -s * s * tf, s * g, t * g))  # the integral up to each edge; its derivatives
+    bins = np.diff(below)
+    probability = np.maximum(bins[0], _TINY)
+    window = below[:, -1] - below[:, 0]
+    norm = max(window[0], _TINY)
+    of_bins, of_window = bins[1:] / probability, window[1:] / norm
+    mean = of_bins @ share
+    squares = (of_bins[_LEFT] * of_bins[_RIGHT]) @ share - of_window[_LEFT] * of_window[_RIGHT]
+    value = float(np.log(norm) - share @ np.log(probability))
+    return value, of_window[:2] - mean[:2], of_window[2:] - mean[2:] + squares
 
 
 def core_near(h: Histograms, name: str, x: float, half_width: float, first: bool = True) -> Core | None:
     """Core of the second axis of a histogram in the bins of the first (or the other way) whose centres are near x."""
-    histogram = h.histograms[name]
+    key = name, x, half_width, first
+    if key not in h.cores:
+        h.cores[key] = _core_near(h.histograms[name], x, half_width, first)
+    return h.cores[key]
+
+
+def _core_near(histogram: Any, x: float, half_width: float, first: bool) -> Core | None:
     axis, other = (0, 1) if first else (1, 0)
     near = np.abs(histogram.axes[axis].centers - x) <= half_width * (1.0 + 1e-9)
     values, variances = (

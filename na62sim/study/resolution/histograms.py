@@ -84,6 +84,7 @@ class Histograms:
     Attributes
     ----------
     histograms : name to `hist.Hist`, weighted; complete after `flush`
+    cores : what has been fitted to them (`na62sim.study.resolution.gaussian_core.core_near`), until more is filled
     two_body_mass : mass (MeV) of what the charged particle leaves behind, None if that is not one particle
     particle : name of the charged particle
     """
@@ -99,6 +100,7 @@ class Histograms:
         self.remaining = [cut for cut in cuts if not _same(cut, known.get(cut.name))]
         self.regions = tuple(self.selection.signal if self.selection else ()) or ("all",)
         self.histograms: dict[str, Any] = _book(self.regions)
+        self.cores: dict[tuple[str, float, float, bool], Any] = {}
         self.two_body_mass: float | None = None
         self.particle = ""
         self.sumw_generated = 0.0
@@ -169,6 +171,7 @@ class Histograms:
         """Fill what is waiting."""
         if not self._waiting:
             return
+        self.cores.clear()
         h = self.histograms
         p, z, w = np.concatenate(self._generated, axis=1)
         h["generated_p"].fill(p, weight=w)
@@ -214,6 +217,7 @@ class Histograms:
             )
         self.flush()
         other.flush()
+        self.cores.clear()
         for name, histogram in other.histograms.items():
             self.histograms[name] += histogram
         self.sumw_generated += other.sumw_generated

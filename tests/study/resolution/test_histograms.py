@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from hepunits import GeV
+from scipy import optimize, stats
 
 import na62sim
 from na62sim.selection.pinunu import GeV2, kmu2_band
@@ -124,6 +125,22 @@ def test_acceptance_is_that_of_the_cut_flow(run):
     assert h.histograms["m2_p"].values(flow=True)[:, 1:-1][:, inside].sum() == pytest.approx(accepted.sumw, rel=1e-9)
 
 
+def test_what_is_filled_later_is_fitted_anew(run, detector):
+    """Fits are kept for those who ask again, until an event comes in: by filling or by merging."""
+    _, _, chunks = run
+    half = len(chunks) // 2
+    h, other = Histograms("k2pi", detector), Histograms("k2pi", detector)
+    for args in chunks[:half]:
+        h.fill(*args)
+    other.fill(*chunks[half])
+    first = fit_resolutions(h)["sigma_m2_GeV2"]
+    assert fit_resolutions(h)["sigma_m2_GeV2"] == first
+    second = fit_resolutions(h.merge(other))["sigma_m2_GeV2"]
+    assert second["error"] < first["error"]
+    h.fill(*chunks[-1])
+    assert fit_resolutions(h)["sigma_m2_GeV2"]["error"] < second["error"]
+
+
 def test_merging_parts_gives_the_whole(run, detector):
     h, _, chunks = run
     parts = [Histograms("k2pi", detector, "k2pi") for _ in range(2)]
@@ -162,6 +179,57 @@ def test_gaussian_core_of_a_known_sample():
     assert np.all(np.abs(mean) < 0.5)  # a per cent of broad background widens the core a little
     assert np.all((rms > 0.75) & (rms < 1.3))
     assert gaussian_core(edges, 0.001 * values / values.sum(), 1e-6 * values) is None  # too few
+
+
+def minus_log_likelihood(x, values, mean, sigma):
+    """Of a normal distribution inside the window, per event, with scipy's own integral."""
+    inside = stats.norm(mean, sigma).cdf(x)
+    return -values @ np.log(np.diff(inside) / (inside[-1] - inside[0])) / values.sum()
+
+
+def lowest(window, mean, sigma, k):
+    """The least -log L with one of the two parameters (k: 0 mean, 1 sigma) held at its value."""
+    value = (mean, sigma)[k]
+    around = (mean - sigma, mean + sigma) if k else (0.5 * sigma, 2.0 * sigma)
+    found = optimize.minimize_scalar(
+        lambda other: minus_log_likelihood(*window, *((other, value) if k else (value, other))), around
+    )
+    return window[1].sum() * found.fun
+
+
+@pytest.mark.parametrize(("mean", "sigma", "wide"), [(0.2, 0.4, 0.0), (-0.5, 0.9, 0.2), (0.0, 0.15, 0.5)])
+def test_the_fit_is_at_the_maximum_of_the_likelihood(mean, sigma, wide):
+    """A simplex search over an independent likelihood ends where Newton's steps do, and -log L rises by 1/2 at the errors."""
+    rng = np.random.default_rng(3)
+    x = np.concatenate((rng.normal(mean, sigma, 4000), rng.uniform(-3.0, 3.0, int(4000 * wide))))
+    edges = np.linspace(-3.0, 3.0, 151)
+    values = np.histogram(x, edges)[0].astype(float)
+    core = gaussian_core(edges, values, values)
+    a, b = np.searchsorted(edges, [core.mean - 2.0 * core.sigma, core.mean + 2.0 * core.sigma])
+    window = edges[a - 1 : b + 1], values[a - 1 : b]
+    found = optimize.minimize(
+        lambda q: minus_log_likelihood(*window, *q),
+        (mean, sigma),
+        method="Nelder-Mead",
+        options={"xatol": 1e-9, "fatol": 1e-14},
+    )
+    assert (core.mean, core.sigma) == pytest.approx(tuple(found.x), abs=1e-6)
+    least = window[1].sum() * found.fun
+    assert lowest(window, core.mean + core.mean_error, core.sigma, 0) - least == pytest.approx(0.5, abs=0.06)
+    assert lowest(window, core.mean, core.sigma + core.sigma_error, 1) - least == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("shape", ["flat", "valley", "spike", "two bins"])
+def test_what_has_no_core_gives_none_or_a_width_inside(shape):
+    edges, values = np.linspace(-1.0, 1.0, 101), np.full(100, 10.0)
+    if shape == "valley":
+        values = 20.0 + 30.0 * np.linspace(-1.0, 1.0, 100) ** 2
+    elif shape != "flat":
+        values = np.where(np.arange(100) == 40, 1e5, 0.0) + np.where(np.arange(100) == 41, 1e5, 0.0) * (
+            shape == "two bins"
+        )
+    core = gaussian_core(edges, values, values)
+    assert core is None or (abs(core.mean) < 1.0 and 0.0 < core.sigma < 10.0 and np.isfinite(core.sigma_error))
 
 
 def test_no_charged_particle_is_an_error(detector):

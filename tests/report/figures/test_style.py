@@ -1,0 +1,42 @@
+"""How figures look: what is drawn in another way than matplotlib's looks the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from na62sim.report.figures import style
+from na62sim.report.figures.style import figure, save, talk_style
+
+
+def panels(scale: str, low: float, high: float) -> object:
+    """Two panels that share an axis; the upper one without ticks on the right."""
+    fig = figure(5.0, 4.0)
+    upper, lower = fig.subplots(2, 1, sharex=True)
+    for ax in (upper, lower):
+        ax.plot([0.0, 47.0], [low, high])
+        ax.set(yscale=scale, ylim=(low, high))
+        ax.set_title("above", loc="left")
+    upper.tick_params(axis="y", which="both", right=False)
+    return fig
+
+
+@pytest.mark.parametrize(("scale", "low", "high"), [("linear", -0.3, 0.45), ("log", 1e-5, 2.0), ("log", 2.0, 7.0)])
+def test_minor_ticks_look_like_matplotlibs(
+    scale: str, low: float, high: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the pixel; (2 to 7 in a logarithmic scale has numbers at its minor ticks)"""
+    with talk_style():
+        save(panels(scale, low, high), tmp_path / "ours.png")
+        monkeypatch.setattr(style, "_draw_minor_ticks", lambda _: None)
+        save(panels(scale, low, high), tmp_path / "theirs.png")
+        bare = panels(scale, low, high)
+        for ax in bare.axes:  # type: ignore[attr-defined]
+            ax.minorticks_off()
+        save(bare, tmp_path / "bare.png")
+    ours, theirs, without = (matplotlib.image.imread(tmp_path / f"{name}.png") for name in ("ours", "theirs", "bare"))
+    assert np.array_equal(ours, theirs)
+    assert not np.array_equal(ours, without)
