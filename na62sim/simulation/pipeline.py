@@ -121,7 +121,10 @@ class Simulation:
 
     def run(self, first: int, n: int) -> Chunk:
         """Events ``first`` to ``first + n - 1``, from the first random number to the trigger."""
-        truth = self.generator.generate(self.seed, first, n)
+        return self.see(self.generator.generate(self.seed, first, n))
+
+    def see(self, truth: Truth) -> Chunk:
+        """What the detectors see of generated events."""
         crossings = transport_charged(self.seed, truth, self.planes, self.flight, self.field)
         hits, weight = respond(self.seed, truth, crossings, self.generator.beam, self.response, self.weighted)
         tracks = self.reconstruction.tracks(hits)
@@ -146,5 +149,6 @@ def warm_up(simulation: Simulation, table: str = "reco/events") -> None:
     # The C library gives freed memory back to the system, and takes it anew page by page, unless a block as large
     # has been freed before: this one keeps what the arrays of a chunk need.
     np.empty(_FREED, dtype=np.uint8)
-    chunk = simulation.run(0, 10)
-    simulation.reconstruction.table(table, 10, chunk.hits, chunk.tracks)
+    truth = simulation.generator.parts(simulation.seed, 0, 10)[0]
+    chunk = simulation.see(truth)
+    simulation.reconstruction.table(table, len(truth.events), chunk.hits, chunk.tracks)
