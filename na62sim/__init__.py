@@ -26,6 +26,7 @@ _PUBLIC = {
     "merge": "na62sim.sample.merge",
     "read_sample": "na62sim.sample.sample",
     "reconstruct": "na62sim.simulation.stages",
+    "reweight": "na62sim.simulation.reweight",
     "search": "na62sim.study.search",
     "select": "na62sim.simulation.acceptance",
     "simulate": "na62sim.simulation.stages",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from na62sim.simulation.acceptance import acceptance as acceptance
     from na62sim.simulation.acceptance import select as select
     from na62sim.simulation.lifetimes import lifetime_acceptance as lifetime_acceptance
+    from na62sim.simulation.reweight import reweight as reweight
     from na62sim.simulation.shards.make import simulate_shards as simulate_shards
     from na62sim.simulation.stages import reconstruct as reconstruct
     from na62sim.simulation.stages import simulate as simulate

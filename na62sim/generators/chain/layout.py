@@ -147,7 +147,7 @@ class _Known:
         from particle import PDGID
 
         code = PDGID(pdg)
-        if code.is_valid and code.charge:
+        if code.is_valid and code.charge and float(code.charge).is_integer():
             raise self._error(event, f"code {pdg} is unknown and has a charge; the detector carries none of that kind")
 
     def _error(self, event: int, what: str) -> SampleError:
@@ -179,8 +179,9 @@ class _Builder:
         self.lacking: list[bool] = (~np.isfinite(record.vertex[:, a:b]).all(axis=0)).tolist()
         self.children: list[list[int]] = [[] for _ in self.pdg]
         self.collides = False
+        mothers = set(self.parent)
         for place, mother in enumerate(self.parent):
-            if mother >= 0:
+            if mother >= 0 and (self.final[place] or place in mothers):  # else it only documents
                 self.children[mother].append(place)
 
     def layouts(self) -> list[Layout]:

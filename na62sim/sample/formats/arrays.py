@@ -30,7 +30,7 @@ def record_of_arrays(
     rows = int(counts.sum())
 
     def like(name: str, values: Any, dtype: Any) -> Any:
-        if np.ndim(values) <= 1 and not _is_jagged(values):  # the same in every event
+        if not _is_jagged(values) and np.ndim(values) <= 1:  # the same in every event
             one = np.atleast_1d(np.asarray(values, dtype=dtype))
             if len(one) > 1 and not np.all(counts == len(one)):
                 raise ValueError(f"{name}: {len(one)} values for events of {counts.min()} to {counts.max()} particles")

@@ -6,19 +6,18 @@ can leave them out: then it finds what was generated. Numbers are written so tha
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from na62sim.core.arrays import IntArray
 from na62sim.core.constants import LIGHT
 from na62sim.core.particles import species_of_code
 from na62sim.sample.formats.hepmc3 import BEGIN, DETECTOR, END
 from na62sim.sample.formats.record import invariant_mass
 from na62sim.sample.sample import Sample
+from na62sim.sample.truth import generated_particles
 
 __all__ = ["NEEDED", "write_hepmc3"]
 
@@ -44,16 +43,6 @@ def _escaped(value: Any) -> str:
     return str(value).replace("\\", "\\\\").replace("\n", "\\|")
 
 
-def generated(sample: Sample) -> IntArray:
-    """How many of the true particles of each event were generated; those behind them were born in the detector."""
-    counts = np.diff(sample["truth"].offsets if sample["truth"].offsets is not None else np.zeros(1, dtype=np.int64))
-    if "record" in sample:
-        return np.asarray(sample["record"]["particles"], dtype=np.int64)
-    process = sample.provenance.extra.get("process", {})
-    names = [word for word in re.findall(r"[^\s()]+", str(process.get("descriptor", ""))) if word != "->"]
-    return np.full(len(counts), len(names)) if names else counts
-
-
 @cache
 def _mass(pdg: int) -> str | None:
     species = species_of_code(pdg)
@@ -75,7 +64,7 @@ def _events(chunk: Sample) -> Iterator[str]:
     beam: list[list[float]] = []
     if "beam" in chunk:
         beam = [chunk["beam"][name].astype(float).tolist() for name in ("x", "y", "dxdz", "dydz", "p")]
-    ends, born = truth.offsets.tolist(), generated(chunk).tolist()
+    ends, born = truth.offsets.tolist(), generated_particles(chunk).tolist()
     for i, a in enumerate(ends[:-1]):
         body: list[str] = []
         vertices: dict[int, int] = {}

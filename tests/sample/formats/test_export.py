@@ -15,11 +15,11 @@ from na62sim.cli import main
 from na62sim.core.constants import LIGHT
 from na62sim.sample.formats import export as module
 from na62sim.sample.formats.export import export_sample, format_of
-from na62sim.sample.formats.write_hepmc3 import generated
 from na62sim.sample.frames import needed
 from na62sim.sample.provenance import Provenance
 from na62sim.sample.sample import Sample, write_sample
 from na62sim.sample.table import Column, Table
+from na62sim.sample.truth import generated_particles
 
 GEOMETRY = "a text\nof two lines with a back\\slash"
 PROVENANCE = Provenance(
@@ -184,9 +184,9 @@ def test_hepmc3_packed_is_the_same(tmp_path: Path) -> None:
 
 def test_what_the_detector_made_is_known() -> None:
     s = sample(6)
-    assert generated(s).tolist() == [3] * 6
+    assert generated_particles(s).tolist() == [3] * 6
     given = Table([column("particles", "int16")], {"particles": np.array([3, 2, 3, 3, 1, 3], dtype=np.int16)})
-    assert generated(s.with_groups({"record": given})).tolist() == [3, 2, 3, 3, 1, 3]
+    assert generated_particles(s.with_groups({"record": given})).tolist() == [3, 2, 3, 3, 1, 3]
 
 
 def test_some_columns(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_a_format_and_an_ending_agree() -> None:
     assert [format_of(f"x{ending}") for ending in module.ENDINGS] == ["root", "hepmc3", "parquet", "hepmc3"]
     with pytest.raises(ValueError, match=r"x\.root: the ending says root, --to says parquet"):
         format_of("x.root", "parquet")
-    with pytest.raises(ValueError, match="--to rot: the formats are root, hepmc3, parquet; did you mean 'root'?"):
+    with pytest.raises(ValueError, match="--to rot: the formats are root, hepmc3, parquet; did you mean 'root'"):
         format_of("x.root", "rot")
 
 
