@@ -16,7 +16,9 @@ def export(
     file: options.SampleFile,
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="root|hepmc3|parquet", help="The format; without it the ending of OUT decides."),
+        typer.Option(
+            "--to", metavar="root|hepmc3|parquet|hepdata", help="The format; without it the ending of OUT decides."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -25,7 +27,7 @@ def export(
             "--out",
             metavar="OUT",
             parser=options.path,
-            help="NAME.root, .hepmc3(.gz) or .parquet; as FILE by default.",
+            help="NAME.root, .hepmc3(.gz) or .parquet; as FILE by default. Of hepdata a folder.",
         ),
     ] = None,
     columns: Annotated[
@@ -46,8 +48,12 @@ def export(
 ) -> None:
     """Write a sample, reconstructed or not, for ROOT, for readers of HepMC3, or for awkward, pandas and Arrow.
 
-    A HepMC3 file holds the true particles with vertices and weights, the others every column; units stand in them.
+    A HepMC3 file holds the true particles with vertices and weights, the others every column; units stand in them. With
+    --to hepdata FILE is a result (of run the folder, of other verbs the JSON), and OUT a folder of HEPData tables.
     """
+    if to == "hepdata":
+        _hepdata(file, out, force, as_json)
+        return
     from na62sim.sample.atomic import target_of
     from na62sim.sample.formats.export import FORMATS, export_sample, format_of
     from na62sim.sample.sample import Sample
@@ -75,3 +81,25 @@ def export(
         "columns": names,
     }
     emit(payload, as_json, f"{out}: {events} events, {len(names)} columns, {size / 1e6:.1f} MB")
+
+
+def _hepdata(file: Path, out: Path | None, force: bool, as_json: bool) -> None:
+    """The tables of a result."""
+    from na62sim.report.hepdata import write_hepdata
+    from na62sim.sample.provenance import SampleError
+    from na62sim.sample.stored import parse_json
+
+    source = file / "result.json" if file.is_dir() else file
+    folder = out or file.with_name(f"{file.name.removesuffix('.json')}-hepdata")
+    try:
+        payload = parse_json(source.read_text(encoding="utf-8"))
+        if not isinstance(payload, dict):
+            raise ValueError("it is no result: not a JSON object")  # noqa: TRY004 - the file is wrong, not a type
+        names = write_hepdata(payload, folder, force=force)
+    except OSError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        what = f"{error!s} is missing" if isinstance(error, KeyError) else str(error)
+        raise SampleError(f"{source}: {what}") from None
+    payload = {"input": str(source), "folder": str(folder), "format": "hepdata", "files": names}
+    emit(payload, as_json, f"{folder}: {len(names) - 1} tables of {source}")

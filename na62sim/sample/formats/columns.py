@@ -25,7 +25,8 @@ def choose_columns(sample: Sample, wanted: Sequence[str] = ()) -> Chosen:
     ------
     ValueError : there is no such group or column
     """
-    known = {name: sample[name].fields for name in sample.groups}
+    none = sample.slice_events(0, 0)  # of a file, the offsets of all events would be read
+    known = {name: none[name].fields for name in sample.groups}
     if not wanted:
         return known
     every = {f"{group}/{column.name}" for group, columns in known.items() for column in columns}
