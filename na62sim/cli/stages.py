@@ -286,13 +286,16 @@ class _Asked:
         text = self.events or self.most
         return None if text is None else parse_count("events", text)
 
-    def decay(self) -> DecayProcess:
-        """The process."""
+    def decay(self, count: int | None) -> DecayProcess:
+        """The process; of a file no more events are read than there will be."""
         from na62sim.core.units import parse_parameters
         from na62sim.generators.registry import amplitudes_of, process_of
+        from na62sim.sample.formats.read import is_event_file
 
         own = amplitudes_of(self.process, self.amplitude or ())
-        given = parse_parameters(self.parameter or [])
+        given: dict[str, Any] = parse_parameters(self.parameter or [])
+        if count is not None and is_event_file(self.process):
+            given["events"] = count
         return process_of(self.process, given, self.allow or (), self.stable or (), own, self.unweighted)
 
 
@@ -308,7 +311,7 @@ def _arguments(
     """What simulate and acceptance share, checked cheap things first."""
     count = asked.number()
     volume = None if decay_volume is None else parse_interval("decay volume", decay_volume)
-    decay = asked.decay()
+    decay = asked.decay(count)
     from na62sim.geometry.detector import as_detector
     from na62sim.simulation.chunks import CHUNK
     from na62sim.simulation.given import events_of

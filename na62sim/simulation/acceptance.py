@@ -24,7 +24,7 @@ from na62sim.selection.registry import find_selection
 from na62sim.simulation.chunks import CHUNK, check_chunk
 from na62sim.simulation.conditions import Conditions, Running
 from na62sim.simulation.counting import RANGE, count, counts_elsewhere
-from na62sim.simulation.given import events_of, reused
+from na62sim.simulation.given import check_sendable, events_of, reused
 from na62sim.simulation.on_demand import SelectedChunk, accepted
 from na62sim.simulation.pipeline import Simulation, warm_up
 from na62sim.simulation.precision import Precision, relative_error
@@ -122,6 +122,7 @@ def acceptance(
     wanted = None if precision is None else Precision.asked(precision, most)
     job = None
     if counts_elsewhere(selection, running, keep is not None):
+        check_sendable(decay)
         job = Job(
             uuid4().hex, decay, d, seed, conditions, running.threads_each, chunk, source_hash(), selection, cut_parameters
         )  # fmt: skip

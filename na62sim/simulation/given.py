@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
+from na62sim.generators.chain.matrix_element import UserAmplitude
 from na62sim.generators.chain.process import Process
 from na62sim.simulation.chunks import check_events
 
-__all__ = ["events_of", "reused"]
+__all__ = ["check_sendable", "events_of", "reused"]
 
 
 def events_of(process: Process, events: int | None) -> int:
@@ -30,3 +34,17 @@ def reused(process: Process, events: int) -> dict[str, list[str]]:
     return {
         "reused": [f"{events - size} of {events} events are used again, with other random numbers; the file has {size}"]
     }
+
+
+def check_sendable(process: Process) -> None:
+    """Refuse to send a process to others where they cannot import what belongs to it.
+
+    Raises
+    ------
+    ValueError : an amplitude is a function that is no function of a module
+    """
+    amplitudes: Collection[Any] = process.amplitude.values()
+    for amplitude in amplitudes:
+        name = str(amplitude)
+        if isinstance(amplitude, UserAmplitude) and ("<" in name or name.startswith("__main__:")):
+            raise ValueError(f"amplitude {name}: other processes take only a function of a module; count in threads")

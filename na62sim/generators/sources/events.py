@@ -29,6 +29,7 @@ from na62sim.sample.provenance import SampleError
 __all__ = ["EventSource"]
 
 _BLOCK = 512
+_FORWARD = 0.9  # p_z / p of a mother that moves
 _EDGE = 1.0  # mm by which a decay may lie outside of the volume: files hold rounded numbers
 
 
@@ -68,7 +69,21 @@ class EventSource:
                 raise SampleError(
                     f"{self.record.source}: behind a dump the events must say where {self.mother.name} decays"
                 )
+            self._check_direction(layout)
             self._check_volume(layout)
+
+    def _check_direction(self, layout: Layout) -> None:
+        """Back to GTK3 goes only what comes from there."""
+        if layout.at_rest:
+            return
+        p = self.record.p[:3, self.record.offsets[layout.events] + layout.rows[0]]
+        share = p[2] / np.sqrt((p**2).sum(axis=0))
+        if share.min() < _FORWARD:
+            event = int(layout.events[np.argmin(share)])
+            raise SampleError(
+                f"{self.record.source}: event {event} (from 0): {self.mother.name} does not move along the beam:"
+                f" p_z / p = {share.min():.3g}, at least {_FORWARD:g} is needed"
+            )
 
     def _check_volume(self, layout: Layout) -> None:
         if layout.at_rest or layout.placed[0] < 0:

@@ -10,7 +10,7 @@ import math
 from pathlib import Path
 
 from na62sim.core.constants import LIGHT
-from na62sim.sample.formats.record import EventRecord, RecordBuilder, choose_weight
+from na62sim.sample.formats.record import MOST_PARTICLES, EventRecord, RecordBuilder, choose_weight
 from na62sim.sample.formats.text import Lines, file_sha256, open_lines
 from na62sim.sample.provenance import SampleError
 
@@ -167,6 +167,8 @@ class _Reader:
                 raise self.lines.error(f"particle {int(identity)} comes from particle {source}, which is not there yet")
             parent, place = rows[source - 1], self.place
             parent = _OF_DETECTOR if parent < 0 else parent
+        if len(rows) == MOST_PARTICLES:
+            raise self.lines.error(f"an event has more than {MOST_PARTICLES} particles")
         if parent == _OF_DETECTOR:
             rows.append(-1)
             return

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from na62sim.core.constants import LIGHT
-from na62sim.sample.formats.record import EventRecord, RecordBuilder, choose_weight
+from na62sim.sample.formats.record import MOST_PARTICLES, EventRecord, RecordBuilder, choose_weight
 from na62sim.sample.formats.text import Lines, file_sha256, open_lines
 from na62sim.sample.provenance import SampleError
 
@@ -59,6 +59,8 @@ def _read(lines: Lines, events: RecordBuilder, most: int | None, weight: str | N
                 if inner.strip() == b"</event>":
                     break
                 block.append(inner)
+                if len(block) > 2 * MOST_PARTICLES:
+                    raise lines.error("an event does not end")
             else:
                 break
             _event(lines, block, events, weight)

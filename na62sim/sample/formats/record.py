@@ -16,6 +16,7 @@ from na62sim.sample.provenance import SampleError
 __all__ = ["EventRecord", "RecordBuilder"]
 
 MOST_NUMBER = 2**62
+MOST_PARTICLES = 100_000  # of an event
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +62,14 @@ class EventRecord:
             raise SampleError(f"{self.source}: its columns do not have the same number of particles")
         count = np.diff(self.offsets)
         self._check(count > 0, "has no particle")
+        self._check(count <= MOST_PARTICLES, f"has more than {MOST_PARTICLES} particles")
         self._check(np.isfinite(self.weight), "has a weight that is not a finite number")
         self._check((self.number >= 0) & (self.number < MOST_NUMBER), "has a number outside 0 to 2**62")
         self._check_rows(np.isfinite(self.p).all(axis=0), "has a momentum that is not finite")
         self._check_rows(~np.isinf(self.vertex).any(axis=0), "has a vertex that is not finite")
         place = np.arange(rows) - np.repeat(self.offsets[:-1], count)
         inside = (self.parent >= -1) & (self.parent < np.repeat(count, count)) & (self.parent != place)
+        self._check_rows(np.abs(self.pdg) < 2**31, "has a PDG code of more than 31 bits")
         self._check_rows(inside, "has a mother that is not in the event")
         order = np.argsort(self.number, kind="stable")
         twice = np.flatnonzero(np.diff(self.number[order]) == 0)

@@ -165,3 +165,9 @@ def test_a_module_of_the_current_folder(tmp_path: Path, monkeypatch: pytest.Monk
             load_amplitude(text)
     with pytest.raises(ValueError, match=r"amplitude of 'K\+' is given twice"):
         amplitudes_of(DECAY, ["vector", "K+=scalar"])
+
+
+def test_a_function_that_no_other_process_can_import() -> None:
+    process = na.Process(DECAY, amplitude={"K+": lambda *p: p[0][3]})
+    with pytest.raises(ValueError, match="other processes take only a function of a module; count in threads"):
+        na.acceptance(process, "pinunu", 1000, workers=2)

@@ -187,6 +187,8 @@ DAMAGED: list[tuple[str, str | bytes, str]] = [
     ("a.hepmc3", HEPMC3.replace("E 7 2 5", "E -7 2 5"), "line 5: the event number -7 is below 0"),
     ("a.hepmc3", HEPMC3.replace("E 12 ", "E 7 "), "event number 7 occurs twice; numbers='order' counts them anew"),
     ("a.hepmc3", HEPMC3.replace("E 12 ", f"E {10**30} "), "it cannot be understood"),
+    ("a.hepmc3", HEPMC3.replace("-2 11 0.01", "-2 11000000000 0.01"), "particle 3 of event 0 (from 0) has a PDG code"),
+    ("a.lhe", LHE.replace("</event>", "x\n" * 200_001), "an event does not end"),
     ("a.hepmc3", HEPMC3.replace("P 4 -2", "P 4 -9"), "particle 4 comes from vertex -9, which is not there"),
     ("a.hepmc3", HEPMC3.replace("P 5 3", "P 5 9"), "particle 5 comes from particle 9, which is not there yet"),
     ("a.hepmc3", HEPMC3.replace("P 2 1 -13", "P 2 2 -13"), "particle 2 comes from particle 2, which is not there yet"),
