@@ -29,6 +29,7 @@ _PUBLIC = {
     "merge": "na62sim.sample.merge",
     "read_sample": "na62sim.sample.sample",
     "reconstruct": "na62sim.simulation.stages",
+    "reweight": "na62sim.simulation.reweight",
     "search": "na62sim.study.search",
     "select": "na62sim.simulation.acceptance",
     "sensitivity": "na62sim.study.kaon.reach",
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from na62sim.simulation.acceptance import acceptance as acceptance
     from na62sim.simulation.acceptance import select as select
     from na62sim.simulation.lifetimes import lifetime_acceptance as lifetime_acceptance
+    from na62sim.simulation.reweight import reweight as reweight
     from na62sim.simulation.shards.make import simulate_shards as simulate_shards
     from na62sim.simulation.stages import reconstruct as reconstruct
     from na62sim.simulation.stages import simulate as simulate
@@ -64,10 +66,10 @@ if TYPE_CHECKING:
     from na62sim.statistics import expected_events as expected_events
     from na62sim.statistics import single_event_sensitivity as single_event_sensitivity
     from na62sim.statistics import upper_limit as upper_limit
+    from na62sim.study.dump.region import exclusion as exclusion
     from na62sim.study.kaon.branching_ratio import branching_ratio as branching_ratio
     from na62sim.study.kaon.reach import sensitivity as sensitivity
     from na62sim.study.search import search as search
-    from na62sim.study.dump.region import exclusion as exclusion
 
 
 def __getattr__(name: str) -> Any:

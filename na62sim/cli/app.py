@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from na62sim.cli import bench, compare, exclusion, info, measurement, search, shards, stages, study, write_examples
+from na62sim.cli import (
+    bench,
+    compare,
+    exclusion,
+    export,
+    info,
+    measurement,
+    search,
+    shards,
+    stages,
+    study,
+    write_examples,
+)
 
 app = typer.Typer(
     name="na62sim",
@@ -49,6 +61,7 @@ _VERBS: dict[Callable[..., None], str] = {
     shards.merge: "Join the shards or samples of one run into one file",
     compare.compare: "Two results, samples or geometries side by side",
     write_examples.examples: "Write five examples to run and to change",
+    export.export: "A sample for ROOT, HepMC3 or Parquet",
     info.info: "What there is; a geometry's numbers; a file's provenance",
     info.show: "Draw one event",
     bench.bench: "Events per second of each stage and end to end, on this machine",

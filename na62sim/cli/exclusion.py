@@ -146,7 +146,7 @@ def _expect(out: Path | None, force: bool, as_json: bool, **asked: Any) -> None:
 def _write(out: Path, found: Any, payload: dict[str, Any], force: bool) -> None:
     """The region as the ending says."""
     from na62sim.report.dump import region_csv
-    from na62sim.report.hepdata import region_yaml
+    from na62sim.report.dump_hepdata import region_yaml
 
     ending = out.suffix.lower()
     if ending in (".png", ".pdf"):

@@ -52,9 +52,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]
 Process = Annotated[
     str,
-    typer.Argument(metavar="PROCESS", help="A name (na62sim info lists them) or a decay, 'K+ -> pi+ (X -> mu+ mu-)'."),
+    typer.Argument(
+        metavar="PROCESS",
+        help="A name (na62sim info lists them), a decay, 'K+ -> pi+ (X -> mu+ mu-)', or a file of events, NAME.hepmc3 or .lhe.",
+    ),
 ]
-Events = Annotated[str, typer.Option("-n", "--events", metavar="N", help="Number of events; 1e6 is understood.")]
+Events = Annotated[
+    str | None,
+    typer.Option("-n", "--events", metavar="N", help="Number of events; 1e6 is understood. Of a file all by default."),
+]
 EventsOrMost = Annotated[
     str | None,
     typer.Option("-n", "--events", metavar="N", help="Number of events; with --precision the most to make."),
@@ -83,6 +89,17 @@ Allow = Annotated[
 Stable = Annotated[
     list[str] | None,
     typer.Option("--stable", metavar="NAME", help="Of a decay: pi0, or another short-lived one, is left undecayed."),
+]
+Amplitude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--amplitude",
+        metavar="[NAME=]MODULE:FUNCTION",
+        help="Of a decay: |M|^2 of the mother, or of NAME, a function of the daughters' momenta at rest.",
+    ),
+]
+Unweighted = Annotated[
+    bool, typer.Option("--unweighted", help="Accept or reject by --amplitude instead of weighting the events.")
 ]
 DecayVolume = Annotated[
     str | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -15,12 +16,12 @@ from na62sim.core.units import UnitError, parse_count, parse_interval, parse_lif
 from na62sim.simulation.precision import MOST
 
 if TYPE_CHECKING:
+    from na62sim.generators.chain.process import Process as DecayProcess
     from na62sim.sample.compression import Compression
 
 
 def simulate(
     process: options.Process,
-    events: options.Events,
     out: Annotated[
         Path,
         typer.Option(
@@ -31,11 +32,14 @@ def simulate(
             help="The sample to write, NAME.h5; of shards the folder.",
         ),
     ],
+    events: options.Events = None,
     seed: options.Seed = 1,
     geometry: options.Geometry = "run1-2018-s2",
     parameter: options.Parameters = None,
     allow: options.Allow = None,
     stable: options.Stable = None,
+    amplitude: options.Amplitude = None,
+    unweighted: options.Unweighted = False,
     decay_volume: options.DecayVolume = None,
     intensity: options.Intensity = None,
     photons: options.Photons = "dice",
@@ -56,8 +60,9 @@ def simulate(
     manifest.json: what is finished stays after an interrupt or a crash, and --resume makes what is missing.
     """
     count, arguments = _arguments(
-        process, events, geometry, parameter, allow, stable, decay_volume, intensity, photons, threads, chunk
-    )
+        _Asked(process, events, parameter, allow, stable, amplitude, unweighted), geometry, decay_volume, intensity,
+        photons, threads, chunk,
+    )  # fmt: skip
     if resume or any(value is not None for value in (shard_events, shards, workers, dask)):
         from na62sim.cli.shards import simulate_folder
 
@@ -172,6 +177,8 @@ def acceptance(
     parameter: options.Parameters = None,
     allow: options.Allow = None,
     stable: options.Stable = None,
+    amplitude: options.Amplitude = None,
+    unweighted: options.Unweighted = False,
     decay_volume: options.DecayVolume = None,
     intensity: options.Intensity = None,
     photons: options.Photons = "dice",
@@ -193,26 +200,16 @@ def acceptance(
     """
     if precision is not None:
         parse_precision("precision", precision)
-    elif events is None:
-        raise UnitError("give a number of events (-n 1e6) or a precision (--precision 0.5%)")
     if lifetimes is not None:
         if precision is not None or events is None:
             raise UnitError("--lifetimes goes with a number of events, not with --precision")
         parse_lifetimes(lifetimes)
         parameter = [*(parameter or []), *_decaying(process, lifetimes, parameter or [])]
-    count, arguments = _arguments(
-        process,
-        events or str(MOST),
-        geometry,
-        parameter,
-        allow,
-        stable,
-        decay_volume,
-        intensity,
-        photons,
-        threads,
-        chunk,
-    )
+    asked = _Asked(
+        process, events, parameter, allow, stable, amplitude, unweighted,
+        None if precision is None else str(MOST), " or a precision (--precision 0.5%)",
+    )  # fmt: skip
+    count, arguments = _arguments(asked, geometry, decay_volume, intensity, photons, threads, chunk)
     if lifetimes is not None:
         if workers or dask:
             raise ValueError("--lifetimes: one sample is reweighted here; it takes --threads, not --workers or --dask")
@@ -271,13 +268,48 @@ def _against_lifetime(
     emit(payload, as_json, lifetime_table(rows), *remark_lines(said))
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be made, as it stands on the command line.
+
+    ``most`` : events where a precision is asked for; ``instead`` : what may be given instead of a number of events
+    """
+
+    process: str
+    events: str | None
+    parameter: list[str] | None
+    allow: list[str] | None
+    stable: list[str] | None
+    amplitude: list[str] | None
+    unweighted: bool
+    most: str | None = None
+    instead: str = ""
+
+    def number(self) -> int | None:
+        """The number of events; None if a file may give it."""
+        from na62sim.sample.formats.read import is_event_file
+
+        if self.events is None and self.most is None and not is_event_file(self.process):
+            raise UnitError(f"give a number of events (-n 1e6){self.instead}")
+        text = self.events or self.most
+        return None if text is None else parse_count("events", text)
+
+    def decay(self, count: int | None) -> DecayProcess:
+        """The process; of a file no more events are read than there will be."""
+        from na62sim.core.units import parse_parameters
+        from na62sim.generators.registry import amplitudes_of, process_of
+        from na62sim.sample.formats.read import is_event_file
+
+        own = amplitudes_of(self.process, self.amplitude or ())
+        given: dict[str, Any] = parse_parameters(self.parameter or [])
+        if count is not None and is_event_file(self.process):
+            given["events"] = count
+        return process_of(self.process, given, self.allow or (), self.stable or (), own, self.unweighted)
+
+
 def _arguments(
-    process: str,
-    events: str,
+    asked: _Asked,
     geometry: str,
-    parameter: list[str] | None,
-    allow: list[str] | None,
-    stable: list[str] | None,
     decay_volume: str | None,
     intensity: float | None,
     photons: str,
@@ -285,16 +317,14 @@ def _arguments(
     chunk: int | None,
 ) -> tuple[int, dict[str, Any]]:
     """What simulate and acceptance share, checked cheap things first."""
-    from na62sim.core.units import parse_parameters
-    from na62sim.generators.registry import process_of
-
-    count = parse_count("events", events)
+    count = asked.number()
     volume = None if decay_volume is None else parse_interval("decay volume", decay_volume)
-    decay = process_of(process, parse_parameters(parameter or []), allow or (), stable or ())
+    decay = asked.decay(count)
     from na62sim.geometry.detector import as_detector
     from na62sim.simulation.chunks import CHUNK
+    from na62sim.simulation.given import events_of
 
-    return count, {
+    return events_of(decay, count), {
         "process": decay,
         "detector": as_detector(geometry),
         "decay_volume_m": volume,

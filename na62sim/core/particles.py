@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from na62sim.core.suggest import did_you_mean
 
@@ -55,15 +56,38 @@ def species(name: str) -> Species:
         raise UnknownParticle(_without_mass(name))
     from particle import Particle  # a table of 0.1 s: loaded with the first look-up, not with the package
 
-    data = Particle.from_pdgid(_NAMES[name])
+    return _species(name, Particle.from_pdgid(_NAMES[name]))
+
+
+def _species(name: str, data: Any) -> Species:
+    """A row of the table of `particle`."""
     lifetime = math.inf if data.lifetime is None or not math.isfinite(data.lifetime) else float(data.lifetime)
     return Species(
         name=name,
-        pdg=_NAMES[name],
+        pdg=int(data.pdgid),
         mass=float(data.mass or 0.0),  # neutrinos have no mass in the table
         lifetime=0.0 if lifetime < _PROMPT else lifetime,
         charge=int(data.charge or 0),
     )
+
+
+@cache
+def species_of_code(pdg: int) -> Species | None:
+    """The particle of a PDG code, by its name here or in the `particle` package; None for a code that has neither.
+
+    >>> species_of_code(-13).name, species_of_code(3112).name, species_of_code(9900041)
+    ('mu+', 'Sigma-', None)
+    """
+    name = next((name for name, code in _NAMES.items() if code == pdg), None)
+    if name is not None:
+        return species(name)
+    from particle import InvalidParticle, Particle, ParticleNotFound
+
+    try:
+        data = Particle.from_pdgid(pdg)
+    except (InvalidParticle, ParticleNotFound):
+        return None
+    return None if data.mass is None or data.charge is None else _species(str(data.name), data)
 
 
 def _without_mass(name: str) -> str:

@@ -1,4 +1,5 @@
-"""What a result must say of the process behind it: flat phase space, numbers that may be violated, particles left stable.
+"""What a result must say of the process behind it: flat phase space, numbers that may be violated, particles left stable,
+matrix elements of one's own, events of a file that are used again.
 
 The keys stand in `Process.describe` always, in results only where they are not empty.
 """
@@ -12,6 +13,8 @@ _WORDS = {
     "phase_space": "{}: flat phase space",
     "violates": "{} number may be violated, as asked for",
     "stable": "{}: left undecayed, as asked for; no detector sees it",
+    "matrix_elements": "matrix element {}",
+    "reused": "{}",
 }
 
 

@@ -9,13 +9,13 @@ import numpy as np
 from na62sim.generators.amplitudes.rest_frame import sample_vertices
 from na62sim.generators.chain.compile import spread_flights
 from na62sim.generators.chain.process import Process
-from na62sim.generators.sources.kaon_beam import BeamArrays
+from na62sim.generators.chain.truth import Truth
+from na62sim.generators.sources.events import EventSource
+from na62sim.generators.sources.kaon_beam import BeamArrays, KaonBeam
 from na62sim.geometry import Detector
 
 if TYPE_CHECKING:
     from na62sim.generators.sources.dump import DumpSource
-from na62sim.generators.chain.truth import Truth
-from na62sim.generators.sources.kaon_beam import KaonBeam
 
 
 class Generator:
@@ -38,8 +38,10 @@ class Generator:
 
     def __init__(self, process: Process, detector: Detector, volume: tuple[float, float]) -> None:
         self.process, self.detector = process, detector
-        self.source: KaonBeam | DumpSource
-        if process.production is None:
+        self.source: KaonBeam | DumpSource | EventSource
+        if process.record is not None:
+            self.source = EventSource(process, detector, volume)
+        elif process.production is None:
             self.source = KaonBeam(process, detector, volume)
         else:
             from na62sim.generators.sources.dump import DumpSource
@@ -50,10 +52,28 @@ class Generator:
 
     def spread(self, name: str, low: float, high: float) -> None:
         """Draw the proper times of a particle log-uniformly (ns) from now on, see `chain.spread_flights`."""
+        if self.process.record is not None:
+            raise ValueError(f"process {self.process.short}: lifetimes of a file of events cannot be scanned")
         self.chain = self.source.chain = spread_flights(self.chain, name, low, high)
 
+    def parts(self, seed: int, first: int, n: int) -> list[Truth]:
+        """Events ``first`` to ``first + n - 1``: all in one, or of a file one `Truth` per kind of event."""
+        if isinstance(self.source, EventSource):
+            return self.source.parts(seed, first, n)
+        return [self.generate(seed, first, n)]
+
     def generate(self, seed: int, first: int, n: int) -> Truth:
-        """Events ``first`` to ``first + n - 1``."""
+        """Events ``first`` to ``first + n - 1``; of a file they must be of one kind.
+
+        Raises
+        ------
+        ValueError : events of a file that have different particles
+        """
+        if isinstance(self.source, EventSource):
+            parts = self.source.parts(seed, first, n)
+            if len(parts) != 1:
+                raise ValueError(f"process {self.process.short}: its events have different particles")
+            return parts[0]
         chain = self.chain
         events = np.arange(first, first + n, dtype=np.int64)
         p = np.empty((chain.n_slots, 4, n))
@@ -62,7 +82,7 @@ class Generator:
         weight = np.empty(n)
         rest = np.empty((chain.n_rest, 4, n))
         vertex_weight = sample_vertices(seed, events, chain.samplers, rest)
-        made = np.empty((4, n)) if self.beam is None else None
+        made = None if self.process.production is None else np.empty((4, n))
         failed = self.source.fill(seed, events, rest, p, vertex, gtk, weight, made)
         if failed:
             raise RuntimeError(f"{failed} events exceeded the bound of the trials")

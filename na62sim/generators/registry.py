@@ -8,10 +8,12 @@ from typing import Any
 from na62sim.core.checks import mapping, number
 from na62sim.core.constants import LIGHT
 from na62sim.core.suggest import did_you_mean
-from na62sim.generators.chain.descriptor import is_descriptor
+from na62sim.generators.chain.descriptor import is_descriptor, with_arrows
+from na62sim.generators.chain.matrix_element import load_amplitude
 from na62sim.generators.chain.process import Process
 from na62sim.generators.processes import dump, hidden, kaon
 from na62sim.generators.processes.declaration import Declaration
+from na62sim.sample.formats.read import is_event_file
 
 _REGISTRY = {declaration.name: declaration for declaration in (*hidden.PROCESSES, *kaon.PROCESSES, *dump.PROCESSES)}
 
@@ -43,9 +45,10 @@ def find_process(process: str | Process, **parameters: Any) -> Process:
 
     Parameters
     ----------
-    process : a name, a decay descriptor, or the file NAME.toml of a dump model
-    parameters : of a name, those it declares; of a file also ``production``; of a descriptor ``m_X`` (MeV), ``tau_X``
-        (ns), ``ctau_X`` (mm), where ``Aprime`` stands for A', and the keywords of `Process`
+    process : a name, a decay descriptor, the file NAME.toml of a dump model, or a file of events
+    parameters : of a name, those it declares; of a dump model also ``production``; of a descriptor ``m_X`` (MeV), ``tau_X``
+        (ns), ``ctau_X`` (mm), where ``Aprime`` stands for A', and the keywords of `Process`; of a file of events the same
+        (``m_9000001`` by code), and ``weight``, ``numbers`` and ``stable`` of `Process.from_file`
 
     Raises
     ------
@@ -62,7 +65,11 @@ def find_process(process: str | Process, **parameters: Any) -> Process:
             raise ValueError(f"parameters {', '.join(parameters)}: a Process object already has its own")
         return process
     if not isinstance(process, str):
-        raise TypeError(f"process = {process!r}: it must be a name, a decay such as 'K+ -> pi+ X', or a Process")
+        raise TypeError(
+            f"process = {process!r}: it must be a name, a decay such as 'K+ -> pi+ X', a file of events, or a Process"
+        )
+    if is_event_file(process):
+        return _from_file(process, _lifetimes(process, parameters))
     if is_descriptor(process):
         return _from_descriptor(process, _lifetimes(f"'{process}'", parameters))
     declaration = _declaration(process, parameters.pop("production", None) if process.endswith(".toml") else None)
@@ -96,21 +103,36 @@ def parameters_of(process: str) -> list[str] | None:
     return None if is_descriptor(process) else list(_declaration(process).parameters)
 
 
-_KEYWORDS = ("amplitude", "violates", "stable")
+_KEYWORDS = ("amplitude", "violates", "stable", "unweighted")
+_KEYWORDS_OF_FILE = ("weight", "numbers", "stable", "events")
 
 
 def _from_descriptor(text: str, parameters: Mapping[str, Any]) -> Process:
     """A process from a decay, masses and lifetimes given one by one, as mappings, or both."""
+    values, keywords = _by_particle(text, parameters, _KEYWORDS)
+    return Process(text, mass=values["m"], lifetime=values["tau"], **keywords)
+
+
+def _from_file(path: str, parameters: Mapping[str, Any]) -> Process:
+    """The events of a file, with masses and lifetimes of what it does not know."""
+    values, keywords = _by_particle(path, parameters, _KEYWORDS_OF_FILE)
+    return Process.from_file(path, mass=values["m"], lifetime=values["tau"], **keywords)
+
+
+def _by_particle(
+    text: str, parameters: Mapping[str, Any], keywords: Collection[str]
+) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
+    """Masses and lifetimes by particle, and the other keywords."""
     for name in ("mass", "lifetime"):
         mapping(f"{name} of '{text}'", parameters.get(name, {}), "{'X': 100.0}")
     values: dict[str, dict[str, float]] = {
         "m": dict(parameters.get("mass", {})),
         "tau": dict(parameters.get("lifetime", {})),
     }
-    keywords = {}
+    others = {}
     for name, value in parameters.items():
-        if name in _KEYWORDS:
-            keywords[name] = value
+        if name in keywords:
+            others[name] = value
         elif name not in ("mass", "lifetime"):
             kind, _, particle = name.partition("_")
             if kind not in values or not particle or isinstance(value, str):
@@ -121,15 +143,39 @@ def _from_descriptor(text: str, parameters: Mapping[str, Any]) -> Process:
             if particle in values[kind]:
                 raise ValueError(f"parameter '{name}' of '{text}' is given twice")
             values[kind][particle] = value
-    return Process(text, mass=values["m"], lifetime=values["tau"], **keywords)
+    return values, others
+
+
+def amplitudes_of(process: str, words: Collection[str]) -> dict[str, Any]:
+    """Amplitudes of a decay from ``[NAME=]MODULE:FUNCTION`` or ``[NAME=]AMPLITUDE``; of the mother without a name.
+
+    Raises
+    ------
+    ValueError : a function that cannot be imported, or one given twice
+    """
+    found: dict[str, Any] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals or "(" in name:
+            name, text = with_arrows(process).partition("->")[0].strip(), word
+        if name in found:
+            raise ValueError(f"amplitude of '{name}' is given twice")
+        found[name] = load_amplitude(text) if ":" in text else text
+    return found
 
 
 def process_of(
-    text: str, parameters: Mapping[str, float | str], violates: Collection[str] = (), stable: Collection[str] = ()
+    text: str,
+    parameters: Mapping[str, float | str],
+    violates: Collection[str] = (),
+    stable: Collection[str] = (),
+    amplitude: Mapping[str, Any] | None = None,
+    unweighted: bool = False,
 ) -> Process:
-    """A named process, or one from a decay descriptor, with parameters in the package's units.
+    """A named process, a file of events, or a decay from its descriptor, with parameters in the package's units.
 
-    ``violates`` and ``stable`` are those of a descriptor (see `Process`); a named process has what it needs.
+    ``violates``, ``stable``, ``amplitude`` and ``unweighted`` are those of a descriptor (see `Process`), ``stable`` is of a
+    file as well; a named process has what it needs.
 
     Raises
     ------
@@ -141,7 +187,12 @@ def process_of(
     {'X': 250.0}
     """
     if is_descriptor(text):
-        return find_process(text, **parameters, violates=violates, stable=stable)
+        own = {"amplitude": amplitude, "unweighted": unweighted} if amplitude or unweighted else {}
+        return find_process(text, **parameters, violates=violates, stable=stable, **own)
+    if amplitude or unweighted:
+        raise ValueError(f"{text}: an amplitude of one's own belongs to a decay, 'K+ -> …'")
+    if is_event_file(text) and not violates:
+        return find_process(text, **parameters, stable=stable)
     if violates or stable:
         raise ValueError(
             f"{text}: what is allowed and what is stable belong to a decay, 'K+ -> …', not to a named process"

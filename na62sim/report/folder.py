@@ -25,7 +25,7 @@ __all__ = ["check_folder", "write_run"]
 
 RESULT = "result.json"
 _FILES = ("result.json", "report.txt", "report.html", "scenario.toml")
-_FOLDERS = ("samples", "scans", "contours", "figures")
+_FOLDERS = ("samples", "scans", "contours", "figures", "histograms")
 _JOURNAL = "result.json.tmp"  # while one result replaces another: the files of both
 _RUNNING = ".running"  # in an unfinished folder: locked by the run, and says where it runs
 
@@ -219,8 +219,9 @@ def write_run(
     Parameters
     ----------
     scenario : what to simulate
-    folder : gets result.json, report.txt, report.html, scenario.toml, samples/, figures/, scans/ and contours/, whole
-        or not at all; an earlier result of the same scenario, seed and numbers of events is replaced, files of one's own stay
+    folder : gets result.json, report.txt, report.html, scenario.toml, samples/, figures/, histograms/, scans/ and contours/,
+        whole or not at all; an earlier result of the same scenario, seed and numbers of events is replaced, files of one's
+        own stay
     threads : as in `na62sim.simulate`; no result depends on it
     say : receives messages
     resume : take over the points of scans that an interrupted run left in FOLDER.points
@@ -251,10 +252,12 @@ def write_run(
 
 
 def _draw(folder: Path, result: RunResult) -> RunResult:
-    """Draw all figures; the result with their paths."""
+    """Draw all figures, and write the histograms that they show; the result with their paths."""
     from na62sim.report.figures.run import draw_run
+    from na62sim.report.uhi import write_uhi
 
     start = time.perf_counter()
+    write_uhi(folder / "histograms", result.samples)
     figures = draw_run(folder, result.samples, result.scans)
     if result.region is not None:
         from na62sim.report.figures.dump import draw_dump

@@ -144,15 +144,17 @@ class Temporary:
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str], *, force: bool = False, own: bool = False) -> Iterator[BinaryIO]:
-    """Give a binary file to write into, which has its name, synced, when the context ends without an error.
+def replacing(
+    path: str | os.PathLike[str], *, force: bool = False, own: bool = False, readable: bool = False
+) -> Iterator[BinaryIO]:
+    """Give a binary file to write into (and to read, if ``readable``).
 
-    A reader sees an old file or the new one. Parameters and errors are those of `Temporary`; after an error no
-    temporary file is left, and an old file stays as it was.
+    It has its name, synced, when the context ends without an error. A reader sees an old file or the new one. Parameters and
+    errors are those of `Temporary`; after an error no temporary file is left, and an old file stays as it was.
     """
     temporary = Temporary(path, force=force, own=own)
     try:
-        with open(temporary.handle, "wb", closefd=False) as file:
+        with open(temporary.handle, "r+b" if readable else "wb", closefd=False) as file:
             yield file
         temporary.check()
         temporary.keep()

@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from na62sim.core.suggest import did_you_mean
 from na62sim.sample.compression import Compression
 from na62sim.sample.content_hash import RUN_EVENTS, ContentHash
+from na62sim.sample.frames import awkward_groups, pandas_group
 from na62sim.sample.provenance import Provenance, SampleError
 from na62sim.sample.reader import FileGroups
 from na62sim.sample.table import Table
@@ -125,6 +126,27 @@ class Sample:
         if both:
             raise ValueError(f"group {both[0]!r} exists already")
         return Sample({**self.groups, **groups}, self.provenance, self.n_events, self.first_event)
+
+    def to_awkward(self) -> Any:
+        """All columns as an array of awkward, a record per event: ``array.truth.px``, ``array.hits.straw.position``.
+
+        Raises
+        ------
+        ValueError : awkward is not installed
+        """
+        return awkward_groups(self.groups, self.n_events)
+
+    def to_pandas(self, group: str = "events") -> Any:
+        """A group as a data frame, indexed by event number, and row in the event where there is any number of rows.
+
+        ``frame.attrs["units"]`` has the units of its columns.
+
+        Raises
+        ------
+        ValueError : pandas is not installed
+        SampleError : there is no such group
+        """
+        return pandas_group(self[group], self["events"]["number"])
 
     def content_sha256(self) -> str:
         """Return the hash of the events, computed now."""

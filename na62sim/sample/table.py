@@ -259,6 +259,24 @@ class Table:
         }
         return self._make(self._fields, columns, pending, b - a, offsets)
 
+    def take_events(self, events: npt.ArrayLike) -> Table:
+        """Events by number, in any order, with the rows of each.
+
+        Examples
+        --------
+        >>> hits = Table([Column("t", "int64", "", "")], {"t": np.arange(4)}, offsets=np.array([0, 1, 1, 4]))
+        >>> hits.take_events([2, 0])["t"].tolist()
+        [1, 2, 3, 0]
+        """
+        picked = np.asarray(events, dtype=np.int64)
+        if self._offsets is None:
+            return self.take(picked)
+        starts, counts = self._offsets[picked], np.diff(self._offsets)[picked]
+        offsets = np.concatenate(([0], np.cumsum(counts)))
+        rows = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], counts)
+        taken = self.take(rows)
+        return self._make(taken._fields, taken._columns, taken._pending, taken._n_rows, offsets)
+
     def with_columns(self, fields: Sequence[Column], columns: Mapping[str, Array]) -> Table:
         """Return a new table with more columns, which must have names of their own."""
         added = Table(fields, columns)

@@ -21,9 +21,10 @@ from na62sim.sample.table import Table
 from na62sim.selection.cut import Selection
 from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.registry import find_selection
-from na62sim.simulation.chunks import CHUNK, check_chunk, check_events
+from na62sim.simulation.chunks import CHUNK, check_chunk
 from na62sim.simulation.conditions import Conditions, Running
 from na62sim.simulation.counting import RANGE, count, counts_elsewhere
+from na62sim.simulation.given import check_sendable, events_of, reused
 from na62sim.simulation.on_demand import SelectedChunk, accepted
 from na62sim.simulation.pipeline import Simulation, warm_up
 from na62sim.simulation.precision import Precision, relative_error
@@ -98,7 +99,7 @@ def acceptance(
     """The chain from the generator to the selection, without writing events.
 
     Parameters are those of `simulate`. Instead of a number of events a ``precision`` may be asked for, the relative
-    statistical error of the acceptance (``"0.5%"`` or 0.005); ``events`` is then the most to make
+    statistical error of the acceptance (``"0.5%"`` or 0.005); ``events`` is then the most to make, by default of a file all
     (`na62sim.simulation.precision`). ``keep(part, candidates, weight)`` sees every chunk in order (figures;
     `na62sim.simulation.on_demand.SelectedChunk`: candidates of events that have the number of tracks the selection asks for);
     ``selection_parameters`` are those of the selection (``m_a`` of kpiaa), the process's own masses by default;
@@ -115,12 +116,13 @@ def acceptance(
     decay, d = find_process(process, **parameters), as_detector(detector)
     simulation, cut_parameters = conditions.simulation(decay, d, seed), selection_parameters or {}
     chosen = find_selection(selection, d, decay.mass, **cut_parameters)
-    if events is None and precision is None:
+    if events is None and precision is None and decay.n_events is None:
         raise ValueError("an acceptance needs a number of events or a precision")
-    most = None if events is None else check_events(events)
+    most = events_of(decay, events) if events is not None or decay.n_events is not None else None
     wanted = None if precision is None else Precision.asked(precision, most)
     job = None
     if counts_elsewhere(selection, running, keep is not None):
+        check_sendable(decay)
         job = Job(
             uuid4().hex, decay, d, seed, conditions, running.threads_each, chunk, source_hash(), selection, cut_parameters
         )  # fmt: skip
@@ -143,7 +145,7 @@ def acceptance(
         done = total
         if wanted is not None:
             total = wanted.total(done, relative_error(flow))
-    flow.info["events_per_second"] = done / seconds
+    flow.info |= {"events_per_second": done / seconds, **reused(decay, done)}
     if wanted is not None:
         flow.info["precision"] = wanted.outcome(flow)
     return flow

@@ -10,7 +10,7 @@ from na62sim.selection.cut import Selection
 from na62sim.selection.cutflow import CutFlow
 from na62sim.simulation.chunks import chunks_of, side_by_side
 from na62sim.simulation.conditions import Running
-from na62sim.simulation.on_demand import run_selected
+from na62sim.simulation.on_demand import selected_parts
 from na62sim.simulation.processes import Job, elsewhere, prepared
 
 RANGE = 200_000
@@ -38,7 +38,10 @@ def count_range(job: Job, events: tuple[int, int]) -> tuple[CutFlow, int]:
     first, n = events
 
     def work(start: int, m: int) -> CutFlow:
-        return run_selected(simulation, selection, start, m).flow
+        flow = CutFlow(selection)
+        for part in selected_parts(simulation, selection, start, m):
+            flow.merge(part.flow)
+        return flow
 
     total = CutFlow(selection)
     for flow in side_by_side(work, chunks_of(first, n, job.chunk), job.threads):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
@@ -74,8 +75,20 @@ def run_selected(
 
     ``whole`` : carry all particles to their end, and make all columns of all candidates; they are wanted
     """
+    return select_truth(simulation, selection, simulation.generator.generate(simulation.seed, first, n), whole)
+
+
+def selected_parts(
+    simulation: Simulation, selection: Selection, first: int, n: int, whole: bool = False
+) -> Iterator[SelectedChunk]:
+    """The same for any process: of a file of events one chunk per kind of event."""
+    for truth in simulation.generator.parts(simulation.seed, first, n):
+        yield select_truth(simulation, selection, truth, whole)
+
+
+def select_truth(simulation: Simulation, selection: Selection, truth: Truth, whole: bool = False) -> SelectedChunk:
+    """Generated events, from the transport to the cut-flow."""
     s = simulation
-    truth = s.generator.generate(s.seed, first, n)
     least, _ = selection.tracks
     crossings = to_straw4(s.seed, truth, s.planes, s.flight, s.field, least)
     tracks = s.reconstruction.tracks({"straw": straw_hits(s.seed, truth, crossings, s.response.straw, least)}, least)
@@ -107,10 +120,10 @@ def accepted(
     compile_first(name, lambda: run_selected(simulation, selection, 0, 0, whole))
     warm_up(simulation, selection.candidates)
 
-    def work(first: int, n: int) -> T:
-        return take(run_selected(simulation, selection, first, n, whole))
+    def work(first: int, n: int) -> list[T]:
+        return [take(chunk) for chunk in selected_parts(simulation, selection, first, n, whole)]
 
-    return running.in_order(work, events)
+    return chain.from_iterable(running.in_order(work, events))
 
 
 class LazyCandidates:

@@ -121,7 +121,10 @@ class Simulation:
 
     def run(self, first: int, n: int) -> Chunk:
         """Events ``first`` to ``first + n - 1``, from the first random number to the trigger."""
-        truth = self.generator.generate(self.seed, first, n)
+        return self.see(self.generator.generate(self.seed, first, n))
+
+    def see(self, truth: Truth) -> Chunk:
+        """What the detectors see of generated events."""
         crossings = transport_charged(self.seed, truth, self.planes, self.flight, self.field)
         hits, weight = respond(self.seed, truth, crossings, self.generator.beam, self.response, self.weighted)
         tracks = self.reconstruction.tracks(hits)
@@ -144,8 +147,9 @@ def warm_up(simulation: Simulation, table: str = "reco/events") -> None:
     """Compile (or load) every kernel of the chain up to a table on one thread, before threads start."""
 
     def chunk_of(events: int) -> None:
-        chunk = simulation.run(0, events)
-        simulation.reconstruction.table(table, events, chunk.hits, chunk.tracks)
+        for truth in simulation.generator.parts(simulation.seed, 0, events)[:1]:
+            chunk = simulation.see(truth)
+            simulation.reconstruction.table(table, len(truth.events), chunk.hits, chunk.tracks)
 
     compile_first(f"{simulation.process.short} {table}", lambda: chunk_of(0))
     # The C library gives freed memory back to the system, and takes it anew page by page, unless a block as large

@@ -37,6 +37,9 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         ("z", "float64", "mm", "where the mother was made, from T10"),
         ("base", "float64", "mm", "weight at a decay length L is base exp(-l/L)/L, l the path to the decay"),
     ),
+    "record": fields(  # of a file of events only
+        ("particles", "int16", "", "true particles of the file; those behind them were born in the detector"),
+    ),
     **{f"hits/{name}": columns for name, columns in HITS.items()},
     "trigger": fields(
         ("l0", "uint32", "", "L0 conditions met, one bit each"),

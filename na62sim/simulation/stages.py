@@ -24,15 +24,16 @@ from na62sim.sample.reader import FileGroups
 from na62sim.sample.sample import Sample
 from na62sim.sample.sink import SampleSink
 from na62sim.sample.table import Table
-from na62sim.simulation.chunks import CHUNK, check_events
+from na62sim.simulation.chunks import CHUNK
 from na62sim.simulation.conditions import Conditions, Running
+from na62sim.simulation.given import events_of, reused
 from na62sim.simulation.pipeline import Reconstruction, Simulation, warm_up
-from na62sim.simulation.tables import hits_of, reco_groups, sample_groups
+from na62sim.simulation.tables import hits_of, in_order_of_events, reco_groups, sample_groups
 
 
 def simulate(
     process: str | Process,
-    events: int,
+    events: int | None = None,
     detector: str | Detector | None = None,
     seed: int = 1,
     path: str | os.PathLike[str] | None = None,
@@ -51,8 +52,9 @@ def simulate(
 
     Parameters
     ----------
-    process : a name (``kpinunu``), a decay (``K+ -> pi+ (X -> mu+ mu-)``) or a `Process` of your own
-    events : number of events
+    process : a name (``kpinunu``), a decay (``K+ -> pi+ (X -> mu+ mu-)``), a file of events (``kaons.hepmc3``) or a `Process`
+        of your own
+    events : number of events; of a file all by default
     detector : a data set's name, a geometry file, or a `Detector`; ``run1-2018-s2`` by default
     seed : the same seed gives the same events, on any number of threads and in any chunks
     path : file to write; None keeps the sample in memory
@@ -71,13 +73,14 @@ def simulate(
     FileExistsError : there is a file of that name, and ``force`` is not given
     """
     conditions, running = Conditions(decay_volume_m, intensity, photons), Running(threads, chunk, progress=progress)
-    events = check_events(events)
-    simulation = conditions.simulation(find_process(process, **parameters), as_detector(detector), seed)
+    decay = find_process(process, **parameters)
+    events = events_of(decay, events)
+    simulation = conditions.simulation(decay, as_detector(detector), seed)
 
     def work(first: int, n: int) -> Digested:
         return digested(simulation, first, n)
 
-    with SampleSink(path, provenance_of(simulation, intensity, parameters), compression, events, force) as sink:
+    with SampleSink(path, provenance_of(simulation, intensity, parameters, events), compression, events, force) as sink:
         warm_up(simulation)
         for groups, n, digests in running.in_order(work, range(events)):
             sink.append(groups, n, digests)
@@ -89,19 +92,20 @@ Digested = tuple[dict[str, Table], int, list[bytes]]
 
 def digested(simulation: Simulation, first: int, n: int) -> Digested:
     """The groups of a sample for a range of events, how many events, and the digests of their runs."""
-    groups = sample_groups(simulation.run(first, n))
+    parts = simulation.generator.parts(simulation.seed, first, n)
+    groups = in_order_of_events([sample_groups(simulation.see(truth)) for truth in parts], [t.rows for t in parts])
     digest = ContentHash(first)
     digest.update(groups, n)
     return groups, n, digest.run_digests
 
 
 def provenance_of(
-    simulation: Simulation, intensity: float | None, parameters: Mapping[str, Any] | None = None
+    simulation: Simulation, intensity: float | None, parameters: Mapping[str, Any] | None = None, events: int = 0
 ) -> Provenance:
-    """What a file says of where its events come from."""
+    """What a file says of where its events come from; ``events`` : how many the whole run has."""
     d = simulation.detector
     extra = {
-        "process": simulation.process.describe(),
+        "process": simulation.process.describe() | reused(simulation.process, events),
         "intensity_MHz": intensity or d.beam.mean_intensity_MHz,
         "photons": "weight" if simulation.weighted else "dice",
         "parameters": {k: sorted(v) if isinstance(v, (set, frozenset)) else v for k, v in (parameters or {}).items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,17 @@ def sample_groups(chunk: Chunk) -> dict[str, Table]:
     }
     if truth.made is not None:
         groups["production"] = dict(zip(("x", "y", "z", "base"), truth.made, strict=True))
+    if truth.rows is not None:
+        groups["record"] = {"particles": np.full(len(truth.events), len(truth.chain.particles))}
     return {name: make_table(name, columns) for name, columns in groups.items()}
+
+
+def in_order_of_events(parts: Sequence[dict[str, Table]], rows: Sequence[Any]) -> dict[str, Table]:
+    """Groups of several kinds of events as one: ``rows[k]`` are the places of the events of part k."""
+    if len(parts) == 1:
+        return parts[0]
+    order = np.argsort(np.concatenate(rows))
+    return {name: Table.concatenate([part[name] for part in parts]).take_events(order) for name in parts[0]}
 
 
 def reco_groups(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from na62sim.generators.amplitudes.shape import Density, Shape
 from na62sim.generators.amplitudes.shapes import find_amplitude
 from na62sim.generators.amplitudes.vertices import VERTICES, find_vertex
 from na62sim.generators.chain.descriptor import Decay
+from na62sim.generators.chain.matrix_element import MatrixElement, UserAmplitude
 from na62sim.generators.chain.steps import (
     FIXED,
     GIVEN,
@@ -83,14 +85,14 @@ class ThresholdError(ValueError):
     """Daughters heavier than their mother."""
 
 
-def compile_chain(decay: Decay, known: Mapping[str, Species], amplitudes: Mapping[str, str]) -> Chain:
+def compile_chain(decay: Decay, known: Mapping[str, Species], amplitudes: Mapping[str, Any]) -> Chain:
     """Turn a parsed descriptor into the arrays of the kernel.
 
     Parameters
     ----------
     decay : the tree
     known : a Species for every name in it
-    amplitudes : amplitude name per decaying particle's name; phase space where none is given
+    amplitudes : amplitude per decaying particle's name, a name or a `UserAmplitude`; phase space where none is given
 
     Raises
     ------
@@ -104,7 +106,7 @@ def compile_chain(decay: Decay, known: Mapping[str, Species], amplitudes: Mappin
 class _Builder:
     """Collects slots breadth first, then lays out the steps."""
 
-    def __init__(self, known: Mapping[str, Species], amplitudes: Mapping[str, str]) -> None:
+    def __init__(self, known: Mapping[str, Species], amplitudes: Mapping[str, Any]) -> None:
         self.known, self.amplitudes, self.draw, self.turn = known, amplitudes, 0, 0
         self.particles: list[Species] = []
         self.parents: list[int] = []
@@ -204,17 +206,28 @@ class _Builder:
         name = self.amplitudes.get(mother.name, "flat")
         if index in self.done:
             return
+        if isinstance(name, UserAmplitude):
+            self._given(index, slots, self._own(index, name, slots))
+            return
         if name.partition("(")[0] in VERTICES:
-            self._given(index, name, slots)
+            daughters = [(self.particles[j], [self.particles[k] for k in self._daughters(j)]) for j in slots]
+            self._given(index, slots, find_vertex(name)(mother, daughters))
             return
         if name != "flat" and len(masses) != 3:
             raise ValueError(f"amplitude '{name}' of '{mother.name}' is for three daughters, not {len(masses)}")
         self._layout(index, slots, masses, find_amplitude(name)(mother.mass, masses))
 
-    def _given(self, index: int, name: str, slots: list[int]) -> None:
+    def _own(self, index: int, amplitude: UserAmplitude, slots: list[int]) -> Vertex:
+        """A vertex with a function of the user's own, over the flat decay to the same daughters."""
+        mother = self.particles[index]
+        flat = compile_chain(Decay(mother.name, tuple(Decay(self.particles[j].name) for j in slots)), self.known, {})
+        element = MatrixElement(
+            amplitude, mother.mass, len(slots), flat.arrays, flat.n_turns, flat.n_draws, flat.n_slots
+        )
+        return Vertex(element, len(slots), np.zeros(1), weighted=True)
+
+    def _given(self, index: int, slots: list[int], vertex: Vertex) -> None:
         """A vertex, with the decays of its daughters if its amplitude spans them, sampled in the rest frame."""
-        daughters = [(self.particles[j], [self.particles[k] for k in self._daughters(j)]) for j in slots]
-        vertex = find_vertex(name)(self.particles[index], daughters)
         outputs = list(slots)
         if vertex.cascade:
             self.done.update(slots)

@@ -23,6 +23,7 @@ class Truth:
     gtk : (5, n) the beam particle: x, y (mm), dx/dz, dy/dz, p (MeV); the kaon at GTK3, or the proton at the dump
     weight : (n,) probability of the forced decay, times the weight of vertices that are not unweighted
     made : (4, n) from the dump only: where the mother was made, x, y, z (mm), and ``base`` (mm), see `dump.source`
+    rows : (n,) of a file of events only: which of the events asked for these are, which have the particles of ``chain``
     """
 
     chain: Chain
@@ -32,6 +33,7 @@ class Truth:
     gtk: FloatArray
     weight: FloatArray
     made: FloatArray | None = None
+    rows: npt.NDArray[np.int64] | None = None
 
     @property
     def n_effective(self) -> float:

@@ -35,8 +35,9 @@ from na62sim.sample.manifest import (
 )
 from na62sim.sample.provenance import Provenance, SampleError
 from na62sim.sample.writer import SampleWriter
-from na62sim.simulation.chunks import CHUNK, RUN, check_events, chunks_of, side_by_side
+from na62sim.simulation.chunks import CHUNK, RUN, chunks_of, side_by_side
 from na62sim.simulation.conditions import Conditions, Running
+from na62sim.simulation.given import check_sendable, events_of
 from na62sim.simulation.pipeline import Simulation, warm_up
 from na62sim.simulation.processes import Job, elsewhere, prepared
 from na62sim.simulation.shards.folder import claim, make_folder
@@ -105,7 +106,7 @@ def make_shard(shards: Shards, number: int) -> int:
 
 def simulate_shards(
     process: str | Process,
-    events: int,
+    events: int | None,
     folder: str | os.PathLike[str],
     detector: str | Detector | None = None,
     seed: int = 1,
@@ -160,8 +161,10 @@ def simulate_shards(
     simulation = conditions.simulation(find_process(process, **parameters), as_detector(detector), seed)
     if shard_events is None:
         shard_events = _shard_events_of(folder) if resume and folder.is_dir() else SHARD_EVENTS
-    provenance = provenance_of(simulation, intensity, parameters)
-    events = check_events(events)
+    events = events_of(simulation.process, events)
+    if running.elsewhere:
+        check_sendable(simulation.process)
+    provenance = provenance_of(simulation, intensity, parameters, events)
     run = ShardRun(_what(simulation, provenance, compression), events, _check_shard_events(shard_events, events))
     wanted = _check_range(shards, run.n_shards)
     job = Job(

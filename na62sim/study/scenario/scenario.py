@@ -21,6 +21,7 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from na62sim.core.suggest import did_you_mean
 from na62sim.core.units import UnitError, parse_parameters
 from na62sim.geometry.quantity import short
+from na62sim.sample.formats.read import is_event_file
 from na62sim.study.scenario.blocks import (
     LABEL,
     Axis,
@@ -167,6 +168,12 @@ class Scenario(Block):
         if block.data.endswith(".toml") or "/" in block.data:
             return str(self._folder / Path(block.data).expanduser())
         return block.data
+
+    def process_of(self, block: ProcessBlock) -> str:
+        """The process to look up; a file of events is a path relative to the scenario's file, too."""
+        if is_event_file(block.process):
+            return str(self._folder / Path(block.process).expanduser())
+        return block.process
 
 
 def scenario_folder() -> Path:

@@ -277,3 +277,22 @@ def test_any_value_is_taken_or_refused_in_one_line(key: str, value: object) -> N
         read(text)
     except ScenarioError as error:
         assert "\n" not in str(error)
+
+
+def test_a_file_of_events_relative_to_the_scenario(tmp_path: Path) -> None:
+    event = "E 5 1 2\nU MEV MM\nP 1 0 321 0 0 0 493.677 493.677 4\nV -1 0 [1]\nP 2 -1 -13 0 0 235.53 258.14 105.66 1\n"
+    listing = f"HepMC::Asciiv3-START_EVENT_LISTING\n{event}HepMC::Asciiv3-END_EVENT_LISTING\n"
+    (tmp_path / "mine.hepmc3").write_text(listing)
+    text = """
+name = "file"
+[[sample]]
+label = "mine"
+process = "mine.hepmc3"
+geometry = "run1-2018-s2"
+selection = "pinunu"
+events = 1
+"""
+    planned = plan(read_scenario(text.encode(), tmp_path / "file.toml")).samples[0]
+    assert planned.process.n_events == 1 and planned.process.descriptor == "K+ -> mu+"
+    with pytest.raises(ScenarioError, match=r"file: sample mine: .*/other\.hepmc3: there is no such file"):
+        plan(read_scenario(text.replace("mine.hepmc3", "other.hepmc3").encode(), tmp_path / "file.toml"))

@@ -1,0 +1,1 @@
+"""Formats of others: events of generators in, samples out."""
