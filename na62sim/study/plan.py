@@ -131,7 +131,7 @@ def _counts(scenario: Scenario) -> tuple[Category, ...] | None:
 def _sample(scenario: Scenario, block: SampleBlock) -> PlannedSample:
     from na62sim.selection.registry import find_selection
 
-    process = process_of(block.process, parse_parameters(block.parameters), block.allow or ())
+    process = process_of(block.process, parse_parameters(block.parameters), block.allow, block.stable)
     mixture = Mixture.of(scenario.geometries_of(block), block.decay_volume_m)
     masks = mixture.detectors[0].trigger.masks
     if block.trigger and block.trigger not in masks:
@@ -180,7 +180,7 @@ def open_points(scan: ScanBlock) -> list[dict[str, str]]:
     found, reason = [], ""
     for point in scan.points:
         try:
-            process_of(scan.process, parse_parameters(scan.parameters | point))
+            process_of(scan.process, parse_parameters(scan.parameters | point), scan.allow, scan.stable)
         except ValueError as error:
             reason = reason or str(error)
         else:
