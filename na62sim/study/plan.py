@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from na62sim.core.remarks import remarks
 from na62sim.core.suggest import did_you_mean
 from na62sim.core.units import parse_parameters
 from na62sim.generators.chain.process import Process
@@ -47,6 +48,12 @@ class PlannedScan:
     def gaps(self) -> dict[str, tuple[float, float]]:
         """Parameters, and where (MeV) the selection accepts next to nothing: the pi0 peak of m_4e, which is m_S."""
         return {"m_S": self.mixture.detectors[0].pi4e.pi0_window_MeV} if self.block.selection == "kpis" else {}
+
+    @property
+    def remarks(self) -> dict[str, list[str]]:
+        """What must be said of the process, the same at every point."""
+        block, point = self.block, parse_parameters(self.points[0])
+        return remarks(process_of(block.process, point, block.allow, block.stable).describe())
 
 
 @dataclass(frozen=True)

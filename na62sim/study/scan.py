@@ -153,7 +153,7 @@ def run_scans(
             results.append(
                 ScanResult(
                     block.label, block.process, block.selection, block.geometry, block.events,
-                    tuple(block.axes), cl, tuple(rows), time.perf_counter() - start, scan.gaps,
+                    tuple(block.axes), cl, tuple(rows), time.perf_counter() - start, scan.gaps, scan.remarks,
                 )
             )  # fmt: skip
     except BaseException:

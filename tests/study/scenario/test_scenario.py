@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from na62sim.generators.chain.process import Process
 from na62sim.generators.registry import process_of
 from na62sim.geometry import load_detector
-from na62sim.study.kaon.limits import measure_point
 from na62sim.study.plan import plan
+from na62sim.study.scan import measure_point
 from na62sim.study.scenario.scenario import ScenarioError, available_scenarios, load_scenario, read_scenario
 
 SMALL = """
@@ -198,7 +198,8 @@ def test_a_decay_may_violate_and_leave_undecayed_what_its_block_says() -> None:
     planned = plan(scenario)
     assert planned.samples[0].process.violates == {"lepton"}
     assert len(planned.scans[0].points) == 2
-    row = measure_point(scenario.scan[0], planned.scans[0].detector, planned.scans[0].points[0], seed=1)
+    assert planned.scans[0].remarks == {"phase_space": ["K+"], "stable": ["pi0"]}
+    row = measure_point(planned.scans[0], planned.scans[0].points[0], seed=1)
     assert row.n_generated == 500
     again = read_scenario(scenario.text.encode(), Path("again.toml"))
     assert (again.sample, again.scan) == (scenario.sample, scenario.scan)
