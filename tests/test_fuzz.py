@@ -234,23 +234,30 @@ def geometry_is_taken_or_refused(path: Path, unfinite: Unfinite, *files: str) ->
             return
         assert load_detector(path).sha256 == detector.sha256
         assert command("info", str(path), "--json") == 0
-        set_up(path, unfinite)
+        set_up(detector, unfinite)
 
 
-def set_up(path: Path, unfinite: Unfinite) -> None:
-    """Everything of a simulation but the events, or with some."""
-    detector = load_detector(path)
-    process = "kpinunu" if detector.dump is None else "aprime-brems"
+@contextmanager
+def refused_in_words() -> Iterator[None]:
+    """What cannot be set up says why."""
     try:
-        Simulation(find_process(process), detector)
-        for name in SELECTIONS:
-            find_selection(name, detector)
-        sample = some_events(process, detector) if DEEP else None
+        yield
     except ValueError as error:
         message = str(error)
         assert message.isprintable() and message.strip(), repr(message)
-    else:
-        assert sample is None or unfinite(sample) == []
+
+
+def set_up(detector: Detector, unfinite: Unfinite) -> None:
+    """Everything of a simulation but the events, or with some."""
+    process = "kpinunu" if detector.dump is None else "aprime-brems"
+    with refused_in_words():
+        if DEEP:
+            assert unfinite(some_events(process, detector)) == []
+        else:
+            Simulation(find_process(process), detector)
+    for name in SELECTIONS:
+        with refused_in_words():
+            find_selection(name, detector)
 
 
 def some_events(process: str, detector: Detector) -> Sample:
