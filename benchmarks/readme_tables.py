@@ -1,10 +1,10 @@
-"""The tables of the README's "What it reproduces": made, printed and stored by one command.
+"""The tables of the README's "What it reproduces": made, stored and written there by one command.
 
-    python benchmarks/readme_tables.py -n 1000000 --seed 1
+    python benchmarks/readme_tables.py -n 200000 --seed 1
 
-Runs what `na62sim validate` runs, and three samples of the five-track analysis, and prints both tables under a line with
-version, number of events and seed. The same goes into readme_tables.json beside this file, with which a test
-(tests/test_readme_tables.py) compares the README: copy the tables there after every run.
+Runs what `na62sim validate` runs, and two samples of the five-track analysis. The numbers go into readme_tables.json
+beside this file, and the tables, under a line with version, number of events and seed, between the marks of the README;
+tests/test_readme_tables.py compares both. ``--stored`` makes nothing and writes the stored numbers into the README again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import na62sim as na
-from na62sim.core.version import program_version
+from na62sim.core.version import program_version, source_hash
 from na62sim.simulation.conditions import Conditions
 from na62sim.statistics.text import number, pm
 from na62sim.study.kaon.count import count
@@ -30,6 +30,7 @@ from na62sim.study.scenario.scenario import load_scenario
 from na62sim.study.validation import validation
 
 STORED = Path(__file__).with_suffix(".json")
+README = Path(__file__).resolve().parents[1] / "README.md"
 S1, S2, MUMU, EE, AA = "run1-2018-s1", "run1-2018-s2", "dump-2021-mumu", "dump-2021-ee", "kpiaa"
 
 # quantity, keys of published numbers, unit, and whether the obtained number is given as a ratio to the published one
@@ -112,8 +113,9 @@ def _words(values: Sequence[tuple[float | None, float | None]], unit: float, nam
     texts = [pm(v / unit, s / unit if s else None) if s else number(v / unit, 3) for v, s in values if v is not None]
     if not texts:
         return "–"
-    bracket = name.startswith("·") and len(texts) == 1 and "±" in texts[0]
-    return (f"({texts[0]})" if bracket else ", ".join(texts)) + name
+    bracket = name.startswith("·") and (len(texts) > 1 or "±" in texts[0])
+    text = ", ".join(texts)
+    return (f"({text})" if bracket else text) + name
 
 
 def line(row: Row, numbers: Mapping[str, Sequence[Number]]) -> str:
@@ -133,35 +135,64 @@ def line(row: Row, numbers: Mapping[str, Sequence[Number]]) -> str:
     return f"| {quantity} | {published} | {text} |"
 
 
-def tables(numbers: Mapping[str, Sequence[Number]]) -> list[list[str]]:
-    """The rows of both tables in Markdown, without their heads."""
-    return [[line(row, numbers) for row in rows] for rows in (KAON, CASCADES_AND_DUMP)]
-
-
 def stamp(stored: Mapping[str, Any]) -> str:
     """What the numbers were made with."""
-    return f"`python benchmarks/readme_tables.py -n {stored['events']} --seed {stored['seed']}`, version {stored['version']}"
+    return (
+        f"`python benchmarks/readme_tables.py -n {stored['events']} --seed {stored['seed']}`"
+        f" made both tables, with version {stored['version']}."
+    )
+
+
+def blocks(stored: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Lines of the README by the mark in front of them: what made the tables, and the tables in Markdown."""
+    head = ["| quantity | published | obtained |", "|---|---|---|"]
+    rows = {"kaon": KAON, "cascades and dump": CASCADES_AND_DUMP}
+    tables = {name: [*head, *(line(row, stored["numbers"]) for row in of)] for name, of in rows.items()}
+    return {"stamp": [stamp(stored)], **tables}
+
+
+def filled(text: str, found: Mapping[str, Sequence[str]]) -> str:
+    """A text with the lines between each mark ``<!-- made: NAME -->`` and the next ``<!-- end -->`` made anew.
+
+    Raises
+    ------
+    ValueError : a mark is missing
+    """
+    for name, lines in found.items():
+        before, mark, rest = text.partition(f"<!-- made: {name} -->\n")
+        _, end, after = rest.partition("<!-- end -->\n")
+        if not mark or not end:
+            raise ValueError(
+                f"README.md has no place for the lines of {name!r}: {mark or '<!-- made: … -->'} … <!-- end -->"
+            )
+        text = before + mark + "\n".join(lines) + "\n" + end + after
+    return text
 
 
 def main() -> None:
-    """Make the numbers, store them, and print the tables."""
+    """Make the numbers, store them, and write the tables into the README."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-n", "--events", type=float, default=1e6, help="events of each sample (1e6)")
+    parser.add_argument("-n", "--events", type=float, default=2e5, help="events of each sample (2e5)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=None)
-    parser.add_argument("-o", "--out", type=Path, default=STORED, help="where the numbers are stored")
+    parser.add_argument("--stored", action="store_true", help="make nothing: write the stored numbers again")
     words = parser.parse_args()
-    events = int(words.events)
-    stored = {
-        "version": program_version(),
-        "events": events,
-        "seed": words.seed,
-        "numbers": obtained(events, words.seed, words.threads),
-    }
-    words.out.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(stamp(stored))
-    for rows in tables(stored["numbers"]):  # type: ignore[arg-type]
-        print("\n| quantity | published | obtained |\n|---|---|---|", *rows, sep="\n")
+    if words.stored:
+        stored = json.loads(STORED.read_text(encoding="utf-8"))
+    else:
+        events = int(words.events)
+        numbers = obtained(events, words.seed, words.threads)
+        stored = {
+            "version": program_version(),
+            "sources": source_hash(),
+            "events": events,
+            "seed": words.seed,
+            "numbers": {key: numbers[key] for row in (*KAON, *CASCADES_AND_DUMP) for key in row[1]},
+        }
+    made = blocks(stored)
+    README.write_text(filled(README.read_text(encoding="utf-8"), made), encoding="utf-8")
+    STORED.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(*("\n".join(lines) for lines in made.values()), sep="\n\n")
 
 
 if __name__ == "__main__":

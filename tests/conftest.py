@@ -1,4 +1,4 @@
-"""Particles shot into the detector by hand, for the tests of the detector and of the reconstruction."""
+"""Particles shot into the detector by hand, and what is not a number in a sample: what test files share."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from na62sim.detector.transport.planes import Flight, Planes
     from na62sim.generators.chain.truth import Truth
     from na62sim.geometry import Detector
+    from na62sim.sample.sample import Sample
     from na62sim.simulation.pipeline import Reconstruction
 
 GTK3 = 102_400.0  # mm
@@ -140,13 +141,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write tests/golden/golden.txt anew (without -n)")
 
 
-SLOW = 1800.0  # s, that a slow test may take
+SLOW = 1800.0  # s, that a slow test, or one with a planted bug, may take
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow tests have half an hour instead of the time limit of pyproject.toml, unless they say how long."""
     for item in items:
-        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+        long = item.get_closest_marker("slow") or item.get_closest_marker("planted")
+        if long and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(SLOW))
 
 
@@ -156,6 +158,24 @@ def bench() -> Bench:
     from na62sim.geometry import load_detector
 
     return Bench(load_detector("run1-2018-s2"))
+
+
+def unfinite_columns(sample: Sample) -> list[str]:
+    """Columns with a value that is no finite number, where their description does not allow one."""
+    found = []
+    for group, table in sample.groups.items():
+        for column in table.fields:
+            values = table[column.name]
+            allowed = "NaN" in column.description
+            if values.dtype.kind == "f" and not allowed and not np.isfinite(values).all():
+                found.append(f"{group}/{column.name}: {np.count_nonzero(~np.isfinite(values))} of {len(values)}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def unfinite() -> Any:
+    """`unfinite_columns`, for the tests that look for what is not a number."""
+    return unfinite_columns
 
 
 @pytest.fixture(scope="session", name="shoot")

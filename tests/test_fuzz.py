@@ -3,7 +3,8 @@
 Shipped files with up to three changes (other types, signs, NaN, infinities, huge and tiny numbers, unknown, deleted and
 doubled keys and blocks, other characters, text cut off, files that extend each other), and files of random TOML. What
 is refused never shows a traceback, warns or hangs; what is taken can be described, and set up for a simulation.
-``NA62SIM_FUZZ=10000`` asks for so many examples of each kind.
+``NA62SIM_FUZZ=10000`` asks for so many examples of each kind, other ones every time; then some events of each geometry are
+simulated and reconstructed as well, and every column must hold numbers.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import signal
 import sys
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -26,20 +27,24 @@ from hypothesis import strategies as st
 
 from na62sim.cli import main
 from na62sim.generators.registry import find_process
-from na62sim.geometry import GeometryError, load_detector
+from na62sim.geometry import Detector, GeometryError, load_detector
 from na62sim.geometry.files import shipped_folder
+from na62sim.sample.sample import Sample
 from na62sim.selection.registry import SELECTIONS, find_selection
 from na62sim.simulation.pipeline import Simulation
+from na62sim.simulation.stages import reconstruct, simulate
 from na62sim.study.plan import plan
 from na62sim.study.scenario.scenario import ScenarioError, load_scenario, scenario_folder
 
 EXAMPLES = int(os.environ.get("NA62SIM_FUZZ", "300"))
 DEEP = EXAMPLES > 300  # simulate some events as well
+pytestmark = pytest.mark.timeout(max(600, 4 * EXAMPLES))
 MANY = settings(
     max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES <= 300,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 HANGS = 20.0  # s, for one example on a machine that does other things
+Unfinite = Callable[[Sample], list[str]]  # the fixture `unfinite`
 GEOMETRIES = ("common", "run1-2017", "run1-2018-s2", "run2-2022", "dump-2021")
 SCENARIOS = sorted(path.stem for path in scenario_folder().glob("*.toml"))
 
@@ -218,7 +223,7 @@ def command(*words: str) -> int:
     return code
 
 
-def geometry_is_taken_or_refused(path: Path, *files: str) -> None:
+def geometry_is_taken_or_refused(path: Path, unfinite: Unfinite, *files: str) -> None:
     """Load a geometry; what is accepted can be described and be made ready for a simulation."""
     with no_hang():
         try:
@@ -229,22 +234,35 @@ def geometry_is_taken_or_refused(path: Path, *files: str) -> None:
             return
         assert load_detector(path).sha256 == detector.sha256
         assert command("info", str(path), "--json") == 0
-        set_up(path)
+        set_up(detector, unfinite)
 
 
-def set_up(path: Path) -> None:
-    """Everything of a simulation but the events."""
-    detector = load_detector(path)
-    process = "kpinunu" if detector.dump is None else "aprime-brems"
+@contextmanager
+def refused_in_words() -> Iterator[None]:
+    """What cannot be set up says why."""
     try:
-        simulation = Simulation(find_process(process), detector)
-        if DEEP:
-            simulation.run(0, 200)
-        for name in SELECTIONS:
-            find_selection(name, detector)
+        yield
     except ValueError as error:
         message = str(error)
         assert message.isprintable() and message.strip(), repr(message)
+
+
+def set_up(detector: Detector, unfinite: Unfinite) -> None:
+    """Everything of a simulation but the events, or with some."""
+    process = "kpinunu" if detector.dump is None else "aprime-brems"
+    with refused_in_words():
+        if DEEP:
+            assert unfinite(some_events(process, detector)) == []
+        else:
+            Simulation(find_process(process), detector)
+    for name in SELECTIONS:
+        with refused_in_words():
+            find_selection(name, detector)
+
+
+def some_events(process: str, detector: Detector) -> Sample:
+    """Some events, reconstructed."""
+    return reconstruct(simulate(process, 200, detector, threads=1))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -252,12 +270,12 @@ def _kernels() -> None:
     """What is compiled is compiled before an example is timed."""
     for process, name in (("kpinunu", "run1-2018-s2"), ("aprime-brems", "dump-2021")):
         if DEEP:
-            Simulation(find_process(process), load_detector(name)).run(0, 200)
+            some_events(process, load_detector(name))
 
 
 @MANY
 @given(changed_files(shipped_folder(), GEOMETRIES))
-def test_geometry(tmp_path: Path, changed: tuple[str, bytes]) -> None:
+def test_geometry(tmp_path: Path, unfinite: Unfinite, changed: tuple[str, bytes]) -> None:
     """A shipped geometry with changes, alone or as the file that the data set of 2018 extends."""
     name, content = changed
     path = tmp_path / f"{name}.toml"
@@ -266,7 +284,7 @@ def test_geometry(tmp_path: Path, changed: tuple[str, bytes]) -> None:
         s2 = (shipped_folder() / "run1-2018-s2.toml").read_text(encoding="utf-8")
         path = tmp_path / "mine.toml"
         path.write_text(s2.replace('"common"', '"./common.toml"'), encoding="utf-8")
-    geometry_is_taken_or_refused(path, path.name, f"{name}.toml", "common.toml")
+    geometry_is_taken_or_refused(path, unfinite, path.name, f"{name}.toml", "common.toml")
 
 
 @MANY
@@ -274,12 +292,12 @@ def test_geometry(tmp_path: Path, changed: tuple[str, bytes]) -> None:
     RANDOM,
     st.sampled_from([b"", b'extends = "run1-2018-s2"\n', b'extends = "fuzz.toml"\n', b'extends = "other.toml"\n']),
 )
-def test_random_geometry(tmp_path: Path, content: bytes, head: bytes) -> None:
+def test_random_geometry(tmp_path: Path, unfinite: Unfinite, content: bytes, head: bytes) -> None:
     """Random TOML, by itself, on top of a shipped file, or in a circle of files."""
     (tmp_path / "other.toml").write_text('extends = "fuzz.toml"\n', encoding="utf-8")
     path = tmp_path / "fuzz.toml"
     path.write_bytes(head + content)
-    geometry_is_taken_or_refused(path, "fuzz.toml", "other.toml")
+    geometry_is_taken_or_refused(path, unfinite, "fuzz.toml", "other.toml")
 
 
 def scenario_is_taken_or_refused(path: Path) -> None:

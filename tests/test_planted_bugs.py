@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
@@ -21,9 +21,11 @@ from scipy.stats import truncnorm
 
 import na62sim
 from na62sim.core import rng
+from na62sim.core.kernel import CACHE
 from na62sim.core.kinematics import two_body_momentum
 from na62sim.core.particles import Species, species
 from na62sim.core.sampling import table_moment
+from na62sim.core.sources import closure_hash
 from na62sim.generators.amplitudes import form_factors, shapes
 from na62sim.generators.amplitudes.phase_space import phase_space_volume
 from na62sim.generators.chain.compile import compile_chain
@@ -194,12 +196,30 @@ def test_there_are_bugs_in_every_folder() -> None:
     assert len(BUGS) >= 60
 
 
-def run_tests(copy: Path, chosen: str, *files: str) -> subprocess.CompletedProcess[str]:
-    """Run some tests, unchanged, on the copy of the package."""
-    environment = {**os.environ, "PYTHONPATH": str(copy), "NA62SIM_CACHE_DIR": str(copy / "cache")}
+@pytest.fixture(scope="session")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache for the kernels of all copies, begun with those of this package that are compiled.
+
+    They are kept by the text of what they were compiled from: a bug compiles again what it can reach, and nothing else.
+    """
+    folder = tmp_path_factory.mktemp("kernels")
+    root = folder / CACHE.parent.name
+    for path in (root, root / CACHE.name):
+        path.mkdir(mode=0o700)
+    for path in CACHE.glob("*.*"):
+        module, _, stamp = path.name.rpartition(".")
+        if module and closure_hash(module) == stamp:
+            shutil.copytree(path, root / CACHE.name / path.name)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def run_tests(copy: Path, kernels: Path, chosen: str, file: str) -> subprocess.CompletedProcess[str]:
+    """Run some tests of a file, unchanged, on the copy of the package."""
+    environment = {**os.environ, "PYTHONPATH": str(copy), "NA62SIM_CACHE_DIR": str(kernels)}
     options = ["-x", "-q", "-k", chosen, "-o", "addopts=", "-o", "markers=slow: several seconds"]
     options += ["-p", "no:cacheprovider", "--import-mode=importlib", "--rootdir", str(copy)]
-    command = [sys.executable, "-m", "pytest", *options, *(str(HERE / name) for name in files)]
+    command = [sys.executable, "-m", "pytest", *options, str(HERE / file)]
     return subprocess.run(
         command, cwd=copy, env=environment, capture_output=True, text=True, errors="replace", timeout=1500
     )
@@ -214,21 +234,22 @@ def copy_package(target: Path) -> Path:
     return target
 
 
-@pytest.mark.slow
+@pytest.mark.planted
 @pytest.mark.parametrize("file", sorted({bug.tests for bug in BUGS}))
-def test_the_copy_passes(tmp_path: Path, file: str) -> None:
+def test_the_copy_passes(tmp_path: Path, kernels: Path, file: str) -> None:
     """Without a bug, the tests that must fail pass: that the copy is elsewhere is no failure."""
     chosen = {bug.chosen for bug in BUGS if bug.tests == file}
-    result = run_tests(copy_package(tmp_path), "" if "" in chosen else " or ".join(sorted(chosen)), file)
+    words = "" if "" in chosen else " or ".join(sorted(chosen))
+    result = run_tests(copy_package(tmp_path), kernels, words, file)
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.planted
 @EACH_BUG
-def test_the_tests_fail(tmp_path: Path, bug: Bug) -> None:
+def test_the_tests_fail(tmp_path: Path, kernels: Path, bug: Bug) -> None:
     source = copy_package(tmp_path) / "na62sim" / bug.file
     before = source.read_text(encoding="utf-8")
     source.write_text(before.replace(bug.text, bug.becomes), encoding="utf-8")
-    result = run_tests(tmp_path, bug.chosen, bug.tests)
+    result = run_tests(tmp_path, kernels, bug.chosen, bug.tests)
     assert result.returncode == 1, result.stdout
     assert "1 failed" in result.stdout.splitlines()[-1]

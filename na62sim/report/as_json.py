@@ -202,6 +202,7 @@ def _scan(scan: ScanResult) -> dict[str, Any]:
     names = ("label", "process", "selection", "geometry", "events")
     return {
         **{name: getattr(scan, name) for name in names},
+        **scan.remarks,
         "axes": list(scan.axes),
         "cl": scan.cl,
         "rows": [_row(row) for row in scan.rows],

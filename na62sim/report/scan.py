@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from na62sim.core.remarks import remark_lines
 from na62sim.report.text import grid
 from na62sim.statistics.text import fraction, number, pm
 
@@ -46,7 +47,8 @@ def scan_report(result: RunResult) -> list[RenderableType]:
 def scan_tables(scan: ScanResult) -> list[RenderableType]:
     """A scan point by point, or in short where it has many; then the points that have no limit, by name."""
     short = len(scan.rows) > _MOST_ROWS
-    return [_in_short(scan) if short else _scan_table(scan), *without_limit(scan.rows, scan.axes), _speed(scan)]
+    table = _in_short(scan) if short else _scan_table(scan)
+    return [table, *remark_lines(scan.remarks), *without_limit(scan.rows, scan.axes), _speed(scan)]
 
 
 def _resolution_table(samples: Sequence[CountedSample]) -> RenderableType:

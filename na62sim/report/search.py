@@ -34,6 +34,7 @@ def search_dict(result: SearchResult) -> dict[str, Any]:
         "process": scan.process,
         "selection": scan.selection,
         "geometry": scan.geometry,
+        **scan.remarks,
         "scenario": result.scenario,
         "seed": result.seed,
         "events": scan.events,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from na62sim.core.remarks import remarks
 from na62sim.core.suggest import did_you_mean
 from na62sim.core.units import parse_parameters
 from na62sim.generators.chain.process import Process
@@ -47,6 +48,12 @@ class PlannedScan:
     def gaps(self) -> dict[str, tuple[float, float]]:
         """Parameters, and where (MeV) the selection accepts next to nothing: the pi0 peak of m_4e, which is m_S."""
         return {"m_S": self.mixture.detectors[0].pi4e.pi0_window_MeV} if self.block.selection == "kpis" else {}
+
+    @property
+    def remarks(self) -> dict[str, list[str]]:
+        """What must be said of the process, the same at every point."""
+        block, point = self.block, parse_parameters(self.points[0])
+        return remarks(process_of(block.process, point, block.allow, block.stable).describe())
 
 
 @dataclass(frozen=True)
@@ -131,7 +138,7 @@ def _counts(scenario: Scenario) -> tuple[Category, ...] | None:
 def _sample(scenario: Scenario, block: SampleBlock) -> PlannedSample:
     from na62sim.selection.registry import find_selection
 
-    process = process_of(scenario.process_of(block), parse_parameters(block.parameters), block.allow or ())
+    process = process_of(scenario.process_of(block), parse_parameters(block.parameters), block.allow, block.stable)
     mixture = Mixture.of(scenario.geometries_of(block), block.decay_volume_m)
     masks = mixture.detectors[0].trigger.masks
     if block.trigger and block.trigger not in masks:
@@ -182,7 +189,7 @@ def open_points(scan: ScanBlock) -> list[dict[str, str]]:
     found, reason = [], ""
     for point in scan.points:
         try:
-            process_of(scan.process, parse_parameters(scan.parameters | point))
+            process_of(scan.process, parse_parameters(scan.parameters | point), scan.allow, scan.stable)
         except ValueError as error:
             reason = reason or str(error)
         else:

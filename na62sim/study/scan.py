@@ -153,7 +153,7 @@ def run_scans(
             results.append(
                 ScanResult(
                     block.label, block.process, block.selection, block.geometry, block.events,
-                    tuple(block.axes), cl, tuple(rows), time.perf_counter() - start, scan.gaps,
+                    tuple(block.axes), cl, tuple(rows), time.perf_counter() - start, scan.gaps, scan.remarks,
                 )
             )  # fmt: skip
     except BaseException:
@@ -189,7 +189,7 @@ def measure_point(
     """Simulate one point and count; limits are not yet in the row."""
     block = scan.block
     precision = None if block.precision is None else Precision(block.precision, block.events, _EMPTY)
-    process = process_of(block.process, parse_parameters(point))
+    process = process_of(block.process, parse_parameters(point), block.allow, block.stable)
     counted = count(
         process,
         block.selection,

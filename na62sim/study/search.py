@@ -149,7 +149,7 @@ def search(
     names = (*axes, *((lifetime,) if lifetimes is not None else ()))
     result = ScanResult(
         process, process, block.selection, mixture.name, most, names, limits.cl, tuple(rows), time.perf_counter() - start,
-        declared.gaps,
+        declared.gaps, scan.remarks,
     )  # fmt: skip
     if points is not None:
         points.unlink(missing_ok=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from na62sim.cli import main
+
 COMMAND = f"{sys.executable} -W error -m na62sim"
 PLAIN = {**os.environ, "NUMBA_DISABLE_JIT": "1"}  # nothing is compiled for these
 PLAIN.pop("PYTHONUNBUFFERED", None)
@@ -26,15 +28,17 @@ def shell(line: str, **environment: str) -> subprocess.CompletedProcess[str]:
 LIMIT = "$NA62SIM limit --observed 0 --background 0.2"
 
 
-def test_an_old_encoding() -> None:
+def test_an_old_encoding(capsys: pytest.CaptureFixture[str]) -> None:
     """What is printed, and nothing else, changes; JSON keeps its values."""
+    code = "import sys; from na62sim.cli import main; sys.exit(main(['info']) or main(['info', 'pinunu']))"
     for environment in ({"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}):
-        done = shell("$NA62SIM info; $NA62SIM info pinunu", **environment)
+        done = shell(f'{sys.executable} -W error -c "{code}"', **environment)
         assert done.returncode == 0, done.stderr
         assert "->" in done.stdout and done.stdout.isascii()
     there = shell("$NA62SIM info kpinunu --json", PYTHONIOENCODING="ascii")
     assert there.stdout.isascii()
-    assert json.loads(there.stdout) == json.loads(shell("$NA62SIM info kpinunu --json").stdout)
+    assert main(["info", "kpinunu", "--json"]) == 0
+    assert json.loads(there.stdout) == json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
@@ -81,14 +85,14 @@ def test_a_closed_stderr_is_no_file_of_ours(tmp_path: Path) -> None:
     assert done.stdout.strip() == "True"
 
 
-def test_names_of_others_do_not_act(tmp_path: Path) -> None:
+def test_names_of_others_do_not_act(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither in a message nor in the JSON."""
-    name = "no\x1b[2J\x9b1m.h5"
-    for words in ("info", "info --json"):
-        done = shell(f"$NA62SIM {words} '{tmp_path / name}'")
-        assert done.returncode == 1
-        assert r"no\x1b[2J\x9b1m.h5" in done.stderr
-        assert not {"\x1b", "\x9b"} & {*done.stderr}
+    name = str(tmp_path / "no\x1b[2J\x9b1m.h5")
+    for words in (["info", name], ["info", "--json", name]):
+        assert main(words) == 1
+        error = capsys.readouterr().err
+        assert r"no\x1b[2J\x9b1m.h5" in error
+        assert not {"\x1b", "\x9b"} & {*error}
 
 
 def test_json_for_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:

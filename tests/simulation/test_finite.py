@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 
 import na62sim as na
@@ -28,18 +27,6 @@ CASES: list[tuple[str, dict[str, Any]]] = [
 FAST = {("kpix", 1.0), ("kpix", 10.0), ("kpiaa", 1e3)}
 
 
-def unfinite(sample: na.Sample) -> list[str]:
-    """Columns with a value that is no finite number, where their description does not allow one."""
-    found = []
-    for group, table in sample.groups.items():
-        for column in table.fields:
-            values = table[column.name]
-            allowed = "NaN" in column.description
-            if values.dtype.kind == "f" and not allowed and not np.isfinite(values).all():
-                found.append(f"{group}/{column.name}: {np.count_nonzero(~np.isfinite(values))} of {len(values)}")
-    return found
-
-
 def marked() -> list[Any]:
     cases = []
     for name, parameters in CASES:
@@ -51,7 +38,7 @@ def marked() -> list[Any]:
 
 
 @pytest.mark.parametrize(("name", "parameters"), marked())
-def test_every_column_is_finite(name: str, parameters: dict[str, Any]) -> None:
+def test_every_column_is_finite(unfinite: Any, name: str, parameters: dict[str, Any]) -> None:
     detector = "dump-2021" if name.startswith(("aprime", "alp")) else "run1-2018-s2"
     sample = na.reconstruct(na.simulate(name, 2000, detector, seed=5, **parameters))
     assert unfinite(sample) == []

@@ -128,6 +128,7 @@ class ScanResult:
     axes : names of the parameters
     cl : confidence level of the limits, None without limits
     gaps : parameters, and where (MeV) the selection accepts next to nothing
+    remarks : what must be said of the process, see `na62sim.core.remarks`
     """
 
     label: str
@@ -140,6 +141,7 @@ class ScanResult:
     rows: tuple[ScanRow, ...]
     seconds: float
     gaps: dict[str, tuple[float, float]] = field(default_factory=dict)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

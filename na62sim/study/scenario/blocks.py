@@ -54,7 +54,11 @@ class RunBlock(Block):
 
 
 class ProcessBlock(Block):
-    """A process in a geometry, seen through a selection."""
+    """A process in a geometry, seen through a selection.
+
+    ``allow`` and ``stable`` belong to a decay written out: what its vertices may violate, and which short-lived
+    particles it leaves undecayed on purpose (see `na62sim.Process`).
+    """
 
     label: str = Field(pattern=LABEL, max_length=60)
     process: str
@@ -62,6 +66,8 @@ class ProcessBlock(Block):
     selection: str
     events: int = Field(ge=1, le=10**12)
     parameters: dict[str, str] = Field(default_factory=dict)
+    allow: Annotated[tuple[Literal["lepton", "baryon"], ...], Field(strict=False)] = ()
+    stable: Annotated[tuple[str, ...], Field(strict=False)] = ()
     decay_volume_m: Annotated[tuple[float, float] | None, Field(strict=False)] = None
 
     @field_validator("decay_volume_m")
@@ -77,7 +83,7 @@ class SampleBlock(ProcessBlock):
 
     With a ``branching_ratio`` and the kaons of `Limits`, or a `NormalisationBlock`, the sample has a yield; in the role
     ``search`` it has a limit as well. With a ``trigger`` it is counted behind that mask, and its yield is that of its own
-    ``kaons``, in whose number the mask's efficiency is not. ``allow`` names what the vertices of a decay may violate.
+    ``kaons``, in whose number the mask's efficiency is not.
     """
 
     role: Literal["signal", "normalisation", "figure", "count", "search"] = "count"
@@ -89,7 +95,6 @@ class SampleBlock(ProcessBlock):
     trigger: str = ""
     kaons: float | None = Field(None, gt=0.0)
     kaons_source: str = ""
-    allow: Annotated[tuple[Literal["lepton", "baryon"], ...] | None, Field(strict=False)] = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -42,7 +42,7 @@ def _block_lines(heading: str, block: Mapping[str, Any]) -> list[str]:
     shown = {
         key: value
         for key, value in block.items()
-        if value not in ({}, "") or fields[key].get_default(call_default_factory=True)
+        if value not in ({}, "", ()) or fields[key].get_default(call_default_factory=True)
     }
     return [f"{key} = {_literal(value)}" for key, value in shown.items()]
 

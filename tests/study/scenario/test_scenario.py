@@ -14,6 +14,7 @@ from na62sim.generators.registry import process_of
 from na62sim.geometry import load_detector
 from na62sim.study.dump.productions import default_production
 from na62sim.study.plan import plan
+from na62sim.study.scan import measure_point
 from na62sim.study.scenario.scenario import ScenarioError, available_scenarios, load_scenario, read_scenario
 
 SMALL = """
@@ -168,6 +169,59 @@ def test_refused_whole_files() -> None:
 def test_check(old: str, new: str, message: str) -> None:
     with pytest.raises(ScenarioError, match=message):
         plan(read(SMALL.replace(old, new)))
+
+
+OWN_DECAY = """
+name = "own-decay"
+
+[[sample]]
+label = "sample"
+process = "K+ -> pi- mu+ mu+"
+allow = ["lepton"]
+geometry = "run1-2018-s2"
+selection = "k3pi"
+events = 2000
+
+[[scan]]
+label = "scan"
+process = "K+ -> pi+ pi0 X"
+stable = ["pi0"]
+geometry = "run1-2018-s2"
+selection = "pinunu"
+events = 500
+[scan.axes]
+m_X = { start = 10.0, stop = 20.0, step = 10.0 }
+"""
+
+
+def test_a_decay_may_violate_and_leave_undecayed_what_its_block_says() -> None:
+    """As ``--allow`` and ``--stable`` of the command line, for samples and for every point of a scan."""
+    scenario = read_scenario(OWN_DECAY.encode(), Path("own.toml"))
+    planned = plan(scenario)
+    assert planned.samples[0].process.violates == {"lepton"}
+    assert len(planned.scans[0].points) == 2
+    assert planned.scans[0].remarks == {"phase_space": ["K+"], "stable": ["pi0"]}
+    row = measure_point(planned.scans[0], planned.scans[0].points[0], seed=1)
+    assert row.n_generated == 500
+    again = read_scenario(scenario.text.encode(), Path("again.toml"))
+    assert (again.sample, again.scan) == (scenario.sample, scenario.scan)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('allow = ["lepton"]\n', "", "sample sample: .*lepton"),
+        ('stable = ["pi0"]\n', "", "scan scan: pi0 is left undecayed"),
+        ('stable = ["pi0"]', 'stable = ["X"]', "scan scan: stable 'X'"),
+        ('"K+ -> pi- mu+ mu+"', '"kmu2"', "sample sample: kmu2: what is allowed"),
+        ('["lepton"]', '["charge"]', r"sample\[1\].allow\[1\] = 'charge': input should be 'lepton' or 'baryon'"),
+        ('["lepton"]', '"lepton"', r"sample\[1\].allow = 'lepton'"),
+        ("allow =", "alow =", "unknown key sample\\[1\\].alow; did you mean 'allow'"),
+    ],
+)
+def test_what_a_block_may_not_allow(old: str, new: str, message: str) -> None:
+    with pytest.raises(ScenarioError, match=message):
+        plan(read_scenario(OWN_DECAY.replace(old, new).encode(), Path("own.toml")))
 
 
 REGION = """
