@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from na62sim.cli import options
-from na62sim.cli.output import check_name, emit
+from na62sim.cli.output import check_name, emit, opened
 
 
 def info(
@@ -18,13 +18,19 @@ def info(
             metavar="[THING]", help="A process, geometry, selection, scenario, or a file; everything by default."
         ),
     ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Read all events of a sample, or of shards, and compare them with their hash."),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Processes, geometries with where their numbers come from, selections, scenarios, or a file."""
+    from na62sim.report import describe
     from na62sim.report.catalogue import info_report
-    from na62sim.report.describe import describe
 
-    payload = describe(thing)
+    payload = describe.describe(thing)
+    if verify:
+        describe.verify(payload)
     emit(payload, as_json, *info_report(payload))
 
 
@@ -50,11 +56,9 @@ def show(
     as_json: options.Json = False,
 ) -> None:
     """Draw one event in a side view of the detector."""
-    from na62sim.sample.sample import Sample
-
     path = out or Path(f"{file.name.removesuffix('.h5')}-event-{event}.png")
     check_name(path, force, ".png")
-    with Sample.open(file) as sample:
+    with opened(file) as sample:
         if not 0 <= event < len(sample):
             raise ValueError(f"event = {event}: {file} has events 0 to {len(sample) - 1}")
         from na62sim.report.figures.event import draw_event

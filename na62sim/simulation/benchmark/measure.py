@@ -35,7 +35,7 @@ _STAGES = {
     "candidates": "reconstruction/",
     "select": "selection/ statistics/",
     "columns": "simulation/on_demand simulation/pipeline simulation/tables sample/table",
-    "hash": "sample/content_hash",
+    "hash": "sample/content_hash sample/checksums core/checksum",
     "write": "sample/writer sample/provenance",
 }
 """Which files belong to a stage: the beginnings of their names; the first that fits."""
