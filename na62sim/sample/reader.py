@@ -26,6 +26,7 @@ from na62sim.sample.content_hash import RUN_EVENTS, ContentHash
 from na62sim.sample.manifest import MANIFEST
 from na62sim.sample.provenance import FORMAT, FORMAT_VERSION, LIBVER, Provenance, SampleError, first_line
 from na62sim.sample.stored import check_filled, own_column, own_dataset, own_group, parse_json
+from na62sim.sample.structure import is_whole
 from na62sim.sample.table import Array, Column, Source, Table
 
 __all__ = ["FileGroups"]
@@ -109,9 +110,11 @@ class FileGroups(Mapping[str, Table]):
             hint = "; na62sim merge makes one file of its shards" if shards else ""
             raise SampleError(f"{path}: is a folder, not a file{hint}")
         with _reading(path):
-            path.open("rb").close()  # says why better than HDF5 does
+            whole = is_whole(path)  # and says why it cannot be opened better than HDF5 does
             if not h5py.is_hdf5(path):
                 raise SampleError(f"{path}: is not an HDF5 file")
+            if not whole:
+                raise SampleError(f"{path}: damaged: what is between its columns is not what was written")
             self._file = h5py.File(path, "r", libver=LIBVER)
         try:
             with _reading(path):

@@ -20,6 +20,7 @@ from na62sim.sample.compression import Compression, column_filters
 from na62sim.sample.content_hash import RUN_EVENTS, ContentHash, check_events
 from na62sim.sample.pieces import Piece, copy_pieces, join_pieces
 from na62sim.sample.provenance import FORMAT, FORMAT_VERSION, LIBVER, Provenance, SampleError, first_line
+from na62sim.sample.structure import append_structure, chunks_of
 from na62sim.sample.table import Array, Column, Table
 
 if TYPE_CHECKING:
@@ -323,7 +324,9 @@ class SampleWriter:
                 attributes[name] = attributes.pop(name)
             self._file.attrs.update(attributes)
             self._file.flush()  # a full disk shows here, while the file can still be given up
+            chunks = chunks_of(self._file)
             self._file.close()
+            append_structure(self._temporary.handle, chunks)
             self._file = None  # an interrupt from here on must not empty the file that has its name
             self._temporary.keep()
         place = self._temporary.path.parent

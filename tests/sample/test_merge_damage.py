@@ -168,7 +168,7 @@ WITH_ENTRIES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "gone": (gone, "shard-000001.h5: is missing"),
     "copied": (copied, "shard-000001.h5: damaged: "),
     "exchanged": (exchanged, "shard-00000[01].h5: damaged: "),
-    "a weight": (edited(weight), "shard-000001.h5: damaged: the SHA-256"),
+    "a weight": (edited(weight), "shard-000001.h5: damaged: "),
     "the seed": (edited(lambda f: f.attrs.update(seed=4)), "shard-000001.h5: damaged: "),
     "of another run": (foreign, "shard-000001.h5 and .*shard-000000.h5 differ in seed: 4 and 3"),
     "an entry of other bytes": (entries(bytes=5), "shard-000001.h5: damaged: it has"),

@@ -36,7 +36,7 @@ _STAGES = {
     "select": "selection/ statistics/",
     "columns": "simulation/on_demand simulation/pipeline simulation/tables sample/table",
     "hash": "sample/content_hash sample/checksums core/checksum",
-    "write": "sample/writer sample/provenance",
+    "write": "sample/writer sample/provenance sample/structure",
 }
 """Which files belong to a stage: the beginnings of their names; the first that fits."""
 SLOWER, WORSE = 0.9, 0.75  # of an earlier rate: worth a warning, and a failure
