@@ -50,7 +50,7 @@ label = "curve"
 process = "kpix"
 geometry = "run1-2018-s2"
 selection = "pinunu"
-events = 40000
+events = 10000
 axes = { m_X = { start = 120, stop = 300, step = 20 } }
 """
 
@@ -171,10 +171,10 @@ def run(folder, share):
     shared.mkdir()
     (shared / "own.toml").write_text(SCENARIO)
     one, pieces = shared / "one.h5", shared / "pieces"
-    simulate = ["simulate", "k2pi", "-n", "60000", "--seed", "5"]
-    shards = [*simulate, "-o", "FOLDER/out", "--shard-events", "3000"]
+    simulate = ["simulate", "k2pi", "-n", "20000", "--seed", "5"]
+    shards = [*simulate, "-o", "FOLDER/out", "--shard-events", "2000"]
     whole([*simulate, "-o", str(one)], folder / "log")
-    whole([*simulate, "-o", str(pieces), "--shard-events", "3000", "--compression", "lzf"], folder / "log")
+    whole([*simulate, "-o", str(pieces), "--shard-events", "2000", "--compression", "lzf"], folder / "log")
     main([*simulate[:2], "-n", "1000", "-o", str(folder / "warm.h5")])  # the children have the kernels loaded
     main(["reconstruct", str(folder / "warm.h5")])
     main(["run", str(shared / "own.toml"), "-o", str(folder / "warm"), "-n", "2000"])
@@ -196,8 +196,8 @@ def run(folder, share):
         wanted = max(1, round(wanted * share))
         where = folder / name.replace(" ", "").replace(",", "-")
         where.mkdir()
-        print(name, file=sys.stderr, flush=True)
         found[name] = case(make, words, resume, wanted, most, where, rng)
+        print(name, found[name], file=sys.stderr, flush=True)
         shutil.rmtree(where)
     print(json.dumps(found))
 
