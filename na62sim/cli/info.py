@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from na62sim.cli import options
-from na62sim.cli.output import check_name, emit
+from na62sim.cli.output import check_name, emit, opened
 
 if TYPE_CHECKING:
     from na62sim.sample.sample import Sample
@@ -22,13 +22,19 @@ def info(
             help="A process, geometry, selection, scenario or file; columns, scenario, geometry list all keys; default all.",
         ),
     ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Read all events of a sample, or of shards, and compare them with their hash."),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Processes, geometries with where their numbers come from, selections, scenarios, or a file."""
+    from na62sim.report import describe
     from na62sim.report.catalogue import info_report
-    from na62sim.report.describe import describe
 
-    payload = describe(thing)
+    payload = describe.describe(thing)
+    if verify:
+        describe.verify(payload)
     emit(payload, as_json, *info_report(payload))
 
 
@@ -58,11 +64,9 @@ def show(
     as_json: options.Json = False,
 ) -> None:
     """Draw one event: a side view of the detector, or a page with the event in three dimensions."""
-    from na62sim.sample.sample import Sample
-
     path = out or Path(f"{file.name.removesuffix('.h5')}-event-{event}.png")
     check_name(path, force, ".png", ".pdf", ".html", ".json")
-    with Sample.open(file) as sample:
+    with opened(file) as sample:
         if not 0 <= event < len(sample):
             raise ValueError(f"event = {event}: {file} has events 0 to {len(sample) - 1}")
         _draw(sample, event, path, force)

@@ -72,6 +72,17 @@ def kernels() -> Iterator[None]:
         yield
 
 
+def opened(file: Path) -> Sample:
+    """A sample, opened; a line where it has no checksums."""
+    from na62sim.sample.provenance import NO_CHECKSUMS
+    from na62sim.sample.sample import Sample
+
+    sample = Sample.open(file)
+    if not sample.has_checksums:
+        say(f"{file}: {NO_CHECKSUMS}")
+    return sample
+
+
 def file_facts(sample: Sample, path: Path) -> dict[str, Any]:
     """What a script wants to know of a file just written."""
     p = sample.provenance

@@ -74,13 +74,14 @@ def merge(
 ) -> None:
     """Join consecutive samples of one run into one file: the shards of a folder, or files in any order.
 
-    Events are neither hashed nor decompressed again; the SHA-256 of every shard is verified.
+    Events are neither hashed nor decompressed again where the SHA-256 of a shard is verified; what has no valid entry
+    beside it is checked as it is read.
     """
     check_name(out, force, ".h5")
     from na62sim.sample.merge import merge
     from na62sim.sample.sample import Sample
 
-    merge(paths, out, force=force)
+    merge(paths, out, force=force, say=say)
     with Sample.open(out) as sample:
         payload = {**file_facts(sample, out), "inputs": [str(path) for path in paths]}
     emit(payload, as_json, file_text(payload))

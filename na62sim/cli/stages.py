@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from na62sim.cli import options
-from na62sim.cli.output import check_name, emit, file_facts, file_text, kernels
+from na62sim.cli.output import check_name, emit, file_facts, file_text, kernels, opened
 from na62sim.cli.progress import Ticker
 from na62sim.core.remarks import remark_lines, remarks
 from na62sim.core.units import UnitError, parse_count, parse_interval, parse_lifetimes, parse_precision
@@ -105,12 +105,11 @@ def reconstruct(
     as_json: options.Json = False,
 ) -> None:
     """Reconstruct a sample: tracks, vertices, identification. The input is not changed."""
-    from na62sim.sample.sample import Sample
     from na62sim.simulation import stages
 
     path = out or file.with_name(f"{file.name.removesuffix('.h5')}.reco.h5")
     check_name(path, force, ".h5")
-    with Sample.open(file) as sample:
+    with opened(file) as sample:
         if path.exists() and path.samefile(file):
             raise ValueError(f"{path}: the result would replace its own input")
         with kernels(), Ticker(f"reconstructing {file.name}", len(sample)) as ticker:
@@ -148,14 +147,13 @@ def select(
 
     from na62sim.core.units import parse_parameters
     from na62sim.report.flow import flow_report
-    from na62sim.sample.sample import Sample
     from na62sim.simulation.acceptance import select as apply_selection
 
     values: dict[str, Any] = parse_parameters(parameter or [])
     if out is not None:
         check_name(out, force, ".json")
     start = time.perf_counter()
-    with Sample.open(file) as sample:
+    with opened(file) as sample:
         flow = apply_selection(sample, selection, detector=geometry, **values)
     flow.info["events_per_second"] = flow.generated.n / (time.perf_counter() - start)
     payload = {**flow.to_dict(), "file": str(file)}

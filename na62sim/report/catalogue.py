@@ -9,6 +9,7 @@ from na62sim.core.remarks import remark_lines, remarks
 from na62sim.report.flow import ledger_table
 from na62sim.report.reference import reference_report
 from na62sim.report.text import grid
+from na62sim.sample.provenance import NO_CHECKSUMS
 from na62sim.statistics.text import number
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def _scenario(data: Mapping[str, Any]) -> list[RenderableType]:
 
 
 def _sample(data: Mapping[str, Any]) -> list[RenderableType]:
-    hidden = {"kind", "file", "groups", "extra", "scenario", "geometry_lines", *remarks(data)}
+    hidden = {"kind", "file", "groups", "extra", "scenario", "geometry_lines", "checksums", "verified", *remarks(data)}
     facts = [
         [name, _pair(value) if isinstance(value, tuple) else str(value)]
         for name, value in data.items()
@@ -188,6 +189,9 @@ def _sample(data: Mapping[str, Any]) -> list[RenderableType]:
     facts += [["the process", line] for line in remark_lines(data)]
     facts.append(["geometry text", f"{data['geometry_lines']} lines, in the file's attribute geometry_text"])
     facts.append(["scenario", "in the file's attribute scenario" if data["scenario"] else "none"])
+    checked = "of each column and 1000 events, compared as they are read"
+    facts.append(["checksums", checked if data["checksums"] else NO_CHECKSUMS])
+    facts += [["verified", "all events have the content hash"]] if data.get("verified") else []
     groups = [
         [
             row["name"] + (" (jagged)" if row["jagged"] else ""),
@@ -211,5 +215,6 @@ def _run(data: Mapping[str, Any]) -> list[RenderableType]:
         ["bytes", str(data["bytes"])],
         ["content_sha256", data["content_sha256"] or "not before all shards are there"],
         *([name, str(value)] for name, value in data["run"].items()),
+        *([["verified", "every finished shard has its SHA-256"]] if data.get("verified") else []),
     ]
     return [grid(f"Run of shards {data['folder']}", ["what", "value"], facts)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,14 @@ from na62sim.core.remarks import remarks
 from na62sim.core.suggest import did_you_mean
 from na62sim.geometry import Detector, available_detectors, load_detector
 from na62sim.report.reference import REFERENCES, reference
-from na62sim.sample.manifest import MANIFEST, read_run, sum_up
+from na62sim.sample.manifest import MANIFEST, read_entries, read_run, sum_up
 from na62sim.selection.ledger import _word, ledger_rows
 from na62sim.study.scenario.scenario import Scenario, available_scenarios, load_scenario
 
 if TYPE_CHECKING:
     from na62sim.generators.processes.declaration import Declaration
 
-__all__ = ["describe", "ledger_rows"]
+__all__ = ["describe", "ledger_rows", "verify"]
 
 
 def describe(thing: str | None = None) -> dict[str, Any]:
@@ -56,6 +57,31 @@ def describe(thing: str | None = None) -> dict[str, Any]:
         hint = did_you_mean(thing, known, listed=True)
         raise ValueError(f"nothing is called {thing!r}{hint} (na62sim info lists what there is)")
     return description
+
+
+def verify(description: dict[str, Any]) -> None:
+    """Read what was described, a sample or a folder of shards, as a whole, and compare it with its hashes.
+
+    Raises
+    ------
+    SampleError : it differs; the message says where
+    ValueError : it is something else, which has no events
+    """
+    from na62sim.sample import sample
+    from na62sim.sample.provenance import SampleError
+
+    kind = description["kind"]
+    if kind == "sample":
+        sample.verify(description["file"])
+    elif kind == "run":
+        folder = Path(description["folder"])
+        run = read_run(folder)
+        for entry in read_entries(folder, run).values() if run else ():
+            if damage := entry.damage(folder):
+                raise SampleError(damage)
+    else:
+        raise ValueError(f"--verify goes with a sample or a folder of shards; this is a {kind}")
+    description["verified"] = True
 
 
 def everything() -> dict[str, Any]:
@@ -218,10 +244,10 @@ def _file(path: Path) -> dict[str, Any]:
         return _scenario(load_scenario(path)) if "sample" in keys else _geometry(load_detector(path))
     from dataclasses import fields
 
-    from na62sim.sample.sample import Sample
+    from na62sim.sample.reader import FileGroups
 
-    with Sample.open(path) as sample:
-        p = sample.provenance
+    with closing(FileGroups(path)) as groups:
+        p = groups.provenance
         values = {item.name: getattr(p, item.name) for item in fields(p)}
         geometry_text, scenario = values.pop("geometry_text"), values.pop("scenario")
         return {
@@ -229,16 +255,19 @@ def _file(path: Path) -> dict[str, Any]:
             "file": str(path),
             "bytes": path.stat().st_size,
             **values,
+            "checksums": groups.checked,
             **remarks(values["extra"].get("process", {})),
             "scenario": scenario,
             "geometry_lines": len(geometry_text.splitlines()),
             "groups": [
                 {
                     "name": name,
-                    "rows": len(table),
-                    "jagged": table.offsets is not None,
-                    "columns": [{"name": f.name, "unit": f.unit, "description": f.description} for f in table.fields],
+                    "rows": groups.rows(name),
+                    "jagged": "offsets" in groups.columns(name),
+                    "columns": [
+                        {"name": f.name, "unit": f.unit, "description": f.description} for f in groups.fields(name)
+                    ],
                 }
-                for name, table in sample.groups.items()
+                for name in groups
             ],
         }

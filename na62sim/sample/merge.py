@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, cast
 from na62sim.sample.atomic import target_of
 from na62sim.sample.content_hash import RUN_EVENTS
 from na62sim.sample.manifest import MANIFEST, Entry, ShardRun, read_entries, read_run, shard_name
-from na62sim.sample.provenance import Provenance, SampleError
+from na62sim.sample.provenance import NO_CHECKSUMS, Provenance, SampleError
 from na62sim.sample.reader import FileGroups
-from na62sim.sample.sample import Sample
+from na62sim.sample.sample import Sample, verify
 from na62sim.sample.writer import SampleWriter
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class _Part:
     first_event: int
     n_events: int
     compression: str
+    verified: bool  # by the SHA-256 of the whole file in an entry beside it
 
     @property
     def end(self) -> int:
@@ -52,11 +53,13 @@ def merge(
     *,
     force: bool = False,
     progress: Callable[[int], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Provenance:
     """Join files of consecutive events of one run, in the order of their events.
 
     The content hash is composed from the digests in the files. Uncompressed columns are written one after the other;
     the chunks of compressed ones are copied as they are, and virtual columns join them (`na62sim.sample.pieces`).
+    Each file is verified: by the SHA-256 in its entry beside it, and by its checksums or, where it has neither, its hash.
 
     Parameters
     ----------
@@ -64,6 +67,7 @@ def merge(
     out : file to write; it gets its name when it is whole
     force : a file of that name may be replaced
     progress : called with the number of events done
+    say : called with a line on each file that has no checksums
 
     Raises
     ------
@@ -89,8 +93,16 @@ def merge(
     done = 0
     with SampleWriter(out, provenance, cast("Compression", packed[0] if packed else "none"), force=force) as writer:
         for part in parts:
+            # Chunks that are copied as they are stored are not looked at. Not while the file is open for that: what
+            # HDF5 then holds in memory it would pack again, and with some filters it crashes.
+            if packed and not part.verified:
+                verify(part.path)
             with Sample.open(part.path) as sample:
                 _check_same_run(part.path, sample.provenance, parts[0].path, first)
+                if (sample.first_event, sample.n_events) != (part.first_event, part.n_events):
+                    raise SampleError(f"{part.path}: its entry is of other events than its file")
+                if say is not None and not sample.has_checksums:
+                    say(f"{part.path}: {NO_CHECKSUMS}")
                 _add(sample, writer, bool(packed))
             done += part.n_events
             if progress is not None:
@@ -137,14 +149,14 @@ def _look_at(files: Sequence[Path]) -> Iterator[_Part]:
         if entry is not None and (damage := entry.damage(path.parent)):
             raise SampleError(damage)
         if entry is not None and entry.run in compression:
-            yield _Part(path, entry.first_event, entry.n_events, compression[entry.run])
+            yield _Part(path, entry.first_event, entry.n_events, compression[entry.run], True)
             continue
         groups = FileGroups(path)
         provenance, packing = groups.provenance, groups.compression
         groups.close()
         if entry is not None:
             compression[entry.run] = packing
-        yield _Part(path, provenance.first_event, provenance.n_events, packing)
+        yield _Part(path, provenance.first_event, provenance.n_events, packing, entry is not None)
 
 
 def _entry_beside(path: Path) -> Entry | None:
@@ -187,6 +199,7 @@ def _add(sample: Sample, writer: SampleWriter, packed: bool) -> None:
     assert isinstance(groups, FileGroups)
     try:
         if packed:
+            groups.believe()
             writer.join(groups)
             return
         if sample.n_events == 0:  # the columns are worth having all the same

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "Provenance", "SampleError", "first_line"]
+__all__ = ["FORMAT", "FORMAT_VERSION", "NO_CHECKSUMS", "Provenance", "SampleError", "first_line"]
 
 FORMAT = "na62sim-sample"
 FORMAT_VERSION = 1
+NO_CHECKSUMS = "no checksums (made by an earlier version): all of it is compared with its hash before it is used"
+"""What is said of such a file."""
 
 
 class SampleError(ValueError):

@@ -1,24 +1,41 @@
-"""Read sample files: check them, and make tables whose columns stay on disk until they are used."""
+"""Read sample files: check them, and make tables whose columns stay on disk until they are used.
+
+Nothing is used unchecked: what is said of the events is compared with the seals of the file when it is opened, a column
+with its checksums when it is read. A file of an earlier version has none: it is hashed as a whole before its first column
+is used.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from na62sim.core.arrays import IntArray
+from na62sim.sample import checksums
 from na62sim.sample.compression import compression_of
 from na62sim.sample.content_hash import RUN_EVENTS, ContentHash
 from na62sim.sample.manifest import MANIFEST
 from na62sim.sample.provenance import FORMAT, FORMAT_VERSION, LIBVER, Provenance, SampleError, first_line
 from na62sim.sample.stored import check_filled, own_column, own_dataset, own_group, parse_json
+from na62sim.sample.structure import is_whole
 from na62sim.sample.table import Array, Column, Source, Table
 
 __all__ = ["FileGroups"]
+
+Check = Callable[[int, Array, IntArray], None]
+"""Compares values with their checksums: the first run of events, the values, where in them the runs start."""
+
+_EVENTS_AT_A_TIME = 50 * RUN_EVENTS  # of a file that is hashed: a few MB per column
+_LONGEST = 200  # characters of a message: names in a file can have any length
 
 
 @contextmanager
@@ -36,7 +53,7 @@ def _reading(path: Path, what: str = "") -> Iterator[None]:
             text = "another process has it open for writing"
         elif isinstance(error, KeyError):
             text = f"{text} is missing" if " " not in text else text
-        raise SampleError(f"{path}: {what}{text}") from None
+        raise SampleError(f"{path}: {what}{text if len(text) < _LONGEST else f'{text[:_LONGEST]}…'}") from None
 
 
 def _names(text: Any, what: str) -> list[str]:
@@ -44,23 +61,36 @@ def _names(text: Any, what: str) -> list[str]:
     names = parse_json(text)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError(f"{what}: not a list of names")
+    if len(set(names)) < len(names):
+        raise ValueError(f"{what}: a name is there twice")
     return names
 
 
 class _StoredColumn:
-    """A dataset from some row on, read when sliced."""
+    """A dataset from some row on, read when sliced, and checked by whole runs of events."""
 
-    __slots__ = ("_dataset", "_path", "_start")
+    __slots__ = ("_check", "_dataset", "_edges", "_path", "_run", "_start")
 
-    def __init__(self, dataset: Any, start: int, path: Path) -> None:
+    def __init__(self, dataset: Any, start: int, path: Path, run: int, edges: IntArray, check: Check) -> None:
         self._dataset, self._start, self._path = dataset, start, path
+        self._run, self._edges, self._check = run, edges, check
 
     def __getitem__(self, rows: slice, /) -> Array:
         if not self._dataset:
             raise SampleError(f"{self._path}: the file was closed before this column was read")
+        first, last = self._start + rows.start, self._start + rows.stop
+        if first >= last:
+            return np.empty(0, dtype=self._dataset.dtype)
+        a = int(np.searchsorted(self._edges, first, "right")) - 1
+        b = int(np.searchsorted(self._edges, last))
+        edges = self._edges[a : b + 1]
         with _reading(self._path):
-            values: Array = self._dataset[self._start + rows.start : self._start + rows.stop]
-        return values
+            values: Array = self._dataset[edges[0] : edges[-1]]
+            self._check(self._run + a, values, edges - edges[0])
+        return values if len(values) == last - first else values[first - edges[0] : last - edges[0]]
+
+
+_SEALED = ("format", "format_version", "groups", *(item.name for item in fields(Provenance)))
 
 
 class FileGroups(Mapping[str, Table]):
@@ -72,14 +102,19 @@ class FileGroups(Mapping[str, Table]):
         self._tables: dict[str, Table] = {}
         self._fields: dict[str, list[Column]] = {}
         self._rows: dict[str, int] = {}
+        self._checksums: dict[str, Any] = {}  # of each group; none in a file of an earlier version
+        self._seals: dict[str, str] = {}
+        self._hashed = False  # whether all events have been compared with their hash
         if os.path.isdir(path):
             shards = (path / MANIFEST).exists()
             hint = "; na62sim merge makes one file of its shards" if shards else ""
             raise SampleError(f"{path}: is a folder, not a file{hint}")
         with _reading(path):
-            path.open("rb").close()  # says why better than HDF5 does
+            whole = is_whole(path)  # and says why it cannot be opened better than HDF5 does
             if not h5py.is_hdf5(path):
                 raise SampleError(f"{path}: is not an HDF5 file")
+            if not whole:
+                raise SampleError(f"{path}: damaged: what is between its columns is not what was written")
             self._file = h5py.File(path, "r", libver=LIBVER)
         try:
             with _reading(path):
@@ -107,6 +142,22 @@ class FileGroups(Mapping[str, Table]):
         self.run_digests = [row.tobytes() for row in np.asarray(stored)]
         if ContentHash.compose(self.run_digests) != self.provenance.content_sha256:
             raise ValueError("the run digests do not give the content hash")
+        self._check_header(attributes)
+
+    def _check_header(self, attributes: dict[str, Any]) -> None:
+        """Compare what the file says of its events with its seal."""
+        p = self.provenance
+        if p.geometry_text and hashlib.sha256(p.geometry_text.encode()).hexdigest() != p.geometry_sha256:
+            raise ValueError("damaged: geometry_text is not the text that geometry_sha256 is of")
+        place, _, name = checksums.GROUP.rpartition("/")
+        if checksums.SEAL not in attributes and name not in own_group(self._file, place):
+            return
+        for name in self:
+            self._checksums[name] = own_dataset(self._file, f"{checksums.GROUP}/{name}")
+            self._seals[name] = str(self._checksums[name].attrs["sha256"])
+        known = {name: attributes[name] for name in _SEALED if name in attributes}
+        if checksums.seal_of_file(known, self._seals) != attributes.get(checksums.SEAL):
+            raise ValueError(f"damaged: its attributes are not those that {checksums.SEAL} was made of")
 
     def _read_group(self, name: str, n_events: int) -> dict[str, Any]:
         """Return the datasets of a group, offsets included, once their lengths are checked."""
@@ -139,30 +190,123 @@ class FileGroups(Mapping[str, Table]):
         """The open file."""
         return self._file
 
+    def fields(self, name: str) -> list[Column]:
+        """What a group says of its columns."""
+        with _reading(self.path, f"group {name!r}: "):
+            return self._describe(name)
+
+    def rows(self, name: str) -> int:
+        """How many rows a group has."""
+        return self._rows[name]
+
+    @property
+    def checked(self) -> bool:
+        """Whether it has checksums; a file of an earlier version has none."""
+        return bool(self._seals) or not self._columns
+
+    def checksums(self, name: str) -> Any:
+        """The checksums of a group: a row for each run of events, a number for each column; None if there are none."""
+        if not self.checked:
+            return None
+        self._describe(name)
+        return self._checksums[name]
+
+    def verify(self) -> None:
+        """Read all events and compare their hash with the stored one.
+
+        Raises
+        ------
+        SampleError : it differs; the message says where
+        """
+        first, self._hashed = self.provenance.first_event, True  # nothing is hashed to hash it
+        try:
+            content = ContentHash(first)
+            with _reading(self.path):
+                for i in range(0, self.provenance.n_events, _EVENTS_AT_A_TIME):
+                    n = min(_EVENTS_AT_A_TIME, self.provenance.n_events - i)
+                    content.update({name: self.read(name, i, i + n) for name in self}, n)
+            pairs = zip(content.run_digests, self.run_digests, strict=True)
+            bad = next((k for k, (mine, theirs) in enumerate(pairs) if mine != theirs), None)
+            if bad is not None:
+                event = first + bad * RUN_EVENTS
+                raise SampleError(f"{self.path}: damaged, at or after event {event}: the content hash differs")
+        except BaseException:
+            self._hashed = False
+            raise
+
+    def believe(self) -> None:
+        """Do not hash a file without checksums: it has been verified as a whole."""
+        self._hashed = True
+
     def read(self, name: str, i0: int, i1: int) -> Table:
         """Make the table of events i0 to i1, reading nothing but the offsets."""
         datasets = self._columns[name]
         with _reading(self.path, f"group {name!r}: "):
-            a, b, offsets = i0, i1, None
+            fields = self._describe(name)
+            if not (self.checked or self._hashed):
+                self.verify()
+            begin, end = i0 - i0 % RUN_EVENTS, min(-(-i1 // RUN_EVENTS) * RUN_EVENTS, self.provenance.n_events)
+            if i0 == i1:
+                begin = end = i0
+            a, b, offsets, edges = i0, i1, None, checksums.run_edges(end - begin) + begin
+            run = begin // RUN_EVENTS
             if "offsets" in datasets:
-                offsets = datasets["offsets"][i0 : i1 + 1]
+                stored = datasets["offsets"][begin : end + 1]
+                self._check(name, -1, run, checksums.rows_per_event(stored), edges - begin)
+                edges = stored[edges - begin]
+                offsets = stored[i0 - begin : i1 - begin + 1]
                 a, b = int(offsets[0]), int(offsets[-1])
                 offsets = offsets - (a if i0 else 0)
                 if not 0 <= a <= b <= self._rows[name]:
                     raise ValueError("offsets are outside the columns")
                 b = a + int(offsets[-1])
-            fields = self._describe(name)
-            sources: dict[str, Source] = {f.name: _StoredColumn(datasets[f.name], a, self.path) for f in fields}
+
+            def source(k: int, column: str) -> Source:
+                return _StoredColumn(datasets[column], a, self.path, run, edges, partial(self._check, name, k))
+
+            sources = {field.name: source(k, field.name) for k, field in enumerate(fields)}
             return Table.from_sources(fields, sources, b - a, offsets)
+
+    def _check(self, name: str, k: int, run: int, values: Array, edges: IntArray) -> None:
+        """Compare whole runs of a column with its checksums.
+
+        Parameters
+        ----------
+        k : number of the column in its group, -1 for rows per event
+        run : the first run of events
+        edges : where in the values each run starts, and the end of the last
+        """
+        if not self.checked or len(edges) < 2:
+            return
+        from na62sim.core.checksum import checksums as checksums_of  # compiled code, which the header does not need
+
+        expected = self._checksums[name][run : run + len(edges) - 1, k]
+        wrong = np.flatnonzero(checksums_of(values, edges[:-1], edges[1:]) != expected)
+        if wrong.size:
+            column = "offsets" if k < 0 else self._fields[name][k].name
+            event = self.provenance.first_event + (run + int(wrong[0])) * RUN_EVENTS
+            raise ValueError(f"{name}/{column} is damaged at or after event {event}: its checksum differs")
 
     def _describe(self, name: str) -> list[Column]:
         """The fields of a group, read once: their attributes cost more than the offsets of a chunk."""
         if name not in self._fields:
-            self._fields[name] = [
+            fields = [
                 Column(column, str(dataset.dtype), str(dataset.attrs["unit"]), str(dataset.attrs["description"]))
                 for column, dataset in self._columns[name].items()
                 if column != "offsets"
             ]
+            if self.checked:
+                jagged = "offsets" in self._columns[name]
+                stored = self._checksums[name]
+                shape = (-(-self.provenance.n_events // RUN_EVENTS), len(fields) + jagged)
+                if stored.shape != shape or stored.dtype != np.uint64:
+                    raise ValueError(f"checksums of shape {stored.shape} do not fit {shape[1]} columns")
+                check_filled(stored, stored.name)
+                sums = np.asarray(stored)
+                if checksums.seal_of_group(name, fields, jagged, sums) != self._seals[name]:
+                    raise ValueError("damaged: its columns are not those that its seal was made of")
+                self._checksums[name] = sums
+            self._fields[name] = fields
         return self._fields[name]
 
     def __getitem__(self, name: str) -> Table:

@@ -76,6 +76,11 @@ class Sample:
         provenance = groups.provenance
         return cls(groups, provenance, provenance.n_events, provenance.first_event)
 
+    @property
+    def has_checksums(self) -> bool:
+        """False for a file of an earlier version, which is compared with its hash before it is used."""
+        return not isinstance(self.groups, FileGroups) or self.groups.checked
+
     def close(self) -> None:
         """Close the file, if there is one: columns not read yet are lost."""
         if isinstance(self.groups, FileGroups):
@@ -150,14 +155,10 @@ class Sample:
 
     def content_sha256(self) -> str:
         """Return the hash of the events, computed now."""
-        return _hash_content(self).hexdigest()
-
-
-def _hash_content(sample: Sample) -> ContentHash:
-    content = ContentHash(sample.first_event)
-    for chunk in sample.chunks(_EVENTS_AT_A_TIME):
-        content.update(chunk.groups, chunk.n_events)
-    return content
+        content = ContentHash(self.first_event)
+        for chunk in self.chunks(_EVENTS_AT_A_TIME):
+            content.update(chunk.groups, chunk.n_events)
+        return content.hexdigest()
 
 
 def read_sample(path: str | os.PathLike[str]) -> Sample:
@@ -184,19 +185,13 @@ def write_sample(
 
 
 def verify(path: str | os.PathLike[str]) -> str:
-    """Read all events of a file and compare their hash with the stored one, which is returned."""
+    """Read all events of a file and compare their hash with the stored one, which is returned.
+
+    Raises
+    ------
+    SampleError : it differs, or the file cannot be read
+    """
     with Sample.open(path) as sample:
-        try:
-            content = _hash_content(sample)
-        except SampleError:
-            raise
-        except ValueError as error:
-            raise SampleError(f"{path}: {error}") from None
-        stored = sample.provenance.content_sha256
-        if content.hexdigest() != stored:
-            assert isinstance(sample.groups, FileGroups)
-            pairs = zip(content.run_digests, sample.groups.run_digests, strict=True)
-            bad = next(i for i, (mine, theirs) in enumerate(pairs) if mine != theirs)
-            event = sample.first_event + bad * RUN_EVENTS
-            raise SampleError(f"{path}: damaged, at or after event {event}: the content hash differs")
-        return stored
+        assert isinstance(sample.groups, FileGroups)
+        sample.groups.verify()
+        return sample.provenance.content_sha256

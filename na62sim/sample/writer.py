@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Self
 import h5py
 import numpy as np
 
+from na62sim.sample import checksums
 from na62sim.sample.atomic import Temporary
 from na62sim.sample.compression import Compression, column_filters
 from na62sim.sample.content_hash import RUN_EVENTS, ContentHash, check_events
 from na62sim.sample.pieces import Piece, copy_pieces, join_pieces
 from na62sim.sample.provenance import FORMAT, FORMAT_VERSION, LIBVER, Provenance, SampleError, first_line
+from na62sim.sample.structure import append_structure, chunks_of
 from na62sim.sample.table import Array, Column, Table
 
 if TYPE_CHECKING:
@@ -124,16 +126,16 @@ class _GroupWriter:
     """The columns of one group, and its offsets."""
 
     def __init__(self, group: Any, table: Table, filters: dict[str, Any], share: float = 0.0) -> None:
-        self.fields = table.fields
-        jagged = table.offsets is not None
-        rows = math.ceil(len(table) / share * (_MARGIN if jagged else 1.0)) if share else 0
+        self.fields, self.jagged = table.fields, table.offsets is not None
+        rows = math.ceil(len(table) / share * (_MARGIN if self.jagged else 1.0)) if share else 0
         self._group = group
         self._pieces: dict[str, list[Piece]] = {}
         group.attrs["columns"] = json.dumps(table.names)
-        group.attrs["jagged"] = table.offsets is not None
+        group.attrs["jagged"] = self.jagged
         self._columns = {f.name: _ColumnWriter(group, f, filters, rows) for f in table.fields}
         self._offsets: _ColumnWriter | None = None
         self._n_rows = 0
+        self._checksums = checksums.GroupChecksums()
         if table.offsets is not None:
             text = "first row of each event, and the number of rows at the end"
             expected = round(table.n_events / share) + 1 if share else 0
@@ -150,6 +152,7 @@ class _GroupWriter:
         for name, column in self._columns.items():
             column.append(table[name])
         self._append_offsets(table)
+        self._checksums.update(table)
 
     def join(self, source: FileGroups, name: str) -> None:
         """Copy the columns of another file as they are stored; `finish` joins the pieces."""
@@ -158,16 +161,23 @@ class _GroupWriter:
             stored = source.columns(name)[column]
             copied = copy_pieces(source.file, stored, self._group.file, f"{name}/{column}", provenance.first_event)
             self._pieces.setdefault(column, []).extend(copied)
-        if self._offsets is not None:
+        known = source.checksums(name)
+        if known is not None:
+            self._checksums.extend(known)
+        if self._offsets is not None or known is None:
             for i in range(0, provenance.n_events, _EVENTS_AT_A_TIME):
-                self._append_offsets(source.read(name, i, min(i + _EVENTS_AT_A_TIME, provenance.n_events)))
+                table = source.read(name, i, min(i + _EVENTS_AT_A_TIME, provenance.n_events))
+                self._append_offsets(table)
+                if known is None:
+                    self._checksums.update(table)
 
     def _append_offsets(self, table: Table) -> None:
         if self._offsets is not None and table.offsets is not None:
             self._offsets.append(table.offsets[1:] + self._n_rows)
         self._n_rows += len(table)
 
-    def finish(self) -> None:
+    def finish(self, name: str) -> str:
+        """Complete the columns, and store their checksums; the seal of the group."""
         for field in self.fields:
             pieces = self._pieces.get(field.name, [])
             if any(piece.rows for piece in pieces):
@@ -176,6 +186,12 @@ class _GroupWriter:
                 self._columns[field.name].finish()
         if self._offsets is not None:
             self._offsets.finish()
+        sums = self._checksums.all_runs(len(self.fields) + self.jagged)
+        stored = self._group.file.create_dataset(f"{checksums.GROUP}/{name}", data=sums.astype("<u8", copy=False))
+        _describe(stored, "", f"checksum of each column and run of {RUN_EVENTS} events")
+        seal = checksums.seal_of_group(name, self.fields, self.jagged, sums)
+        stored.attrs["sha256"] = seal
+        return seal
 
 
 class SampleWriter:
@@ -297,18 +313,20 @@ class SampleWriter:
         content = ContentHash.compose(digests)
         self.provenance = replace(self.provenance, n_events=self._hash.n_events, content_sha256=content, complete=True)
         with self._h5():
-            for group in self._groups.values():
-                group.finish()
+            seals = {name: group.finish(name) for name, group in self._groups.items()}
             rows = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 32)
             stored = self._file.create_dataset("provenance/run_digests", data=rows)
             _describe(stored, "", f"SHA-256 of each run of {RUN_EVENTS} events")
-            self._file.attrs["groups"] = json.dumps(list(self._groups))
-            attributes = self.provenance.to_attributes()
+            about = {"format": FORMAT, "format_version": FORMAT_VERSION, "groups": json.dumps(list(self._groups))}
+            attributes = {**about, **self.provenance.to_attributes()}
+            attributes[checksums.SEAL] = checksums.seal_of_file(attributes, seals)
             for name in ("content_sha256", "complete"):  # last, in this order
                 attributes[name] = attributes.pop(name)
             self._file.attrs.update(attributes)
             self._file.flush()  # a full disk shows here, while the file can still be given up
+            chunks = chunks_of(self._file)
             self._file.close()
+            append_structure(self._temporary.handle, chunks)
             self._file = None  # an interrupt from here on must not empty the file that has its name
             self._temporary.keep()
         place = self._temporary.path.parent

@@ -15,7 +15,7 @@ from na62sim.core.progress import Meter, silent
 from na62sim.core.units import parse_parameters
 from na62sim.core.version import source_hash
 from na62sim.generators.registry import process_of
-from na62sim.sample.atomic import target_of
+from na62sim.sample.atomic import target_of, write_whole
 from na62sim.simulation.precision import Precision
 from na62sim.study.kaon.count import count
 from na62sim.study.kaon.limits import point_limits
@@ -46,10 +46,10 @@ class Points:
 
 
 class PointStore(Points):
-    """Finished points of the scans of a scenario, a line of JSON each, synced as they come.
+    """Finished points of the scans of a scenario, a line of JSON each, with its SHA-256, synced as they come.
 
-    A line that was cut off is not a point. The first line says which scenario, geometries and program the
-    points belong to: those of another are never mixed in.
+    A line that was cut off is not a point, and neither is one whose hash differs: its number is in ``damaged``. The first
+    line says which scenario, geometries and program the points belong to: those of another are never mixed in.
 
     Parameters
     ----------
@@ -66,6 +66,7 @@ class PointStore(Points):
     def __init__(self, path: Path, identity: str, resume: bool) -> None:
         super().__init__()
         self.path, self._identity = path, identity
+        self.damaged: list[int] = []
         self._refuse_foreign()
         if resume and path.exists():
             self._read()
@@ -83,22 +84,40 @@ class PointStore(Points):
 
     def _read(self) -> None:
         whole, _, cut = self.path.read_bytes().rpartition(b"\n")
-        lines = whole.decode("utf-8").splitlines() if whole else []
-        if lines and json.loads(lines[0]) != {"identity": self._identity}:
+        head, *lines = whole.split(b"\n")
+        if whole and head != self._head:
             raise ScenarioError(
-                f"{self.path}: was made by another scenario, geometry, seed or version; run without --resume to start again"
+                f"{self.path}: was made by another scenario, geometry, seed or version, or its first line is damaged; "
+                "run without --resume to start again"
             )
-        self.points = {point["key"]: point["row"] for point in map(json.loads, lines[1:])}
-        if cut or not lines:
-            with open(self.path, "r+b") as file:
-                file.truncate(len(whole) + 1 if whole else 0)
+        kept = [head] if whole else []
+        for number, line in enumerate(lines, 2):
+            try:
+                point = json.loads(line)
+                key, row = point["key"], point["row"]
+                if point["sha256"] != self._sha256(key, row):
+                    raise ValueError("another hash")
+            except (ValueError, TypeError, KeyError, RecursionError):
+                self.damaged.append(number)
+                continue
+            self.points[key] = row
+            kept.append(line)
+        if cut or self.damaged or not whole:
+            write_whole(self.path, b"".join(line + b"\n" for line in kept).decode(), force=True)
+
+    @property
+    def _head(self) -> bytes:
+        return json.dumps({"identity": self._identity}).encode()
+
+    def _sha256(self, key: str, row: dict[str, Any]) -> str:
+        return hashlib.sha256(json.dumps([self._identity, key, row], sort_keys=True).encode()).hexdigest()
 
     def add(self, key: str, row: dict[str, Any]) -> None:
         """Keep a finished point."""
         first = not self.path.exists() or not self.path.stat().st_size
-        lines = [{"identity": self._identity}] if first else []
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write("".join(json.dumps(line) + "\n" for line in [*lines, {"key": key, "row": row}]))
+        line = json.dumps({"key": key, "row": row, "sha256": self._sha256(key, row)}).encode()
+        with open(self.path, "ab") as file:
+            file.write(b"".join(part + b"\n" for part in [*([self._head] if first else []), line]))
             file.flush()
             os.fsync(file.fileno())
         super().add(key, row)
@@ -114,7 +133,9 @@ def identity(plan: Plan) -> str:
 
 
 def points_file(folder: Path) -> Path:
-    """Where finished points are kept until the result's folder is whole."""
+    """Where finished points are kept until the result's folder is whole: beside it, whatever it is called."""
+    if folder.name in ("", ".."):
+        folder = Path(os.path.realpath(folder))
     return folder.with_name(f"{folder.name}.points")
 
 
@@ -140,6 +161,8 @@ def run_scans(
     store = PointStore(points, identity(plan), resume)
     if store.points:
         say(f"{len(store.points)} points taken over from {store.path}")
+    for number in store.damaged:
+        say(f"{store.path}: line {number} is damaged, its point is computed again")
     results = []
     try:
         for scan in plan.scans:

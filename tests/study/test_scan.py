@@ -80,6 +80,59 @@ def test_store_forgets_a_line_that_was_cut_off(tmp_path: Path) -> None:
     assert PointStore(path, "me", resume=False).points == {} and not path.exists()
 
 
+def test_a_changed_digit_is_no_point(tmp_path: Path) -> None:
+    """Any digit of any line: the point is made again, or all are refused; the others stay."""
+    store, path = PointStore(tmp_path / "a.points", "me", resume=False), tmp_path / "a.points"
+    rows = {str(k): {"acceptance": {"value": 0.125 + k}, "n": 1000 * k} for k in range(4)}
+    for key, row in rows.items():
+        store.add(key, row)
+    whole = path.read_bytes()
+    for place in [k for k, c in enumerate(whole) if 48 <= c < 58]:
+        changed = bytearray(whole)
+        changed[place] = 48 + (changed[place] - 47) % 10
+        path.write_bytes(changed)
+        number = 1 + whole[:place].count(b"\n")
+        again = PointStore(path, "me", resume=True)
+        assert again.damaged == [number]
+        assert again.points == {key: row for k, (key, row) in enumerate(rows.items(), 2) if k != number}
+        again.add(str(number - 2), rows[str(number - 2)])
+        assert PointStore(path, "me", resume=True).points == rows
+        assert PointStore(path, "me", resume=True).damaged == []
+    for head in (b'{"identity": "mE"}', b'{"identity": "me" }', b'{"identity": "m'):
+        path.write_bytes(head + whole[len(b'{"identity": "me"}') :])
+        with pytest.raises(ScenarioError, match=r"another scenario, .* or its first line is damaged"):
+            PointStore(path, "me", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "points"),
+    [(".", "{}.points"), ("..", "{}.points"), ("out", "out.points"), ("a/../out", "a/../out.points")],
+)
+def test_points_lie_beside_the_folder(name: str, points: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is called, the folder itself and the one above included."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    place = here if name == "." else tmp_path
+    assert points_file(Path(name)) == (place.with_name(points.format(place.name)) if "{" in points else Path(points))
+
+
+def test_damaged_points_are_named(scenario: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run that goes on says which point it makes again, and gives the numbers of one that was not stopped."""
+    scenario.write_text(OWN.replace("figures = true", "figures = false"))
+    planned = plan(load_scenario(scenario))
+    folder = tmp_path / "out"
+    store = PointStore(points_file(folder), identity(planned), resume=False)
+    rows = list(run_scan(planned.scenario, planned.scans[0], store))
+    text = points_file(folder).read_text()
+    value = repr(rows[1].acceptance.value)
+    points_file(folder).write_text(text.replace(value, value[:3] + str((int(value[3]) + 1) % 10) + value[4:], 1))
+    assert main(["run", str(scenario), "-o", str(folder), "--resume"]) == 0
+    assert f"{folder}.points: line 3 is damaged, its point is computed again" in capsys.readouterr().err
+    result = json.loads((folder / "result.json").read_text())["scans"][0]["rows"]
+    assert [row["acceptance"]["value"] for row in result] == [row.acceptance.value for row in rows]
+
+
 def test_points_belong_to_scenario_geometry_and_program(scenario: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A number of the detector, a seed or the program changed: the finished points are of something else."""
     whole = plan(load_scenario(scenario))

@@ -42,8 +42,8 @@ _STAGES = {
     "candidates": "reconstruction/",
     "select": "selection/ statistics/",
     "columns": "simulation/on_demand simulation/pipeline simulation/tables sample/table",
-    "hash": "sample/content_hash",
-    "write": "sample/writer sample/provenance",
+    "hash": "sample/content_hash sample/checksums core/checksum",
+    "write": "sample/writer sample/provenance sample/structure",
 }
 """Which files belong to a stage: the beginnings of their names; the first that fits."""
 SLOWER, WORSE = 0.9, 0.75  # of an earlier rate: worth a warning, and a failure
