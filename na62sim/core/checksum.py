@@ -75,9 +75,9 @@ def _checksums(data: Any, first: Any, last: Any, out: Any) -> None:
 
 
 @formula
-def _word(data: Any, start: int) -> int:
+def _word(data: Any, start: int) -> Any:
     """Up to eight bytes from here on; beyond the end are zeros."""
     word = _ZERO
     for i in range(start, min(start + 8, data.size)):
         word |= np.uint64(data[i]) << np.uint64(8 * (i - start))
-    return int(word)
+    return word
