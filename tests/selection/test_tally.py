@@ -54,7 +54,7 @@ def test_sums_do_not_depend_on_order_or_chunks() -> None:
         )
 
 
-@pytest.mark.parametrize("power", [-990, -600, -40, 0, 1, 77, 500, 980])
+@pytest.mark.parametrize("power", [-1000, -600, -40, 0, 1, 77, 500, 1000])
 def test_a_common_factor_changes_nothing(power: int) -> None:
     """Over 600 decades the effective number and the largest share keep their bits."""
     weights = np.random.Generator(np.random.Philox(2)).random(500) + 0.01
