@@ -191,7 +191,7 @@ def _of_leptons(
     }
     conserving, violating = f"pi+ {lepton}+ {lepton}-", f"pi- {lepton}+ {lepton}+"
     if low:
-        conserving += f", m_{pair} > {low:g} MeV"
+        conserving += f" above m_{pair} = {low:g} MeV"
     regions = {
         conserving: lambda t: np.asarray((charge(t) > 0) & (observables[f"m_{pair}"](t) > low * MeV)),
         violating: lambda t: np.asarray(charge(t) < 0),
