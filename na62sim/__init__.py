@@ -61,9 +61,9 @@ if TYPE_CHECKING:
     from na62sim.statistics import expected_events as expected_events
     from na62sim.statistics import single_event_sensitivity as single_event_sensitivity
     from na62sim.statistics import upper_limit as upper_limit
+    from na62sim.study.dump.region import exclusion as exclusion
     from na62sim.study.kaon.branching_ratio import branching_ratio as branching_ratio
     from na62sim.study.search import search as search
-    from na62sim.study.dump.region import exclusion as exclusion
 
 
 def __getattr__(name: str) -> Any:
