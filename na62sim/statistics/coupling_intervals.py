@@ -17,6 +17,7 @@ from na62sim.statistics.reweighting import MassSample
 __all__ = ["MIN_EFFECTIVE", "CouplingInterval", "Signal", "intervals"]
 
 MIN_EFFECTIVE = 25.0  # events: a statistical error of 20 %, 5 % in the coupling at a lower edge
+_TOLERANCE = 1e-6  # of the logarithm of the events at an edge
 _STEP = 1e-3  # of the logarithm of the coupling, for a slope
 
 
@@ -91,7 +92,8 @@ def intervals(
     log_level, logs = math.log(level), np.log(grid)
 
     def edge(a: int, b: int) -> float:
-        return math.exp(brentq(lambda x: signal.logarithm(x) - log_level, logs[a], logs[b], xtol=1e-7))
+        ends = [math.log(max(float(events[k]), 1e-300)) - log_level for k in (a, b)]
+        return math.exp(_root(lambda x: signal.logarithm(x) - log_level, logs[a], logs[b], *ends))
 
     if not above.any():
         return _between_points(signal, logs, events, trusted, log_level)
@@ -112,6 +114,24 @@ def intervals(
             high_end = "limit" if count >= MIN_EFFECTIVE else "refused"
         found.append(_interval(signal, float(low), float(high), low_end, high_end))
     return found
+
+
+def _root(f: Callable[[float], float], a: float, b: float, fa: float, fb: float) -> float:
+    """Where f changes sign between a and b, to 1e-6 of f: the secant, with the Illinois rule; f at both ends is known.
+
+    A root costs three or four values of f, each a sum over the accepted events, where a general method takes twice as many.
+    """
+    for _ in range(100):
+        x = (a * fb - b * fa) / (fb - fa)
+        fx = f(x)
+        if abs(fx) < _TOLERANCE:
+            break
+        if fx * fb < 0.0:
+            a, fa = b, fb
+        else:
+            fa *= 0.5
+        b, fb = x, fx
+    return x
 
 
 def _interval(

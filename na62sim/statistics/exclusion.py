@@ -179,6 +179,7 @@ def exclusion(
     protons_error: float = 0.0,
     efficiency: float = 1.0,
     factors: Callable[[MassSample], FloatArray] | None = None,
+    band: bool = True,
     cl: float = 0.9,
 ) -> Exclusion:
     """The excluded region of mass and coupling.
@@ -191,6 +192,7 @@ def exclusion(
     protons, protons_error : on target, and their relative standard deviation, for the expected band
     efficiency : factor on every signal
     factors : further factors on the signal of a sample, one per coupling of the grid
+    band : the expected curves as well; without, the region alone
     cl : confidence level (CLs)
 
     Raises
@@ -208,7 +210,7 @@ def exclusion(
         raise ValueError("no samples: nothing to exclude with")
     seen = all(channel.counting.observed is not None for channel in channels)
     events, effective = np.empty((len(masses), grid.size)), np.empty((len(masses), grid.size))
-    curves = CURVES if seen else CURVES[1:]
+    curves = (CURVES if seen else CURVES[1:])[: len(CURVES) if band else 1]
     levels: dict[str, list[float]] = {curve: [] for curve in curves}
     regions: dict[str, list[list[CouplingInterval]]] = {curve: [] for curve in curves}
     for row, mass in enumerate(masses):

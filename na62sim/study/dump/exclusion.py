@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from na62sim.core.arrays import FloatArray
+from na62sim.core.checks import in_range
 from na62sim.generators.processes.dump import DARK_PHOTON
 from na62sim.generators.processes.dump_model import DumpModel
 from na62sim.geometry import Detector
@@ -23,6 +24,7 @@ def exclude(
     protons: float | None = None,
     efficiency: float = 1.0,
     factors: Callable[[MassSample], FloatArray] | None = None,
+    band: bool = True,
     cl: float = 0.9,
 ) -> Exclusion:
     """The excluded region of a model from samples of one or more channels.
@@ -33,11 +35,12 @@ def exclude(
     couplings : increasing grid
     protons : on target; another number than the data's is a projection: the background scales, nothing is observed
     efficiency : factor on every signal; factors : further ones on that of a sample, one per coupling
+    band : the expected curves as well
     """
     number, error = _protons(detector, protons), protons_error(detector)
     channels = _counted(samples, detector, number)
     region = exclusion(
-        channels, model.lengths, couplings, number, protons_error=error, efficiency=efficiency, factors=factors, cl=cl
+        channels, model.lengths, couplings, number, protons_error=error, efficiency=efficiency, factors=factors, band=band, cl=cl
     )  # fmt: skip
     region.notes[:0] = projection_words(detector, number)
     return region
@@ -59,7 +62,7 @@ def lifetime_plane(
 
 
 def _protons(detector: Detector, protons: float | None) -> float:
-    return dump_of(detector).protons if protons is None else protons
+    return dump_of(detector).protons if protons is None else in_range("protons", protons, "(0, inf)")
 
 
 def is_projection(detector: Detector, protons: float) -> bool:

@@ -161,7 +161,7 @@ def band_regions(
         def factors(sample: MassSample) -> FloatArray:
             return ratios[sample.production, sample.channel, sample.mass][end]
 
-        return exclude(samples, detector, couplings, model=model, protons=protons, cl=cl, factors=factors)
+        return exclude(samples, detector, couplings, model=model, protons=protons, cl=cl, factors=factors, band=False)
 
     return at(0), at(1)
 

@@ -211,7 +211,8 @@ def _varied(region: Exclusion, samples: Samples, detector: Detector, model: Dump
     if not part:
         return Varied(closing, None)
     return Varied(
-        closing, exclude(part, detector, region.couplings, model=model, protons=region.protons, efficiency=factor)
+        closing,
+        exclude(part, detector, region.couplings, model=model, protons=region.protons, efficiency=factor, band=False),
     )
 
 

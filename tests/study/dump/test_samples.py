@@ -46,9 +46,9 @@ def number(sample: MassSample, eps: float) -> float:
     ],
 )
 def test_accepted_by_geometry(detector: Detector, production: str, parameters: Any, expected: float) -> None:
-    """0.3 GeV, eps = 1e-6: the data sheet's full geometry, to 8 %; the lead glass in the way is worth 6 % here."""
+    """0.3 GeV, eps = 1e-6: the data sheet's full geometry less the lead glass in the way, 6 % here; to 6 %."""
     (sample,) = channel_samples([300.0], detector, "mumu", production, 100_000, parameters=parameters)
-    assert number(sample, 1e-6) == pytest.approx(expected, rel=0.08)
+    assert number(sample, 1e-6) == pytest.approx(0.94 * expected, rel=0.06)
 
 
 @pytest.mark.parametrize("eps", [1e-7, 4e-7, 1e-6, 2e-6, 3e-6])
@@ -110,7 +110,7 @@ def test_alp_limits(detector: Detector) -> None:
     assert 200.0 < best < 3000.0  # 82 to 157 m, momenta of 40 to 100 GeV
     assert limits[-1] / limits[-6] == pytest.approx(lengths[-1] / lengths[-6], rel=0.02)
     fewer = lifetime_plane({"mumu": samples}, detector, lengths, protons=1.4e16)[300.0]
-    np.testing.assert_allclose(fewer, 10.0 * limits, rtol=1e-9)
+    np.testing.assert_allclose(fewer, 10.0 * limits, rtol=1e-5)  # the median of toys knows the background
 
 
 def test_notch_of_the_observed_event(detector: Detector) -> None:
