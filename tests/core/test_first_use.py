@@ -90,11 +90,16 @@ print(*names, [len(kernel.signatures) for kernel in kernels], nothing, work(3), 
     "before",
     [
         "",  # two processes
-        "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})",
-        "first_use._HELPER = 'import os; os._exit(1)'",
         "first_use._HELPER = 'import sys, os; sys.stdin.buffer.read(9); os._exit(1)'",  # killed at work
-        "first_use._HELPER = 'import time; time.sleep(0.3)'",
-        "sys.executable = '/nowhere/python'",
+        *(
+            pytest.param(code, marks=pytest.mark.slow)
+            for code in (
+                "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})",
+                "first_use._HELPER = 'import os; os._exit(1)'",
+                "first_use._HELPER = 'import time; time.sleep(0.3)'",
+                "sys.executable = '/nowhere/python'",
+            )
+        ),
     ],
 )
 def test_all_is_compiled_whatever_happens_to_the_second_process(before: str, environment: dict[str, str]) -> None:
