@@ -2,12 +2,14 @@
 
     NA62SIM_CACHE_DIR=$(mktemp -d) python benchmarks/first_use.py acceptance kpinunu -s pinunu -n 1000
 
-Runs the command in this process. A kernel's time is without that of the kernels it calls; "versions" counts the
-types of arguments it was compiled for. With a filled cache nothing is compiled and the table is empty.
+Runs the command in this process, on one processor: on several a second process would compile its share. A kernel's time
+is without that of the kernels it calls; "versions" counts the types of arguments it was compiled for. With a filled cache
+nothing is compiled and the table is empty.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import defaultdict
@@ -50,6 +52,8 @@ def report(found: dict[str, list[float]]) -> None:
 
 
 if __name__ == "__main__":
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     compilations = Compilations()
     event.register("numba:compile", compilations)
     code = main(sys.argv[1:])
