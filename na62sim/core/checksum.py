@@ -48,7 +48,7 @@ def checksums(values: npt.NDArray[Any], first: IntArray, last: IntArray) -> npt.
 
 
 @formula
-def _mix(h: int, word: int) -> int:
+def _mix(h: int, word: int) -> Any:
     x = multiply_wide(h ^ word, _P)[1]
     return x ^ (x >> _HALF)
 
@@ -75,7 +75,7 @@ def _checksums(data: Any, first: Any, last: Any, out: Any) -> None:
 
 
 @formula
-def _word(data: Any, start: int) -> int:
+def _word(data: Any, start: int) -> Any:
     """Up to eight bytes from here on; beyond the end are zeros."""
     word = _ZERO
     for i in range(start, min(start + 8, data.size)):

@@ -10,6 +10,7 @@ that a beam dump excludes.
 from __future__ import annotations
 
 import hashlib
+import os
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -135,7 +136,7 @@ class Scenario(Block):
     def geometry_of(self, block: ProcessBlock | ExclusionBlock) -> str:
         """The geometry to load: a shipped name, or a path (relative to the scenario's file)."""
         if block.geometry.endswith(".toml") or "/" in block.geometry:
-            return str(self._folder / Path(block.geometry).expanduser())
+            return str(self._folder / Path(os.path.expanduser(block.geometry)))
         return block.geometry
 
 
@@ -170,7 +171,7 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
     """
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text:
-        path = Path(name_or_path).expanduser()
+        path = Path(os.path.expanduser(name_or_path))
     elif text in available_scenarios():
         path = scenario_folder() / f"{text}.toml"
     else:
