@@ -48,7 +48,7 @@ def checksums(values: npt.NDArray[Any], first: IntArray, last: IntArray) -> npt.
 
 
 @formula
-def _mix(h: int, word: int) -> int:
+def _mix(h: int, word: int) -> Any:
     x = multiply_wide(h ^ word, _P)[1]
     return x ^ (x >> _HALF)
 

@@ -5,6 +5,7 @@ Every number keeps its own tag and source, whichever file it came from.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -95,7 +96,7 @@ def find(name: str | Path, folder: Path) -> Path:
     """The file a name stands for: a path (relative to `folder`) if it looks like one, else a shipped name."""
     text = str(name)
     if isinstance(name, Path) or text.endswith(".toml") or "/" in text or "\\" in text:
-        return folder / Path(text).expanduser()
+        return folder / Path(os.path.expanduser(text))
     if text not in shipped_names():
         shipped = ", ".join(available_detectors())
         hint = did_you_mean(text, shipped_names(), listed=True)

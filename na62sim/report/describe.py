@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,10 +35,10 @@ def describe(thing: str | None = None) -> dict[str, Any]:
         return reference(thing)
     if thing == "geometries":
         return {"kind": "geometries", "geometries": [_short_geometry(name) for name in available_detectors()]}
-    if (Path(thing).expanduser() / MANIFEST).is_file():
-        return _run(Path(thing).expanduser())
+    if (Path(os.path.expanduser(thing)) / MANIFEST).is_file():
+        return _run(Path(os.path.expanduser(thing)))
     if "/" in thing or Path(thing).suffix or Path(thing).is_file():
-        return _file(Path(thing).expanduser())
+        return _file(Path(os.path.expanduser(thing)))
     from na62sim.generators.registry import registry
     from na62sim.selection.registry import SELECTIONS
 

@@ -43,6 +43,8 @@ def check_folder(folder: Path, scenario: Scenario, force: bool) -> None:
     ------
     OSError : the folder cannot be used
     """
+    if not Path(os.path.realpath(folder)).name:
+        raise FileExistsError(0, "is the root of all folders, beside which nothing can be written", str(folder))
     if not folder.exists():
         parent = Path(os.path.realpath(folder)).parent
         if not parent.is_dir():

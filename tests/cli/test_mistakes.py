@@ -41,6 +41,11 @@ MISTAKES: list[tuple[str | list[str], int, str]] = [
     (["merge", "a.h5", "-o", ""], 2, "the name of a file must not be empty"),
     ([*DUMP.split(), "-o", ""], 2, "the name of a file must not be empty"),
     (["select", "", "-s", "pinunu"], 2, "the name of a file must not be empty"),
+    ("info ~nosuchuser/x.h5", 1, "~nosuchuser/x.h5: No such file or directory"),
+    ("run ~nosuchuser/x.toml", 1, "~nosuchuser/x.toml"),
+    ("run pinunu-2018 -o / --force", 1, "/: is the root of all folders, beside which nothing can be written"),
+    ("info kpinunu --verify", 2, "--verify goes with a sample or a folder of shards; this is a process"),
+    ("info no.h5 --verify", 1, "no.h5: No such file or directory"),
     # numbers
     (f"{SIMULATE} --seed 1e3", 2, "seed = 1e3: it must be a whole number from 0 to 2**64 - 1"),
     (f"{SIMULATE} --seed -1", 2, "seed = -1: it must be a whole number from 0 to 2**64 - 1"),

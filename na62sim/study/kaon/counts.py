@@ -16,6 +16,7 @@ A file of one's own has ``[[category]]`` blocks::
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable
 from functools import cache
@@ -88,7 +89,7 @@ def wanted_counts(data: str) -> list[Category]:
     OSError : the file cannot be read
     """
     if data.endswith(".toml") or "/" in data:
-        return read_counts(Path(data).expanduser())
+        return read_counts(Path(os.path.expanduser(data)))
     words = [word.strip() for word in data.split(",")]
     names = [name for word in words for name in PERIODS.get(word, (word,))]
     for name in names:

@@ -11,6 +11,7 @@ are normalised to. A block ``[exclusion]`` asks for the region of mass and coupl
 from __future__ import annotations
 
 import hashlib
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -160,19 +161,19 @@ class Scenario(Block):
     def geometries_of(self, block: ProcessBlock | ExclusionBlock | NormalisationBlock) -> tuple[str, ...]:
         """The geometries to load: shipped names, or a path (relative to the scenario's file)."""
         if block.geometry.endswith(".toml") or "/" in block.geometry:
-            return (str(self._folder / Path(block.geometry).expanduser()),)
+            return (str(self._folder / os.path.expanduser(block.geometry)),)
         return geometries_of(block.geometry)
 
     def counts_of(self, block: MeasurementBlock) -> str:
         """The data to fit: names, or a path (relative to the scenario's file)."""
         if block.data.endswith(".toml") or "/" in block.data:
-            return str(self._folder / Path(block.data).expanduser())
+            return str(self._folder / os.path.expanduser(block.data))
         return block.data
 
     def process_of(self, block: ProcessBlock) -> str:
         """The process to look up; a file of events is a path relative to the scenario's file, too."""
         if is_event_file(block.process):
-            return str(self._folder / Path(block.process).expanduser())
+            return str(self._folder / os.path.expanduser(block.process))
         return block.process
 
 
@@ -207,7 +208,7 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
     """
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text:
-        path = Path(name_or_path).expanduser()
+        path = Path(os.path.expanduser(name_or_path))
     elif text in available_scenarios():
         path = scenario_folder() / f"{text}.toml"
     else:
