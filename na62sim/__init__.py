@@ -19,6 +19,7 @@ _PUBLIC = {
     "Table": "na62sim.sample.table",
     "acceptance": "na62sim.simulation.acceptance",
     "available_detectors": "na62sim.geometry",
+    "backgrounds": "na62sim.study.kaon.backgrounds",
     "branching_ratio": "na62sim.study.kaon.branching_ratio",
     "expected_events": "na62sim.statistics",
     "lifetime_acceptance": "na62sim.simulation.lifetimes",
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from na62sim.statistics import expected_events as expected_events
     from na62sim.statistics import single_event_sensitivity as single_event_sensitivity
     from na62sim.statistics import upper_limit as upper_limit
+    from na62sim.study.kaon.backgrounds import backgrounds as backgrounds
     from na62sim.study.kaon.branching_ratio import branching_ratio as branching_ratio
     from na62sim.study.search import search as search
 

@@ -39,6 +39,7 @@ def simulate(
     decay_volume: options.DecayVolume = None,
     intensity: options.Intensity = None,
     photons: options.Photons = "dice",
+    as_weights: options.AsWeights = "",
     compression: options.Compression = "none",
     threads: options.Threads = None,
     chunk: options.Chunk = None,
@@ -56,7 +57,18 @@ def simulate(
     manifest.json: what is finished stays after an interrupt or a crash, and --resume makes what is missing.
     """
     count, arguments = _arguments(
-        process, events, geometry, parameter, allow, stable, decay_volume, intensity, photons, threads, chunk
+        process,
+        events,
+        geometry,
+        parameter,
+        allow,
+        stable,
+        decay_volume,
+        intensity,
+        photons,
+        as_weights,
+        threads,
+        chunk,
     )
     if resume or any(value is not None for value in (shard_events, shards, workers, dask)):
         from na62sim.cli.shards import simulate_folder
@@ -175,6 +187,7 @@ def acceptance(
     decay_volume: options.DecayVolume = None,
     intensity: options.Intensity = None,
     photons: options.Photons = "dice",
+    as_weights: options.AsWeights = "",
     threads: options.Threads = None,
     chunk: options.Chunk = None,
     lifetimes: Annotated[
@@ -210,6 +223,7 @@ def acceptance(
         decay_volume,
         intensity,
         photons,
+        as_weights,
         threads,
         chunk,
     )
@@ -273,6 +287,7 @@ def _arguments(
     decay_volume: str | None,
     intensity: float | None,
     photons: str,
+    as_weights: str,
     threads: int | None,
     chunk: int | None,
 ) -> tuple[int, dict[str, Any]]:
@@ -292,6 +307,7 @@ def _arguments(
         "decay_volume_m": volume,
         "intensity": intensity,
         "photons": photons,
+        "as_weights": as_weights,
         "threads": threads,
         "chunk": CHUNK if chunk is None else chunk,
     }
