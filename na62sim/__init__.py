@@ -20,6 +20,7 @@ _PUBLIC = {
     "Table": "na62sim.sample.table",
     "acceptance": "na62sim.simulation.acceptance",
     "available_detectors": "na62sim.geometry",
+    "backgrounds": "na62sim.study.kaon.backgrounds",
     "branching_ratio": "na62sim.study.kaon.branching_ratio",
     "exclusion": "na62sim.study.dump.region",
     "expected_events": "na62sim.statistics",
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from na62sim.statistics import single_event_sensitivity as single_event_sensitivity
     from na62sim.statistics import upper_limit as upper_limit
     from na62sim.study.dump.region import exclusion as exclusion
+    from na62sim.study.kaon.backgrounds import backgrounds as backgrounds
     from na62sim.study.kaon.branching_ratio import branching_ratio as branching_ratio
     from na62sim.study.kaon.reach import sensitivity as sensitivity
     from na62sim.study.search import search as search

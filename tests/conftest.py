@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -59,16 +59,19 @@ class Bench:
     matter: bool = True
     losses: bool = True
     seed: int = 1
+    tails: bool = True
+    forced: bool = False
 
     def off(self, *names: str) -> Bench:
-        """The same without ``decays`` (in flight), ``matter`` (scattering, radiation, conversions), ``losses`` (hadronic)."""
-        on = {name: getattr(self, name) and name not in names for name in ("decays", "matter", "losses")}
-        return Bench(self.detector, **on, seed=self.seed)
+        """The same without ``decays`` (in flight), ``matter`` (scattering, radiation, conversions), ``losses`` (hadronic), or
+        ``tails`` (large single scatterings alone)."""
+        on = {name: getattr(self, name) and name not in names for name in ("decays", "matter", "losses", "tails")}
+        return replace(self, **on)
 
     def having(self, **values: Any) -> Bench:
         """The same with other numbers; ``__`` stands for the dot of a name."""
         changed = self.detector.with_values({name.replace("__", "."): value for name, value in values.items()})
-        return Bench(changed, self.decays, self.matter, self.losses, self.seed)
+        return replace(self, detector=changed)
 
     def without_field(self) -> Bench:
         """The same with all fields zero."""
@@ -80,7 +83,7 @@ class Bench:
             "field.fringe.b_y_uT": len(f.fringe.b_y_uT),
         }
         changed = self.detector.with_values({**values, **{name: [0.0] * n for name, n in lists.items()}})
-        return Bench(changed, self.decays, self.matter, self.losses, self.seed)
+        return replace(self, detector=changed)
 
     @cached_property
     def _setup(self) -> tuple[Any, Planes, Flight]:
@@ -88,10 +91,12 @@ class Bench:
         from na62sim.geometry.field import field_map
 
         field = field_map(self.detector)
-        planes, flight = build_planes(self.detector), build_flight()
+        planes, flight = build_planes(self.detector, self.forced), build_flight()
         if not self.matter:
             none = np.zeros_like(planes.theta0)
-            planes = planes._replace(theta0=none, radiated=none, converted=none)
+            planes = planes._replace(theta0=none, radiated=none, converted=none, single=np.zeros(4))
+        if not self.tails:
+            planes = planes._replace(single=np.zeros(4))
         if not self.losses:
             planes = planes._replace(lost=np.zeros_like(planes.lost))
         if not self.decays:
@@ -126,14 +131,16 @@ class Bench:
 
         return Generator(find_process(process), self.detector, volume).generate(self.seed, 0, n)
 
-    def hits(self, truth: Truth, weighted: bool = False) -> tuple[Hits, Any]:
-        """Hits of all detectors, and the veto weight."""
+    def hits(self, truth: Truth, **carried: bool) -> tuple[Hits, Any]:
+        """Hits of all detectors, and the weight by what is ``carried`` as a weight (`AsWeights`)."""
         from na62sim.core.particles import species
-        from na62sim.detector.response.respond import respond
+        from na62sim.detector.response.as_weights import AsWeights
+        from na62sim.detector.response.respond import build_response, respond
         from na62sim.generators.sources.kaon_beam import beam_arrays
 
         beam = beam_arrays(self.detector, species("K+"), (105e3, 170e3))
-        return respond(self.seed, truth, self.carry(truth), beam, self.response, weighted)
+        response = build_response(self.detector, carried=AsWeights(**carried)) if carried else self.response
+        return respond(self.seed, truth, self.carry(truth), beam, response)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

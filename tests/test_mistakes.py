@@ -97,6 +97,7 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
         "decay_volume_m = (170, 105): it must be two increasing",
     ),
     (lambda: n.simulate("k2pi", 10, photons=None), "photons = 'None': it must be 'dice' or 'weight'"),
+    (lambda: n.simulate("k2pi", 10, as_weights="photon"), "as-weights: unknown kind 'photon'; did you mean 'photons'?"),
     (lambda: n.simulate("k2pi", 10, path=5), "path = 5: it must be the name of a file, or None for memory"),
     (lambda: Running(workers="2"), "workers = '2': it must be a whole number from 1 to 4096"),  # type: ignore[arg-type]
     (lambda: n.acceptance("k2pi", "k2pi", precision="fine"), "precision = 'fine' is not a relative error"),

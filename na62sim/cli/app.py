@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from na62sim.cli import (
+    background,
     bench,
     compare,
     exclusion,
@@ -53,6 +54,7 @@ _VERBS: dict[Callable[..., None], str] = {
     stages.reconstruct: "Reconstruct a sample into a new file",
     stages.select: "Apply a selection to a reconstructed sample",
     stages.acceptance: "Acceptance of a selection, without writing events",
+    background.background: "Expected background events of K+ -> pi+ nu nubar",
     study.limit: "Upper limit of a counting experiment",
     measurement.branching_ratio: "Branching ratio of K+ -> pi+ nu nubar from counted events",
     search.search: "Limits on a process at every point of a grid of masses and lifetimes",

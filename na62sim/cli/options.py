@@ -118,6 +118,14 @@ Photons = Annotated[
     str,
     typer.Option("--photons", metavar="dice|weight", help="Throw photon inefficiencies, or carry them as a weight."),
 ]
+AsWeights = Annotated[
+    str,
+    typer.Option(
+        "--as-weights",
+        metavar="LIST|all",
+        help="Of photons, charged, identification, efficiencies: what is carried as a weight instead of thrown.",
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option(

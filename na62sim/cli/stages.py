@@ -43,6 +43,7 @@ def simulate(
     decay_volume: options.DecayVolume = None,
     intensity: options.Intensity = None,
     photons: options.Photons = "dice",
+    as_weights: options.AsWeights = "",
     compression: options.Compression = "none",
     threads: options.Threads = None,
     chunk: options.Chunk = None,
@@ -61,7 +62,7 @@ def simulate(
     """
     count, arguments = _arguments(
         _Asked(process, events, parameter, allow, stable, amplitude, unweighted), geometry, decay_volume, intensity,
-        photons, threads, chunk,
+        photons, as_weights, threads, chunk,
     )  # fmt: skip
     if resume or any(value is not None for value in (shard_events, shards, workers, dask)):
         from na62sim.cli.shards import simulate_folder
@@ -180,6 +181,7 @@ def acceptance(
     decay_volume: options.DecayVolume = None,
     intensity: options.Intensity = None,
     photons: options.Photons = "dice",
+    as_weights: options.AsWeights = "",
     threads: options.Threads = None,
     chunk: options.Chunk = None,
     lifetimes: Annotated[
@@ -207,7 +209,7 @@ def acceptance(
         process, events, parameter, allow, stable, amplitude, unweighted,
         None if precision is None else str(MOST), " or a precision (--precision 0.5%)",
     )  # fmt: skip
-    count, arguments = _arguments(asked, geometry, decay_volume, intensity, photons, threads, chunk)
+    count, arguments = _arguments(asked, geometry, decay_volume, intensity, photons, as_weights, threads, chunk)
     if lifetimes is not None:
         if workers or dask:
             raise ValueError("--lifetimes: one sample is reweighted here; it takes --threads, not --workers or --dask")
@@ -311,6 +313,7 @@ def _arguments(
     decay_volume: str | None,
     intensity: float | None,
     photons: str,
+    as_weights: str,
     threads: int | None,
     chunk: int | None,
 ) -> tuple[int, dict[str, Any]]:
@@ -328,6 +331,7 @@ def _arguments(
         "decay_volume_m": volume,
         "intensity": intensity,
         "photons": photons,
+        "as_weights": as_weights,
         "threads": threads,
         "chunk": CHUNK if chunk is None else chunk,
     }

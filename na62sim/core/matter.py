@@ -14,6 +14,7 @@ direction (the angle m/E is 0.05 mrad at 10 GeV, small against the scattering). 
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,3 +87,23 @@ def cumulative(depth: Any) -> FloatArray:
 def highland(x_over_x0: float) -> float:
     """Scattering angle per plane times p beta, in MeV (Highland; PDG review, eq. 34.16)."""
     return 13.6 * float(np.sqrt(x_over_x0)) * (1.0 + 0.038 * float(np.log(x_over_x0)))
+
+
+BEYOND = 4.0  # Highland angles: single scattering makes what is beyond, the Gaussian what is within
+
+
+def single_scattering(x_over_x0: float, atomic_number: float) -> tuple[float, float]:
+    """Probability of a single Coulomb scattering by more than four Highland angles, and that angle times p beta (MeV).
+
+    Rutherford's law P(> theta) = (chi_c / (p beta theta))^2 with chi_c^2 = 0.157 MeV^2 Z (Z + 1) x / A (x in g/cm^2;
+    Moliere, Z. Naturforsch. 3a (1948) 78), by the radiation length 112.5 MeV^2 (X / X0) / ln(287 / sqrt Z) (PDG
+    review of the passage of particles through matter).
+
+    >>> probability, angle = single_scattering(0.0045, 6.0)
+    >>> round(probability, 4), round(angle, 2)
+    (0.0127, 2.9)
+    """
+    if x_over_x0 == 0.0:
+        return 0.0, 1.0
+    angle = BEYOND * highland(x_over_x0)
+    return 112.5 * x_over_x0 / math.log(287.0 / math.sqrt(atomic_number)) / angle**2, angle

@@ -115,8 +115,8 @@ class Beam(Block):
     ktag_divergence_mrad: Annotated[Positive, context]
     mean_intensity_MHz: Positive
     nominal_intensity_MHz: Annotated[Positive, context]
-    intensity_spread: Annotated[NonNegative, context]
-    intensity_max_ratio: Annotated[Positive, context]
+    intensity_spread: NonNegative
+    intensity_max_ratio: Positive
     spill_s: Annotated[Positive, context]
     effective_spill_s: Annotated[Positive, context]
     kaon_fraction: Annotated[Probability, context]
@@ -232,23 +232,6 @@ class Hadronic(Block):
     lost_fraction: Probability
 
 
-class Gtk(Block):
-    z_m: Annotated[Number, context]
-    station_z_m: Annotated[Increasing, context]
-    half_size_x_mm: Annotated[Length, context]
-    half_size_y_mm: Annotated[Length, context]
-    x_over_x0: Annotated[NonNegative, context]
-    momentum_resolution_GeV: NonNegative
-    angle_resolution_urad: NonNegative
-    position_resolution_mm: NonNegative
-    time_resolution_ns: Positive
-    association_efficiency: Probability
-    cda_efficiency: Probability
-    missing_probability: Probability
-    wrong_track_probability: Probability
-    wrong_track_intensity_MHz: Positive
-
-
 class Chanti(Block):
     quiet_efficiency: Probability
     station_z_m: Increasing
@@ -273,6 +256,7 @@ class Straw(Block):
     straws_per_view: Literal[1, 2]
     straw_radius_mm: Length
     view_over_chamber: Positive
+    atomic_number: Positive
     chamber_resolution_um: Positive
     view_efficiency: Probability
     quality_efficiency: Probability

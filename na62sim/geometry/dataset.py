@@ -15,11 +15,13 @@ from na62sim.geometry.blocks import (
     Length,
     NonNegative,
     Number,
+    Numbers,
     Positive,
     PositiveInterval,
     Probability,
     context,
     equal_lengths,
+    increasing,
 )
 
 __all__ = [
@@ -130,7 +132,8 @@ class Upstream(Block):
     """The cut against kaon decays and interactions upstream of the decay volume.
 
     "box": the track at the plane must lie outside |x| < half_x and |y| < half_y.
-    "multivariate": a flat `efficiency`.
+    "multivariate": a flat `efficiency`. Of the background that it leaves, data give `reference_events`, selected but for a
+    closest approach above 4 mm, and `cda_factor`, how many are below for one above.
     """
 
     method: Literal["box", "multivariate"]
@@ -138,6 +141,28 @@ class Upstream(Block):
     half_x_mm: Length
     half_y_mm: Length
     efficiency: Probability
+    reference_events: Positive | None = None
+    cda_factor: Probability | None = None
+
+
+class Guard(Block):
+    """Window of a second missing mass in momentum ranges: the edges between them, and both ends in each (GeV^2)."""
+
+    p_edges_GeV: Annotated[tuple[Number, ...], AfterValidator(increasing)] = ()
+    low_GeV2: Numbers
+    high_GeV2: Numbers
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        equal_lengths(self, "low_GeV2", "high_GeV2")
+        if len(self.low_GeV2) != len(self.p_edges_GeV) + 1:
+            raise ValueError(
+                f"low_GeV2 needs one number more than p_edges_GeV: {len(self.low_GeV2)} and {len(self.p_edges_GeV)}"
+            )
+        for low, high in zip(self.low_GeV2, self.high_GeV2, strict=True):
+            if not low < high:
+                raise ValueError(f"high_GeV2 = {high} must be above low_GeV2 = {low}")
+        return self
 
 
 class PiNuNu(Block):
@@ -157,10 +182,10 @@ class PiNuNu(Block):
     control_2pi_low_GeV2: Interval
     control_2pi_high_GeV2: Interval
     control_3pi_GeV2: Interval
-    rich_guard_r1_GeV2: Interval
-    rich_guard_r2_GeV2: Interval
-    beam_guard_r1_GeV2: Interval
-    beam_guard_r2_GeV2: Interval
+    rich_guard_r1: Guard
+    rich_guard_r2: Guard
+    beam_guard_r1: Guard
+    beam_guard_r2: Guard
 
 
 class Vertices(Block):

@@ -57,10 +57,13 @@ class Rich(Block):
     time_resolution_ns: Positive
     ring_efficiency: Probability
     min_hits: Count
-    muon_misid_tail: Probability
+    muon_misid_p_GeV: Increasing
+    muon_misid: Probabilities
+    electron_misid: Probability
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        equal_lengths(self, "muon_misid_p_GeV", "muon_misid")
         ordered(self, "front_z_m", "mirror_z_m", "back_z_m")
         ordered(self, "radius_min_mm", "radius_max_mm")
         return self
@@ -96,6 +99,19 @@ class PhotonInefficiencies(Block):
     lkr: PhotonInefficiency
     lav: PhotonInefficiency
     irc_sac: PhotonInefficiency
+
+
+class Segments(Block):
+    """Rejection of other particles by segments of two STRAW chambers."""
+
+    on_track_mm: Length
+    view_window_mm: Length
+    two_views_mm: tuple[Length, Length, Length, Length]
+    slope_max_mrad: Positive
+    momentum_GeV: tuple[Number, Number]
+    track_distance_mm: Length
+    inefficiency: Probability
+    pair_inefficiency: Probability
 
 
 class Newchod(Block):
@@ -176,6 +192,10 @@ class Lkr(Block):
     pion_identification: Probability
     muon_misid: Probability
     electron_misid: Probability
+    veto_min_GeV: NonNegative
+    merged_distance_mm: PositiveInterval
+    merged_energy_GeV: NonNegative
+    merged_window_ns: Positive
     satellite: Satellite
 
     @model_validator(mode="after")
@@ -243,6 +263,7 @@ class Lav(Block):
     radius_in_mm: Lengths
     radius_out_mm: Lengths
     time_resolution_ns: Positive
+    charged_inefficiency: Probability
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -267,6 +288,7 @@ class Irc(Block):
     radius_max_mm: Length
     hole_x_mm: Number
     time_resolution_ns: Positive
+    charged_inefficiency: Probability
 
     @model_validator(mode="after")
     def _check(self) -> Self:

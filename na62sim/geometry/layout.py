@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from na62sim.geometry import blocks, dataset, detectors
+from na62sim.geometry import blocks, dataset, detectors, gtk
 from na62sim.geometry.blocks import Block, context
 from na62sim.geometry.dump import Dilepton, Dump
 
@@ -21,10 +21,11 @@ class Layout(Block):
     material: dict[str, blocks.Material]
     hadronic: blocks.Hadronic
     ktag: detectors.Ktag
-    gtk: blocks.Gtk
+    gtk: gtk.Gtk
     chanti: blocks.Chanti
     anti0: Annotated[detectors.Anti0 | None, context] = None
     straw: blocks.Straw
+    segments: detectors.Segments
     rich: detectors.Rich
     muv0: Annotated[detectors.Muv0, context]
     newchod: detectors.Newchod

@@ -16,7 +16,18 @@ class Retired(NamedTuple):
     reason: str
 
 
-RETIRED: dict[str, Retired] = {}
+_ASSOCIATION = "the K-pi association is simulated (gtk.association); its efficiency and its wrong tracks are outcomes"
+RETIRED: dict[str, Retired] = {
+    "gtk.association_efficiency": Retired("0.2.0", _ASSOCIATION),
+    "gtk.cda_efficiency": Retired("0.2.0", _ASSOCIATION),
+    "gtk.wrong_track_probability": Retired("0.2.0", _ASSOCIATION),
+    "gtk.wrong_track_intensity_MHz": Retired("0.2.0", _ASSOCIATION),
+    "rich.muon_misid_tail": Retired("0.2.0", "rich.muon_misid gives the probability against momentum"),
+    **{
+        f"pinunu.{guard}_GeV2": Retired("0.2.0", f"the window depends on momentum, see the block pinunu.{guard}")
+        for guard in ("rich_guard_r1", "rich_guard_r2", "beam_guard_r1", "beam_guard_r2")
+    },
+}
 """By dotted name; the name of a block stands for all keys in it."""
 
 

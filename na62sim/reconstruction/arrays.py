@@ -35,6 +35,10 @@ class RecoArrays(NamedTuple):
     lkr: float
     track_distance: float
     photon_min: float
+    veto_min: float
+    merged_low: float
+    merged_energy: float
+    merged_window: float
     time_a: float
     time_b: float
     time_c: float
@@ -79,6 +83,10 @@ def reco_arrays(detector: Detector) -> RecoArrays:
         lkr=d.lkr.z_m * m,
         track_distance=d.lkr.track_distance_mm * mm,
         photon_min=d.lkr.photon_min_GeV * GeV,
+        veto_min=d.lkr.veto_min_GeV * GeV,
+        merged_low=d.lkr.merged_distance_mm[0] * mm,
+        merged_energy=d.lkr.merged_energy_GeV * GeV,
+        merged_window=d.lkr.merged_window_ns,
         time_a=d.lkr.time_a_ns,
         time_b=d.lkr.time_b,
         time_c=d.lkr.time_c,

@@ -12,58 +12,14 @@ from na62sim.core.kinematics import mass2
 from na62sim.geometry.field import FieldMap, integrals_at
 from na62sim.reconstruction.arrays import RecoArrays
 from na62sim.reconstruction.candidate_columns import NO_MASS, C
+from na62sim.reconstruction.kaon_pion import KaonPion, accepted, beyond, kaon_over_pileup, may_be_kaon
 from na62sim.reconstruction.track_columns import T
 from na62sim.reconstruction.vertex import kaon_vertex
 
 
 @step
-def associate_beam(
-    event: Any, track_event: Any, straw: Any, hits: Any, r: RecoArrays, field: FieldMap, out: Any
-) -> None:
-    """Beam track, vertex and the missing masses that need no RICH."""
-    sectors, ktag_time, gtk_o, gtk_time = hits.ktag_n_sectors, hits.ktag_time, hits.gtk_offsets, hits.gtk_time
-    t = 0
-    at_beam, at_straw = integrals_at(field, r.z_gtk), integrals_at(field, r.z1)
-    for row in range(event.size):
-        i = event[row]
-        while track_event[t] != i:
-            t += 1
-        x, y, u, v, k = straw[T.x, t], straw[T.y, t], straw[T.u, t], straw[T.v, t], straw[T.k, t]
-        c = out[:, row]
-        p = c[C.p]
-        c[C.ktag_sectors], c[C.n_gtk] = sectors[i], gtk_o[i + 1] - gtk_o[i]
-        c[C.m2_miss], c[C.m2_miss_muon], c[C.m2_rich] = NO_MASS, NO_MASS, NO_MASS
-        c[C.px], c[C.py], c[C.pz] = p * u, p * v, p * np.sqrt(1.0 - u * u - v * v)
-        c[C.cda], c[C.vertex_z] = 1e9, c[C.beam_z]  # unless there is a beam track
-        if gtk_o[i + 1] == gtk_o[i]:
-            continue
-        g, reference = gtk_o[i], np.float64(ktag_time[i])  # differences in double precision
-        for h in range(gtk_o[i], gtk_o[i + 1]):  # the beam track closest in time to the kaon at KTAG
-            if abs(gtk_time[h] - reference) < abs(gtk_time[g] - reference):
-                g = h
-        pk, gx, gy = np.float64(hits.gtk_p[g]), np.float64(hits.gtk_x[g]), np.float64(hits.gtk_y[g])
-        slope_x, slope_y = np.float64(hits.gtk_dxdz[g]), np.float64(hits.gtk_dydz[g])
-        z, cda, vx, vy, ku, kv, pu, pv = kaon_vertex(
-            gx, gy, slope_x, slope_y, pk, r.z_gtk, x, y, u, v, k, r.z1, field, at_beam, at_straw
-        )
-        c[C.gtk_p], c[C.gtk_associated], c[C.gtk_dt] = pk, hits.gtk_associated[g], gtk_time[g] - reference
-        c[C.cda], c[C.vertex_x], c[C.vertex_y], c[C.vertex_z] = cda, vx, vy, z
-        pw = np.sqrt(1.0 - pu * pu - pv * pv)
-        c[C.px], c[C.py], c[C.pz] = p * pu, p * pv, p * pw
-        ek, ep, em = (
-            np.sqrt(pk * pk + r.kaon * r.kaon),
-            np.sqrt(p * p + r.pion * r.pion),
-            np.sqrt(p * p + r.muon * r.muon),
-        )
-        kz = pk * np.sqrt(1.0 - ku * ku - kv * kv)
-        c[C.m2_miss] = mass2(ek - ep, pk * ku - p * pu, pk * kv - p * pv, kz - p * pw)
-        c[C.m2_miss_muon] = mass2(ek - em, pk * ku - p * pu, pk * kv - p * pv, kz - p * pw)
-        c[C.kaon_x], c[C.kaon_y], c[C.kaon_z] = pk * ku, pk * kv, kz
-
-
-@step
-def associate_ring(event: Any, track_event: Any, straw: Any, hits: Any, r: RecoArrays, out: Any) -> None:
-    """Ring association, mass, and the missing mass with the RICH momentum."""
+def match_ring(event: Any, track_event: Any, straw: Any, hits: Any, r: RecoArrays, out: Any) -> None:
+    """The ring nearest to the track: its row, or -1."""
     ring_o, ring_x, ring_y = hits.rich_offsets, hits.rich_x, hits.rich_y
     t = 0
     for row in range(event.size):
@@ -71,17 +27,97 @@ def associate_ring(event: Any, track_event: Any, straw: Any, hits: Any, r: RecoA
         while track_event[t] != i:
             t += 1
         c = out[:, row]
-        kx, ky, kz = c[C.kaon_x], c[C.kaon_y], c[C.kaon_z]
         ua, va = straw[T.u_after, t], straw[T.v_after, t]
         wa = 1.0 / np.sqrt(1.0 - ua * ua - va * va)
-        best, distance = -1, 20.0  # mm: centre resolution 2 mm, scattering in the RICH below 1 mm
+        c[C.ring], distance = -1.0, 20.0  # mm: centre resolution 2 mm, scattering in the RICH below 1 mm
         for h in range(ring_o[i], ring_o[i + 1]):
             d = np.sqrt((ring_x[h] - r.focal * ua * wa) ** 2 + (ring_y[h] - r.focal * va * wa) ** 2)
             if d < distance:
-                best, distance = h, d
+                c[C.ring], distance = h, d
                 c[C.n_rings] += 1.0
-        if best < 0:
+
+
+@step
+def associate_beam(
+    event: Any, track_event: Any, straw: Any, hits: Any, r: RecoArrays, k: KaonPion, field: FieldMap, out: Any
+) -> None:
+    """Beam track, vertex and the missing masses that need no RICH."""
+    sectors, ktag_time, gtk_o = hits.ktag_n_sectors, hits.ktag_time, hits.gtk_offsets
+    t = 0
+    at_beam, at_straw = integrals_at(field, r.z_gtk), integrals_at(field, r.z1)
+    for row in range(event.size):
+        i = event[row]
+        while track_event[t] != i:
+            t += 1
+        u, v = straw[T.u, t], straw[T.v, t]
+        c = out[:, row]
+        p = c[C.p]
+        c[C.ktag_sectors], c[C.gtk_track] = sectors[i], -1.0
+        c[C.m2_miss], c[C.m2_miss_muon], c[C.m2_rich] = NO_MASS, NO_MASS, NO_MASS
+        c[C.px], c[C.py], c[C.pz] = p * u, p * v, p * np.sqrt(1.0 - u * u - v * v)
+        c[C.cda], c[C.vertex_z] = 1e9, c[C.beam_z]  # unless there is a beam track
+        best, second, likeliest, likelihood = 0.0, 0.0, -1, -1.0
+        for h in range(gtk_o[i], gtk_o[i + 1]):
+            dt = np.float64(hits.gtk_time[h]) - np.float64(ktag_time[i])  # differences in double precision
+            pk, slope_x, slope_y = np.float64(hits.gtk_p[h]), np.float64(hits.gtk_dxdz[h]), np.float64(hits.gtk_dydz[h])
+            if not may_be_kaon(dt, pk, slope_x, slope_y, k):
+                continue
+            c[C.n_gtk] += 1.0
+            gx, gy = np.float64(hits.gtk_x[h]), np.float64(hits.gtk_y[h])
+            z, cda, vx, vy, ku, kv, pu, pv = kaon_vertex(
+                gx, gy, slope_x, slope_y, pk, r.z_gtk, straw[T.x, t], straw[T.y, t], u, v, straw[T.k, t], r.z1, field,
+                at_beam, at_straw,
+            )  # fmt: skip
+            close = beyond(k.cda, cda / k.cda_range)
+            by_ktag = close * beyond(k.ktag, abs(dt) / k.time_range)
+            signal = kaon_over_pileup(cda, dt, k)
+            if signal > likelihood:
+                likeliest, likelihood = h, signal
+            if by_ktag < best or (by_ktag == best and c[C.gtk_track] >= 0.0):
+                second = max(second, by_ktag)
+                continue
+            best, second = by_ktag, best
+            by_rich, rich_dt = by_ktag, 0.0
+            if c[C.ring] >= 0.0:
+                rich_dt = hits.gtk_time[h] - np.float64(hits.rich_time[np.int64(c[C.ring])]) + (r.z1 - r.z_gtk) / LIGHT
+                by_rich = close * beyond(k.rich, abs(rich_dt) / k.time_range)
+            c[C.gtk_track], c[C.gtk_associated], c[C.gtk_dt], c[C.rich_dt] = (
+                h - gtk_o[i],
+                hits.gtk_associated[h],
+                dt,
+                rich_dt,
+            )
+            c[C.kpi_ktag], c[C.kpi_rich] = by_ktag, by_rich
+            c[C.gtk_p], c[C.gtk_x], c[C.gtk_y], c[C.gtk_dxdz], c[C.gtk_dydz] = pk, gx, gy, slope_x, slope_y
+            c[C.cda], c[C.vertex_x], c[C.vertex_y], c[C.vertex_z] = cda, vx, vy, z
+            c[C.px], c[C.py], c[C.pz] = p * pu, p * pv, p * np.sqrt(1.0 - pu * pu - pv * pv)
+            c[C.kaon_x], c[C.kaon_y], c[C.kaon_z] = pk * ku, pk * kv, pk * np.sqrt(1.0 - ku * ku - kv * kv)
+        if c[C.gtk_track] < 0.0:
             continue
+        same = likeliest == gtk_o[i] + np.int64(c[C.gtk_track])
+        if not accepted(c[C.kpi_ktag], c[C.kpi_rich], second, np.int64(c[C.n_gtk]), same, k):
+            c[C.gtk_associated] = 0.0
+        _missing_masses(c, r)
+
+
+@step
+def _missing_masses(c: Any, r: RecoArrays) -> None:
+    """Squared missing masses of the pion and the muon hypothesis."""
+    p, pk = c[C.p], c[C.gtk_p]
+    ek = np.sqrt(pk * pk + r.kaon * r.kaon)
+    ep, em = np.sqrt(p * p + r.pion * r.pion), np.sqrt(p * p + r.muon * r.muon)
+    x, y, z = c[C.kaon_x] - c[C.px], c[C.kaon_y] - c[C.py], c[C.kaon_z] - c[C.pz]
+    c[C.m2_miss], c[C.m2_miss_muon] = mass2(ek - ep, x, y, z), mass2(ek - em, x, y, z)
+
+
+@step
+def associate_ring(event: Any, hits: Any, r: RecoArrays, out: Any) -> None:
+    """Mass of the ring, and the missing mass with the RICH momentum."""
+    for row in range(event.size):
+        c = out[:, row]
+        if c[C.ring] < 0.0:
+            continue
+        kx, ky, kz, best = c[C.kaon_x], c[C.kaon_y], c[C.kaon_z], np.int64(c[C.ring])
         p, radius2 = c[C.p], (hits.rich_radius[best] / r.focal) ** 2
         c[C.ring_hits], c[C.rich_pion_like] = hits.rich_n_hits[best], hits.rich_pion_like[best]
         c[C.rich_mass] = p * np.sqrt(max(r.angle2 - radius2, 0.0))
@@ -141,7 +177,10 @@ def count_showers(event: Any, hits: Any, r: RecoArrays, out: Any) -> None:
                 if best < 0.0 or d < best:
                     best = d
                     c[C.lkr_pion_like] = hits.lkr_pion_like[h]
-            elif e > r.photon_min:
+                in_time = abs(hits.lkr_time[h] - reference - (r.lkr - r.z_gtk) / LIGHT) < r.merged_window
+                if d > r.merged_low and e > r.merged_energy and in_time:
+                    c[C.lkr_merged] += 1.0
+            elif e > r.veto_min:
                 g = e / 1000.0
                 sigma = r.time_a + r.time_b / g + r.time_c / np.sqrt(g)
                 window = r.window_low

@@ -13,6 +13,7 @@ OF_TRACKS: tuple[tuple[str, str, str], ...] = (
     ("p", "MeV", "its momentum"),
     ("chi2", "", "of its fit, 3 degrees of freedom"),
     ("n_views", "", "straw views on it"),
+    ("n_segments", "", "segments of two chambers away from the only track of an event"),
     ("x1", "mm", "position at STRAW 1"),
     ("y1", "mm", "position at STRAW 1"),
     ("x4", "mm", "position at STRAW 4"),
@@ -38,10 +39,18 @@ OF_TRACKS: tuple[tuple[str, str, str], ...] = (
 
 OF_EVENTS: tuple[tuple[str, str, str], ...] = (
     ("ktag_sectors", "", "KTAG sectors of the kaon"),
-    ("n_gtk", "", "beam tracks at GTK3"),
+    ("n_gtk", "", "beam tracks that may be the kaon: in time with KTAG, momentum and direction of the beam"),
+    ("gtk_track", "", "which of the event's beam tracks is taken for the kaon, counted from 0; -1 for none"),
     ("gtk_p", "MeV", "momentum of the beam track"),
+    ("gtk_x", "mm", "position of the beam track at GTK3"),
+    ("gtk_y", "mm", "position of the beam track at GTK3"),
+    ("gtk_dxdz", "", "slope of the beam track"),
+    ("gtk_dydz", "", "slope of the beam track"),
     ("gtk_associated", "", "1 if the K-pi association succeeds"),
     ("gtk_dt", "ns", "GTK minus KTAG time"),
+    ("rich_dt", "ns", "GTK minus RICH time; 0 without a ring"),
+    ("kpi_ktag", "", "discriminant of the association, CDA and KTAG time: uniform times uniform for a true pair"),
+    ("kpi_rich", "", "the same with the RICH time"),
     ("cda", "mm", "closest distance of beam track and STRAW track"),
     ("vertex_x", "mm", "vertex"),
     ("vertex_y", "mm", "vertex"),
@@ -64,6 +73,7 @@ OF_EVENTS: tuple[tuple[str, str, str], ...] = (
     ("lkr_pion_like", "", "1 if the calorimeters identify a pion"),
     ("lkr_extra", "", "clusters away from the track, in the veto window"),
     ("lkr_extra_energy", "MeV", "their energy"),
+    ("lkr_merged", "", "energetic clusters in time near the track but not on it"),
     ("muv_energy", "MeV", "energy in MUV1 and MUV2"),
     ("muv3_matched", "", "MUV3 hits near the track in time"),
     ("n_lav", "", "LAV hits in time"),
@@ -84,7 +94,7 @@ _NAMES_OF_TRACKS += [
     "beam_z",
 ]  # at the counters, next to the nominal beam (mm)
 _NAMES_OF_EVENTS = [name for name, _, _ in OF_EVENTS]
-_NAMES_OF_EVENTS += ["kaon_x", "kaon_y", "kaon_z"]  # momentum at the vertex (MeV)
+_NAMES_OF_EVENTS += ["kaon_x", "kaon_y", "kaon_z", "ring"]  # momentum at the vertex (MeV); the ring of the track
 C = index_of(_NAMES_OF_TRACKS + _NAMES_OF_EVENTS)
 """Rows of the array that the kernels fill: columns, each part with its work space behind it."""
 ROWS_OF_TRACKS, ROWS = len(_NAMES_OF_TRACKS), len(C)

@@ -13,9 +13,16 @@ import numpy.typing as npt
 
 from na62sim.geometry.field import FieldMap
 from na62sim.reconstruction.arrays import RecoArrays
-from na62sim.reconstruction.association import associate_beam, associate_ring, count_scintillators, count_showers
+from na62sim.reconstruction.association import (
+    associate_beam,
+    associate_ring,
+    count_scintillators,
+    count_showers,
+    match_ring,
+)
 from na62sim.reconstruction.candidate_columns import COLUMNS, OF_TRACKS, ROWS, ROWS_OF_TRACKS, C
 from na62sim.reconstruction.extrapolation import first_tracks
+from na62sim.reconstruction.kaon_pion import KaonPion
 from na62sim.reconstruction.track_columns import WITHOUT_ERRORS
 from na62sim.sample.hits import hit_arrays
 
@@ -24,11 +31,13 @@ def track_columns(tracks: dict[str, Any], reco: RecoArrays) -> dict[str, Any]:
     """What the tracks alone say of the candidates: event (index in the chunk) and the columns `OF_TRACKS`."""
     event = _candidate_events(tracks)
     out = np.empty((ROWS_OF_TRACKS, len(event)))
-    first_tracks(tracks["event"], tracks["n_views"], _straw(tracks), reco, out)
+    first_tracks(tracks["event"], tracks["n_views"], tracks["n_segments"], _straw(tracks), reco, out)
     return {"event": event, **{name: out[getattr(C, name)] for name, _, _ in OF_TRACKS}}
 
 
-def build_candidates(n: int, hits: Any, tracks: dict[str, Any], reco: RecoArrays, field: FieldMap) -> dict[str, Any]:
+def build_candidates(
+    n: int, hits: Any, tracks: dict[str, Any], reco: RecoArrays, association: KaonPion, field: FieldMap
+) -> dict[str, Any]:
     """Candidates of a chunk of n events.
 
     Returns
@@ -37,9 +46,10 @@ def build_candidates(n: int, hits: Any, tracks: dict[str, Any], reco: RecoArrays
     """
     event, straw, arrays = _candidate_events(tracks), _straw(tracks), hit_arrays(hits)
     out = np.zeros((ROWS, len(event)))
-    first_tracks(tracks["event"], tracks["n_views"], straw, reco, out)
-    associate_beam(event, tracks["event"], straw, arrays, reco, field, out)
-    associate_ring(event, tracks["event"], straw, arrays, reco, out)
+    first_tracks(tracks["event"], tracks["n_views"], tracks["n_segments"], straw, reco, out)
+    match_ring(event, tracks["event"], straw, arrays, reco, out)
+    associate_beam(event, tracks["event"], straw, arrays, reco, association, field, out)
+    associate_ring(event, arrays, reco, out)
     count_scintillators(event, arrays, reco, out)
     count_showers(event, arrays, reco, out)
     return {"event": event, **{name: out[getattr(C, name)] for name, _, _ in COLUMNS}}

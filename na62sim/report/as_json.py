@@ -61,6 +61,10 @@ def run_dict(result: RunResult) -> dict[str, Any]:
         "comparison": [asdict(row) for row in result.comparison + result.dump_comparison],
         "scans": [_scan(scan) for scan in result.scans],
     }
+    if result.backgrounds:
+        from na62sim.report.background import backgrounds_dict
+
+        out["backgrounds"] = {background.geometry: backgrounds_dict(background) for background in result.backgrounds}
     if result.region is not None:
         from na62sim.report.dump_json import dump_dict
 

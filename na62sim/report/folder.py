@@ -261,6 +261,11 @@ def _draw(folder: Path, result: RunResult) -> RunResult:
     start = time.perf_counter()
     write_uhi(folder / "histograms", result.samples)
     figures = draw_run(folder, result.samples, result.scans)
+    for background in result.backgrounds:
+        from na62sim.report.figures.background import draw_backgrounds
+
+        path = draw_backgrounds(folder / "figures" / f"background-{background.geometry}.png", background)
+        figures.append(str(path.relative_to(folder)))
     if result.region is not None:
         from na62sim.report.figures.dump import draw_dump
 

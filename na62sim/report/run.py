@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from na62sim.report.answer import answer
+from na62sim.report.background import background_report
 from na62sim.report.dump import dump_report
 from na62sim.report.dump_json import dump_dict
 from na62sim.report.flow import bin_table, cutflow_table, ledger_table
@@ -57,6 +58,8 @@ def run_report(result: RunResult) -> list[RenderableType]:
         parts += _sensitivity_tables(data)
     if result.total is not None and len(result.data_sets) > 1:
         parts.append(_total_table(result.total, result.data_sets[0].branching))
+    for background in result.backgrounds:
+        parts += background_report(background)
     parts += _branching_ratios(result)
     if result.measurement is not None:
         parts += measurement_report(result.measurement)

@@ -27,7 +27,7 @@ HITS: dict[str, tuple[Column, ...]] = {
         ("x", "float32", "mm", "measured position at GTK3"),
         ("y", "float32", "mm", "measured position at GTK3"),
         ("time", "float32", "ns", "measured time at GTK3"),
-        ("associated", "uint8", "", "1 if the K-pi association by time and position succeeds"),
+        ("associated", "uint8", "", "1 if the event passes the cuts of the K-pi association that are not simulated"),
     ),
     "chanti": fields(("station", "uint8", "", "station 1 to 6"), _TIME),
     "straw": fields(

@@ -15,13 +15,14 @@ def ledger(d: Detector, normalisation: bool) -> list[Loss]:
 
     ``simulated`` losses come out of the transport and the fit and carry no number here; ``dice`` are thrown per
     event with the value shown; ``weight`` multiplies the weights; ``factor`` stays outside the acceptance.
-    A published total that contains a simulated part is thrown only for the rest (GTK).
+    The K-pi association is simulated: beam tracks missing, other particles of the beam, times and distances.
     """
     losses = [
         Loss("geometry, momentum and m2 windows", "simulated", None, 0.0, "derived", "transport and fit"),
         Loss("pi+ decay in flight", "simulated", None, 0.0, "derived", "lifetime of the pi+ (PDG 2026)"),
         _entry(d, "KTAG, >= 5 sectors", "ktag.efficiency"),
-        _entry(d, "GTK track and K-pi association, CDA cut included", "gtk.association_efficiency"),
+        _simulated("GTK track, K-pi association, CDA", *_words(d, "gtk.association.window_ns")),
+        _entry(d, "GTK cuts that are not simulated", "gtk.quality_efficiency"),
         _entry(d, "STRAW track found, quality", "straw.quality_efficiency"),
         _entry(d, "CHOD, NewCHOD, LKr matched", "matching.efficiency"),
         _entry(d, "RICH likelihood (hits and mass window are simulated)", "rich.ring_efficiency"),

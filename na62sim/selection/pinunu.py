@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from hepunits import GeV, m, mm
+from hepunits import GeV, m, mm, mrad
 
 from na62sim.core.particles import species
 from na62sim.geometry import Detector
 from na62sim.geometry.annulus import on_annulus
+from na62sim.geometry.dataset import Guard
 from na62sim.geometry.lkr import lkr_arrays, on_lkr
 from na62sim.sample.table import Array, Table
 from na62sim.selection.cut import Cut, CutFunction, Selection
@@ -23,8 +24,8 @@ from na62sim.selection.ledger import ledger
 GeV2 = GeV * GeV
 
 
-def inside(x: Array, interval: Sequence[float], unit: float = 1.0) -> Array:
-    """Whether x lies in [low, high) times a unit."""
+def inside(x: Array, interval: Sequence[Any], unit: float = 1.0) -> Array:
+    """Whether x lies in [low, high) times a unit; the ends are numbers, or arrays like x."""
     return np.asarray((x >= interval[0] * unit) & (x < interval[1] * unit))
 
 
@@ -75,11 +76,19 @@ def track_cuts(d: Detector, p_range: Sequence[float] | None = None) -> list[Cut]
 
 def beam_cuts(d: Detector) -> list[Cut]:
     """KTAG kaon, GTK track, K-pi association, vertex, and the upstream cut."""
-    up = d.upstream
+    up, a = d.upstream, d.gtk.association
+
+    def kaon(t: Table) -> Array:
+        direction = inside(t["gtk_dxdz"], a.accepted_slope_x_mrad, mrad) & inside(
+            t["gtk_dydz"], a.accepted_slope_y_mrad, mrad
+        )
+        return np.asarray(inside(t["gtk_p"], a.accepted_momentum_GeV, GeV) & direction)
+
     cuts = [
         Cut("KTAG >= 5 sectors", lambda t: np.asarray(t["ktag_sectors"] >= d.ktag.min_sectors)),
         Cut("GTK track", lambda t: np.asarray(t["n_gtk"] > 0)),
         Cut("K-pi association", lambda t: np.asarray(t["gtk_associated"] > 0)),
+        Cut("GTK momentum and direction", kaon),
         Cut("CDA < 4 mm", lambda t: np.asarray(t["cda"] < d.pinunu.cda_mm * mm)),
         Cut("vertex in the fiducial volume", lambda t: inside(t["vertex_z"], d.pinunu.vertex_z_m, m)),
         Cut("no CHANTI activity", lambda t: np.asarray(t["n_chanti"] == 0)),
@@ -112,9 +121,10 @@ def pion_cuts(d: Detector) -> list[Cut]:
 def veto_cuts(d: Detector) -> list[Cut]:
     """Photon and multiplicity veto."""
     return [
-        Cut("no LKr cluster away from the track", lambda t: np.asarray(t["lkr_extra"] == 0)),
+        Cut("no LKr cluster away from the track", lambda t: np.asarray((t["lkr_extra"] == 0) & (t["lkr_merged"] == 0))),
         Cut("no LAV", lambda t: np.asarray(t["n_lav"] == 0)),
         Cut("no IRC, SAC", lambda t: np.asarray(t["n_irc_sac"] == 0)),
+        Cut("no segment of another particle", lambda t: np.asarray(t["n_segments"] == 0)),
         Cut("no HASC, no other NewCHOD hit", lambda t: np.asarray((t["n_hasc"] == 0) & (t["newchod_extra"] == 0))),
     ]
 
@@ -126,14 +136,18 @@ def momentum_edges(*ranges: Sequence[float], step: float) -> list[float]:
     return [float((low + k * (high - low) / n) * GeV) for k in range(n + 1)]
 
 
-def _region(
-    p_range: Sequence[float], main: Sequence[float], rich: Sequence[float], beam: Sequence[float]
-) -> CutFunction:
+def guarded(t: Table, column: str, guard: Guard) -> Array:
+    """Whether a second missing mass is in its window at the momentum of each candidate."""
+    k = np.searchsorted(np.asarray(guard.p_edges_GeV) * GeV, t["p"], side="right")
+    return inside(t[column], (np.asarray(guard.low_GeV2)[k], np.asarray(guard.high_GeV2)[k]), GeV2)
+
+
+def _region(p_range: Sequence[float], main: Sequence[float], rich: Guard, beam: Guard) -> CutFunction:
     return lambda t: np.asarray(
         inside(t["p"], p_range, GeV)
         & inside(t["m2_miss"], main, GeV2)
-        & inside(t["m2_rich"], rich, GeV2)
-        & inside(t["m2_beam"], beam, GeV2)
+        & guarded(t, "m2_rich", rich)
+        & guarded(t, "m2_beam", beam)
     )
 
 
@@ -160,13 +174,11 @@ def pinunu(d: Detector) -> Selection:
     r1, r2 = s.r1_p_GeV, s.r2_p_GeV
     whole = (min(r1[0], r2[0]), max(r1[1], r2[1]))
     regions: dict[str, CutFunction] = {
-        "R1": _region(r1, s.r1_GeV2, s.rich_guard_r1_GeV2, s.beam_guard_r1_GeV2),
-        "R2": _region(r2, s.r2_GeV2, s.rich_guard_r2_GeV2, s.beam_guard_r2_GeV2),
+        "R1": _region(r1, s.r1_GeV2, s.rich_guard_r1, s.beam_guard_r1),
+        "R2": _region(r2, s.r2_GeV2, s.rich_guard_r2, s.beam_guard_r2),
     }
     if s.r2_alternative_p_GeV is not None:
-        regions["R2 alternative p"] = _region(
-            s.r2_alternative_p_GeV, s.r2_GeV2, s.rich_guard_r2_GeV2, s.beam_guard_r2_GeV2
-        )
+        regions["R2 alternative p"] = _region(s.r2_alternative_p_GeV, s.r2_GeV2, s.rich_guard_r2, s.beam_guard_r2)
     windows = {
         "control 2pi low": s.control_2pi_low_GeV2,
         "control 2pi high": s.control_2pi_high_GeV2,

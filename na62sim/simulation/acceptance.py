@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -22,7 +22,7 @@ from na62sim.selection.cut import Selection
 from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.registry import find_selection
 from na62sim.simulation.chunks import CHUNK, check_chunk
-from na62sim.simulation.conditions import Conditions, Running
+from na62sim.simulation.conditions import Conditions, Running, weights_asked
 from na62sim.simulation.counting import RANGE, count, counts_elsewhere
 from na62sim.simulation.given import check_sendable, events_of, reused
 from na62sim.simulation.on_demand import SelectedChunk, accepted
@@ -87,6 +87,8 @@ def acceptance(
     decay_volume_m: tuple[float, float] | None = None,
     intensity: float | None = None,
     photons: str = "dice",
+    as_weights: str | Sequence[str] = "",
+    tails: bool = False,
     threads: int | None = None,
     chunk: int = CHUNK,
     workers: int = 1,
@@ -102,6 +104,7 @@ def acceptance(
     statistical error of the acceptance (``"0.5%"`` or 0.005); ``events`` is then the most to make, by default of a file all
     (`na62sim.simulation.precision`). ``keep(part, candidates, weight)`` sees every chunk in order (figures;
     `na62sim.simulation.on_demand.SelectedChunk`: candidates of events that have the number of tracks the selection asks for);
+    ``tails`` makes large single scatterings and other beam particles near the kaon more often, with weights;
     ``selection_parameters`` are those of the selection (``m_a`` of kpiaa), the process's own masses by default;
     ``workers`` and ``dask`` (see `na62sim.simulation.shards.make.simulate_shards`) count in other processes,
     where nothing is kept.
@@ -111,7 +114,7 @@ def acceptance(
     CutFlow with ``info`` (process, geometry, decay volume, events per second; and, where there is any,
     ``phase_space``, ``violates`` and ``stable`` of the process, see `na62sim.core.remarks`)
     """
-    conditions = Conditions(decay_volume_m, intensity, photons)
+    conditions = Conditions(decay_volume_m, intensity, photons, weights_asked(as_weights), tails)
     running = Running(threads, chunk, workers, dask, progress)
     decay, d = find_process(process, **parameters), as_detector(detector)
     simulation, cut_parameters = conditions.simulation(decay, d, seed), selection_parameters or {}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from na62sim.core.checks import whole_number
 from na62sim.core.progress import Progress
+from na62sim.detector.response.as_weights import AsWeights, as_weights
 from na62sim.generators.chain.process import Process
 from na62sim.geometry import Detector
 from na62sim.simulation.chunks import CHUNK, check_chunk, chunks_of, default_threads, side_by_side
@@ -20,6 +21,11 @@ T = TypeVar("T")
 MOST = 4096  # threads, or workers
 
 
+def weights_asked(asked: str | Sequence[str]) -> str | tuple[str, ...]:
+    """What is asked for, so that it can be compared and sent to processes."""
+    return asked if isinstance(asked, str) else tuple(asked)
+
+
 @dataclass(frozen=True)
 class Conditions:
     """What holds for every event, beside process, detector and seed.
@@ -28,12 +34,22 @@ class Conditions:
     ----------
     decay_volume_m : where the kaon decays (m); the data set's own by default
     intensity : beam intensity (MHz); the data set's mean by default
-    photons : ``dice`` or ``weight`` (see `na62sim.simulation.pipeline.Simulation`)
+    photons : ``dice``, or ``weight``, short for the first of
+    as_weights : what is carried as a weight: ``photons``, ``charged``, ``identification``, ``efficiencies``, joined by commas
+        or in a list, or ``all``
+    tails : kinematic tails are made more often, with weights
     """
 
     decay_volume_m: tuple[float, float] | None = None
     intensity: float | None = None
     photons: str = "dice"
+    as_weights: str | tuple[str, ...] = ""
+    tails: bool = False
+
+    @property
+    def carried(self) -> AsWeights:
+        """What is carried as a weight."""
+        return as_weights(self.as_weights, self.photons, self.tails)
 
     def simulation(self, process: Process, detector: Detector, seed: int) -> Simulation:
         """A process in a detector under these conditions.
@@ -43,7 +59,7 @@ class Conditions:
         ValueError : for a value outside its range
         """
         return Simulation(
-            process, detector, seed, volume_m=self.decay_volume_m, intensity=self.intensity, photons=self.photons
+            process, detector, seed, volume_m=self.decay_volume_m, intensity=self.intensity, as_weights=self.carried
         )
 
 

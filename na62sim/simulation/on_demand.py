@@ -95,7 +95,7 @@ def select_truth(simulation: Simulation, selection: Selection, truth: Truth, who
     if whole:
         crossings = carry_on(s.seed, truth, crossings, s.planes, s.flight, s.field)
     candidates = LazyCandidates(s, selection, truth, crossings, tracks)
-    if whole or s.weighted or selection.candidates != "reco/events":
+    if whole or s.as_weights.any or selection.candidates != "reco/events":
         candidates.make(np.arange(len(candidates)))
     weight, flow, masks = candidates.count()
     return SelectedChunk(truth, crossings, tracks, candidates, candidates.event, weight, candidates.veto, flow, masks)
@@ -199,8 +199,9 @@ class LazyCandidates:
         s, event, place = self._simulation, np.flatnonzero(wanted), np.cumsum(wanted) - 1
         truth = self._truth.for_response(event)
         tracks = tracks | {"event": place[tracks["event"]]}
-        crossings = carry_on(s.seed, truth, self._crossings.take(wanted, place), s.planes, s.flight, s.field)
-        hits, veto = respond_behind(s.seed, truth, crossings, s.generator.beam, s.response, s.weighted)
+        taken = self._crossings.take(wanted, place, s.as_weights.charged)
+        crossings = carry_on(s.seed, truth, taken, s.planes, s.flight, s.field)
+        hits, veto = respond_behind(s.seed, truth, crossings, s.generator.beam, s.response)
         rows = s.reconstruction.table(self._selection.candidates, len(event), hits, tracks, self._selection.tracks[0])
         self._seen = truth, hits, tracks
         return rows, event[rows["event"]], veto[rows["event"]]

@@ -15,6 +15,7 @@ from hepunits import m
 
 from na62sim.core.checks import number, whole_number
 from na62sim.core.first_use import compile_first
+from na62sim.detector.response.as_weights import DICE, AsWeights
 from na62sim.detector.response.respond import Hits, build_response, respond
 from na62sim.detector.transport.crossings import Crossings, transport_charged
 from na62sim.detector.transport.planes import build_flight, build_planes
@@ -28,6 +29,8 @@ from na62sim.geometry.straw import straw_arrays
 from na62sim.reconstruction.arrays import reco_arrays
 from na62sim.reconstruction.candidates import build_candidates, track_columns
 from na62sim.reconstruction.fit import fit_arrays
+from na62sim.reconstruction.kaon_pion import kaon_pion
+from na62sim.reconstruction.segments import count_segments, segment_arrays
 from na62sim.reconstruction.tracks import find_tracks
 from na62sim.reconstruction.vertices import build_vertices, vertex_arrays
 
@@ -42,11 +45,14 @@ class Reconstruction:
         self.straw = straw_arrays(detector)
         self.fit = fit_arrays(detector)
         self.reco = reco_arrays(detector)
+        self.association = kaon_pion(detector)
         self.vertex = vertex_arrays(detector)
+        self.segments = segment_arrays(detector)
 
     def tracks(self, hits: Hits, at_least: int = 0) -> dict[str, Any]:
         """STRAW tracks of a chunk, of the events with ``at_least`` so many."""
-        return find_tracks(hits["straw"]["offsets"], hits["straw"], self.straw, self.fit, at_least)
+        tracks = find_tracks(hits["straw"]["offsets"], hits["straw"], self.straw, self.fit, at_least)
+        return tracks | {"n_segments": count_segments(hits["straw"], tracks, self.segments)}
 
     def track_columns(self, tracks: dict[str, Any]) -> dict[str, Any]:
         """What the tracks alone say of the candidates, see `candidates.track_columns`."""
@@ -54,7 +60,7 @@ class Reconstruction:
 
     def candidates(self, n: int, hits: Hits, tracks: dict[str, Any]) -> dict[str, Any]:
         """One row per event with a track."""
-        return build_candidates(n, hits, tracks, self.reco, self.field)
+        return build_candidates(n, hits, tracks, self.reco, self.association, self.field)
 
     def vertices(self, n: int, hits: Hits, tracks: dict[str, Any], at_least: int = 0) -> dict[str, Any]:
         """One row per event with a vertex of two or more tracks, of ``at_least`` so many."""
@@ -88,7 +94,7 @@ class Simulation:
     seed : 0 to 2**64 - 1
     volume_m : decay volume (z1, z2) in metres; the data set's own by default
     intensity : instantaneous beam intensity in MHz; the data set's mean by default
-    photons : ``dice`` throws photon inefficiencies, ``weight`` carries them as the veto weight
+    as_weights : what multiplies the weight of an event instead of being thrown, see `detector.response.as_weights`
 
     Raises
     ------
@@ -103,19 +109,19 @@ class Simulation:
         *,
         volume_m: tuple[float, float] | None = None,
         intensity: float | None = None,
-        photons: str = "dice",
+        as_weights: AsWeights = DICE,
     ) -> None:
         seed = whole_number("seed", seed, 0, 2**64 - 1, "0 to 2**64 - 1")
-        if photons not in ("dice", "weight"):
-            raise ValueError(f"photons = '{photons}': it must be 'dice' or 'weight'")
         self.process, self.detector, self.seed = process, detector, seed
         block = detector.decay_volume
         self.volume_m = (block.z_min_m, block.z_max_m) if volume_m is None else _volume(volume_m)
-        self.weighted = photons == "weight"
+        self.as_weights = as_weights
         self.generator = Generator(process, detector, (self.volume_m[0] * m, self.volume_m[1] * m))
         self.field = field_map(detector)
-        self.planes, self.flight = build_planes(detector), build_flight()
-        self.response = build_response(detector, intensity)
+        self.planes, self.flight = build_planes(detector, as_weights.tails), build_flight()
+        if as_weights.photons:  # conversions are in the weight
+            self.planes = self.planes._replace(converted=np.zeros_like(self.planes.converted))
+        self.response = build_response(detector, intensity, as_weights)
         self.trigger = trigger_arrays(detector)
         self.reconstruction = Reconstruction(detector)
 
@@ -126,7 +132,7 @@ class Simulation:
     def see(self, truth: Truth) -> Chunk:
         """What the detectors see of generated events."""
         crossings = transport_charged(self.seed, truth, self.planes, self.flight, self.field)
-        hits, weight = respond(self.seed, truth, crossings, self.generator.beam, self.response, self.weighted)
+        hits, weight = respond(self.seed, truth, crossings, self.generator.beam, self.response)
         tracks = self.reconstruction.tracks(hits)
         trigger = trigger_bits(self.seed, truth.events, hits, tracks, self.trigger)
         return Chunk(truth, crossings, hits, weight, tracks, trigger)

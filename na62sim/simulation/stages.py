@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -25,7 +25,7 @@ from na62sim.sample.sample import Sample
 from na62sim.sample.sink import SampleSink
 from na62sim.sample.table import Table
 from na62sim.simulation.chunks import CHUNK
-from na62sim.simulation.conditions import Conditions, Running
+from na62sim.simulation.conditions import Conditions, Running, weights_asked
 from na62sim.simulation.given import events_of, reused
 from na62sim.simulation.pipeline import Reconstruction, Simulation, warm_up
 from na62sim.simulation.tables import hits_of, in_order_of_events, reco_groups, sample_groups
@@ -42,6 +42,7 @@ def simulate(
     decay_volume_m: tuple[float, float] | None = None,
     intensity: float | None = None,
     photons: str = "dice",
+    as_weights: str | Sequence[str] = "",
     compression: Compression = "none",
     threads: int | None = None,
     chunk: int = CHUNK,
@@ -61,7 +62,8 @@ def simulate(
     force : a file of that name may be replaced
     decay_volume_m : where the kaon decays (m); the data set's own by default
     intensity : beam intensity (MHz); the data set's mean by default
-    photons : ``dice`` or ``weight`` (see `na62sim.simulation.pipeline.Simulation`)
+    photons : ``dice``, or ``weight``, short for the first of
+    as_weights : losses that multiply the weight instead of being thrown: photons, charged, identification, efficiencies, or all
     compression : ``none``, ``lzf`` or ``gzip``; ``zstd`` and ``blosc`` where hdf5plugin is installed
     threads, chunk : how to run; the result does not depend on them
     progress : called with the number of events done
@@ -72,7 +74,8 @@ def simulate(
     ValueError : for any value outside its range, in one line
     FileExistsError : there is a file of that name, and ``force`` is not given
     """
-    conditions, running = Conditions(decay_volume_m, intensity, photons), Running(threads, chunk, progress=progress)
+    conditions = Conditions(decay_volume_m, intensity, photons, weights_asked(as_weights))
+    running = Running(threads, chunk, progress=progress)
     decay = find_process(process, **parameters)
     events = events_of(decay, events)
     simulation = conditions.simulation(decay, as_detector(detector), seed)
@@ -107,7 +110,8 @@ def provenance_of(
     extra = {
         "process": simulation.process.describe() | reused(simulation.process, events),
         "intensity_MHz": intensity or d.beam.mean_intensity_MHz,
-        "photons": "weight" if simulation.weighted else "dice",
+        "photons": "weight" if simulation.as_weights.photons else "dice",
+        "as_weights": simulation.as_weights.names(),
         "parameters": {k: sorted(v) if isinstance(v, (set, frozenset)) else v for k, v in (parameters or {}).items()},
         "sources": source_hash(),
     }

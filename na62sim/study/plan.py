@@ -84,6 +84,7 @@ class Plan:
     exclusion: PlannedExclusion | None
     counts: tuple[Category, ...] | None
     normalisation: PlannedNormalisation | None = None
+    backgrounds: tuple[Detector, ...] = ()
 
     @property
     def trigger(self) -> Trigger | None:
@@ -120,7 +121,9 @@ def plan(scenario: Scenario) -> Plan:
             normalisation = _normalisation(scenario, scenario.normalisation)
         except ValueError as error:
             raise ScenarioError(f"{scenario.name}: normalisation: {error}") from None
-    return Plan(scenario, tuple(samples), tuple(scans), exclusion, _counts(scenario), normalisation)
+    return Plan(
+        scenario, tuple(samples), tuple(scans), exclusion, _counts(scenario), normalisation, _backgrounds(scenario)
+    )
 
 
 def _counts(scenario: Scenario) -> tuple[Category, ...] | None:
@@ -133,6 +136,21 @@ def _counts(scenario: Scenario) -> tuple[Category, ...] | None:
         return tuple(wanted_counts(scenario.counts_of(scenario.measurement)))
     except ValueError as error:
         raise ScenarioError(f"{scenario.name}: measurement: {error}") from None
+
+
+def _backgrounds(scenario: Scenario) -> tuple[Detector, ...]:
+    """The detectors whose backgrounds are asked for."""
+    if scenario.backgrounds is None:
+        return ()
+    from na62sim.study.kaon.backgrounds import checked_rows
+
+    detectors = tuple(load_detector(scenario.geometry_named(name)) for name in scenario.backgrounds.geometries)
+    try:
+        for detector in detectors:
+            checked_rows(scenario.backgrounds.rows, detector)
+    except ValueError as error:
+        raise ScenarioError(f"{scenario.name}: backgrounds: {error}") from None
+    return detectors
 
 
 def _sample(scenario: Scenario, block: SampleBlock) -> PlannedSample:

@@ -57,6 +57,18 @@ def published_channel(geometry: str, selection: str, process: str, name: str) ->
     return published_numbers().get(f"{geometry}.{selection}.{process}.{name}")
 
 
+@cache
+def published_backgrounds(geometry: str) -> dict[str, Published]:
+    """Published background events of a data set, by row; ``total`` and ``total_without_upstream`` are among them.
+
+    >>> published_backgrounds("run1-2018-s2")["k2pi"].value
+    0.52
+    """
+    path = Path(__file__).resolve().with_name("published.toml")
+    found = [Published(**row) for row in tomllib.loads(path.read_text(encoding="utf-8"))["background"]]
+    return {n.key.removeprefix(f"{geometry}."): n for n in found if n.key.startswith(f"{geometry}.")}
+
+
 def published_limits(process: str) -> dict[float, float]:
     """Published upper limits of a process' branching ratio by mass (MeV); keys ``PROCESS.upper_limit.MASS``."""
     start = f"{process}.upper_limit."

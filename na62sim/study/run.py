@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from na62sim.geometry import Detector
     from na62sim.selection.cutflow import CutFlow
     from na62sim.study.dump.run import DumpRun
+    from na62sim.study.kaon.backgrounds import Backgrounds
     from na62sim.study.kaon.branching_ratio import Measurement
     from na62sim.study.kaon.normalisation import Normalisation
     from na62sim.study.kaon.rows import ExpectedYield, ScanResult, ScanRow
@@ -81,6 +82,7 @@ class RunResult:
     stored : files of events
     normalisation : that limits and expected events are normalised to, where the scenario has one
     scans, yields : acceptances and limits per point, expected events of samples with a branching ratio
+    backgrounds : expected background of each data set, where the scenario asks for it
     region : of the beam dump, where the scenario asks for it
     measurement : branching ratio from counted events, where the scenario asks for it
     comparison, dump_comparison : with published numbers
@@ -109,6 +111,7 @@ class RunResult:
     seconds: float
     figures: tuple[str, ...] | None = None
     triggered: tuple[TriggeredSample, ...] = ()
+    backgrounds: tuple[Backgrounds, ...] = ()
 
 
 def run_scenario(
@@ -175,9 +178,25 @@ def run_scenario(
             *compare_triggered(triggered),
         ),
         dump_comparison=tuple(dump_comparison(region)) if region else (),
+        backgrounds=_backgrounds(plan, threads, say),
         seconds=time.perf_counter() - start,
         triggered=triggered,
     )
+
+
+def _backgrounds(plan: Plan, threads: int | None, say: Say) -> tuple[Backgrounds, ...]:
+    """The block [backgrounds], if there is one."""
+    block = plan.scenario.backgrounds
+    if block is None:
+        return ()
+    from na62sim.study.kaon.backgrounds import backgrounds
+
+    results = []
+    for d in plan.backgrounds:
+        say(f"background in {d.name} …")
+        seed = plan.scenario.seed
+        results.append(backgrounds(block.rows, d, share=block.share, seed=seed, threads=threads, say=say))
+    return tuple(results)
 
 
 def _detectors(plan: Plan) -> tuple[Detector, ...]:

@@ -12,13 +12,24 @@ from hepunits import GeV
 
 from na62sim.core.version import program_version
 from na62sim.detector.response import veto
+from na62sim.detector.response.as_weights import AsWeights
 from na62sim.generators.generate import Generator
 from na62sim.generators.registry import find_process
 from na62sim.geometry import Detector, load_detector
+from na62sim.geometry.dataset import Guard
 from na62sim.sample.table import Array, Table
 from na62sim.selection.cut import Cut, CutFunction, Selection
 from na62sim.selection.cutflow import CutFlow
-from na62sim.selection.pinunu import beam_cuts, inside, k2pi, momentum_edges, pinunu, track_cuts
+from na62sim.selection.pinunu import (
+    beam_cuts,
+    guarded,
+    inside,
+    k2pi,
+    mu_nu_band,
+    pinunu,
+    pion_cuts,
+    track_cuts,
+)
 from na62sim.simulation.acceptance import acceptance
 from na62sim.simulation.conditions import Running
 from na62sim.simulation.on_demand import SelectedChunk, accepted
@@ -50,9 +61,9 @@ RESOLUTION_DATA_SET = "run1-2018-s2"
 THREE_TRACK_DATA_SET = "run1-2017"
 TRUTH_EVENTS = 1_000_000
 _P = (15.0, 35.0)  # GeV/c, of the published photon numbers
-_TAIL_FACTOR = 5  # more events where one in ten thousand counts
 CASCADE_FACTOR = 5
-"""The same for points of a scan that stop at a precision; the normalisation has two and a half times as many."""
+"""More events for points of a scan that stop at a precision; the normalisation has two and a half times as many."""
+_OTHER_TRACK = 0.6  # mm at GTK3, seven standard deviations: a beam track so far from the kaon is another particle's
 
 
 @dataclass(frozen=True)
@@ -110,7 +121,13 @@ def validation(
     rows += _three_tracks(common)
     say("generated truth, bands, photons and tails …")
     d = load_detector(RESOLUTION_DATA_SET)
-    numbers |= _truth(d, seed) | _bands(d, common) | _tails(d, common) | _photons(d, events, seed, threads)
+    numbers |= (
+        _truth(d, seed)
+        | _bands(d, common)
+        | _tails(d, common)
+        | _association(d, common)
+        | _photons(d, events, seed, threads)
+    )
     say("beam dump, bremsstrahlung, 15 masses …")
     rows += published_edges(max(events // 4, 10_000), seed, threads)
     rows += [row for data in PERIODS for row in branching_ratio(data).comparison]
@@ -201,79 +218,115 @@ def _truth(d: Detector, seed: int) -> Numbers:
 def _bands(d: Detector, common: Mapping[str, Any]) -> Numbers:
     """The K mu2 band under the pion hypothesis, and how much of it leaks into the signal regions."""
     histograms = Histograms("kmu2", d)
-    more = {**common, "events": _TAIL_FACTOR * common["events"]}
-    flow = acceptance("kmu2", _without_identification(d), detector=d, keep=histograms.fill, **more)
+    acceptance("kmu2", _without_identification(d), detector=d, keep=histograms.fill, **common)
     r = fit_resolutions(histograms)
     numbers: Numbers = {}
     if r["m2_peak_in_p_GeV2"]:
         for p, measured in zip(r["p_GeV"], r["m2_peak_in_p_GeV2"], strict=True):
             numbers[f"m2_band_kmu2_GeV2.{p:g}"] = _pair(measured)
+    flow = acceptance("kmu2", _without_identification(d), detector=d, tails=True, **common)
     numbers["kmu2.kinematic_tails"] = _tail(flow)
     return numbers
 
 
 def _without_identification(d: Detector) -> Selection:
-    """Track and beam cuts and the momentum range; R1 and R2 by the missing mass alone."""
-    s = d.pinunu
-    low, high = momentum_edges(s.r1_p_GeV, s.r2_p_GeV, step=1e3)
-    cuts = [*track_cuts(d), *beam_cuts(d)]
+    """K mu2 by track and beam cuts, 15-35 GeV/c: signal regions without the guard of the RICH, over the band."""
+    s, cuts = d.pinunu, [*track_cuts(d), *beam_cuts(d)]
 
-    def window(t: Table, region: Sequence[float]) -> Array:
-        return inside(t["m2_miss"], region, GeV2) & whole(t)
+    def region(window: Sequence[float], beam: Guard) -> CutFunction:
+        return lambda t: np.asarray(
+            inside(t["p"], _P, GeV) & inside(t["m2_miss"], window, GeV2) & guarded(t, "m2_beam", beam)
+        )
 
-    def whole(t: Table) -> Array:
-        return inside(t["p"], (low, high))
+    def band(t: Table) -> Array:
+        low, high = -0.05 * GeV2, mu_nu_band(d, t)
+        return np.asarray(inside(t["p"], _P, GeV) & (t["m2_miss"] > low) & (t["m2_miss"] <= high))
 
-    regions: dict[str, CutFunction] = {
-        "R1": lambda t: window(t, s.r1_GeV2),
-        "R2": lambda t: window(t, s.r2_GeV2),
-        "all": whole,
-    }
-    return Selection("kinematics", cuts, regions, signal=("R1", "R2"))
+    regions = {"R1": region(s.r1_GeV2, s.beam_guard_r1), "R2": region(s.r2_GeV2, s.beam_guard_r2), "all": band}
+    return Selection("kinematics", cuts, regions, signal=("R1", "R2"), tracks=(1, 1))
 
 
 def _tails(d: Detector, common: Mapping[str, Any]) -> Numbers:
-    """Share of selected K2pi, photons ignored, that the kinematics put into the signal regions."""
-    signal, cuts = pinunu(d), k2pi(d).cuts
-    regions: dict[str, CutFunction] = {name: signal.regions[name] for name in ("R1", "R2")}
-    regions["all"] = lambda t: np.ones(len(t), dtype=bool)
-    more = {**common, "events": _TAIL_FACTOR * common["events"]}
-    selection = Selection("k2pi without photon veto", cuts, regions, signal=("R1", "R2"))
-    return {"k2pi.kinematic_tails": _tail(acceptance("k2pi", selection, detector=d, **more))}
+    """Selected K2pi, photons ignored, 15-35 GeV/c: signal regions with both guards over the region of the peak."""
+    s, signal = d.pinunu, pinunu(d)
+
+    def peak(t: Table) -> Array:
+        here = inside(t["p"], _P, GeV) & inside(t["m2_miss"], s.normalisation_GeV2, GeV2)
+        return np.asarray(here & inside(t["m2_rich"], (0.0, 0.07), GeV2))
+
+    def region(name: str) -> CutFunction:
+        return lambda t: np.asarray(signal.regions[name](t) & inside(t["p"], _P, GeV))
+
+    regions = {"R1": region("R1"), "R2": region("R2"), "all": peak}
+    selection = Selection("k2pi without photon veto", k2pi(d).cuts, regions, signal=("R1", "R2"), tracks=(1, 1))
+    return {"k2pi.kinematic_tails": _tail(acceptance("k2pi", selection, detector=d, tails=True, **common))}
 
 
 def _tail(flow: CutFlow) -> tuple[float | None, float | None]:
-    """Signal regions over all that passed the cuts, with a Poisson error."""
+    """Signal regions over the region that they are counted against."""
     tail, everything = flow.selected, flow.counts["all"]
     if not tail.n or not everything.sumw:
         return None, None
-    share = tail.sumw / everything.sumw
-    return share, share / float(np.sqrt(tail.n))
+    return tail.sumw / everything.sumw, float(np.sqrt(tail.sumw2)) / everything.sumw
+
+
+def _association(d: Detector, common: Mapping[str, Any]) -> Numbers:
+    """K2pi with a track and KTAG, 15-45 GeV/c: how many keep a GTK track behind association and CDA, and how many of these
+    have another particle's, where the kaon's is there."""
+    first, *rest = [cut for cut in beam_cuts(d) if not cut.name.startswith(("vertex", "no CHANTI", "upstream"))]
+    selection = Selection("association", [*track_cuts(d, d.pinunu.r2_p_GeV), first], tracks=(1, 1))
+    found: dict[bool, Array] = {}
+    for missing in (True, False):
+        counts = np.zeros(3)
+
+        def count(chunk: SelectedChunk, table: Table, _weight: Array, counts: Array = counts) -> None:
+            rows = chunk.flow.signal_rows
+            seen = table.take(rows)
+            good = np.logical_and.reduce([cut.function(seen) for cut in rest])
+            kaon = chunk.truth.gtk[:, chunk.event[rows]]
+            other = np.hypot(seen["gtk_x"] - kaon[0], seen["gtk_y"] - kaon[1]) > _OTHER_TRACK
+            counts += len(rows), np.count_nonzero(good), np.count_nonzero(good & other)
+
+        detector = d if missing else d.with_values({"gtk.missing_probability": 0.0})
+        acceptance("k2pi", selection, detector=detector, keep=count, **common)
+        found[missing] = counts
+    numbers: Numbers = {}
+    for key, n, of in (
+        ("gtk.association", found[True][1], found[True][0]),
+        ("gtk.wrong_track", found[False][2], found[False][1]),
+    ):
+        share = n / of if of else 0.0
+        numbers[key] = (share, float(np.sqrt(share * (1.0 - share) / of))) if of else (None, None)
+    return numbers
 
 
 def _photons(d: Detector, events: int, seed: int, threads: int | None) -> Numbers:
-    """K2pi with the pi+ in the acceptance, 15-35 GeV/c: photons that hit no detector, and the veto's inefficiency."""
-    simulation = Simulation(find_process("k2pi"), d, seed, photons="weight")
+    """Selected K2pi, 15-35 GeV/c: photons that hit no detector (pi+ in the acceptance), and the inefficiency of the veto."""
+    simulation = Simulation(find_process("k2pi"), d, seed, as_weights=AsWeights(photons=True))
     response = simulation.response
     selection = Selection("pi+", [*track_cuts(d), Cut("momentum", lambda t: inside(t["p"], _P, GeV))])
 
+    identified = pion_cuts(d)
+
     def photons(chunk: SelectedChunk) -> tuple[Array, Array]:
-        """Whether a photon of each selected event hits no detector, and the event's veto weight."""
+        """Whether a photon of each selected event hits no detector; the veto weight of those with an identified pion."""
         rows = chunk.flow.signal_rows
         hits = veto.photon_hits(seed, chunk.truth, chunk.crossings, response.veto, response.calorimeter, True)
         lost = (hits["target"] == veto.NOTHING) | (hits["target"] == veto.WALL)
-        return lost[:, chunk.event[rows]].any(axis=0), chunk.veto_weight[rows]
+        seen = chunk.table.take(rows)
+        pion = np.logical_and.reduce([cut.function(seen) for cut in identified])
+        return lost[:, chunk.event[rows]].any(axis=0), chunk.veto_weight[rows[pion]]
 
-    passed = outside = 0
+    passed = outside = pions = 0
     missed = squares = 0.0
     running = Running(threads, chunk=20_000)  # the sums of weights are those of this chunk
     for lost, weight in accepted(simulation, selection, range(events), running, photons, whole=True):
-        passed, outside = passed + len(lost), outside + int(lost.sum())
+        passed, outside, pions = passed + len(lost), outside + int(lost.sum()), pions + len(weight)
         missed, squares = missed + float(weight.sum()), squares + float((weight**2).sum())
-    if not passed:
+    if not passed or not pions:
         return {}
     share = outside / passed
     return {
         "k2pi.both_photons_reach_a_detector": (1.0 - share, float(np.sqrt(share * (1.0 - share) / passed))),
-        "k2pi.pi0_inefficiency": (missed / passed, float(np.sqrt(squares)) / passed),
+        "k2pi.pi0_inefficiency": (missed / pions, float(np.sqrt(squares)) / pions),
     }

@@ -8,7 +8,7 @@ import pytest
 from na62sim.geometry import load_detector
 from na62sim.selection.pinunu import k2pi, pinunu, veto_cuts
 
-QUANTITIES = ("lkr_extra", "n_lav", "n_irc_sac", "n_hasc", "newchod_extra")
+QUANTITIES = ("lkr_extra", "lkr_merged", "n_lav", "n_irc_sac", "n_hasc", "newchod_extra", "n_segments")
 
 
 @pytest.mark.parametrize("fired", [None, *QUANTITIES])
@@ -27,3 +27,28 @@ def test_who_vetoes() -> None:
     vetoes = {cut.name for cut in veto_cuts(d)}
     assert vetoes <= {cut.name for cut in pinunu(d).cuts}
     assert not vetoes & {cut.name for cut in k2pi(d).cuts}
+
+
+@pytest.mark.parametrize(
+    ("p", "rich", "beam"),
+    [
+        (18.0, (0.0, 0.010), (-0.005, 0.0135)),
+        (22.0, (0.0, 0.020), (-0.005, 0.0135)),
+        (30.0, (-0.005, 0.020), (0.0, 0.0135)),
+    ],
+)
+def test_guards_of_r1_depend_on_momentum(p: float, rich: tuple[float, float], beam: tuple[float, float]) -> None:
+    """Windows of the second missing masses (GeV^2) as in NA62's kinematic-tails tool: below 20, 20 to 25, above 25 GeV/c."""
+    region = pinunu(load_detector("run1-2018-s2")).regions["R1"]
+    good = 0.5 * (rich[0] + rich[1]), 0.5 * (beam[0] + beam[1])
+    cases = [good, *((edge + sign * 1e-4, good[1]) for edge in rich for sign in (-1, 1))]
+    cases += [(good[0], edge + sign * 1e-4) for edge in beam for sign in (-1, 1)]
+    table = {
+        "p": np.full(len(cases), p * 1e3),
+        "m2_miss": np.full(len(cases), 0.005e6),
+        "m2_rich": np.array([c[0] for c in cases]) * 1e6,
+        "m2_beam": np.array([c[1] for c in cases]) * 1e6,
+    }
+    inside = [rich[0] < a < rich[1] and beam[0] < b < beam[1] for a, b in cases]
+    assert region(table).tolist() == inside  # type: ignore[arg-type]
+    assert inside == [True, False, True, True, False, False, True, True, False]

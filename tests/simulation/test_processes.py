@@ -204,7 +204,7 @@ def test_a_job_is_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
     first = job()
     simulation, selection = prepared(pickle.loads(pickle.dumps(first)))
     assert selection is None
-    assert (simulation.seed, simulation.volume_m, simulation.weighted) == (3, (110.0, 160.0), True)
+    assert (simulation.seed, simulation.volume_m, simulation.as_weights.photons) == (3, (110.0, 160.0), True)
     assert prepared(first)[0] is simulation
     other, chosen = prepared(job(key="b", seed=4, selection="pinunu"))
     assert other.seed == 4

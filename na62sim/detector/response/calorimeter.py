@@ -20,6 +20,8 @@ from na62sim.core.elementary import log, sincos_turns
 from na62sim.core.kernel import kernel
 from na62sim.core.rng import STREAM_CALORIMETER, fill_draws
 from na62sim.core.sampling import BINS, quantile
+from na62sim.detector.response.as_weights import AsWeights
+from na62sim.detector.response.counter import muv3_uniform, ramp
 from na62sim.detector.transport.crossings import Crossings
 from na62sim.detector.transport.planes import LKR, MUV1, MUV2
 from na62sim.detector.transport.track_block import BLOCK, Tracks, next_tracks, track_block
@@ -51,6 +53,9 @@ class CalorimeterArrays(NamedTuple):
     muv_mip: float
     flight: float  # ns, from STRAW 1 to the LKr at the speed of light
     merge: float  # distance below which two clusters are one
+    muv3: float  # efficiency for a muon, and the momenta between which it rises to that
+    turn_on: float
+    full: float
 
 
 @lru_cache(maxsize=8)
@@ -80,6 +85,9 @@ def calorimeter_arrays(detector: Detector) -> CalorimeterArrays:
         muv_mip=muv.mip_energy_GeV * GeV,
         flight=(lkr.z_m - detector.straw.chamber_z_m[0]) * m / LIGHT,
         merge=lkr.merge_distance_mm * mm,
+        muv3=detector.muv3.efficiency,
+        turn_on=detector.muv3.turn_on_GeV[0] * GeV,
+        full=detector.muv3.turn_on_GeV[1] * GeV,
     )
 
 
@@ -111,17 +119,24 @@ class MuvEnergies(NamedTuple):
 
 
 def calorimeter_hits(
-    seed: int, truth: Truth, tracks: Crossings, arrays: CalorimeterArrays, at_lkr: AtLkr
+    seed: int,
+    truth: Truth,
+    tracks: Crossings,
+    arrays: CalorimeterArrays,
+    at_lkr: AtLkr,
+    carried: AsWeights,
+    weight: FloatArray,
 ) -> dict[str, dict[str, Any]]:
     """LKr clusters of tracks (``lkr``, see `Clusters`) and energies behind it (``muv12``, see `MuvEnergies`).
 
-    An electron deposits all its energy in the LKr and nothing behind it.
+    An electron deposits all its energy in the LKr and nothing behind it. The (n,) weights of the events are multiplied by what
+    is carried in them.
     """
     rows = len(tracks.event)
     event, values = np.empty(2 * rows, dtype=np.int64), np.empty((4, 2 * rows), dtype=np.float32)
     clusters = Clusters(event, values[0], values[1], values[2], values[3], np.empty(2 * rows, dtype=np.uint8))
     muv = MuvEnergies(np.empty(rows, dtype=np.int64), *np.empty((2, rows), dtype=np.float32))
-    n, k = _calorimeters(np.uint64(seed), tracks.tracks(truth), at_lkr, arrays, clusters, muv)
+    n, k = _calorimeters(np.uint64(seed), tracks.tracks(truth), at_lkr, arrays, carried, clusters, muv, weight)
     return {
         "lkr": {name: column[:n] for name, column in clusters._asdict().items()},
         "muv12": {name: column[:k] for name, column in muv._asdict().items()},
@@ -130,8 +145,9 @@ def calorimeter_hits(
 
 @kernel
 def _calorimeters(
-    seed: int, tracks: Tracks, at_lkr: AtLkr, c: CalorimeterArrays, clusters: Clusters, muv: MuvEnergies
-) -> tuple[int, int]:
+    seed: int, tracks: Tracks, at_lkr: AtLkr, c: CalorimeterArrays, carried: AsWeights, clusters: Clusters, muv: MuvEnergies,
+    weight: Any,
+) -> tuple[int, int]:  # fmt: skip
     event_in, last, t, pdg = tracks.event, tracks.at.last, tracks.at.time, tracks.at.pdg
     x, y, p, x_muv, y_muv = at_lkr.x, at_lkr.y, at_lkr.p, tracks.at.x[MUV1], tracks.at.y[MUV1]
     event, out_e, out_x, out_y = clusters.event, clusters.energy, clusters.x, clusters.y
@@ -155,6 +171,12 @@ def _calorimeters(
                 like = c.pion_like
             elif kind == 13:
                 energy, like = c.mip + c.mip_width * g[0, i], c.muon_like
+                if not carried.identification:  # the number is that of a muon without MUV3 hit
+                    hit = muv3_uniform(seed, block.number[i], block.group[i]) < c.muv3 * ramp(
+                        momentum, c.turn_on, c.full
+                    )
+                    silent = 1.0 - c.muv3 * ramp(momentum, c.turn_on, c.full)
+                    like = 0.0 if hit else min(c.muon_like / max(silent, 1e-9), 1.0)
             else:
                 energy, like = momentum + energy_sigma(momentum, c.lkr) * g[0, i], c.electron_like
             deposited = min(energy, momentum)
@@ -163,11 +185,15 @@ def _calorimeters(
                 event[k], out_e[k] = event_in[n], max(energy, 0.0)
                 out_x[k], out_y[k] = px + s * g[1, i], py + s * g[2, i]
                 out_t[k] = t[n] + c.flight + time_sigma(energy, c.lkr) * g[3, i]
-                flag[k] = 1 if u[3, i] < like else 0
+                told = carried.efficiencies if kind == 211 or kind == 321 else carried.identification
+                if told:
+                    weight[event_in[n]] *= like
+                flag[k] = 1 if told or u[3, i] < like else 0
                 k += 1
-                if (kind == 211 or kind == 321) and u[
-                    4, i
-                ] >= c.quiet:  # part of the shower is found as another cluster
+                hadron = kind == 211 or kind == 321
+                if hadron and carried.efficiencies:
+                    weight[event_in[n]] *= c.quiet
+                elif hadron and u[4, i] >= c.quiet:  # part of the shower is found as another cluster
                     sine, cosine = sincos_turns(u[5, i])
                     r = 150.0 + 200.0 * u[6, i]
                     event[k], out_e[k] = event_in[n], c.threshold - c.satellite * log(1.0 - u[7, i])

@@ -6,14 +6,15 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from hepunits import mm, ns
+from hepunits import GeV, mm, ns
 from scipy.special import betaincc, betaincinv
 
 from na62sim.core.arrays import FloatArray
 from na62sim.core.elementary import exp
-from na62sim.core.kernel import kernel, step
+from na62sim.core.kernel import formula, kernel, step
 from na62sim.core.particles import species
 from na62sim.core.rng import STREAM_BEAM_DETECTORS, STREAM_RICH, fill_draws
+from na62sim.detector.response.as_weights import AsWeights
 from na62sim.detector.transport.crossings import Crossings
 from na62sim.detector.transport.planes import RICH_BACK
 from na62sim.detector.transport.track_block import BLOCK, Tracks, next_tracks, track_block
@@ -32,7 +33,9 @@ class RichArrays(NamedTuple):
     hit_sigma: float
     time_sigma: float
     pion_like: float  # probability that a pion's ring passes the likelihood
-    muon_like: float  # probability that a muon's does, beyond the Gaussian overlap
+    muon_p: FloatArray  # momenta, and the probability that a muon's does there
+    muon_like: FloatArray
+    electron_like: float  # and that an electron's does
     radius_min: float
     radius_max: float
     x_front: float
@@ -54,7 +57,9 @@ def rich_arrays(detector: Detector) -> RichArrays:
         hit_sigma=rich.hit_resolution_mm * mm,
         time_sigma=rich.time_resolution_ns * ns,
         pion_like=rich.ring_efficiency,
-        muon_like=rich.muon_misid_tail,
+        muon_p=np.array(rich.muon_misid_p_GeV) * GeV,
+        muon_like=np.array(rich.muon_misid),
+        electron_like=rich.electron_misid,
         radius_min=rich.radius_min_mm * mm,
         radius_max=rich.radius_max_mm * mm,
         x_front=rich.hole_x_front_mm * mm,
@@ -109,18 +114,20 @@ class Rings(NamedTuple):
     pion_like: Any
 
 
-def rich_hits(seed: int, truth: Truth, tracks: Crossings, rich: RichArrays) -> dict[str, Any]:
-    """Rings of the tracks: the columns of `Rings`."""
+def rich_hits(
+    seed: int, truth: Truth, tracks: Crossings, rich: RichArrays, carried: AsWeights, weight: FloatArray
+) -> dict[str, Any]:
+    """Rings of the tracks: the columns of `Rings`; the (n,) weights of the events are multiplied by what is carried in them."""
     rows = len(tracks.event)
     rings = Rings(
         np.empty(rows, dtype=np.int64), *np.empty((4, rows), dtype=np.float32), *np.empty((2, rows), dtype=np.uint8)
     )
-    n = _rich(np.uint64(seed), tracks.tracks(truth), rich, rings)
+    n = _rich(np.uint64(seed), tracks.tracks(truth), rich, carried, rings, weight)
     return {name: column[:n] for name, column in rings._asdict().items()}
 
 
 @kernel
-def _rich(seed: int, tracks: Tracks, rich: RichArrays, rings: Rings) -> int:
+def _rich(seed: int, tracks: Tracks, rich: RichArrays, carried: AsWeights, rings: Rings, weight: Any) -> int:
     event_in, x, y, pdg, p = tracks.event, tracks.at.x, tracks.at.y, tracks.at.pdg, tracks.at.p
     ring_u, ring_v, t = tracks.at.ring[0], tracks.at.ring[1], tracks.at.time
     event, out_r, out_x, out_y, out_t = rings.event, rings.radius, rings.x, rings.y, rings.time
@@ -168,20 +175,32 @@ def _rich(seed: int, tracks: Tracks, rich: RichArrays, rings: Rings) -> int:
             out_y[k] = w * ring_v[n] + center * g[2, i]
             out_t[k] = t[n] + rich.time_sigma * g[3, i]
             hits[k] = np.uint8(count[i])
-            # the likelihood, the ring-track match and the tails of real rings are not simulated: dice
-            if kind == 211:
-                flag[k] = 1 if u[1, i] < rich.pion_like else 0
-            elif kind == 13:
-                pion = rich.focal * np.sqrt(max(rich.angle2 - (rich.pion / p[1, n]) ** 2, 0.0))
-                tail = u[1, i] > 1.0 - rich.muon_like  # a ring that looks like a pion's
-                if tail:
-                    out_r[k] = pion
-                closer = out_r[k] < 0.5 * (pion + radius)
-                flag[k] = 1 if tail or (closer and u[1, i] < rich.pion_like) else 0
-            else:
-                flag[k] = 0
+            # the likelihood, the ring-track match and the tails of real rings are not simulated
+            like, told = rich.pion_like, carried.efficiencies
+            if kind != 211:
+                like, told = rich.electron_like if kind == 11 else _between(p[1, n], rich), carried.identification
+            passes = told or u[1, i] < like
+            if told:
+                weight[event_in[n]] *= like
+            if passes and kind != 211:  # a ring that looks like a pion's
+                out_r[k] = rich.focal * np.sqrt(max(rich.angle2 - (rich.pion / p[1, n]) ** 2, 0.0))
+            flag[k] = 1 if passes else 0
             k += 1
     return k
+
+
+@formula
+def _between(p: float, rich: RichArrays) -> float:
+    """Probability that a muon's ring passes for a pion's, linear between the momenta of its table."""
+    k, last = 0, rich.muon_p.size - 1
+    if p <= rich.muon_p[0]:
+        return rich.muon_like[0]
+    while k < last and p >= rich.muon_p[k + 1]:
+        k += 1
+    if k == last:
+        return rich.muon_like[last]
+    w = (p - rich.muon_p[k]) / (rich.muon_p[k + 1] - rich.muon_p[k])
+    return rich.muon_like[k] + w * (rich.muon_like[k + 1] - rich.muon_like[k])
 
 
 @step

@@ -10,9 +10,10 @@ from hepunits import GeV, m, mm, ns
 
 from na62sim.core.constants import LIGHT
 from na62sim.core.kernel import formula, kernel
-from na62sim.core.rng import STREAM_COUNTER, fill_draws
+from na62sim.core.rng import STREAM_COUNTER, fill_draws, words
+from na62sim.detector.response.as_weights import AsWeights
 from na62sim.detector.transport.crossings import Crossings
-from na62sim.detector.transport.planes import CHOD, HASC, LKR, MUV3, NEWCHOD
+from na62sim.detector.transport.planes import CHOD, HASC, LKR, MUV3, NEWCHOD, STRAW4
 from na62sim.detector.transport.track_block import BLOCK, Tracks, next_tracks, track_block
 from na62sim.generators.chain.truth import Truth
 from na62sim.geometry import Detector
@@ -53,6 +54,9 @@ class CounterArrays(NamedTuple):
     dz_chod: float
     dz_muv3: float
     dz_hasc: float
+    hole_x: Any  # (4,) of the STRAW chambers
+    half_gap: float
+    straw_radius: float
 
 
 @lru_cache(maxsize=8)
@@ -90,16 +94,26 @@ def counter_arrays(detector: Detector) -> CounterArrays:
         dz_chod=(0.5 * sum(chod.z_m) - z1) * m,
         dz_muv3=(muv3.z_m - z1) * m,
         dz_hasc=(hasc.z_m - z1) * m,
+        hole_x=np.array(detector.straw.hole_x_mm) * mm,
+        half_gap=detector.straw.hole_half_size_mm * mm,
+        straw_radius=detector.straw.radius_mm * mm,
     )
 
 
-def counter_hits(seed: int, truth: Truth, tracks: Crossings, arrays: CounterArrays) -> dict[str, dict[str, Any]]:
-    """Hits of charged tracks: per counter event, x, y (mm), time (ns)."""
+def counter_hits(
+    seed: int, truth: Truth, tracks: Crossings, arrays: CounterArrays, carried: AsWeights, weight: Any
+) -> dict[str, dict[str, Any]]:
+    """Hits of charged tracks: per counter event, x, y (mm), time (ns).
+
+    The (n,) weights of the events are multiplied by what is carried in them: of particles that leave no track in the STRAW
+    the inefficiencies of NewCHOD and HASC, of muons that MUV3 does not see them.
+    """
+    single = in_straws(tracks, arrays) if carried.charged else np.ones(len(tracks.event), dtype=np.bool_)
     rows = len(tracks.event)
     event = np.empty((4, rows), dtype=np.int64)
     out = np.empty((4, 3, rows), dtype=np.float32)
     counts = np.zeros(4, dtype=np.int64)
-    _counters(np.uint64(seed), tracks.tracks(truth), arrays, event, out, counts)
+    _counters(np.uint64(seed), tracks.tracks(truth), arrays, carried, single, event, out, counts, weight)
     hits = {}
     for k, name in enumerate(NAMES):
         n = int(counts[k])
@@ -122,12 +136,42 @@ def _tile(x: float, size: float) -> float:
 
 
 @formula
-def _ramp(p: float, low: float, high: float) -> float:
+def muv3_uniform(seed: int, number: int, group: int) -> float:
+    """The uniform that decides whether a track fires MUV3, as `fill_draws` makes it; the calorimeters ask for it."""
+    _, second, _, _ = words(seed, number, STREAM_COUNTER, group)
+    return np.float64(np.uint32(second >> np.uint64(32))) * 2.0**-32
+
+
+@formula
+def ramp(p: float, low: float, high: float) -> float:
+    """Rise from 0 to 1 between two momenta."""
     return min(max((p - low) / (high - low), 0.0), 1.0)
 
 
+def in_straws(tracks: Crossings, c: CounterArrays) -> Any:
+    """Whether each particle crosses straws in all four chambers, so that it may be the track of its event."""
+    inside = (tracks.first == 0) & (tracks.last > STRAW4)
+    for k in range(4):
+        x, y = tracks.x[k], tracks.y[k]
+        with np.errstate(invalid="ignore"):  # nan where a chamber was not crossed
+            inside &= (np.maximum(np.abs(x - c.hole_x[k]), np.abs(y)) > c.half_gap) & (
+                x * x + y * y < c.straw_radius**2
+            )
+    return inside
+
+
 @kernel
-def _counters(seed: int, tracks: Tracks, c: CounterArrays, event: Any, out: Any, counts: Any) -> None:
+def _counters(
+    seed: int,
+    tracks: Tracks,
+    c: CounterArrays,
+    carried: AsWeights,
+    single: Any,
+    event: Any,
+    out: Any,
+    counts: Any,
+    weight: Any,
+) -> None:
     event_in, last, x, y = tracks.event, tracks.at.last, tracks.at.x, tracks.at.y
     pdg, p, t = tracks.at.pdg, tracks.at.p, tracks.at.time
     u, g = np.empty((6, BLOCK)), np.empty((4, BLOCK), dtype=np.float32)
@@ -141,7 +185,9 @@ def _counters(seed: int, tracks: Tracks, c: CounterArrays, event: Any, out: Any,
             n = rows[i]
             px, py = x[NEWCHOD, n], y[NEWCHOD, n]
             r2 = px * px + py * py
-            if in_annulus(r2, c.newchod_min, c.newchod_max) and u[0, i] < c.newchod_efficiency:
+            if not single[n] and in_annulus(r2, c.newchod_min, c.newchod_max):
+                weight[event_in[n]] *= 1.0 - c.newchod_efficiency
+            elif in_annulus(r2, c.newchod_min, c.newchod_max) and u[0, i] < c.newchod_efficiency:
                 k = counts[0]
                 counts[0] += 1
                 event[0, k] = event_in[n]
@@ -163,12 +209,14 @@ def _counters(seed: int, tracks: Tracks, c: CounterArrays, event: Any, out: Any,
             inside = abs(px) < c.muv3_half_side and abs(py) < c.muv3_half_side and px * px + py * py > c.muv3_min**2
             fires = False
             if kind == 13:
-                fires = u[2, i] < c.muv3_efficiency * _ramp(momentum, c.turn_on, c.full)
-                if u[3, i] >= _ramp(momentum, c.matched_turn_on, c.matched_full):
+                fires = not carried.identification and u[2, i] < c.muv3_efficiency * ramp(momentum, c.turn_on, c.full)
+                if u[3, i] >= ramp(momentum, c.matched_turn_on, c.matched_full):
                     # scattered away from the extrapolated track: half a metre, at a random side
                     px += 500.0 if u[4, i] < 0.5 else -500.0
             elif kind == 211 or kind == 321:
-                fires = u[2, i] >= c.pion_quiet  # punch-through, or an accidental near the track
+                fires = not carried.efficiencies and u[2, i] >= c.pion_quiet  # punch-through, or an accidental nearby
+                if carried.efficiencies and inside:
+                    weight[event_in[n]] *= c.pion_quiet
             if inside and fires:
                 k = counts[2]
                 counts[2] += 1
@@ -179,7 +227,10 @@ def _counters(seed: int, tracks: Tracks, c: CounterArrays, event: Any, out: Any,
             if last[n] <= HASC or not through_hole:
                 continue
             px, py = x[HASC, n], y[HASC, n]
-            if c.hasc_x_min < px < c.hasc_x_max and abs(py) < c.hasc_half_y and u[5, i] < c.hasc_efficiency:
+            inside = c.hasc_x_min < px < c.hasc_x_max and abs(py) < c.hasc_half_y
+            if inside and not single[n]:
+                weight[event_in[n]] *= 1.0 - c.hasc_efficiency
+            elif inside and u[5, i] < c.hasc_efficiency:
                 k = counts[3]
                 counts[3] += 1
                 event[3, k], out[3, 0, k], out[3, 1, k] = event_in[n], px, py

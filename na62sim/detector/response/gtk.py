@@ -1,24 +1,38 @@
-"""The beam kaon as the GTK measures it: momentum, slopes, position, time."""
+"""Tracks in the GTK: the kaon's, and those of other beam particles that cross it at nearly the same time.
+
+The number of others is a Poisson number with the beam intensity of the moment. A kaon decays in proportion to that
+intensity, which fluctuates: a decay sees (1 + spread^2) times as many others as a random moment does.
+
+With forced tails half of the events have further particles close to the kaon in time and place, with directions
+spread twice as far: those that the association takes for the kaon. Both halves are Poisson processes, of intensity
+f and f + g, so that the weight of an event is exact: 1 over the mean of 1 and exp(-G) prod (1 + g/f), G the integral of g.
+"""
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from hepunits import GeV, mm, ns
 
-from na62sim.core.elementary import normal_pair
-from na62sim.core.kernel import kernel
-from na62sim.core.rng import (
-    STREAM_GTK,
-    fill_draws,
-    uniforms4,
-    words,
-)
-from na62sim.core.sampling import quantile
+from na62sim.core.arrays import FloatArray, IntArray
+from na62sim.core.elementary import exp, sincos_turns
+from na62sim.core.kernel import formula, kernel
+from na62sim.core.matter import single_scattering
+from na62sim.core.rng import STREAM_GTK, fill_draws
+from na62sim.core.sampling import inverse_cdf, quantile
+from na62sim.detector.transport.single_scattering import draw_ratio, forced_weight
 from na62sim.generators.chain.truth import Truth
 from na62sim.generators.sources.kaon_beam import BeamArrays
 from na62sim.geometry import Detector
+
+_BLOCKS = 2  # of random numbers, for the kaon and for each other particle
+_MOST = 200  # other particles of an event
+_FORCED = 1.0  # mean number of forced particles
+_FORCED_TIME, _FORCED_PLACE, _FORCED_SPREAD = 0.2, 4.0, 2.0  # ns, mm; directions, in units of the beam's
+_NAMES = ("p", "dxdz", "dydz", "x", "y", "time")
 
 
 class GtkArrays(NamedTuple):
@@ -28,76 +42,171 @@ class GtkArrays(NamedTuple):
     angle: float
     position: float
     time: float
+    tail_fraction: float
+    tail_scale: float
     missing: float
-    wrong: float
-    associated: float
+    quality: float
+    window: float
+    others: FloatArray  # quantiles of the mean number of other particles
+    single: float  # probability of a large scattering angle in GTK3
+    smallest: float  # such an angle times the momentum (MeV)
+    sigma_x: float  # of the beam's profile, for the density
+    sigma_y: float
+    forced: bool
 
 
-def gtk_arrays(detector: Detector, intensity: float) -> GtkArrays:
-    """GTK numbers at an instantaneous beam intensity (MHz).
-
-    The published association efficiency holds the missing tracks and the CDA cut; what is left of it once
-    those two are simulated is thrown as dice.
-    """
-    gtk = detector.gtk
-    rest = gtk.association_efficiency / (gtk.cda_efficiency * (1.0 - gtk.missing_probability))
+@lru_cache(maxsize=64)
+def gtk_arrays(detector: Detector, intensity: float, forced: bool = False) -> GtkArrays:
+    """GTK numbers at a mean beam intensity (MHz); ``forced``: kinematic tails are made, with weights."""
+    gtk, beam = detector.gtk, detector.beam
+    probability, smallest = single_scattering(gtk.x_over_x0, gtk.atomic_number)
     return GtkArrays(
         momentum=gtk.momentum_resolution_GeV * GeV,
         angle=gtk.angle_resolution_urad * 1e-6,
         position=gtk.position_resolution_mm * mm,
         time=gtk.time_resolution_ns * ns,
+        tail_fraction=gtk.time_tail_fraction,
+        tail_scale=gtk.time_tail_scale,
         missing=gtk.missing_probability,
-        wrong=min(gtk.wrong_track_probability * intensity / gtk.wrong_track_intensity_MHz, 1.0),
-        associated=min(rest, 1.0),
+        quality=gtk.quality_efficiency,
+        window=gtk.pileup_window_ns * ns,
+        others=intensity
+        * 2e-3
+        * gtk.pileup_window_ns
+        * intensity_ratios(beam.intensity_spread, beam.intensity_max_ratio),
+        single=probability,
+        smallest=smallest,
+        sigma_x=beam.sigma_x_mm * mm,
+        sigma_y=beam.sigma_y_mm * mm,
+        forced=forced,
     )
 
 
+def intensity_ratios(spread: float, largest: float) -> FloatArray:
+    """Quantiles of the intensity over its mean at the moment of a decay: r times a Gaussian about 1, from 0 to ``largest``."""
+    if spread == 0.0:
+        return np.ones(4097)
+    return inverse_cdf(lambda r: r * np.exp(-0.5 * ((r - 1.0) / spread) ** 2), 0.0, largest)
+
+
 def gtk_hits(seed: int, truth: Truth, beam: BeamArrays, gtk: GtkArrays) -> dict[str, Any]:
-    """The beam track measured at GTK3: p (MeV), dxdz, dydz, x, y (mm), time (ns), associated (0 or 1)."""
+    """Tracks at GTK3, the kaon's first: p (MeV), dxdz, dydz, x, y (mm), time (ns), associated (0 or 1).
+
+    Returns
+    -------
+    the columns, with ``event`` (index in the chunk), and ``weight`` (n,) of the events, 1 unless tails are forced
+    """
     n = len(truth.events)
-    group = np.zeros(n, dtype=np.int64)
-    g = np.empty((6, n), dtype=np.float32)
-    u = np.empty((4, n))
-    fill_draws(np.uint64(seed), STREAM_GTK, group, truth.events, u, g)
-    event, flag = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.uint8)
-    out = np.empty((6, n), dtype=np.float32)
-    k = _gtk(np.uint64(seed), truth.events, truth.gtk, beam, gtk, u, g, event, out, flag)
-    names = ("p", "dxdz", "dydz", "x", "y", "time")
-    return {"event": event[:k], "associated": flag[:k], **{name: out[j, :k] for j, name in enumerate(names)}}
+    u, g = np.empty((8, n)), np.empty((6, n), dtype=np.float32)
+    fill_draws(np.uint64(seed), STREAM_GTK, np.zeros(n, dtype=np.int64), truth.events, u, g)
+    number = np.empty(n, dtype=np.int64)  # of others
+    _count_others(u, gtk, number)
+    others = np.repeat(np.arange(n), number)
+    which = np.arange(len(others)) - np.repeat(np.cumsum(number) - number, number)
+    v, h = np.empty((4, len(others))), np.empty((6, len(others)), dtype=np.float32)
+    fill_draws(np.uint64(seed), STREAM_GTK, _BLOCKS * (1 + which), truth.events[others], v, h)
+    rows = n + len(others)
+    event, flag = np.empty(rows, dtype=np.int64), np.empty(rows, dtype=np.uint8)
+    out, weight = np.empty((len(_NAMES), rows), dtype=np.float32), np.ones(n)
+    k = _gtk(truth.gtk, beam, gtk, u, g, number, v, h, event, out, flag, weight)
+    columns = {name: out[j, :k] for j, name in enumerate(_NAMES)}
+    return {"event": event[:k], "associated": flag[:k], **columns, "weight": weight}
 
 
-def no_gtk_hits() -> dict[str, Any]:
+def no_gtk_hits(n: int) -> dict[str, Any]:
     """The columns of `gtk_hits` without a row: no beam."""
-    empty = {name: np.empty(0, dtype=np.float32) for name in ("p", "dxdz", "dydz", "x", "y", "time")}
-    return {"event": np.empty(0, dtype=np.int64), "associated": np.empty(0, dtype=np.uint8), **empty}
+    empty = {name: np.empty(0, dtype=np.float32) for name in _NAMES}
+    return {
+        "event": np.empty(0, dtype=np.int64),
+        "associated": np.empty(0, dtype=np.uint8),
+        **empty,
+        "weight": np.ones(n),
+    }
+
+
+@kernel
+def _count_others(u: Any, gtk: GtkArrays, number: IntArray) -> None:
+    """Poisson numbers of other particles, by inversion; with their forced companions where tails are forced."""
+    for i in range(number.size):
+        mean = quantile(gtk.others, u[1, i])
+        if gtk.forced and u[7, i] < 0.5:
+            mean += _FORCED
+        term = exp(-mean)
+        total, k = term, 0
+        while u[0, i] > total and k < _MOST:
+            k += 1
+            term *= mean / k
+            total += term
+        number[i] = k
+
+
+@formula
+def _bell(x: float, sigma: float) -> float:
+    """A Gaussian density."""
+    return exp(-0.5 * (x / sigma) ** 2) / (2.5066282746310002 * sigma)
 
 
 @kernel
 def _gtk(
-    seed: int, number: Any, kaon: Any, beam: BeamArrays, gtk: GtkArrays, u: Any, g: Any, event: Any, out: Any, flag: Any
-) -> int:
-    k = 0
+    kaon: Any, beam: BeamArrays, gtk: GtkArrays, u: Any, g: Any, number: Any, v: Any, h: Any, event: Any, out: Any,
+    flag: Any, weight: Any,
+) -> int:  # fmt: skip
+    k, j = 0, 0
+    spread_x = np.sqrt(beam.divergence**2 + gtk.angle**2)
+    spread_p = np.sqrt((beam.momentum * beam.spread) ** 2 + gtk.momentum**2)
     for i in range(number.size):
-        if u[0, i] < gtk.missing:
-            continue
-        x, y, tx, ty, p, t = kaon[0, i], kaon[1, i], kaon[2, i], kaon[3, i], kaon[4, i], 0.0
-        if u[1, i] < gtk.wrong:  # another beam particle within the coincidence window is taken for the kaon
-            a, b, c, _ = uniforms4(seed, number[i], STREAM_GTK, 2)
-            x, y = quantile(beam.x_table, a), quantile(beam.y_table, b)
-            t = c - 0.5
-            w = words(seed, number[i], STREAM_GTK, 3)
-            g0, g1 = normal_pair(np.uint32(w[0] >> np.uint64(32)), np.uint32(w[0]))
-            g2, _ = normal_pair(np.uint32(w[1] >> np.uint64(32)), np.uint32(w[1]))
-            p = beam.momentum * (1.0 + beam.spread * g0)
-            tx = beam.slope_x + beam.divergence * g1
-            ty = beam.slope_y + beam.divergence * g2
-        event[k] = i
-        out[0, k] = p + gtk.momentum * g[0, i]
-        out[1, k] = tx + gtk.angle * g[1, i]
-        out[2, k] = ty + gtk.angle * g[2, i]
-        out[3, k] = x + gtk.position * g[3, i]
-        out[4, k] = y + gtk.position * g[4, i]
-        out[5, k] = t + gtk.time * g[5, i]
-        flag[k] = 1 if u[2, i] < gtk.associated else 0
-        k += 1
+        good = np.uint8(u[3, i] < gtk.quality)
+        if u[2, i] >= gtk.missing:
+            ratio = draw_ratio(u[5, i], u[4, i], gtk.single, gtk.forced)
+            theta = gtk.smallest / kaon[4, i] * ratio
+            if gtk.forced:
+                weight[i] *= forced_weight(ratio, gtk.single)
+            sine, cosine = sincos_turns(u[6, i])
+            # the tail is decided by the uniform that decides whether there is a track: independent of it given there is
+            tail = (u[2, i] - gtk.missing) < gtk.tail_fraction * (1.0 - gtk.missing)
+            event[k], flag[k] = i, good
+            out[0, k] = kaon[4, i] + gtk.momentum * g[0, i]
+            out[1, k] = kaon[2, i] + gtk.angle * g[1, i] - theta * cosine
+            out[2, k] = kaon[3, i] + gtk.angle * g[2, i] - theta * sine
+            out[3, k] = kaon[0, i] + gtk.position * g[3, i]
+            out[4, k] = kaon[1, i] + gtk.position * g[4, i]
+            out[5, k] = gtk.time * (gtk.tail_scale if tail else 1.0) * g[5, i]
+            k += 1
+        mean = quantile(gtk.others, u[1, i])
+        ratio = exp(-_FORCED)
+        for _ in range(number[i]):
+            forced = gtk.forced and u[7, i] < 0.5 and v[3, j] * (mean + _FORCED) >= mean
+            width = _FORCED_SPREAD * spread_x if forced else spread_x
+            if forced:
+                x, y = kaon[0, i] + _FORCED_PLACE * h[3, j], kaon[1, i] + _FORCED_PLACE * h[4, j]
+                t = _FORCED_TIME * h[5, j]
+            else:
+                x, y = quantile(beam.x_table, v[0, j]), quantile(beam.y_table, v[1, j])
+                t = gtk.window * (2.0 * v[2, j] - 1.0)
+            tx, ty = beam.slope_x + width * h[1, j], beam.slope_y + width * h[2, j]
+            if gtk.forced:
+                # densities of place, time and direction of a particle of the beam and of a forced one
+                near = mean * _bell(tx - beam.slope_x, spread_x) * _bell(ty - beam.slope_y, spread_x)
+                inside = abs(x) <= beam.x_table[4096] and abs(y) <= beam.y_table[4096] and abs(t) <= gtk.window
+                near *= _bell(x, gtk.sigma_x) * _bell(y, gtk.sigma_y) / (2.0 * gtk.window)
+                near /= _truncated(beam.x_table[4096] / gtk.sigma_x) * _truncated(beam.y_table[4096] / gtk.sigma_y)
+                wide = _FORCED_SPREAD * spread_x
+                far = _FORCED * _bell(tx - beam.slope_x, wide) * _bell(ty - beam.slope_y, wide)
+                far *= _bell(x - kaon[0, i], _FORCED_PLACE) * _bell(y - kaon[1, i], _FORCED_PLACE)
+                far *= _bell(t, _FORCED_TIME)
+                ratio *= 1.0 + far / near if inside and near > 0.0 else np.inf
+            event[k], flag[k] = i, good
+            out[0, k] = beam.momentum + spread_p * h[0, j]
+            out[1, k], out[2, k] = tx, ty
+            out[3, k], out[4, k], out[5, k] = x, y, t
+            k += 1
+            j += 1
+        if gtk.forced:
+            weight[i] /= 0.5 + 0.5 * ratio
     return k
+
+
+@formula
+def _truncated(edge: float) -> float:
+    """Share of a Gaussian within so many standard deviations: the tables of the profile are cut there."""
+    return math.erf(edge / 1.4142135623730951)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ from hepunits import ns
 from na62sim.core.checks import in_range
 from na62sim.core.constants import LIGHT
 from na62sim.core.kernel import kernel
-from na62sim.detector.response import calorimeter, cherenkov, counter, showers, veto
+from na62sim.core.rng import STREAM_CHARGED_VETO, fill_uniforms
+from na62sim.detector.response import calorimeter, cherenkov, counter, photon_weight, showers, veto
+from na62sim.detector.response.as_weights import DICE, AsWeights
 from na62sim.detector.response.gtk import GtkArrays, gtk_arrays, gtk_hits, no_gtk_hits
 from na62sim.detector.response.straw import straw_hits
 from na62sim.detector.transport.crossings import Crossings
@@ -31,7 +33,10 @@ Offsets = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Response:
-    """All response numbers of a detector at one beam intensity (MHz), as arrays for the kernels."""
+    """All response numbers of a detector at one beam intensity (MHz), as arrays for the kernels.
+
+    ``flat`` is what the weight of every event is multiplied by: efficiencies of the kaon and of the track that are not thrown.
+    """
 
     straw: StrawArrays
     gtk: GtkArrays
@@ -41,14 +46,17 @@ class Response:
     calorimeter: calorimeter.CalorimeterArrays
     counter: counter.CounterArrays
     veto: veto.VetoArrays
+    pairs: photon_weight.PairArrays
     chanti_quiet: float
     chanti_stations: int
     lav_z: npt.NDArray[np.float64]
     straw1_z: float
     irc_z: float
+    carried: AsWeights = DICE
+    flat: float = 1.0
 
 
-def build_response(detector: Detector, intensity: float | None = None) -> Response:
+def build_response(detector: Detector, intensity: float | None = None, carried: AsWeights = DICE) -> Response:
     """Collect the response of a detector; ``intensity`` in MHz, the data set's mean by default.
 
     Raises
@@ -56,20 +64,38 @@ def build_response(detector: Detector, intensity: float | None = None) -> Respon
     ValueError : if the intensity is not positive
     """
     rate = detector.beam.mean_intensity_MHz if intensity is None else in_range("intensity", intensity, "(0, 100000)")
-    return Response(
+    response = Response(
         straw=straw_arrays(detector),
-        gtk=gtk_arrays(detector, rate),
+        gtk=gtk_arrays(detector, rate, carried.tails),
         rich=cherenkov.rich_arrays(detector),
         ktag=cherenkov.ktag_sector_table(detector),
         ktag_time=detector.ktag.time_resolution_ns * ns,
         calorimeter=calorimeter.calorimeter_arrays(detector),
         counter=counter.counter_arrays(detector),
         veto=veto.veto_arrays(detector),
+        pairs=photon_weight.pair_arrays(detector),
         chanti_quiet=detector.chanti.quiet_efficiency,
         chanti_stations=len(detector.chanti.station_z_m),
         lav_z=np.array(detector.lav.z_front_m) * 1e3,
         straw1_z=detector.straw.chamber_z_m[0] * 1e3,
         irc_z=detector.irc.z_m * 1e3,
+        carried=carried,
+    )
+    return _without_dice(response, detector) if carried.efficiencies else response
+
+
+def _without_dice(r: Response, d: Detector) -> Response:
+    """The response whose flat efficiencies of kaon and track are in the weight."""
+    flat = d.ktag.efficiency * d.gtk.quality_efficiency * d.chanti.quiet_efficiency * d.straw.quality_efficiency
+    sectors = np.zeros_like(r.ktag)
+    sectors[-1] = 1.0  # all of them
+    return replace(
+        r,
+        straw=r.straw._replace(quality=1.0),
+        gtk=r.gtk._replace(quality=1.0),
+        ktag=sectors,
+        chanti_quiet=1.0,
+        flat=flat,
     )
 
 
@@ -90,21 +116,19 @@ def _count(event: Any, offsets: Any) -> None:
         offsets[i] = rows
 
 
-def respond(
-    seed: int, truth: Truth, tracks: Crossings, beam: BeamArrays | None, r: Response, weighted: bool
-) -> tuple[Hits, Any]:
-    """Hits of all detectors, and the veto weight of each event (1 unless ``weighted``).
+def respond(seed: int, truth: Truth, tracks: Crossings, beam: BeamArrays | None, r: Response) -> tuple[Hits, Any]:
+    """Hits of all detectors, and the weight of each event by what is carried as a weight.
 
     Without a beam (None: the dump) KTAG and GTK see nothing. Each group holds its columns and, unless it has one
     row per event, ``offsets`` (n + 1).
     """
-    hits, weight = respond_behind(seed, truth, tracks, beam, r, weighted)
+    hits, weight = respond_behind(seed, truth, tracks, beam, r)
     hits["straw"] = straw_hits(seed, truth, tracks, r.straw)
     return hits, weight
 
 
 def respond_behind(
-    seed: int, truth: Truth, tracks: Crossings, beam: BeamArrays | None, r: Response, weighted: bool
+    seed: int, truth: Truth, tracks: Crossings, beam: BeamArrays | None, r: Response
 ) -> tuple[Hits, Any]:
     """The same without the STRAW."""
     n = len(truth.events)
@@ -112,27 +136,34 @@ def respond_behind(
     uniform = ktag.pop("uniform")
     if beam is None:
         ktag["n_sectors"][:] = 0
+    gtk = no_gtk_hits(n) if beam is None else gtk_hits(seed, truth, beam, r.gtk)
+    weight = r.flat * gtk.pop("weight")
+    if r.carried.tails:
+        np.multiply.at(weight, tracks.event, tracks.at_planes.weight)
     shower = showers.electron_showers(tracks, r.veto.lkr_z, r.calorimeter)
-    photons = veto.photon_hits(seed, truth, tracks, r.veto, r.calorimeter, weighted, shower.photons)
-    deposits = calorimeter.calorimeter_hits(seed, truth, tracks, r.calorimeter, shower.at_lkr)
+    photons = veto.photon_hits(seed, truth, tracks, r.veto, r.calorimeter, r.carried.photons, shower.photons)
+    if r.carried.photons:
+        track = veto.track_at_lkr(tracks, n)
+        weight *= photon_weight.photon_weights(seed, truth, track, r.veto, r.calorimeter, r.pairs)
+    deposits = calorimeter.calorimeter_hits(seed, truth, tracks, r.calorimeter, shower.at_lkr, r.carried, weight)
     muv, lkr = deposits["muv12"], _merge(deposits["lkr"], photons["lkr"], {"pion_like": np.uint8(0)})
     hits: Hits = {
-        "gtk": no_gtk_hits() if beam is None else gtk_hits(seed, truth, beam, r.gtk),
+        "gtk": gtk,
         "chanti": counter.chanti_hits(truth, uniform, r.chanti_quiet, r.chanti_stations),
-        "rich": cherenkov.rich_hits(seed, truth, tracks, r.rich),
-        **counter.counter_hits(seed, truth, tracks, r.counter),
+        "rich": cherenkov.rich_hits(seed, truth, tracks, r.rich, r.carried, weight),
+        **counter.counter_hits(seed, truth, tracks, r.counter, r.carried, weight),
         "lkr": showers.merge_clusters(lkr, n, tracks, r.calorimeter),
         "muv1": {"event": muv["event"], "energy": muv["energy1"]},
         "muv2": {"event": muv["event"], "energy": muv["energy2"]},
-        "lav": _lav(truth, tracks, photons["lav"], r),
-        "irc": _merge(_charged_irc(tracks, r), photons["irc"], {}),
+        "lav": _lav(seed, truth, tracks, photons["lav"], r, weight),
+        "irc": _merge(_charged_irc(seed, truth, tracks, r, weight), photons["irc"], {}),
         "sac": photons["sac"],
     }
     for columns in hits.values():
         if "event" in columns:
             columns["offsets"] = offsets_of(columns.pop("event"), n)
     hits["ktag"] = ktag
-    return hits, photons["weight"]
+    return hits, weight
 
 
 def _merge(a: dict[str, Any], b: dict[str, Any], default: dict[str, Any]) -> dict[str, Any]:
@@ -146,9 +177,27 @@ def _merge(a: dict[str, Any], b: dict[str, Any], default: dict[str, Any]) -> dic
     return {k: np.concatenate((a[k], b[k]))[order] for k in a}
 
 
-def _lav(truth: Truth, tracks: Crossings, photons: dict[str, Any], r: Response) -> dict[str, Any]:
+def _seen(
+    seed: int, truth: Truth, event: Any, inefficiency: float, block: int, r: Response, weight: Any
+) -> npt.NDArray[np.bool_]:
+    """Which charged particles (rows in event order) a veto sees; none where its inefficiency is carried in the weight."""
+    if r.carried.charged:
+        np.multiply.at(weight, event, inefficiency)
+        return np.zeros(len(event), dtype=np.bool_)
+    which = np.arange(len(event)) - np.searchsorted(event, event)  # of the event's
+    u, raw = np.empty((4, len(event))), np.empty((4, len(event)), dtype=np.uint64)
+    fill_uniforms(np.uint64(seed), STREAM_CHARGED_VETO, block + which, truth.events[event], raw, u)
+    return np.asarray(u[0] >= inefficiency)
+
+
+def _lav(
+    seed: int, truth: Truth, tracks: Crossings, photons: dict[str, Any], r: Response, weight: Any
+) -> dict[str, Any]:
     """Lead-glass hits: charged particles that end there, and photons."""
-    event, station = tracks.lav_event, tracks.lav_station
+    order = np.argsort(tracks.lav_event, kind="stable")  # two passes of the transport stop tracks here
+    event, station = tracks.lav_event[order], tracks.lav_station[order]
+    seen = _seen(seed, truth, event, r.veto.lav_charged, 0, r, weight)
+    event, station = event[seen], station[seen]
     z0, t0 = truth.vertex[0, 2, event], truth.vertex[0, 3, event]
     charged = {
         "event": event,
@@ -157,19 +206,17 @@ def _lav(truth: Truth, tracks: Crossings, photons: dict[str, Any], r: Response) 
         "n_blocks": np.full(len(event), _MIP_BLOCKS, dtype=np.uint8),
         "time": (t0 + (r.lav_z[station - 1] - z0) / LIGHT).astype(np.float32),
     }
-    if len(event):
-        order = np.argsort(event, kind="stable")  # two passes of the transport stop tracks here
-        charged = {k: v[order] for k, v in charged.items()}
     blocks = veto.blocks_of(photons["energy"]).astype(np.uint8)
     return _merge(charged, photons | {"n_blocks": blocks}, {})
 
 
-def _charged_irc(tracks: Crossings, r: Response) -> dict[str, Any]:
+def _charged_irc(seed: int, truth: Truth, tracks: Crossings, r: Response, weight: Any) -> dict[str, Any]:
     """Charged particles that cross the IRC."""
     x, y = tracks.x[CHOD], tracks.y[CHOD]
     with np.errstate(invalid="ignore"):
         inside = veto.on_irc(x, y, r.veto)
     rows = np.flatnonzero(inside & (tracks.last > CHOD))
+    rows = rows[_seen(seed, truth, tracks.event[rows], r.veto.irc_charged, 1000, r, weight)]
     return {
         "event": tracks.event[rows],
         "energy": np.full(len(rows), _MIP_IRC, dtype=np.float32),

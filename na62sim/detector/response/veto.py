@@ -1,10 +1,9 @@
 """Photons: straight lines to LAV, LKr, IRC and SAC, seen or missed with an inefficiency against energy.
 
-Two ways of use: `dice` makes a hit or none, event by event; `weight` makes no hit and multiplies the event's
-veto weight by the inefficiency, which reaches rejections of 1e-8 with a million events. The inefficiency holds what the
-time window loses: a photon that is seen is in time, as the mean time of all blocks that it fires. Charged particles
-that end in a lead-glass station or in the IRC make hits with certainty. Photons that converted in a chamber are
-gone. Photons that an electron radiated are part of the electron's response, and are always thrown as dice.
+A photon makes a hit or none, event by event; where the veto is a weight (`photon_weight`), generated photons make no
+hit. The inefficiency holds what the time window loses: a photon that is seen is in time, as the mean time of all blocks
+that it fires. Photons that converted in a chamber are gone. Photons that an electron radiated are part of the electron's
+response, and are always thrown as dice.
 """
 
 from __future__ import annotations
@@ -62,6 +61,10 @@ class VetoArrays(NamedTuple):
     low: FloatArray  # (3, k) inefficiency at the start of the bin
     high: FloatArray  # (3, k) and at its end
     track_distance: float
+    merged_low: float  # closer than this to a track a cluster is not told from the track's
+    merged_energy: float  # above this it is, up to track_distance
+    lav_charged: float  # inefficiencies for charged particles
+    irc_charged: float
 
 
 @lru_cache(maxsize=8)
@@ -97,6 +100,10 @@ def veto_arrays(detector: Detector) -> VetoArrays:
         low=low,
         high=high,
         track_distance=detector.lkr.track_distance_mm * mm,
+        merged_low=detector.lkr.merged_distance_mm[0] * mm,
+        merged_energy=detector.lkr.merged_energy_GeV * GeV,
+        lav_charged=lav.charged_inefficiency,
+        irc_charged=irc.charged_inefficiency,
     )
 
 
@@ -110,13 +117,6 @@ class Photons(NamedTuple):
     converted: Any  # (photons, n)
     u: Any  # (4, n times photons) uniforms
     g: Any  # and normals
-
-
-class PhotonEnds(NamedTuple):
-    """What became of the photons; overwritten."""
-
-    weight: Any  # (n,) of the event
-    target: Any  # (photons, n)
 
 
 class PhotonHits(NamedTuple):
@@ -206,21 +206,17 @@ def photon_hits(
     Returns
     -------
     lav (event, station, energy, time), lkr (event, energy, x, y, time), irc and sac (event, energy,
-    time), weight (n,), and target (photons, n): where each generated photon ended
+    time), and target (photons, n): where each generated photon ended; ``weighted``: these make no hits
     """
     slots, n = photon_slots(truth), len(truth.events)
     count, found = len(slots), []
-    weight, target = np.ones(n), np.empty((count, n), dtype=np.uint8)
+    target = np.empty((count, n), dtype=np.uint8)
     if count:
         slot, number = np.tile(slots, n), np.repeat(truth.events, count)
         u, g = _draws(seed, STREAM_PHOTON, STREAM_PHOTON_NOISE, slot, number)
-        # the first charged track at the LKr: a photon that close to it is not told from its shower
-        first_track = np.full((2, n), 1e9)
-        seen = np.flatnonzero((tracks.first <= LKR) & (tracks.last > LKR))[::-1]
-        first_track[:, tracks.event[seen]] = tracks.x[LKR, seen], tracks.y[LKR, seen]
         origin = np.array([truth.chain.vertex[k] for k in slots], dtype=np.int64)
         photons = Photons(truth.p, truth.vertex, slots, origin, tracks.converted, u, g)
-        found.append(_hits(photons, n, v, c, weighted, first_track, PhotonEnds(weight, target)))
+        found.append(_hits(photons, n, v, c, weighted, target))
     if len(radiated):
         born, m_ = tracks.secondary[:, radiated], len(radiated)
         event = born[0].astype(np.int64)
@@ -235,14 +231,22 @@ def photon_hits(
         vertex = np.concatenate((born[7:10], tracks.secondary_time[None, radiated]))
         momenta = np.ascontiguousarray(born[None, 3:7])
         photons = Photons(momenta, vertex[None], none, none, np.zeros_like(one), u, g)
-        hits = _hits(photons, m_, v, c, False, np.empty((2, 0)), PhotonEnds(np.ones(m_), one))
+        hits = _hits(photons, m_, v, c, False, one)
         found.append({name: columns | {"event": event[columns["event"]]} for name, columns in hits.items()})
     if not found:
         no, values = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
         empty = {"event": no, "energy": values, "time": values}
         lav, lkr = empty | {"station": np.empty(0, dtype=np.uint8)}, empty | {"x": values, "y": values}
         found.append({"lav": lav, "lkr": lkr, "irc": empty, "sac": dict(empty)})
-    return {"weight": weight, "target": target} | {name: _join([f[name] for f in found]) for name in found[0]}
+    return {"target": target} | {name: _join([f[name] for f in found]) for name in found[0]}
+
+
+def track_at_lkr(tracks: Crossings, n: int) -> FloatArray:
+    """Position (mm) at the LKr of the first charged track of n events; far away where there is none."""
+    first_track = np.full((2, n), 1e9)
+    seen = np.flatnonzero((tracks.first <= LKR) & (tracks.last > LKR))[::-1]
+    first_track[:, tracks.event[seen]] = tracks.x[LKR, seen], tracks.y[LKR, seen]
+    return first_track
 
 
 def _draws(seed: int, stream: Any, noise: Any, block: Any, number: Any) -> tuple[Any, Any]:
@@ -263,10 +267,8 @@ def _join(groups: list[dict[str, Any]]) -> dict[str, Any]:
     return {name: np.concatenate([g[name] for g in groups])[order] for name in groups[0]}
 
 
-def _hits(
-    photons: Photons, n: int, v: VetoArrays, c: CalorimeterArrays, weighted: bool, first_track: Any, ends: PhotonEnds
-) -> dict[str, Any]:
-    """Hits of the photons of n events, per detector."""
+def _hits(photons: Photons, n: int, v: VetoArrays, c: CalorimeterArrays, weighted: bool, target: Any) -> dict[str, Any]:
+    """Hits of the photons of n events, per detector; ``target`` is overwritten."""
     rows = len(photons.slots) * n
     out = PhotonHits(
         np.empty((4, rows), dtype=np.int64),
@@ -274,7 +276,7 @@ def _hits(
         np.empty(rows, dtype=np.uint8),
         np.zeros(4, dtype=np.int64),
     )
-    _photons(photons, n, v, c, weighted, first_track, ends, out)
+    _photons(photons, n, v, c, weighted, target, out)
     hits: dict[str, Any] = {}
     for k, name in enumerate(("lav", "lkr", "irc", "sac")):
         m_ = int(out.counts[k])
@@ -287,11 +289,9 @@ def _hits(
 
 @kernel
 def _photons(
-    photons: Photons, n: int, v: VetoArrays, c: CalorimeterArrays, weighted: bool, first_track: Any, ends: PhotonEnds,
-    hits: PhotonHits,
-) -> None:  # fmt: skip
+    photons: Photons, n: int, v: VetoArrays, c: CalorimeterArrays, weighted: bool, target: Any, hits: PhotonHits
+) -> None:
     p, vertex, slots, origin, gone, u, g = photons
-    weight, target = ends
     event, out, station, counts = hits
     for i in range(n):
         for j in range(slots.size):
@@ -307,7 +307,7 @@ def _photons(
             tx, ty = px / pz, py / pz
             where, number = photon_target(x, y, z, tx, ty, v, c)
             target[j, i] = where
-            if where == NOTHING or where == WALL:
+            if weighted or where == NOTHING or where == WALL:
                 continue
             zt = v.lkr_z if where == AT_LKR else (v.irc_z if where == AT_IRC else v.sac_z)
             table, row = (1, 1) if where == AT_LKR else (2, 2 if where == AT_IRC else 3)
@@ -315,13 +315,6 @@ def _photons(
                 zt, table, row = max(v.front[number - 1], z), 0, 0
             xt, yt = x + tx * (zt - z), y + ty * (zt - z)
             missed = photon_inefficiency(e, table, v)
-            if weighted:
-                hidden = (
-                    where == AT_LKR
-                    and (xt - first_track[0, i]) ** 2 + (yt - first_track[1, i]) ** 2 < v.track_distance**2
-                )
-                weight[i] *= 1.0 if hidden else missed
-                continue
             if u[0, r] < missed:
                 continue
             q = counts[row]

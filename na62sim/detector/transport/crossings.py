@@ -81,10 +81,10 @@ class Crossings:
         """The tracks as the responses of the detectors take them."""
         return Tracks(truth.events[self.event], self.event, self.slot, self.at_planes)
 
-    def take(self, wanted: npt.NDArray[np.bool_], place: IntArray) -> Crossings:
+    def take(self, wanted: npt.NDArray[np.bool_], place: IntArray, chambers: bool = False) -> Crossings:
         """What belongs to wanted events; ``place`` is the new index of each event.
 
-        Of tracks that are still to go on, the places in the chambers stay behind.
+        Of tracks that are still to go on, the places in the chambers stay behind, unless they are asked for.
         """
         rows, lav = np.flatnonzero(wanted[self.event]), wanted[self.lav_event]
         parent = self.secondary[0].astype(np.int64)
@@ -97,8 +97,10 @@ class Crossings:
         else:  # what is behind the chambers does not ask for the places in them
             at_planes = empty_crossings(len(rows))
             at_planes.pdg[0], at_planes.p[0] = self.at_planes.pdg[0].take(rows), self.at_planes.p[0].take(rows)
-            for name in ("first", "last", "time"):
+            for name in ("first", "last", "time", "weight"):
                 getattr(at_planes, name)[:] = getattr(self.at_planes, name).take(rows)
+            if chambers:
+                at_planes.x[:4], at_planes.y[:4] = self.x[:4].take(rows, axis=1), self.y[:4].take(rows, axis=1)
             ids = self.rest.ids.take(rows, axis=1)
             ids[0] = event
             rest = Rest(self.rest.state.take(rows, axis=1), ids, self.rest.going[rows])

@@ -18,6 +18,7 @@ from na62sim.core.rng import STREAM_SCATTER, fill_normals
 from na62sim.detector.transport.decay_in_flight import STEEPEST, mass_of
 from na62sim.detector.transport.one_plane import cross_plane
 from na62sim.detector.transport.planes import HASC, LKR, MUV3, NORMALS, RICH_FRONT, STRAW4, Flight, Planes
+from na62sim.detector.transport.single_scattering import draw_single_scatterings, scatter_once
 from na62sim.detector.transport.state import (
     BEND,
     ELECTRON,
@@ -25,6 +26,7 @@ from na62sim.detector.transport.state import (
     GIVEN,
     LOSS,
     MASS,
+    N_ROWS,
     PION,
     PIPE2,
     SCATTER,
@@ -220,7 +222,7 @@ def carry_downstream(
     """
     room = _BLOCK + _MOST
     normals, raw = np.empty((NORMALS, room), dtype=np.float32), np.empty((4, room), dtype=np.uint64)
-    lane, alive, ok = np.zeros((14, room)), np.empty(room), np.empty(room)
+    lane, alive, ok, single = np.zeros((N_ROWS, room)), np.empty(room), np.empty(room), np.empty((4, room))
     group, events = ids[1] * 4, ids[0]
     begin = 0
     while begin < number.size:
@@ -232,6 +234,9 @@ def carry_downstream(
         if start == 0:
             fill_normals(seed, STREAM_SCATTER, group[begin:end], number[begin:end], raw, normals[:8])
             _begin(begin, end, state, ids, planes, out)
+            draw_single_scatterings(
+                seed, ids[1, begin:end], number[begin:end], planes, raw, single, lane, out.weight[begin:end]
+            )
         else:
             fill_normals(seed, STREAM_SCATTER, group[begin:end] + 1, number[begin:end], raw, normals[8:])
         _enter(begin, end, start, stop, state, ids, planes, flight, lane)
@@ -252,6 +257,10 @@ def carry_downstream(
             if planes.scatterer[k] >= 0 and left >= _FEW:
                 j = 2 * planes.scatterer[k]
                 _scatter(n, planes.theta0[k], lane, ok, normals[j], normals[j + 1])
+            if 0 <= place <= STRAW4 and left >= _FEW:
+                for i in range(n):
+                    if ok[i] > 0.0:
+                        scatter_once(place, i, lane)
             if left >= _FEW:
                 _interact(n, planes.lost[k], lane, alive, ok)
             left = 0

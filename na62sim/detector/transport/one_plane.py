@@ -9,6 +9,7 @@ from na62sim.core.matter import LEAST, next_interaction, photon_share
 from na62sim.core.rng import STREAM_RADIATION, uniforms4
 from na62sim.detector.transport.decay_in_flight import STEEPEST, decay_on_the_way, record
 from na62sim.detector.transport.planes import HASC, LKR, MUV3, RICH_FRONT, STRAW4, Flight, Planes
+from na62sim.detector.transport.single_scattering import scatter_once
 from na62sim.detector.transport.state import (
     BEND,
     FLY,
@@ -126,6 +127,8 @@ def cross_plane(
         u += theta * normals[2 * planes.scatterer[k], i]
         v += theta * normals[2 * planes.scatterer[k] + 1, i]
     lane[X, i], lane[Y, i], lane[U, i], lane[V, i], lane[T, i], lane[FLY, i], lane[LOSS, i] = x, y, u, v, t, fly, loss
+    if 0 <= place <= STRAW4:
+        scatter_once(place, i, lane)
     return True
 
 

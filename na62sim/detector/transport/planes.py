@@ -18,6 +18,7 @@ from na62sim.core.matter import (
     highland,
     photons_per_electron,
     radiation_spectra,
+    single_scattering,
 )
 from na62sim.core.particles import species
 from na62sim.core.sampling import inverse_cdf
@@ -57,6 +58,9 @@ class Planes(NamedTuple):
     half_length: float  # of a straw
     hasc_kick: float  # of the BEND dipole, MeV/c for a unit charge
     hasc_lever: float  # from BEND to the HASC
+    single: FloatArray  # (4,) probability of a single scattering by a large angle in a STRAW chamber
+    smallest: FloatArray  # (4,) such an angle times p beta (MeV)
+    forced: bool  # whether that tail is made more often, with weights
 
 
 class Flight(NamedTuple):
@@ -170,8 +174,8 @@ def _stations(detector: Detector, z: FloatArray, first: int) -> Stations:
 
 
 @lru_cache(maxsize=8)
-def build_planes(detector: Detector) -> Planes:
-    """Lay out the planes of a detector along z."""
+def build_planes(detector: Detector, forced: bool = False) -> Planes:
+    """Lay out the planes of a detector along z; ``forced``: kinematic tails are made, with weights."""
     straw, lav = detector.straw, detector.lav
     rows = _measuring_rows(detector)
     matter = _matter_by_plane(detector, rows)
@@ -181,6 +185,8 @@ def build_planes(detector: Detector) -> Planes:
     scatters = np.array([at in matter for at, _ in rows])
     first = next(k for k, front in enumerate(lav.z_front_m) if front > straw.chamber_z_m[0])
     stations = _stations(detector, z, first)
+    chambers = [matter.get(at, Matter(0.0, 1.0, 0.0)).radiator for at in straw.chamber_z_m]
+    single = np.array([single_scattering(thickness, straw.atomic_number) for thickness in chambers])
     return Planes(
         z=z,
         slot=np.array([slot for _, slot in rows]),
@@ -205,6 +211,9 @@ def build_planes(detector: Detector) -> Planes:
         half_length=straw.active_half_length_mm * mm,
         hasc_kick=-KICK_PER_TM * detector.field.bend.integral_Tm,
         hasc_lever=(detector.hasc.z_m - detector.field.bend.center_z_m) * m,
+        single=single[:, 0].copy(),
+        smallest=single[:, 1].copy(),
+        forced=forced,
     )
 
 

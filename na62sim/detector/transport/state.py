@@ -14,7 +14,10 @@ from na62sim.detector.transport.planes import N_SLOTS
 PIPE2 = 150.0**2  # mm^2, of the beam pipe at the LKr with a margin: only what goes down it can reach the HASC
 
 # rows of the state of a track, at STRAW 1 and on the way; what follows LOSS depends on its momentum and kind alone
-X, Y, U, V, P, T, FLY, LOSS, MASS, BEND, SLOWNESS, SCATTER, PION, ELECTRON = range(14)
+(
+    X, Y, U, V, P, T, FLY, LOSS, MASS, BEND, SLOWNESS, SCATTER, PION, ELECTRON, SINGLE_AT, SINGLE_U, SINGLE_V,
+) = range(17)  # fmt: skip
+N_ROWS = 17
 GIVEN = 8  # of them are carried from one range of planes to the next
 
 
@@ -31,6 +34,7 @@ class PlaneCrossings(NamedTuple):
     first: IntArray  # (n,) the measuring planes [first, last) were crossed
     last: IntArray
     time: FloatArray  # (n,) ns, at STRAW 1; of a track that began behind it, less the flight of light from there
+    weight: FloatArray  # (n,) 1 unless kinematic tails are forced
 
 
 def empty_crossings(n: int) -> PlaneCrossings:
@@ -38,7 +42,7 @@ def empty_crossings(n: int) -> PlaneCrossings:
     return PlaneCrossings(
         np.empty((N_SLOTS, n)), np.empty((N_SLOTS, n)), np.empty((4, n)), np.empty((4, n)),
         np.empty((3, n), dtype=np.int64), np.empty((3, n)), np.empty((2, n)), np.empty(n, dtype=np.int64),
-        np.empty(n, dtype=np.int64), np.empty(n),
+        np.empty(n, dtype=np.int64), np.empty(n), np.ones(n),
     )  # fmt: skip
 
 

@@ -8,10 +8,12 @@ kaon and m, p of the charged pion. Sampling: ln E_k and the cosine of pi+ to the
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from na62sim.core.constants import ALPHA
 from na62sim.core.elementary import exp, log
 from na62sim.core.kernel import formula, kernel
 from na62sim.core.kinematics import boost, two_body_momentum
@@ -72,17 +74,49 @@ def grid_weights(parameters: Any, energy: Any, c: Any, out: Any) -> None:
             out[i, j] = fill(parameters, energy[i], c[j], q)
 
 
-def radiative(mother: Species, daughters: Daughters, E_min: float = 1.0) -> Vertex:
-    """The vertex K+ -> pi+ pi0 gamma with the photon above ``E_min`` (MeV) in the kaon's frame."""
+def radiative(mother: Species, daughters: Daughters, E_min: float = 1.0, E_max: float = math.inf) -> Vertex:
+    """The vertex K+ -> pi+ pi0 gamma with the photon between ``E_min`` and ``E_max`` (MeV) in the kaon's frame."""
     names = [species.name for species, _ in daughters]
     if names != ["pi+", "pi0", "gamma"]:
         raise ValueError(f"amplitude 'radiative' of '{mother.name}' needs pi+ pi0 gamma, not {' '.join(names)}")
     pion, neutral = daughters[0][0].mass, daughters[1][0].mass
-    highest = (mother.mass**2 - (pion + neutral) ** 2) / (2.0 * mother.mass)
-    if not 0.0 < E_min < highest:
-        raise ValueError(f"E_min = {E_min:.9g} MeV: it must be above 0 and below {highest:.9g} MeV")
+    highest = _highest(mother.mass, pion, neutral, E_min, E_max)
     parameters = np.array([mother.mass, pion, neutral, ELECTRIC, MAGNETIC, E_min, highest, 0.0])
     out = np.empty((400, 401))
     grid_weights(parameters, np.geomspace(E_min, highest, 400), np.linspace(-1.0, 1.0, 401), out)
     parameters[7] = _SAFETY * out.max()
     return Vertex(sample, 3, parameters)
+
+
+def _highest(kaon: float, pion: float, neutral: float, E_min: float, E_max: float) -> float:
+    """Highest photon energy (MeV) below ``E_max``.
+
+    Raises
+    ------
+    ValueError : no photon has such an energy
+    """
+    highest = (kaon**2 - (pion + neutral) ** 2) / (2.0 * kaon)
+    if not 0.0 < E_min < highest:
+        raise ValueError(f"E_min = {E_min:.9g} MeV: it must be above 0 and below {highest:.9g} MeV")
+    if not E_min < E_max:
+        raise ValueError(f"E_max = {E_max:.9g} MeV: it must be above E_min = {E_min:.9g} MeV")
+    return min(highest, E_max)
+
+
+def photon_fraction(
+    kaon: float, pion: float, neutral: float, E_min: float, E_max: float = math.inf, direct: bool = True
+) -> float:
+    """Share of K+ -> pi+ pi0 with a photon between two energies (MeV); ``direct``: with emission from the vertex.
+
+    >>> print(f"{photon_fraction(493.677, 139.57039, 134.9768, 10.0, direct=False):.5f}")
+    0.00324
+    """
+    high = _highest(kaon, pion, neutral, E_min, E_max)
+    electric, magnetic = (ELECTRIC, MAGNETIC) if direct else (0.0, 0.0)
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    out, share = np.empty((200, 200)), 0.5 * (nodes + 1.0)
+    parameters = np.array([kaon, pion, neutral, electric, magnetic, E_min, high, 0.0])
+    grid_weights(parameters, E_min * (high / E_min) ** share, nodes, out)
+    integral = 0.5 * math.log(high / E_min) * float(weights @ out @ weights)
+    # e^2 = 4 pi alpha; e^2 / ((2 pi)^3 8 M) over p* / (8 pi M^2)
+    return ALPHA * kaon / (2.0 * math.pi * two_body_momentum(kaon, pion, neutral)) * integral

@@ -9,6 +9,7 @@ from na62sim.core.particles import Species
 from na62sim.generators.amplitudes.cascade import cascade
 from na62sim.generators.amplitudes.double_dalitz import double_dalitz
 from na62sim.generators.amplitudes.ke4 import ke4
+from na62sim.generators.amplitudes.lepton_photon import lepton_photon
 from na62sim.generators.amplitudes.one_photon import one_photon
 from na62sim.generators.amplitudes.radiative import radiative
 from na62sim.generators.amplitudes.rest_frame import Daughters, Vertex
@@ -22,6 +23,7 @@ VERTICES: dict[str, Callable[..., Vertex]] = {
     "ke4": ke4,
     "one-photon": one_photon,
     "radiative": radiative,
+    "lepton-photon": lepton_photon,
 }
 
 

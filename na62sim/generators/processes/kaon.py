@@ -120,8 +120,17 @@ KPIGG = _plain(
 )
 
 
-def _k2pig(E_min: float | str) -> Process:
-    amplitude = f"radiative(E_min={finite('k2pig', 'E_min', E_min)!r})"
+def _energies(process: str, E_min: float | str, E_max: float | str) -> str:
+    """The photon energies of a radiative decay, as numbers of its amplitude."""
+    low, high = finite(process, "E_min", E_min), finite(process, "E_max", E_max)
+    return f"E_min={low!r}" + (f",E_max={high!r}" if high else "")
+
+
+_UPPER = (0.0, "highest photon energy (MeV); 0: no upper end")
+
+
+def _k2pig(E_min: float | str, E_max: float | str) -> Process:
+    amplitude = f"radiative({_energies('k2pig', E_min, E_max)})"
     return Process("K+ -> pi+ (pi0 -> gamma gamma) gamma", amplitude={"K+": amplitude}, name="k2pig")
 
 
@@ -129,7 +138,20 @@ K2PIG = Declaration(
     "k2pig",
     "K+ -> pi+ pi0 gamma with a hard photon: bremsstrahlung, direct emission, interference; pi0 -> gamma gamma",
     _k2pig,
-    {"E_min": (10.0, "lowest photon energy in the kaon's frame (MeV), below 170.5 MeV")},
+    {"E_min": (10.0, "lowest photon energy in the kaon's frame (MeV), below 170.5 MeV"), "E_max": _UPPER},
+)
+
+
+def _kmu2g(E_min: float | str, E_max: float | str) -> Process:
+    amplitude = f"lepton-photon({_energies('kmu2g', E_min, E_max)})"
+    return Process("K+ -> mu+ nu gamma", amplitude={"K+": amplitude}, name="kmu2g")
+
+
+KMU2G = Declaration(
+    "kmu2g",
+    "K+ -> mu+ nu gamma by inner bremsstrahlung, with a hard photon",
+    _kmu2g,
+    {"E_min": (10.0, "lowest photon energy in the kaon's frame (MeV), below 235.5 MeV"), "E_max": _UPPER},
 )
 
 
@@ -162,6 +184,7 @@ PROCESSES = (
     KPIMUMU,
     KPIGG,
     K2PIG,
+    KMU2G,
     KPI4E,
 )
 """The named processes of this file."""

@@ -32,6 +32,7 @@ _LABELS = {
     "kpiee": r"$K^{+}\to\pi^{+}e^{+}e^{-}$",
     "K+ -> pi- mu+ mu+": r"$K^{+}\to\pi^{-}\mu^{+}\mu^{+}$",
     "K+ -> pi- e+ e+": r"$K^{+}\to\pi^{-}e^{+}e^{+}$",
+    "kpigg": r"$K^{+}\to\pi^{+}\gamma\gamma$",
     "kpi4e": r"$K^{+}\to\pi^{+}4e$",
     "kpiaa": r"$K^{+}\to\pi^{+}aa,\ a\to e^{+}e^{-}$",
     "kpis": r"$K^{+}\to\pi^{+}S,\ S\to A'A',\ A'\to e^{+}e^{-}$",

@@ -36,7 +36,7 @@ from na62sim.sample.manifest import (
 from na62sim.sample.provenance import Provenance, SampleError
 from na62sim.sample.writer import SampleWriter
 from na62sim.simulation.chunks import CHUNK, RUN, chunks_of, side_by_side
-from na62sim.simulation.conditions import Conditions, Running
+from na62sim.simulation.conditions import Conditions, Running, weights_asked
 from na62sim.simulation.given import check_sendable, events_of
 from na62sim.simulation.pipeline import Simulation, warm_up
 from na62sim.simulation.processes import Job, elsewhere, prepared
@@ -118,6 +118,7 @@ def simulate_shards(
     decay_volume_m: tuple[float, float] | None = None,
     intensity: float | None = None,
     photons: str = "dice",
+    as_weights: str | Sequence[str] = "",
     compression: Compression = "none",
     threads: int | None = None,
     chunk: int = CHUNK,
@@ -153,7 +154,7 @@ def simulate_shards(
     SampleError : the folder holds another run, is being written to, or cannot be written
     """
     conditions, running = (
-        Conditions(decay_volume_m, intensity, photons),
+        Conditions(decay_volume_m, intensity, photons, weights_asked(as_weights)),
         Running(threads, chunk, workers, dask, progress),
     )
     column_filters(compression)
@@ -218,6 +219,7 @@ def _what(simulation: Simulation, provenance: Provenance, compression: Compressi
         "seed": provenance.seed,
         "decay_volume_m": list(simulation.volume_m),
         "photons": extra["photons"],
+        "as_weights": extra["as_weights"],
         "intensity_MHz": extra["intensity_MHz"],
         "program_version": program_version(),
         "sources": source_hash(),

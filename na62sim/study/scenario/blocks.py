@@ -208,6 +208,14 @@ class ScanBlock(ProcessBlock):
         return [dict(point) for point in product(*axes)]
 
 
+class BackgroundBlock(Block):
+    """The expected background of data sets: which rows, and the share of the events that each needs by itself."""
+
+    geometries: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    rows: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = ("all",)
+    share: float = Field(1.0, gt=0.0, le=10.0)
+
+
 class ExclusionBlock(Block):
     """The masses and couplings of a dump model to exclude, from one sample per mass, production and channel."""
 

@@ -4,7 +4,8 @@ A scenario is a list of ``[[sample]]`` blocks: a process in a geometry, seen thr
 says what the numbers are for: ``signal`` and ``normalisation`` make the single event sensitivity of their
 geometry, ``figure`` is drawn, ``count`` is only counted. A ``[[scan]]`` makes a sample per point of a grid of
 parameters, and with ``[limits]`` a limit at each; ``[normalisation]`` is the counted channel that limits and expected events
-are normalised to. A block ``[exclusion]`` asks for the region of mass and coupling that a beam dump excludes,
+are normalised to. ``[backgrounds]`` asks for the
+expected background of data sets, a block ``[exclusion]`` asks for the region of mass and coupling that a beam dump excludes,
 ``[measurement]`` for the branching ratio that counted events of K+ -> pi+ nu nubar give.
 """
 
@@ -26,6 +27,7 @@ from na62sim.sample.formats.read import is_event_file
 from na62sim.study.scenario.blocks import (
     LABEL,
     Axis,
+    BackgroundBlock,
     Block,
     ExclusionBlock,
     Limits,
@@ -64,6 +66,7 @@ class Scenario(Block):
     normalisation: NormalisationBlock | None = None
     sample: Annotated[tuple[SampleBlock, ...], Field(strict=False)] = ()
     scan: Annotated[tuple[ScanBlock, ...], Field(strict=False)] = ()
+    backgrounds: BackgroundBlock | None = None
     exclusion: ExclusionBlock | None = None
     measurement: MeasurementBlock | None = None
 
@@ -149,7 +152,16 @@ class Scenario(Block):
             region = region.model_copy(update={"events": scaled(region)})
         if normalisation is not None:
             normalisation = normalisation.model_copy(update={"events": scaled(normalisation)})
-        changed = {"sample": tuple(samples), "scan": tuple(scans), "exclusion": region, "normalisation": normalisation}
+        rows = self.backgrounds
+        if rows is not None:
+            rows = rows.model_copy(update={"share": min(rows.share * scale, 10.0)})
+        changed = {
+            "sample": tuple(samples),
+            "scan": tuple(scans),
+            "exclusion": region,
+            "normalisation": normalisation,
+            "backgrounds": rows,
+        }
         return self.changed(changed)
 
     def changed(self, update: Mapping[str, Any]) -> Scenario:
@@ -175,6 +187,12 @@ class Scenario(Block):
         if is_event_file(block.process):
             return str(self._folder / os.path.expanduser(block.process))
         return block.process
+
+    def geometry_named(self, name: str) -> str:
+        """A geometry to load: a shipped name, or a path (relative to the scenario's file)."""
+        if name.endswith(".toml") or "/" in name:
+            return str(self._folder / os.path.expanduser(name))
+        return name
 
 
 def scenario_folder() -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 
 from na62sim.geometry.quantity import quote
 from na62sim.study.scenario.blocks import (
+    BackgroundBlock,
     Block,
     ExclusionBlock,
     Limits,
@@ -21,6 +22,7 @@ BLOCKS: dict[str, type[Block]] = {
     "sample": SampleBlock, "run": RunBlock, "limits": Limits, "scan": ScanBlock, "exclusion": ExclusionBlock,
     "measurement": MeasurementBlock,
     "normalisation": NormalisationBlock,
+    "backgrounds": BackgroundBlock,
 }  # fmt: skip
 
 
@@ -28,7 +30,7 @@ def to_toml(scenario: Block) -> str:
     """Top keys, the blocks, then samples and scans; keys without a value, empty by default, are left out."""
     data: dict[str, Any] = scenario.model_dump(exclude_none=True)
     lines = [f"{key} = {_literal(value)}" for key, value in data.items() if key not in BLOCKS]
-    for heading in ("run", "limits", "normalisation", "exclusion", "measurement"):
+    for heading in ("run", "limits", "normalisation", "backgrounds", "exclusion", "measurement"):
         if heading in data:
             lines += ["", f"[{heading}]", *_block_lines(heading, data[heading])]
     for heading in ("sample", "scan"):

@@ -13,6 +13,7 @@ import pytest
 from scipy import stats
 
 from na62sim.detector.response import veto
+from na62sim.detector.response.photon_weight import photon_weights
 from na62sim.detector.transport import conversion
 from na62sim.detector.transport.planes import LKR
 
@@ -130,21 +131,53 @@ def test_truth_of_a_conversion(bench: Any) -> None:
     assert count > 10
 
 
-def test_dice_and_weight_agree_with_conversions(bench: Any) -> None:
-    """With an inefficiency of 0.3 everywhere: events without any photon hit, and the mean weight."""
+def test_converted_photons_make_no_hits(bench: Any) -> None:
+    """They are gone for the vetoes; the others are not."""
+    truth = bench.generate("k2pi", 10_000)
+    tracks = bench.carry(truth)
+    r = bench.response
+    hits = veto.photon_hits(1, truth, tracks, r.veto, r.calorimeter, False)
+    gone = tracks.converted.astype(bool)
+    assert gone.sum() > 100
+    assert np.all(hits["target"][gone] == veto.CONVERTED) and not np.any(hits["target"][~gone] == veto.CONVERTED)
+
+
+def test_dice_and_weight_agree(bench: Any) -> None:
+    """With an inefficiency of 0.3 in every photon detector: events without any photon hit, and the mean weight."""
     truth = bench.generate("k2pi", 40_000)
     tracks = bench.carry(truth)
     r = bench.response
     some = np.full_like(r.veto.low, 0.3)
-    v = r.veto._replace(low=some, high=some, track_distance=0.0)
+    v = r.veto._replace(low=some, high=some, track_distance=0.0, merged_low=0.0)
     dice = veto.photon_hits(1, truth, tracks, v, r.calorimeter, False)
-    weight = veto.photon_hits(1, truth, tracks, v, r.calorimeter, True)
-    gone = tracks.converted.astype(bool)
-    assert np.all(dice["target"][gone] == veto.CONVERTED) and not np.any(dice["target"][~gone] == veto.CONVERTED)
-    seen = np.zeros(40_000, dtype=bool)
+    seen = tracks.converted.any(axis=0)  # a conversion is a case of its own
+    seen = seen.copy()
     for name in ("lav", "lkr", "irc", "sac"):
         seen[dice[name]["event"]] = True
-    assert (~seen).mean() == pytest.approx(weight["weight"].mean(), abs=4.0 * math.sqrt(0.1 / 40_000))
-    assert np.all(weight["weight"][gone.all(axis=0)] == 1.0)
-    one = gone.sum(axis=0) == 1
-    assert set(np.round(weight["weight"][one], 6)) <= {0.3, 1.0}
+    pairs = r.pairs._replace(depth=np.zeros(2))
+    weight = photon_weights(1, truth, veto.track_at_lkr(tracks, 40_000), v, r.calorimeter, pairs)
+    whole = ~tracks.converted.any(axis=0)
+    assert (~seen)[whole].mean() == pytest.approx(weight[whole].mean(), abs=4.0 * math.sqrt(0.1 / whole.sum()))
+    assert weight.min() > 0.08  # both photons meet a detector, or fewer
+
+
+def test_turned_photons_have_the_mean_of_one_direction(bench: Any) -> None:
+    """The mean weight over many directions and that of the directions made: 4 standard errors; and it is far less spread."""
+    truth = bench.generate("k2pi", 30_000)
+    tracks = bench.carry(truth)
+    r = bench.response
+    track = veto.track_at_lkr(tracks, 30_000)
+    good = np.flatnonzero(np.abs(track[0]) < 1e6)
+    steep = (
+        np.clip(np.sqrt(r.veto.low), 0.0, 1.0),
+        np.clip(np.sqrt(r.veto.high), 0.0, 1.0),
+    )  # so that few events suffice
+    v = r.veto._replace(low=steep[0], high=steep[1])
+    turned = photon_weights(1, truth, track, v, r.calorimeter, r.pairs)[good]
+    far = np.full_like(track, 1e9)  # without a track a direction is taken as it is
+    v = v._replace(track_distance=0.0, merged_low=0.0)
+    hidden = photon_weights(1, truth, track, v, r.calorimeter, r.pairs)[good]
+    made = photon_weights(1, truth, far, v, r.calorimeter, r.pairs)[good]
+    assert hidden.mean() == pytest.approx(made.mean(), abs=4.0 * made.std() / math.sqrt(len(good)))
+    assert hidden.std() < 0.3 * made.std()
+    assert turned.mean() > hidden.mean()  # photons near the track are not seen

@@ -6,6 +6,7 @@ Statistical tests have fixed seeds and allow 4 standard errors, or p > 1e-4.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ def test_the_magnet_kicks_positive_particles_to_negative_x(bench: Any, shoot: An
 @pytest.mark.parametrize("p", [15e3, 35e3])
 def test_scattering_is_highland_in_every_material(bench: Any, shoot: Any, p: float) -> None:
     n = 40_000
-    tracks = bench.without_field().off("decays", "losses").carry(shoot("mu+", np.full(n, p), sx=1.5e-3))
+    tracks = bench.without_field().off("decays", "losses", "tails").carry(shoot("mu+", np.full(n, p), sx=1.5e-3))
     x, y = tracks.x, tracks.y
     inside = (PLANES[RICH_BACK] - 228_240.0) / (PLANES[RICH_BACK] - PLANES[RICH_FRONT])  # behind the middle of the gas
     behind = math.hypot((1.0 - inside) * highland(NEON_X0, p, M_MU), highland(MIRROR_X0, p, M_MU))
@@ -259,3 +260,43 @@ def test_only_what_goes_down_the_beam_pipe_reaches_the_hasc(bench: Any, shoot: A
     straight = at_lkr + 2e-3 * (PLANES[HASC] - PLANES[LKR])
     np.testing.assert_allclose(tracks.x[HASC, here], (straight - 1021.0 / p * 4150.0)[here], rtol=0.0, atol=0.05)
     assert (tracks.last[~here] == MUV3 + 1).all()
+
+
+def test_single_scattering_in_a_chamber(bench: Any, shoot: Any) -> None:
+    """Beyond 4 Highland angles of the real chamber the direction changes by Rutherford's law; the azimuth is isotropic."""
+    n, p = 200_000, 25e3
+    some = bench.off("decays", "losses").having(**{f"material__straw{k}__x_over_x0": 0.0 for k in (1, 2, 3, 4)})
+    tracks = some.carry(shoot("mu+", np.full(n, p), x=-300.0, y=-100.0))
+    du = tracks.u[1] - tracks.u[0]
+    dv = tracks.v[1] - tracks.v[0]
+    du = du - np.median(du)  # the fringe of the magnet
+    theta = np.hypot(du, dv)
+    chi2 = 112.5 * 0.0045 / math.log(287.0 / math.sqrt(6.0)) / p**2
+    assert chi2 * 25.0**2 == pytest.approx(1.08e-7, rel=0.03)
+    smallest = 4.0 * 13.6 * math.sqrt(0.0045) * (1.0 + 0.038 * math.log(0.0045)) / p
+    for angle in (1.02 * smallest, 2.0 * smallest, 4.0 * smallest):
+        expected = chi2 / angle**2
+        assert (theta > angle).mean() == pytest.approx(expected, abs=4.0 * math.sqrt(expected / n))
+    turned = theta > 1.02 * smallest
+    assert (theta[~turned] < 0.05 * smallest).mean() > 0.99
+    octant = np.bincount(np.int64((np.arctan2(dv[turned], du[turned]) + math.pi) / (0.25 * math.pi)) % 8, minlength=8)
+    assert stats.chisquare(octant).pvalue > 1e-4
+
+
+def test_forced_single_scattering_has_exact_weights(bench: Any, shoot: Any) -> None:
+    """Mixture and plain draws: sum of weights, and weighted shares beyond two angles (4 standard errors); 30 % are forced."""
+    n, p = 100_000, 25e3
+    some = bench.off("decays", "losses").having(**{f"material__straw{k}__x_over_x0": 0.0 for k in (1, 2, 3, 4)})
+    tracks = replace(some, forced=True).carry(shoot("mu+", np.full(n, p), x=-300.0, y=-100.0))
+    weight = tracks.at_planes.weight
+    assert weight.max() < 1.0 / 0.7 + 1e-9
+    assert weight.mean() == pytest.approx(1.0, abs=4.0 * weight.std() / math.sqrt(n))
+    du = tracks.u[1] - tracks.u[0]
+    theta = np.hypot(du - np.median(du), tracks.v[1] - tracks.v[0])
+    chi2 = 112.5 * 0.0045 / math.log(287.0 / math.sqrt(6.0)) / p**2
+    most = 2.2e-3  # forced angles end at 2.3 mrad; the few beyond are drawn as they come
+    for angle in (1.5e-4, 3e-4, 1e-3):
+        inside = weight * ((theta > angle) & (theta < most))
+        expected = chi2 / angle**2 - chi2 / most**2
+        assert inside.mean() == pytest.approx(expected, abs=4.0 * inside.std() / math.sqrt(n))
+    assert (theta > 3e-4).mean() > 0.15

@@ -210,7 +210,7 @@ def test_registry() -> None:
     found = registry()
     assert set(found) == {
         *("kpinunu", "kpix", "kpiaa", "kpis", "kpi4e", "k2pi", "k2pi-dalitz", "k2pi-4e", "k3pi", "k3pi0", "k3pi0-dd"),
-        *("kmu2", "ke3", "kmu3", "ke4", "k2pig", "kpigg", "kpiee", "kpimumu"),
+        *("kmu2", "ke3", "kmu3", "ke4", "k2pig", "kpigg", "kpiee", "kpimumu", "kmu2g"),
         *("aprime-brems", "aprime-meson", "alp-b"),
     }
     for name, declaration in found.items():

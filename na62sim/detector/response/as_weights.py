@@ -1,0 +1,65 @@
+"""What is carried as a weight of the event instead of thrown as dice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from na62sim.core.suggest import did_you_mean
+
+KINDS = ("photons", "charged", "identification", "efficiencies")
+
+
+class AsWeights(NamedTuple):
+    """Which losses multiply the weight of an event.
+
+    Attributes
+    ----------
+    photons : inefficiencies of the photon vetoes, averaged over the directions of pi0 decays, and conversions
+    charged : inefficiencies of LAV, IRC, HASC, NewCHOD for charged particles beside the track
+    identification : muons and electrons identified as pions
+    efficiencies : flat efficiencies of a good pion and its kaon
+    tails : large single scatterings and other beam particles near the kaon are made more often, see `gtk`
+    """
+
+    photons: bool = False
+    charged: bool = False
+    identification: bool = False
+    efficiencies: bool = False
+    tails: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether events may have a weight of the response."""
+        return any(self)
+
+    def names(self) -> list[str]:
+        """The kinds that are carried as weights."""
+        return [kind for kind in KINDS if getattr(self, kind)]
+
+
+DICE = AsWeights()
+"""Everything is thrown."""
+
+
+def as_weights(asked: str | Iterable[str] = "", photons: str = "dice", tails: bool = False) -> AsWeights:
+    """What is asked for: kinds joined by commas or in a list, or ``all``; ``photons = "weight"`` is short for the first.
+
+    >>> as_weights("photons,charged").names()
+    ['photons', 'charged']
+
+    Raises
+    ------
+    ValueError : an unknown kind
+    """
+    if photons not in ("dice", "weight"):
+        raise ValueError(f"photons = '{photons}': it must be 'dice' or 'weight'")
+    words = asked.split(",") if isinstance(asked, str) else [str(word) for word in asked]
+    kinds = {word.strip() for word in words if word.strip()}
+    if kinds == {"all"}:
+        kinds = set(KINDS)
+    for kind in sorted(kinds - set(KINDS)):
+        raise ValueError(f"as-weights: unknown kind '{kind}'{did_you_mean(kind, (*KINDS, 'all'))}")
+    if photons == "weight":
+        kinds.add("photons")
+    return AsWeights(**{kind: kind in kinds for kind in KINDS}, tails=tails)

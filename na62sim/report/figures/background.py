@@ -1,0 +1,90 @@
+"""Expected background events: rows beside the published, and signal region by momentum."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from na62sim.report.figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    figure,
+    save,
+    talk_style,
+)
+
+if TYPE_CHECKING:
+    from na62sim.study.kaon.backgrounds import Backgrounds
+
+_COLOURS = {
+    "k2pi": VERMILION,
+    "kmu2": GREEN,
+    "ke4": PURPLE,
+    "k3pi": ORANGE,
+    "kpigg": SKY,
+    "kl3": GREY,
+    "upstream": BLUE,
+}
+
+
+def draw_backgrounds(path: Path, result: Backgrounds, *, force: bool = False) -> Path:
+    """Rows with their errors beside the published numbers, and the events of each momentum bin.
+
+    Raises
+    ------
+    FileExistsError : there is a file of that name, and ``force`` is not given
+    """
+    from na62sim.study.published import published_backgrounds
+
+    published = published_backgrounds(result.geometry)
+    with talk_style():
+        fig = figure(13.0, 6.0)
+        left, right = fig.subplots(1, 2, width_ratios=(1.2, 1.0))
+        shown = list(result.rows.values())
+        for k, row in enumerate(reversed(shown)):
+            known = published.get(row.name)
+            if known is not None and known.value:
+                left.errorbar(known.value, k + 0.14, xerr=known.sigma, fmt="s", mfc="none", ms=8, color=BLACK)
+            elif known is not None:
+                left.annotate("", (known.high / 8.0, k + 0.14), (known.high, k + 0.14), arrowprops={"arrowstyle": "->"})
+            if row.events:
+                error = float(np.hypot(row.stat or 0.0, row.syst or 0.0))
+                left.errorbar(row.events, k - 0.14, xerr=error, fmt="o", ms=8, color=_COLOURS[row.name])
+            elif row.reason:
+                left.text(2e-4, k - 0.14, "no number", va="center", fontsize=12, color=GREY)
+            for name, part in row.parts.items():
+                if isinstance(part, tuple):
+                    left.plot(part, (k - 0.34, k - 0.34), color=_COLOURS[row.name], lw=2.0, ls=":")
+                    left.text(part[1] * 1.15, k - 0.36, name, fontsize=9.5, va="center", color=_COLOURS[row.name])
+        left.set(xscale="log", xlim=(1e-4, 30.0), ylim=(-0.7, len(shown) - 0.3), xlabel="Expected events")
+        left.set_yticks(range(len(shown)), [row.title for row in reversed(shown)])
+        left.plot([], [], "s", mfc="none", color=BLACK, label="published")
+        left.plot([], [], "o", color=BLACK, label="this simulation")
+        left.legend(loc="lower right", fontsize=11.5)
+        left.set_title(result.geometry)
+        _momentum(right, shown)
+        return save(fig, path, force=force)
+
+
+def _momentum(ax: Any, rows: Any) -> None:
+    """Events by momentum, row upon row."""
+    bottom: Any = 0.0
+    for row in rows:
+        if not row.bins or row.events is None:
+            continue
+        edges = [row.bins[0].low_GeV, *(b.high_GeV for b in row.bins)]
+        events = np.array([b.events for b in row.bins])
+        ax.stairs(bottom + events, edges, baseline=bottom, fill=True, color=_COLOURS[row.name], label=row.title)
+        bottom = bottom + events
+    ax.set(xlabel=r"Momentum [GeV/$c$]", ylabel="Expected events in R1 and R2")
+    if not np.isscalar(bottom):
+        ax.set_ylim(0.0, 1.35 * float(np.max(bottom)))
+        ax.legend(loc="upper left", ncols=2, fontsize=11.5)

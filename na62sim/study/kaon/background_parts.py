@@ -1,0 +1,103 @@
+"""Which decays make which row of the backgrounds of K+ -> pi+ nu nubar, with their branching ratios."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from na62sim.core.branching_ratios import KAON, with_pi0
+from na62sim.core.particles import species
+from na62sim.generators.amplitudes import lepton_photon, radiative
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A decay to simulate for a row.
+
+    Attributes
+    ----------
+    part : of the row that it counts in
+    process, parameters : the decay
+    branching : its branching ratio with the decays of pi0
+    tails : whether kinematic tails are made more often: the decay reaches the regions by them alone
+    share : of the events of the row
+    """
+
+    part: str
+    process: str
+    branching: float
+    share: float
+    tails: bool = False
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table: its samples, in words, and how many events make it as precise as it should be."""
+
+    name: str
+    title: str
+    events: int
+    samples: tuple[Sample, ...]
+
+
+_STRATA = (1.0, 3.0, 10.0, 30.0, math.inf)  # MeV, photon energy in the kaon's frame
+
+
+def _radiative(part: str, process: str, share: float, tails: bool) -> list[Sample]:
+    """A radiative decay in equal numbers of events per range of the photon's energy."""
+    kaon, pion, neutral, muon = (species(name).mass for name in ("K+", "pi+", "pi0", "mu+"))
+    samples = []
+    for low, high in pairwise(_STRATA):
+        if process == "k2pig":
+            fraction = radiative.photon_fraction(kaon, pion, neutral, low, high)
+            branching = with_pi0("pi pi0", "gamma gamma")[0] * fraction
+        else:
+            branching = KAON["mu nu"][0] * lepton_photon.photon_fraction(kaon, muon, low, high)
+        energies = {"E_min": low} | ({"E_max": high} if math.isfinite(high) else {})
+        samples.append(Sample(part, process, branching, share / (len(_STRATA) - 1), tails, energies))
+    return samples
+
+
+def rows() -> dict[str, Row]:
+    """Every row that is simulated, by name."""
+    gg = "gamma gamma"
+    k3pi = Sample("tail", "k3pi", KAON["3 pi"][0], 1.0, True)
+    found = [
+        Row(
+            "k2pi",
+            "K+ → π+π0",
+            3_000_000,
+            (
+                Sample("tail", "k2pi", with_pi0("pi pi0", gg)[0], 0.7, True),
+                *_radiative("radiative", "k2pig", 0.3, False),
+            ),
+        ),
+        Row(
+            "kmu2",
+            "K+ → μ+ν",
+            2_000_000,
+            (Sample("tail", "kmu2", KAON["mu nu"][0], 0.6, True), *_radiative("radiative", "kmu2g", 0.4, False)),
+        ),
+        Row("ke4", "K+ → π+π−e+ν", 4_000_000, (Sample("all", "ke4", KAON["pi pi e nu"][0], 1.0),)),
+        Row("k3pi", "K+ → π+π+π−", 4_000_000, (k3pi,)),
+        Row("kpigg", "K+ → π+γγ", 400_000, (Sample("all", "kpigg", KAON["pi gamma gamma"][0], 1.0),)),
+        Row(
+            "kl3",
+            "K+ → π0ℓ+ν",
+            1_000_000,
+            (
+                Sample("ke3", "ke3", with_pi0("pi0 e nu", gg)[0], 0.5),
+                Sample("kmu3", "kmu3", with_pi0("pi0 mu nu", gg)[0], 0.5),
+            ),
+        ),
+    ]
+    return {row.name: row for row in found}
+
+
+UPSTREAM = "upstream"
+NAMES = ("k2pi", "kmu2", "ke4", "k3pi", "kpigg", "kl3", UPSTREAM)
+"""The rows, in the order of the table."""

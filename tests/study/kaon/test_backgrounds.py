@@ -1,0 +1,81 @@
+"""Background rows: what is refused, what has no number, the upstream formula, and a row from a few events."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import na62sim as na
+from na62sim.cli import main
+from na62sim.core.branching_ratios import KAON, with_pi0
+from na62sim.study.kaon import background_parts
+from na62sim.study.kaon.backgrounds import background_selection, backgrounds, upstream
+from na62sim.study.kaon.matching import match_probability
+
+
+@pytest.mark.parametrize(
+    ("row", "geometry", "message"),
+    [
+        ("k2pii", "run1-2018-s2", "unknown background row 'k2pii'; did you mean 'k2pi'?"),
+        ("xyz", "run1-2018-s2", "unknown background row 'xyz' (known: all, k2pi, k3pi"),
+        ("k2pi", "dump-2021", "geometry dump-2021 has no kaon beam"),
+    ],
+)
+def test_what_cannot_be_is_refused(row: str, geometry: str, message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        backgrounds(row, geometry)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_upstream_is_a_product_of_published_numbers_and_the_simulated_match() -> None:
+    """51 (0.20 ± 0.03) P_match; the toy of the method finds a window of 0.547 of 1.2 ns after the discriminants."""
+    d = na.load_detector("run2-2022")
+    match = match_probability(d)
+    assert match == pytest.approx(0.547 / 1.2, abs=0.03)
+    row = upstream(d)
+    assert row.events == pytest.approx(51 * 0.20 * match, rel=1e-12)
+    assert row.stat == pytest.approx(row.events / math.sqrt(51), rel=1e-9)
+    assert row.syst == pytest.approx(row.events * 0.03 / 0.20, rel=1e-9)
+
+
+def test_no_upstream_number_without_its_inputs(capsys: pytest.CaptureFixture[str]) -> None:
+    """A row without input is null, says why, and makes the total null; the verb ends with 1 for that row alone."""
+    assert upstream(na.load_detector("run1-2018-s2")).events is None
+    assert main(["background", "upstream", "--json"]) == 1
+    payload = json.loads(capsys.readouterr().out)
+    assert payload["rows"]["upstream"]["events"] is None and payload["total"] is None
+    assert "upstream.reference_events" in payload["rows"]["upstream"]["reason"]
+
+
+def test_strata_of_radiative_decays_add_up() -> None:
+    """Shares of decays with a photon above 1 MeV: 0.01389 of K mu2 and 0.00763 (bremsstrahlung alone) of K2pi, as integrated
+    apart from the package; direct emission and interference are a per cent of the latter."""
+    rows = background_parts.rows()
+    muon = sum(s.branching for s in rows["kmu2"].samples if s.part == "radiative") / KAON["mu nu"][0]
+    pion = (
+        sum(s.branching for s in rows["k2pi"].samples if s.part == "radiative") / with_pi0("pi pi0", "gamma gamma")[0]
+    )
+    assert muon == pytest.approx(0.013893, rel=1e-3)
+    assert pion == pytest.approx(0.0076279, rel=0.01)
+    for row in rows.values():
+        assert sum(s.share for s in row.samples) == pytest.approx(1.0)
+
+
+def test_control_regions_do_not_overlap_the_signal() -> None:
+    d = na.load_detector("run1-2018-s2")
+    regions = background_selection(d).regions
+    p, m2 = (a.ravel() for a in np.meshgrid(np.arange(15.5, 45.0) * 1e3, np.linspace(-0.06, 0.08, 281) * 1e6))
+    table = {"p": p, "m2_miss": m2, "m2_rich": m2, "m2_beam": m2}
+    inside = {name: function(table) for name, function in regions.items()}  # type: ignore[arg-type]
+    assert not (inside["pi pi0"] & (inside["R1"] | inside["R2"])).any()
+    assert not (inside["mu nu"] & (inside["R1"] | inside["R2"]) & (p < 35e3)).any()
+    assert inside["pi pi0"].sum() > 300 and inside["mu nu"].sum() > 300
+
+
+def test_a_row_whose_weights_do_not_suffice_is_refused() -> None:
+    result = backgrounds("ke4", "run1-2018-s2", events=2000, threads=1)
+    row = result.rows["ke4"]
+    assert row.events is None and "of the sum" in row.reason and result.total is None
