@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 from na62sim.cli.memory import check_memory
 from na62sim.cli.stopping import stoppable
@@ -63,14 +65,22 @@ def _guarded(words: list[str]) -> int:
         return _fail(f"{type(error).__name__}: {error}", FAILED, "internal error")
 
 
-def _run(words: list[str]) -> int:
-    """Parse and run; the command line's own errors become one line as well."""
+@cache
+def _parser() -> Any:
+    """What parses the words, made once: it takes longer than a short command, and a program may call `main` often."""
     import typer
 
     from na62sim.cli.app import app
 
+    return typer.main.get_command(app)
+
+
+def _run(words: list[str]) -> int:
+    """Parse and run; the command line's own errors become one line as well."""
+    import typer
+
     try:
-        code = typer.main.get_command(app).main(words, prog_name="na62sim", standalone_mode=False)
+        code = _parser().main(words, prog_name="na62sim", standalone_mode=False)
     except _usage_errors() as error:
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "na62sim"
