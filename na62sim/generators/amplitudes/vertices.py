@@ -14,6 +14,7 @@ from na62sim.generators.amplitudes.one_photon import one_photon
 from na62sim.generators.amplitudes.radiative import radiative
 from na62sim.generators.amplitudes.rest_frame import Daughters, Vertex
 from na62sim.generators.amplitudes.shapes import parse_amplitude
+from na62sim.generators.amplitudes.two_photon import two_photon
 
 VERTICES: dict[str, Callable[..., Vertex]] = {
     "higgs": partial(cascade, "higgs"),
@@ -24,6 +25,7 @@ VERTICES: dict[str, Callable[..., Vertex]] = {
     "one-photon": one_photon,
     "radiative": radiative,
     "lepton-photon": lepton_photon,
+    "two-photon": two_photon,
 }
 
 

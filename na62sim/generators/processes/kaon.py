@@ -155,16 +155,27 @@ KMU2G = Declaration(
 )
 
 
-def _kpi4e(m_4e_min: float | str) -> Process:
-    amplitude = f"one-photon(m_4e_min={finite('kpi4e', 'm_4e_min', m_4e_min)!r})"
+_EXCHANGES = ("one-photon", "two-photon")
+
+
+def _kpi4e(m_4e_min: float | str, exchange: str) -> Process:
+    if exchange not in _EXCHANGES:
+        raise ValueError(f"exchange '{exchange}' of kpi4e is unknown{did_you_mean(exchange, _EXCHANGES)}")
+    amplitude = f"{exchange}(m_4e_min={finite('kpi4e', 'm_4e_min', m_4e_min)!r})"
     return Process("K+ -> pi+ e+ e- e+ e-", amplitude={"K+": amplitude}, name="kpi4e")
 
 
 KPI4E = Declaration(
     "kpi4e",
-    "K+ -> pi+ e+ e- e+ e- by one virtual photon, without the pi0 pole; weighted events",
+    "K+ -> pi+ e+ e- e+ e- by one virtual photon (weighted events) or by two, without the pi0 pole",
     _kpi4e,
-    {"m_4e_min": (0.0, "lowest mass of the four leptons (MeV); 150 MeV stays above the pi0")},
+    {
+        "m_4e_min": (0.0, "lowest mass of the four leptons (MeV); 150 MeV stays above the pi0"),
+        "exchange": (
+            "one-photon",
+            "one-photon or two-photon, as in K+ -> pi+ gamma gamma; their interference is left out",
+        ),
+    },
     _PI_4E,
 )
 

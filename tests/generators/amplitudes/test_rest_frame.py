@@ -11,7 +11,7 @@ import pytest
 
 from na62sim.core.kinematics import two_body_momentum
 from na62sim.core.particles import species
-from na62sim.generators.amplitudes import cascade, double_dalitz, ke4, one_photon, radiative
+from na62sim.generators.amplitudes import cascade, double_dalitz, ke4, one_photon, radiative, two_photon
 from na62sim.generators.amplitudes.rest_frame import Vertex, sample_vertices
 from na62sim.generators.amplitudes.spinors import current, fill_spinors, slash
 from na62sim.generators.chain.compile import compile_chain
@@ -152,6 +152,47 @@ def test_double_dalitz_by_matrices() -> None:
 
     total = sum(abs(term(1, 0, 3, 2, s) - term(1, 2, 3, 0, s)) ** 2 for s in itertools.product(range(2), repeat=4))
     assert found * PI0**2 == pytest.approx(total, rel=1e-9)
+
+
+def test_two_photons_by_matrices() -> None:
+    """|M|^2 from two field strengths of each pair, F_mn G^mn, both pairings and their interference."""
+    rest = draw(vertex_of("kpi4e", exchange="two-photon"), 1)[:, :, 0]
+    q = np.ascontiguousarray(rest[1:])
+    work = np.empty((4, 2, 4), dtype=complex), np.empty((4, 2, 2, 4), dtype=complex)
+    found = two_photon.matrix_element2(q, E, *work)
+    g = gammas()
+    spinor = np.empty((4, 2, 4), dtype=complex)
+    for k in range(4):
+        fill_spinors(*q[k], E, k % 2 == 0, spinor[k])
+
+    def field(a: int, b: int, s: tuple[int, ...]) -> ComplexArray:
+        """k_m j_n - k_n j_m over k^2."""
+        j = np.array([spinor[a, s[a]].conj() @ g[3] @ g[m] @ spinor[b, s[b]] for m in range(4)])
+        k = q[a] + q[b]
+        return np.asarray((np.outer(k, j) - np.outer(j, k)) / (k @ METRIC @ k))
+
+    def term(a: int, b: int, c: int, d: int, s: tuple[int, ...]) -> complex:
+        return complex(0.5 * np.trace(field(a, b, s) @ METRIC @ field(c, d, s).T @ METRIC))
+
+    total = sum(abs(term(1, 0, 3, 2, s) - term(1, 2, 3, 0, s)) ** 2 for s in itertools.product(range(2), repeat=4))
+    assert found == pytest.approx(total, rel=1e-9)
+
+
+def test_two_photons_have_the_rate_of_photons_at_every_mass() -> None:
+    """Nothing but logarithms is left of m_4e: the mean weight is flat within 10 %, and none is above the bound."""
+    vertex = vertex_of("kpi4e", exchange="two-photon", m_4e_min=100.0)
+    weight, s = np.empty(40_000), np.empty(40_000)
+    two_photon.trial_weights(np.uint64(3), len(weight), vertex.parameters, vertex.table, weight, s)
+    assert weight.max() < two_photon.BOUND
+    mass = np.sqrt(s)
+    means = [
+        weight[(mass > low) & (mass <= high)].mean() for low, high in ((100.0, 250.0), (250.0, 300.0), (300.0, 355.0))
+    ]
+    assert max(means) / min(means) < 1.1
+    rest = draw(vertex, 2000)
+    lepton = rest[1:].sum(axis=0)
+    m_4e = np.sqrt(lepton[3] ** 2 - (lepton[:3] ** 2).sum(axis=0))
+    assert m_4e.min() >= 100.0 and np.abs(rest.sum(axis=0)[3] - K).max() < 1e-9 * K
 
 
 # --- S -> A' A' ----------------------------------------------------------------------------------

@@ -266,6 +266,7 @@ def test_kpix_with_and_without_a_lifetime() -> None:
         ("k2pig", {"E_min": "x"}, "parameter 'E_min' of k2pig = 'x': it must be a number in MeV"),
         ("k3pi0-dd", {"bias": "x"}, "bias = 'x' of k3pi0-dd is not a number"),
         ("kpi4e", {"m_4e_min": "x"}, "parameter 'm_4e_min' of kpi4e = 'x': it must be a number in MeV"),
+        ("kpi4e", {"exchange": "two-photons"}, "exchange 'two-photons' of kpi4e is unknown; did you mean 'two-photon'"),
         ("kpi4e", {"m_4e_min": 360.0}, "m_4e_min = 360 MeV: it must be from 0 to 354.10561 MeV"),
         ("kpi4e", {"m_4e_min": 354.10661}, "m_4e_min = 354.10661 MeV: it must be from 0 to 354.10561 MeV"),
     ],
