@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -23,7 +24,8 @@ from na62sim.sample.truth import generated_particles
 
 GEOMETRY = "a text\nof two lines with a back\\slash"
 PROVENANCE = Provenance(
-    program_version="1.2", seed=7, process="kmu2", geometry_text=GEOMETRY, decay_volume_m=(105.0, 170.0),
+    program_version="1.2", seed=7, process="kmu2", geometry_text=GEOMETRY,
+    geometry_sha256=hashlib.sha256(GEOMETRY.encode()).hexdigest(), decay_volume_m=(105.0, 170.0),
     extra={"process": {"descriptor": "K+ -> mu+ nu"}},
 )  # fmt: skip
 
