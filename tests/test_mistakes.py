@@ -75,7 +75,7 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: n.Process(X, mass={"X": 9.0}, stable=1), "stable = 1: it must be a name or a set of names"),
     # events, seeds, conditions, threads
     (lambda: n.simulate("k2pi", "many"), "events = 'many': it must be a whole number from 1 to 1e12"),
-    (lambda: n.simulate("k2pi", None), "events = None: it must be a whole number from 1 to 1e12"),
+    (lambda: n.simulate("k2pi", None), "events of k2pi: give their number; only a file of events has one of its own"),
     (lambda: n.simulate("k2pi", 1.5), "events = 1.5: it must be a whole number from 1 to 1e12"),
     (lambda: n.simulate("k2pi", float("nan")), "events = nan: it must be a whole number from 1 to 1e12"),
     (lambda: n.simulate("k2pi", float("inf")), "events = inf: it must be a whole number from 1 to 1e12"),

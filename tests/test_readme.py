@@ -44,7 +44,7 @@ def test_commands_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_python_blocks_run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(folder)
     found = blocks("python")
-    assert len(found) == 3
+    assert len(found) == 4
     for body in found:
         exec(compile(body, "README.md", "exec"), {"__name__": "readme"})
     printed = capsys.readouterr().out

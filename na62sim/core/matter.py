@@ -101,7 +101,7 @@ def single_scattering(x_over_x0: float, atomic_number: float) -> tuple[float, fl
 
     >>> probability, angle = single_scattering(0.0045, 6.0)
     >>> round(probability, 4), round(angle, 2)
-    (0.0127, 2.9)
+    (0.0126, 2.9)
     """
     if x_over_x0 == 0.0:
         return 0.0, 1.0

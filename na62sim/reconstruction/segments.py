@@ -76,22 +76,11 @@ def count_segments(hits: dict[str, Any], tracks: dict[str, Any], s: SegmentArray
     alone = np.diff(event, prepend=-1) != 0
     alone[:-1] &= alone[1:]  # the next one begins another event
     rows = np.flatnonzero(alone & (number >= _FEWEST))
-    if len(rows):
-        straw = np.array(
-            [tracks[name][rows] for name in ("x", "y", "u", "v", "x_after", "y_after", "u_after", "v_after")]
-        )
-        out = np.zeros(len(rows), dtype=np.int64)
-        _count(
-            event[rows],
-            straw,
-            hits["offsets"],
-            hits["chamber"],
-            hits["view"],
-            hits["position"].astype(np.float64),
-            s,
-            out,
-        )
-        found[rows] = out
+    straw = np.array([tracks[name][rows] for name in ("x", "y", "u", "v", "x_after", "y_after", "u_after", "v_after")])
+    out = np.zeros(len(rows), dtype=np.int64)
+    position = hits["position"].astype(np.float64)
+    _count(event[rows], straw, hits["offsets"], hits["chamber"], hits["view"], position, s, out)
+    found[rows] = out
     return found
 
 

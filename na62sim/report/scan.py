@@ -168,16 +168,16 @@ def _limit_texts(limit: PointLimit, windows: Sequence[str]) -> list[str]:
 
 
 def _scan_table(scan: ScanResult) -> RenderableType:
-    """A row per point: acceptance A, efficiency ε of the triggers with downscaling, limits."""
+    """A row per point: acceptance A, efficiency ε of the triggers with downscaling, effective events, limits."""
     columns: Columns = [(name, "right") for name in scan.axes]
-    columns += [("A", "right"), ("ε", "right")]
+    columns += [("A", "right"), ("ε", "right"), ("events", "right")]
     windows = _window_names(scan.rows) if len(scan.axes) == 1 else []  # where there is room
     if scan.cl is not None:
         columns += _limit_columns(windows)
     rows = []
     for row in scan.rows:
         cells = [row.parameters[name] for name in scan.axes]
-        cells += [f"{row.acceptance.value:.2e}", number(row.trigger, 2)]
+        cells += [f"{row.acceptance.value:.2e}", number(row.trigger, 2), f"{row.n_effective:.0f}"]
         rows.append(cells if row.limit is None else cells + _limit_texts(row.limit, windows))
     cl = "" if scan.cl is None else f", limits at {100.0 * scan.cl:g} % CL"
     return grid(f"Scan {scan.label}: {scan.process} in {scan.geometry}{cl}", columns, rows)

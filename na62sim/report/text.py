@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -91,8 +90,7 @@ def as_text(parts: Sequence[RenderableType]) -> str:
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
 
 
-@dataclass(frozen=True)
-class Grid:
+class Grid(NamedTuple):
     """A table under its title: rich prints it, and a page takes its cells.
 
     Attributes

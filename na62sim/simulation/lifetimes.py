@@ -137,7 +137,7 @@ def proper_times(truth: Truth, name: str, events: Any) -> FloatArray:
 def _reweighted(tau: float, times: FloatArray, weights: FloatArray, span: float) -> Counter:
     """The accepted events at a lifetime."""
     x = times / tau
-    return Counter.of(weights * np.prod(span * x * np.exp(-np.minimum(x, 700.0)), axis=0))
+    return Counter.of(weights * np.prod(span * x * np.exp(-x), axis=0))
 
 
 def _row(tau: float, accepted: Counter, generated: Counter) -> dict[str, float | None]:

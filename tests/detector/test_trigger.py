@@ -109,8 +109,9 @@ def test_masks_of_all_combinations(bench: Any) -> None:
     """Of random conditions, against the declared words; what downscaling leaves within 4.5 sigma (p = 7e-6)."""
     declared, random = bench.detector.trigger.masks, np.random.default_rng(4)
     l0, l1 = (random.integers(0, 2, (40_000, len(b))) @ [*b.values()] for b in (L0_BITS, L1_BITS))
-    masks, taken = _decide(np.uint64(7), np.arange(len(l0)), l0.astype(np.uint32), l1.astype(np.uint32),
-                           trigger_arrays(bench.detector))  # fmt: skip
+    masks, taken = np.zeros((2, len(l0)), dtype=np.uint32)
+    _decide(np.uint64(7), np.arange(len(l0)), l0.astype(np.uint32), l1.astype(np.uint32), trigger_arrays(bench.detector),
+            masks, taken)  # fmt: skip
     assert masks.max() < 1 << len(declared)
     for k, mask in enumerate(declared.values()):
         expected = np.ones(len(l0), dtype=bool)

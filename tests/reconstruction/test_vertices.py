@@ -163,7 +163,7 @@ def test_five_tracks_make_the_kaon(chunk: Any) -> None:
     five = found["n_vertex"] == 5
     assert five.sum() > 100 and (found["charge"][five] == 1).all()
     kaon = five & (found["chi2"] < 30.0) & (np.abs(found["p"] - 75e3) < 3e3) & (found["pt"] < 30.0)
-    assert kaon.sum() > 0.85 * five.sum()
+    assert kaon.sum() > 0.75 * five.sum()  # others have radiated, or one track was turned by a nucleus
     assert np.median(found["m_pi4e"][kaon]) == pytest.approx(species("K+").mass, abs=0.5)
     assert np.median(found["m_ee1"][kaon]) == pytest.approx(100.0, abs=0.5)
     assert np.median(found["m_ee2"][kaon]) == pytest.approx(100.0, abs=0.5)

@@ -28,7 +28,7 @@ def test_the_acceptance_of_a_coupling(eps: float) -> None:
 def test_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     """The particle is named as its parameters name it; too short a life leaves too few effective events."""
     words = ["acceptance", "aprime-meson", "-s", "dimuon", "-g", "dump-2021", "-n", "4000", "--json"]
-    assert main([*words, "--lifetimes", "ctau_Aprime=0.001mm:10m:3"]) == 0
+    assert main([*words, "--lifetimes", "ctau_Aprime=0.00001mm:10m:3"]) == 0
     rows = json.loads(capsys.readouterr().out)["lifetimes"]
-    assert rows[0]["acceptance"] is None
+    assert rows[0]["acceptance"] is None and rows[0]["n_effective"] < 25.0
     assert 0.0 < rows[2]["acceptance"] < 1.0 and rows[2]["n_effective"] > 25.0

@@ -77,7 +77,7 @@ def test_chunks_in_order_are_the_events_in_one_piece(threads: int) -> None:
 
 
 def test_only_events_with_the_right_number_of_tracks_have_candidates() -> None:
-    full, part, _ = both(*CHAINS[2])
+    full, part, _ = both(*CHAINS[3])
     number = np.bincount(part.tracks["event"], minlength=N)
     assert set(part.event) <= set(np.flatnonzero(number >= 5))
     assert full.cuts[0].n <= len(part.event) < 0.05 * N

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -94,7 +95,10 @@ def test_not_reached(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["acceptance", "kpinunu", "--selection", "pinunu", "--precision", "0.1%", "-n", "20000"]
     assert main(words) == 0
     out = capsys.readouterr().out
-    assert "precision 0.1 % not reached: 2.59 %" in out and "with 20000 events, the most that were to be made" in out
+    assert (
+        re.search(r"precision 0.1 % not reached: [23]\.\d+ %", out)
+        and "with 20000 events, the most that were to be made" in out
+    )
     assert main([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["precision"]["met"] is False and found["n_generated"] == 20_000

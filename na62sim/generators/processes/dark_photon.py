@@ -110,7 +110,7 @@ def ctau(mass: Any, eps: Any) -> Any:
     Examples
     --------
     >>> print(f"{ctau(300.0, 1e-6):.1f}")
-    142.2
+    142.0
     """
     return HBAR_C / (np.asarray(eps, dtype=float) ** 2 * total_width(mass))[()]
 

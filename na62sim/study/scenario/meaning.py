@@ -89,6 +89,11 @@ KEYS: dict[str, dict[str, str]] = {
         "precision": "relative statistical error at which a point stops; events is then the most",
         "lifetime": "parameter of the lifetime of what decays into tracks",
     },
+    "backgrounds": {
+        "geometries": "data sets whose expected background is made",
+        "rows": "its rows, or all",
+        "share": "share of the events that each row needs by itself",
+    },
     "exclusion": {
         "model": "a named dump model, or a file",
         "channels": "decays that are looked for",

@@ -81,7 +81,8 @@ def test_photon_position_and_bend(shot: Any) -> None:
     straight = 700.0 + 0.5e-3 * (241_093.0 - 182e3)
     near = np.abs(lkr["x"] - straight) < 30.0
     assert near.sum() > 500
-    assert np.mean(lkr["x"][near]) == pytest.approx(straight, abs=3.0)  # the fringe in front of STRAW 2: 2 mm
+    # what lies in front of STRAW 2 bends by 0.9 % of the kick, 6 mm, and the photons of STRAW 1 not at all
+    assert straight - 6.0 < np.mean(lkr["x"][near]) < straight + 1.0
     assert np.all(np.bincount(event[near], minlength=N) <= 1)
     unbent = tracks.event[np.isfinite(tracks.x[LKR])]
     bent = np.median(tracks.x[LKR][np.isfinite(tracks.x[LKR])])
@@ -100,10 +101,12 @@ def test_rings_of_electrons(bench: Any, shoot: Any) -> None:
         many = hits["n_hits"] >= 8
         assert many.sum() > 3000
         assert np.median(hits["radius"][many]) == pytest.approx(189.65, abs=0.15)
-        width = hits["radius"][many] - 189.65
-        assert np.std(width) == pytest.approx(4.7 * np.sqrt(np.mean(1.0 / (hits["n_hits"][many] - 3.0))), rel=0.05)
+        own = many & (hits["pion_like"] == 0)
+        width = hits["radius"][own] - 189.65
+        assert np.std(width) == pytest.approx(4.7 * np.sqrt(np.mean(1.0 / (hits["n_hits"][own] - 3.0))), rel=0.05)
         assert hits["n_hits"].mean() == pytest.approx(12.9, abs=4.0 * math.sqrt(12.9 / 5000))
-        assert not hits["pion_like"].any()
+        wrong = bench.detector.rich.electron_misid * len(many)  # rings that look like a pion's
+        assert abs(hits["pion_like"].sum() - wrong) < 4.0 * math.sqrt(wrong)
     pions = bench.off("decays").hits(shoot("pi+", np.full(5000, 20e3), x=700.0, z=182e3, sx=0.5e-3))[0]["rich"]
     assert np.median(pions["radius"][pions["n_hits"] >= 6]) == pytest.approx(147.8, abs=0.3)  # data sheet
 

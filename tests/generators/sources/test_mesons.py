@@ -129,7 +129,7 @@ def test_b_mesons() -> None:
 def test_b_yield() -> None:
     """B mesons per proton: 1.63 a pair, 2.63 nb over 39.85 mb, times the cube root of 63.5 in copper."""
     assert BMesonDecays().per_proton(300.0, BEAM) == pytest.approx(1.63 * 2.63e-6 / 39.85 * 3.99, rel=0.01)
-    with pytest.raises(ValueError, match="m_a = 5000 MeV"):
+    with pytest.raises(ValueError, match="mass = 5000 MeV"):
         BMesonDecays().per_proton(5000.0, BEAM)
     heavy = BMesonDecays().arrays(4500.0, BEAM)
     assert heavy.recoil.tolist() == [pytest.approx(493.677, abs=1e-3)]  # K* is closed
