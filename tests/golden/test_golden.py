@@ -31,6 +31,7 @@ LEFT_OUT = {
 KAON_PROCESSES = [
     "kpinunu", "kpix", "kpiaa", "kpis", "kpi4e", "k2pi", "k2pi-dalitz", "k2pi-4e", "k3pi", "k3pi0", "k3pi0-dd", "kmu2",
     "ke3", "kmu3", "ke4", "k2pig", "kpigg", "kpiee", "kpimumu",
+    "kmu2g",
 ]  # fmt: skip
 DUMP_PROCESSES = ["aprime-brems", "aprime-meson", "alp-b"]
 # selection: the process that it is made for, further options
@@ -43,6 +44,9 @@ SELECTIONS = {
     "kpis": ["kpis"],
     "k2pi-4e": ["k2pi-4e"],
     "k3pi": ["k3pi"],
+    "k3pi-lkr": ["k3pi"],
+    "kpimumu": ["kpimumu"],
+    "kpiee": ["kpiee"],
     "dimuon": ["aprime-brems", "-g", "dump-2021"],
     "dielectron": ["aprime-meson", "-p", "channel=ee", "-p", "m_Aprime=50MeV", "-g", "dump-2021"],
     "pinunu/weight": ["k2pi", "--photons", "weight"],
