@@ -25,7 +25,7 @@ GOLDEN = Path(__file__).with_name("golden.txt")
 # Keys that are left out: when, where and how fast it was made, and texts that say the same in words.
 LEFT_OUT = {
     "bytes", "command", "created", "events_per_second", "figures", "file", "folder", "input", "program_version", "seconds",
-    "sources", "timings", "toml", "version", "help", "title", "source", "description", "what", "sha256",
+    "sources", "taken_over", "timings", "toml", "version", "help", "title", "source", "description", "what", "sha256",
 }  # fmt: skip
 
 KAON_PROCESSES = [
