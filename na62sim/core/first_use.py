@@ -96,7 +96,8 @@ def _compile(kernels: list[Version]) -> None:
     start = told = time.monotonic()
     with _helper(waiting, done) as helper:
         several = f"kernels in {'one process' if helper is None else 'two processes'}"
-        _tell(f"compiling {len(kernels)} {several} (once per installation, about a minute) …")
+        if len(kernels) > _FEW:  # others take a second or two
+            _tell(f"compiling {len(kernels)} {several} (once per installation, about a minute) …")
         while waiting or (helper is not None and helper.is_alive()):
             try:
                 function, types = kernel = waiting.popleft()

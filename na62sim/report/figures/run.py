@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_run"]
 
-_FIRST = {"signal": 0, "normalisation": 1, "figure": 2, "count": 3}  # whose histograms stand for a process
+_FIRST = {"signal": 0, "search": 0, "normalisation": 1, "figure": 2, "count": 3}  # whose histograms stand for a process
 
 
 def draw_run(out: Path, samples: Sequence[CountedSample], scans: Sequence[ScanResult]) -> list[str]:
