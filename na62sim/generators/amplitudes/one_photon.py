@@ -23,6 +23,7 @@ from na62sim.core.kinematics import boost, two_body_momentum
 from na62sim.core.particles import Species
 from na62sim.core.sampling import inverse_cdf, quantile
 from na62sim.generators.amplitudes.form_factors import dilepton_form_factor
+from na62sim.generators.amplitudes.four_electrons import four_electrons
 from na62sim.generators.amplitudes.phase_space import momentum
 from na62sim.generators.amplitudes.rest_frame import (
     MAX_TRIALS,
@@ -39,7 +40,6 @@ from na62sim.generators.amplitudes.spinors import current, fill_spinors, slash
 # unweighted, none may be above BOUND
 CUT = 1.5e9
 BOUND = 5.0e11
-END = 1e-3  # MeV below the end point: nearer to it the masses of the kaon and of what it decays to round to the same
 # the four ways to choose a line (electron, positron) and a pair (electron, positron): rows of q, and the sign
 _LINES = np.array([[2, 1, 4, 3], [4, 3, 2, 1], [2, 3, 4, 1], [4, 1, 2, 3]])
 _SIGNS = np.array([1.0, 1.0, -1.0, -1.0])
@@ -237,14 +237,6 @@ def mass2_density(kaon: float, pion: float, s: Any) -> Any:
 
 def one_photon(mother: Species, daughters: Daughters, m_4e_min: float = 0.0) -> Vertex:
     """The vertex K+ -> pi+ e+ e- e+ e- with m_4e above ``m_4e_min`` (MeV)."""
-    names = [species.name for species, _ in daughters]
-    if names != ["pi+", "e+", "e-", "e+", "e-"]:
-        raise ValueError(f"amplitude 'one-photon' of '{mother.name}' needs pi+ e+ e- e+ e-, not {' '.join(names)}")
-    pion, electron = daughters[0][0].mass, daughters[1][0].mass
-    low, high = max(4.0 * electron, m_4e_min), mother.mass - pion
-    if not 0.0 <= m_4e_min <= high - END:
-        raise ValueError(
-            f"m_4e_min = {m_4e_min:.12g} MeV: it must be from 0 to {high - END:.12g} MeV, a keV below m_K - m_pi"
-        )
+    pion, electron, low, high = four_electrons("one-photon", mother, daughters, m_4e_min)
     table = inverse_cdf(lambda s: mass2_density(mother.mass, pion, s), low**2, high**2)
     return Vertex(sample, 5, np.array([mother.mass, pion, electron, CUT, BOUND]), table, weighted=True)

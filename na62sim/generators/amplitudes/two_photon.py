@@ -21,6 +21,7 @@ from na62sim.core.kinematics import boost, two_body_momentum
 from na62sim.core.particles import Species
 from na62sim.core.sampling import inverse_cdf, quantile
 from na62sim.generators.amplitudes.form_factors import two_photon_form_factor2
+from na62sim.generators.amplitudes.four_electrons import four_electrons
 from na62sim.generators.amplitudes.phase_space import momentum
 from na62sim.generators.amplitudes.rest_frame import (
     MAX_TRIALS,
@@ -35,7 +36,6 @@ from na62sim.generators.amplitudes.spinors import current, fill_spinors
 
 # Bound of the weight; the largest of 2e6 trials is 0.88
 BOUND = 1.0
-END = 1e-3  # MeV below the end point, as in `one_photon`
 
 
 @formula
@@ -154,14 +154,6 @@ def mass2_density(kaon: float, pion: float, electron: float, s: Any) -> Any:
 
 def two_photon(mother: Species, daughters: Daughters, m_4e_min: float = 0.0) -> Vertex:
     """The vertex K+ -> pi+ e+ e- e+ e- by two photons, with m_4e above ``m_4e_min`` (MeV)."""
-    names = [species.name for species, _ in daughters]
-    if names != ["pi+", "e+", "e-", "e+", "e-"]:
-        raise ValueError(f"amplitude 'two-photon' of '{mother.name}' needs pi+ e+ e- e+ e-, not {' '.join(names)}")
-    pion, electron = daughters[0][0].mass, daughters[1][0].mass
-    low, high = max(4.0 * electron, m_4e_min), mother.mass - pion
-    if not 0.0 <= m_4e_min <= high - END:
-        raise ValueError(
-            f"m_4e_min = {m_4e_min:.12g} MeV: it must be from 0 to {high - END:.12g} MeV, a keV below m_K - m_pi"
-        )
+    pion, electron, low, high = four_electrons("two-photon", mother, daughters, m_4e_min)
     table = inverse_cdf(lambda s: mass2_density(mother.mass, pion, electron, s), low**2, high**2)
     return Vertex(sample, 5, np.array([mother.mass, pion, electron, BOUND]), table)
