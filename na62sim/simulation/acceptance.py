@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from na62sim.core.progress import Progress
@@ -16,7 +16,6 @@ from na62sim.generators.chain.process import Process
 from na62sim.generators.registry import find_process
 from na62sim.geometry import Detector
 from na62sim.geometry.detector import as_detector
-from na62sim.sample.sample import Sample
 from na62sim.sample.table import Table
 from na62sim.selection.cut import Selection
 from na62sim.selection.cutflow import CutFlow
@@ -29,7 +28,9 @@ from na62sim.simulation.on_demand import SelectedChunk, accepted
 from na62sim.simulation.pipeline import Simulation, warm_up
 from na62sim.simulation.precision import Precision, relative_error
 from na62sim.simulation.processes import Job
-from na62sim.simulation.stages import detector_of
+
+if TYPE_CHECKING:
+    from na62sim.sample.sample import Sample
 
 Keep = Callable[[SelectedChunk, Table, Any], None]
 """Sees a chunk, its candidates and their weights."""
@@ -51,6 +52,9 @@ def select(
     ------
     ValueError : unknown selection or parameter, or a sample without the table that the selection is made for
     """
+    from na62sim.sample.sample import Sample  # HDF5 is loaded with the first sample
+    from na62sim.simulation.stages import detector_of
+
     opened = sample if isinstance(sample, Sample) else Sample.open(sample)
     made_with, p = detector_of(opened), opened.provenance
     described = p.extra.get("process", {})
