@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -34,6 +35,16 @@ def stop_if_asked() -> None:
         raise KeyboardInterrupt
 
 
+def _quiet(hook: Callable[[sys.UnraisableHookArgs], object]) -> Callable[[sys.UnraisableHookArgs], object]:
+    """Say nothing of an interrupt that is raised where Python ignores it: it is remembered, and stops the next step."""
+
+    def hear(about: sys.UnraisableHookArgs) -> None:
+        if not issubclass(about.exc_type, KeyboardInterrupt):
+            hook(about)
+
+    return hear
+
+
 @contextmanager
 def stoppable() -> Iterator[None]:
     """Let SIGTERM and SIGHUP do what SIGINT does, and let none be lost."""
@@ -43,6 +54,8 @@ def stoppable() -> Iterator[None]:
     ours = [number for number, how in before.items() if how in (signal.SIG_DFL, signal.default_int_handler)]
     for number in ours:
         signal.signal(number, _stop)
+    heard = sys.unraisablehook
+    sys.unraisablehook = _quiet(heard)
     try:
         yield
     except Exception:
@@ -50,5 +63,6 @@ def stoppable() -> Iterator[None]:
             raise KeyboardInterrupt from None
         raise
     finally:
+        sys.unraisablehook = heard
         for number in ours:
             signal.signal(number, before[number])

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,28 @@ def test_an_interrupt_that_is_lost_comes_again(monkeypatch: pytest.MonkeyPatch) 
     with stoppable():
         Ticker("events", 10)(1)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_lost_interrupt_is_not_reported_as_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python prints what is raised while it frees an object; an interrupt that comes then is no fault, anything else is."""
+    from na62sim.cli.progress import Ticker
+    from na62sim.cli.stopping import stoppable
+
+    heard: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda about: heard.append(about.exc_type))
+
+    class Freed:
+        def __init__(self, does: Callable[[], object]) -> None:
+            self.does = does
+
+        def __del__(self) -> None:
+            self.does()
+
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        Freed(lambda: 1 // 0)
+        Freed(lambda: signal.raise_signal(signal.SIGTERM))
+        assert heard == [ZeroDivisionError]
+        Ticker("events", 10)(1)
 
 
 @pytest.mark.slow
