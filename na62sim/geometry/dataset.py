@@ -38,6 +38,8 @@ __all__ = [
     "Veto",
 ]
 
+_MOST_BINS = 1000  # of momentum: each has its cut-flow
+
 L0_CONDITIONS = (
     "RICH", "Q1", "Q2", "QX", "UTMC", "MUV3", "M1", "MO1", "MO2", "MOQX",
     "LKr10", "LKr20", "LKr30", "LKr40", "LAV12", "CHOD", "H2",
@@ -186,6 +188,17 @@ class PiNuNu(Block):
     rich_guard_r2: Guard
     beam_guard_r1: Guard
     beam_guard_r2: Guard
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name in ("r1_p_GeV", "r2_p_GeV", "r2_alternative_p_GeV", "normalisation_p_GeV"):
+            low, high = getattr(self, name) or (0.0, 0.0)
+            if high - low > _MOST_BINS * self.momentum_bin_GeV:
+                raise ValueError(
+                    f"{name} = [{low:g}, {high:g}] has more than {_MOST_BINS} bins of momentum_bin_GeV = "
+                    f"{self.momentum_bin_GeV:g}"
+                )
+        return self
 
 
 class Vertices(Block):

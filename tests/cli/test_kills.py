@@ -110,7 +110,7 @@ def facts(folder):
             del scan["seconds"]
             for row in scan["rows"]:
                 del row["events_per_second"]
-        found["result"] = [result["scans"], result["files"], [s["cutflow"] for s in result["samples"]]]
+        found["result"] = [result[key] for key in ("scans", "files", "samples", "data_sets", "yields")]
     return found, listing(folder)
 
 

@@ -56,6 +56,7 @@ BLOCKS = {
     "[ktag]\n{said}efficiency = 1979-05-27": "is not a number",
     "[ktag]\n{said}efficiency = 'high'": "mine.toml: ktag.efficiency = 'high': input should be a valid number",
     "[ktag]\n{said}efficiency = [0.9]": "ktag.efficiency = (0.9,): input should be a valid number",
+    "[pinunu]\n{said}r2_p_GeV = [15, 2e12]": "r2_p_GeV = [15, 2e+12] has more than 1000 bins of momentum_bin_GeV = 5",
     "[ktag]\n{said}n_sectors = 7.5": "ktag.n_sectors = 7.5: input should be a valid integer",
     "[ktag]\n{said}n_sectors = 4": "mine.toml: ktag: min_sectors = 5 is above n_sectors = 4",
     "[ktag]\n{said}efficiency = {{ value = 0.9, half_rang = 0.1 }}": "did you mean 'half_range'?",
