@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from na62sim.core.remarks import remark_lines
@@ -26,15 +26,7 @@ def cutflow_table(flows: Mapping[str, Mapping[str, Any]], title: str) -> Rendera
     columns: list[str | tuple[str, str]] = ["cut"]
     for header in flows:
         columns += [(header, "right"), ("kept", "right"), ("this cut", "right")]
-    order: list[str] = []
-    for flow in flows.values():  # the cuts that the second flow adds come behind those they follow there
-        place = 0
-        for row in flow["cutflow"]:
-            if row["cut"] in order:
-                place = order.index(row["cut"]) + 1
-            else:
-                order.insert(place, row["cut"])
-                place += 1
+    order = cut_order([row["cut"] for row in flow["cutflow"]] for flow in flows.values())
     rows: list[list[str]] = [[cut] for cut in order]
     for flow in flows.values():
         counted, before = {row["cut"]: row for row in flow["cutflow"]}, 1.0
@@ -47,6 +39,24 @@ def cutflow_table(flows: Mapping[str, Mapping[str, Any]], title: str) -> Rendera
             cells += [f"{row['n']:d}", fraction(row["efficiency"]), f"{relative:.4f}"]
             before = row["efficiency"]
     return grid(f"{title}: events, share kept so far, share kept by the cut", columns, rows)
+
+
+def cut_order(flows: Iterable[Iterable[str]]) -> list[str]:
+    """The cuts of several selections in one order: what a later one adds comes behind the cut that it follows there.
+
+    Examples
+    --------
+    >>> cut_order([["track", "p", "mass"], ["track", "ring", "mass", "photon"]])
+    ['track', 'ring', 'p', 'mass', 'photon']
+    """
+    order: list[str] = []
+    for cuts in flows:
+        place = 0
+        for cut in cuts:
+            if cut not in order:
+                order.insert(place, cut)
+            place = order.index(cut) + 1
+    return order
 
 
 def bin_table(flow: Mapping[str, Any], edges: Sequence[float], title: str = "Momentum bins") -> RenderableType:

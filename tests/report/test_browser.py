@@ -22,7 +22,9 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "chromium-he
 PROGRAM = next((found for name in NAMES if (found := shutil.which(name))), None)
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(PROGRAM is None, reason=f"no browser on the PATH ({', '.join(NAMES)}): apt-get install chromium"),
+    pytest.mark.skipif(
+        PROGRAM is None, reason=f"no browser on the PATH ({', '.join(NAMES)}): apt-get install chromium"
+    ),
 ]
 OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
