@@ -1,10 +1,10 @@
-"""The tables of the README's "The beam dump": regions obtained beside the published ones, made and stored by one command.
+"""The tables of .github/guide/dump.md: regions obtained beside the published ones, made and stored by one command.
 
     python benchmarks/dump_tables.py -n 20000 --seed 1
 
 Prints obtained over published in the coupling and in events, for the region of 2025 (all channels and productions, form
 factor) and for those of 2023 and 2024 with both productions. The same goes into dump_tables.json beside this file, with
-which a test (tests/test_dump_tables.py) compares the README.
+which a test (tests/test_dump_tables.py) compares that page.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The tables of the README's "What it reproduces": made, stored and written there by one command.
+"""The tables of "What it reproduces" in .github/guide/physics.md: made, stored and written there by one command.
 
     python benchmarks/readme_tables.py -n 200000 --seed 1
 
 Runs what `na62sim validate` runs, and two samples of the five-track analysis. The numbers go into readme_tables.json
-beside this file, and the tables, under a line with version, number of events and seed, between the marks of the README;
-tests/test_readme_tables.py compares both. ``--stored`` makes nothing and writes the stored numbers into the README again.
+beside this file, and the tables, under a line with version, number of events and seed, between the marks of that page;
+tests/test_readme_tables.py compares both. ``--stored`` makes nothing and writes the stored numbers there again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from na62sim.study.scenario.scenario import load_scenario
 from na62sim.study.validation import CASCADE_FACTOR, validation
 
 STORED = Path(__file__).with_suffix(".json")
-README = Path(__file__).resolve().parents[1] / "README.md"
+PAGE = Path(__file__).resolve().parents[1] / ".github" / "guide" / "physics.md"
 S1, S2, MUMU, EE, AA = "run1-2018-s1", "run1-2018-s2", "dump-2021-mumu", "dump-2021-ee", "kpiaa"
 
 # quantity, keys of published numbers, unit, and whether the obtained number is given as a ratio to the published one
@@ -143,7 +143,7 @@ def stamp(stored: Mapping[str, Any]) -> str:
 
 
 def blocks(stored: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Lines of the README by the mark in front of them: what made the tables, and the tables in Markdown."""
+    """Lines of the page by the mark in front of them: what made the tables, and the tables in Markdown."""
     head = ["| quantity | published | obtained |", "|---|---|---|"]
     rows = {"kaon": KAON, "cascades and dump": CASCADES_AND_DUMP}
     tables = {name: [*head, *(line(row, stored["numbers"]) for row in of)] for name, of in rows.items()}
@@ -162,14 +162,14 @@ def filled(text: str, found: Mapping[str, Sequence[str]]) -> str:
         _, end, after = rest.partition("<!-- end -->\n")
         if not mark or not end:
             raise ValueError(
-                f"README.md has no place for the lines of {name!r}: {mark or '<!-- made: … -->'} … <!-- end -->"
+                f"{PAGE.name} has no place for the lines of {name!r}: {mark or '<!-- made: … -->'} … <!-- end -->"
             )
         text = before + mark + "\n".join(lines) + "\n" + end + after
     return text
 
 
 def main() -> None:
-    """Make the numbers, store them, and write the tables into the README."""
+    """Make the numbers, store them, and write the tables into the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-n", "--events", type=float, default=2e5, help="events of each sample (2e5)")
     parser.add_argument("--seed", type=int, default=1)
@@ -189,7 +189,7 @@ def main() -> None:
             "numbers": {key: numbers[key] for row in (*KAON, *CASCADES_AND_DUMP) for key in row[1]},
         }
     made = blocks(stored)
-    README.write_text(filled(README.read_text(encoding="utf-8"), made), encoding="utf-8")
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), made), encoding="utf-8")
     STORED.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(*("\n".join(lines) for lines in made.values()), sep="\n\n")
 

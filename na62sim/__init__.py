@@ -22,6 +22,8 @@ _PUBLIC = {
     "available_detectors": "na62sim.geometry",
     "backgrounds": "na62sim.study.kaon.backgrounds",
     "branching_ratio": "na62sim.study.kaon.branching_ratio",
+    "compare": "na62sim.study.differences",
+    "draw": "na62sim.report.draw",
     "exclusion": "na62sim.study.dump.region",
     "expected_events": "na62sim.statistics",
     "lifetime_acceptance": "na62sim.simulation.lifetimes",
@@ -31,6 +33,7 @@ _PUBLIC = {
     "read_sample": "na62sim.sample.sample",
     "reconstruct": "na62sim.simulation.stages",
     "reweight": "na62sim.simulation.reweight",
+    "run": "na62sim.report.folder",
     "search": "na62sim.study.search",
     "select": "na62sim.simulation.acceptance",
     "sensitivity": "na62sim.study.kaon.reach",
@@ -48,6 +51,8 @@ if TYPE_CHECKING:
     from na62sim.geometry import Detector as Detector
     from na62sim.geometry import available_detectors as available_detectors
     from na62sim.geometry import load_detector as load_detector
+    from na62sim.report.draw import draw as draw
+    from na62sim.report.folder import run as run
     from na62sim.sample.merge import merge as merge
     from na62sim.sample.sample import Sample as Sample
     from na62sim.sample.sample import read_sample as read_sample
@@ -67,6 +72,7 @@ if TYPE_CHECKING:
     from na62sim.statistics import expected_events as expected_events
     from na62sim.statistics import single_event_sensitivity as single_event_sensitivity
     from na62sim.statistics import upper_limit as upper_limit
+    from na62sim.study.differences import compare as compare
     from na62sim.study.dump.region import exclusion as exclusion
     from na62sim.study.kaon.backgrounds import backgrounds as backgrounds
     from na62sim.study.kaon.branching_ratio import branching_ratio as branching_ratio

@@ -1,4 +1,4 @@
-"""The README's tables of the dump are what the command beside them stored."""
+"""The tables in the guide to the dump are what the command beside them stored."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def script() -> Any:
     return module
 
 
-def test_readme(script: Any) -> None:
+def test_page(script: Any) -> None:
     """Every row, and the line that says how they were made."""
     stored = json.loads(SCRIPT.with_suffix(".json").read_text(encoding="utf-8"))
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert script.stamp(stored) in readme
+    page = (ROOT / ".github" / "guide" / "dump.md").read_text(encoding="utf-8")
+    assert script.stamp(stored) in page
     for rows in script.tables(stored):
         assert rows
         for row in rows:
-            assert f"\n{row}\n" in readme
+            assert f"\n{row}\n" in page
 
 
 def test_agreement(script: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -83,3 +84,38 @@ def test_wheel(tmp_path: Path) -> None:
     file, digests = json.loads(done.stdout)
     assert Path(file).is_relative_to(tmp_path / "site")
     assert digests == {name: load_detector(name).sha256 for name in available_detectors()}
+
+
+def test_conda_environment() -> None:
+    """The environment for conda asks for what pyproject.toml asks for, in the same versions."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    text = (REPOSITORY / ".github" / "environment.yml").read_text(encoding="utf-8")
+    conda = dict(re.findall(r"^  - ([\w-]+)>=([\d.]+)$", text, flags=re.MULTILINE))
+    conda["matplotlib"] = conda.pop("matplotlib-base")  # without the libraries of a window system
+    extras = project["project"]["optional-dependencies"]
+    asked = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    optional = [line for name in ("root", "parquet", "display", "stats") for line in extras[name]]
+    wanted = dict(line.split(">=") for line in [*asked, *optional])
+    assert conda == {**wanted, "python": project["project"]["requires-python"].removeprefix(">=")}
+
+
+def test_every_extra_is_explained() -> None:
+    extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    text = (REPOSITORY / ".github" / "guide" / "install.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)) == set(extras) - {"test", "dev"}
+
+
+def test_public_names() -> None:
+    """What a user may rely on; a name more or less is a decision, and none hides a folder of the package."""
+    assert dir(na62sim) == [
+        "Cut", "CutFlow", "Detector", "DumpModel", "Measured", "Process", "Sample", "Selection", "Table", "__version__",
+        "acceptance", "available_detectors", "backgrounds", "branching_ratio", "compare", "draw", "exclusion",
+        "expected_events", "lifetime_acceptance", "load_detector", "load_selection", "merge", "read_sample", "reconstruct",
+        "reweight", "run", "search", "select", "sensitivity", "simulate", "simulate_shards", "single_event_sensitivity",
+        "upper_limit",
+    ]  # fmt: skip
+    for name in dir(na62sim):
+        assert getattr(na62sim, name).__doc__
+        assert not (REPOSITORY / "na62sim" / name).exists()

@@ -14,6 +14,7 @@ import na62sim
 
 ROOT = Path(__file__).parents[1]
 STORED = ROOT / "benchmarks" / "readme_tables.json"
+PAGE = ROOT / ".github" / "guide" / "physics.md"
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +64,9 @@ def test_lines_are_written_between_their_marks(script: ModuleType) -> None:
         script.filled(text, {"z": []})
 
 
-def test_the_numbers_of_the_readme_are_the_stored_ones(script: ModuleType, stored: dict[str, Any]) -> None:
+def test_the_numbers_of_the_page_are_the_stored_ones(script: ModuleType, stored: dict[str, Any]) -> None:
     """Every row, under a line with the command, the number of events, the seed and the version."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     assert script.filled(text, script.blocks(stored)) == text
     assert script.stamp(stored) in text
     assert all(f"{key} {stored[word]}" in script.stamp(stored) for key, word in (("-n", "events"), ("--seed", "seed")))
@@ -74,7 +75,7 @@ def test_the_numbers_of_the_readme_are_the_stored_ones(script: ModuleType, store
 
 @pytest.mark.slow
 def test_the_stored_numbers_are_obtained_again(script: ModuleType, stored: dict[str, Any]) -> None:
-    """The same events: what moves a number moves the README. Another processor may round one event differently."""
+    """The same events: what moves a number moves the page. Another processor may round one event differently."""
     again = script.obtained(stored["events"], stored["seed"], None)
     far = []
     for key, numbers in stored["numbers"].items():

@@ -11,6 +11,7 @@ from na62sim.cli import (
     background,
     bench,
     compare,
+    completion,
     exclusion,
     export,
     info,
@@ -67,6 +68,7 @@ _VERBS: dict[Callable[..., None], str] = {
     info.info: "What there is; a geometry's numbers; a file's provenance",
     info.show: "Draw one event",
     bench.bench: "Events per second of each stage and end to end, on this machine",
+    completion.completion: "Print what a shell needs to complete verbs, options and names",
 }
 for verb, help_line in _VERBS.items():
     app.command(short_help=help_line)(verb)

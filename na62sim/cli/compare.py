@@ -31,9 +31,9 @@ def compare(
         check_name(out, force, ".png", ".pdf", ".csv", ".json")
     from na62sim.report.as_json import to_json
     from na62sim.report.differences import differences_csv, differences_dict, differences_report
-    from na62sim.study.differences import differences
+    from na62sim.study.differences import compare as compared
 
-    found = differences(a, b)
+    found = compared(a, b)
     payload = differences_dict(found)
     if out is not None:
         if out.suffix.lower() in (".csv", ".json"):

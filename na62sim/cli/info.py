@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from na62sim.cli import options
 from na62sim.cli.output import check_name, emit, opened
-
-if TYPE_CHECKING:
-    from na62sim.sample.sample import Sample
 
 
 def info(
@@ -67,27 +64,10 @@ def show(
     path = out or Path(f"{file.name.removesuffix('.h5')}-event-{event}.png")
     check_name(path, force, ".png", ".pdf", ".html", ".json")
     with opened(file) as sample:
-        if not 0 <= event < len(sample):
-            raise ValueError(f"event = {event}: {file} has events 0 to {len(sample) - 1}")
-        _draw(sample, event, path, force)
+        from na62sim.report.draw import draw_sample
+
+        draw_sample(sample, event, path, force=force)
         process = sample.provenance.process
     emit(
         {"file": str(file), "event": event, "process": process, "picture": str(path)}, as_json, f"{path}: event {event}"
     )
-
-
-def _draw(sample: Sample, event: int, path: Path, force: bool) -> None:
-    """A picture, a page or the event for Phoenix, as the ending says."""
-    if path.suffix.lower() == ".html":
-        from na62sim.report.display import draw_display
-
-        draw_display(sample, event, path, force=force)
-    elif path.suffix.lower() == ".json":
-        from na62sim.report.display import phoenix_event
-        from na62sim.sample.atomic import write_whole
-
-        write_whole(path, phoenix_event(sample, event), force=force)
-    else:
-        from na62sim.report.figures.event import draw_event
-
-        draw_event(sample, event, path, force=force)

@@ -49,6 +49,7 @@ def path(text: Any) -> Path:
 SEED = whole("seed", 0, 2**64 - 1, "0 to 2**64 - 1")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else.")]
+Full = Annotated[bool, typer.Option("--full", help="Print everything, not the answer alone.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]
 Process = Annotated[
     str,

@@ -140,10 +140,11 @@ def select(
             "-p", "--parameter", metavar="NAME=VALUE", help="Of the selection: m_a=50MeV; the sample's own masses."
         ),
     ] = None,
+    full: options.Full = False,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Apply a selection to a reconstructed sample and print the cut-flow."""
+    """Apply a selection to a reconstructed sample; print acceptance and cut-flow."""
     import time
 
     from na62sim.core.units import parse_parameters
@@ -163,7 +164,7 @@ def select(
         from na62sim.sample.atomic import write_whole
 
         write_whole(out, to_json(payload) + "\n", force=force)
-    emit(payload, as_json, *flow_report(flow))
+    emit(payload, as_json, *flow_report(flow, full))
 
 
 def acceptance(
@@ -192,9 +193,10 @@ def acceptance(
     ] = None,
     workers: options.Workers = None,
     dask: options.Dask = None,
+    full: options.Full = False,
     as_json: options.Json = False,
 ) -> None:
-    """Simulate, reconstruct and select without writing events; print cut-flow and acceptance.
+    """Simulate, reconstruct and select without writing events; print acceptance and cut-flow.
 
     Give a number of events or a precision.
     """
@@ -230,7 +232,7 @@ def acceptance(
             dask=dask,
             **arguments,
         )
-    emit({**flow.to_dict(), "photons": photons}, as_json, *flow_report(flow))
+    emit({**flow.to_dict(), "photons": photons}, as_json, *flow_report(flow, full))
 
 
 def _decaying(process: str, lifetimes: str, parameter: list[str]) -> list[str]:

@@ -38,6 +38,7 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Take over the scan points that an interrupted run finished.")
     ] = False,
+    full: options.Full = False,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
@@ -59,8 +60,8 @@ def run(
 
     counted = {"samples": result.stored, "scans": result.scans, "figures": result.figures}
     parts = [f"{len(items)} {name}" for name, items in counted.items() if items]
-    say(f"{folder}: {', '.join(['result.json', 'report.txt', 'report.html', *parts])}")
-    emit({"folder": str(folder), **run_dict(result)}, as_json, *run_report(result))
+    say(f"{folder}: {', '.join(['report.html', 'report.txt', 'result.json', *parts])}")
+    emit({"folder": str(folder), **run_dict(result)}, as_json, *run_report(result, full))
 
 
 def limit(

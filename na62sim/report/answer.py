@@ -41,10 +41,11 @@ def answer(result: RunResult) -> list[str]:
         lines += _scan(scan)
     if result.region is not None:
         lines += _region(result)
-    compared = [row for row in result.comparison + result.dump_comparison if row.within is not None]
-    if compared:
-        within = sum(bool(row.within) for row in compared)
-        lines.append(f"{within} of {len(compared)} published numbers within their stated range (table below)")
+    verdicts = [row.verdict for row in result.comparison + result.dump_comparison if row.verdict]
+    if verdicts:
+        line = f"{verdicts.count('within')} of {len(verdicts)} published numbers within their stated range"
+        others = [f"{verdicts.count(word)} {word}" for word in ("open", "outside") if word in verdicts]
+        lines.append(", ".join([line, *others]) + " (table below)")
     return lines[:_MOST]
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from na62sim.study.kaon.normalisation import Normalisation
     from na62sim.study.kaon.rows import PointLimit, ScanResult, ScanRow
     from na62sim.study.kaon.sensitivity import BranchingRatio, DataSetResult, RangeResult, Sensitivity, TotalSensitivity
+    from na62sim.study.published import Comparison
     from na62sim.study.run import CountedSample, RunResult
     from na62sim.study.validation import ValidationResult
 
@@ -58,7 +59,7 @@ def run_dict(result: RunResult) -> dict[str, Any]:
             "productions_s": {s.planned.block.label: s.seconds for s in result.samples},
             "total_s": result.seconds,
         },
-        "comparison": [asdict(row) for row in result.comparison + result.dump_comparison],
+        "comparison": [comparison_dict(row) for row in result.comparison + result.dump_comparison],
         "scans": [_scan(scan) for scan in result.scans],
     }
     if result.backgrounds:
@@ -84,10 +85,15 @@ def run_dict(result: RunResult) -> dict[str, Any]:
     return out
 
 
+def comparison_dict(row: Comparison) -> dict[str, Any]:
+    """A published number beside the obtained one, and the verdict in a word."""
+    return {**asdict(row), "verdict": row.verdict}
+
+
 def validation_dict(result: ValidationResult) -> dict[str, Any]:
     """The table of the validation, as ``na62sim validate --json`` prints it."""
     return {
-        "rows": [asdict(row) for row in result.rows],
+        "rows": [comparison_dict(row) for row in result.rows],
         "n_within": result.n_within,
         "missed": [row.quantity for row in result.missed],
         "events": result.events,

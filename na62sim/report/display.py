@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from na62sim.core.particles import charge_of
 from na62sim.geometry import Detector
 from na62sim.geometry.straw import straw_arrays
 from na62sim.report.figures.event import true_paths
-from na62sim.report.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from na62sim.report.figures.style import BLACK, GREEN, PURPLE, SKY, VERMILION, particle_colour
+from na62sim.report.text import visible
 from na62sim.sample.atomic import write_whole
 from na62sim.sample.sample import Sample
 from na62sim.simulation.stages import detector_of
@@ -26,7 +28,6 @@ from na62sim.simulation.stages import detector_of
 __all__ = ["draw_display", "phoenix_event"]
 
 MISSING = 'the 3-D display needs plotly: pip install "na62sim[display]"'
-_COLOURS = {321: BLACK, 211: BLUE, 13: GREEN, -11: VERMILION, 11: "#8A2F00", 22: ORANGE, 12: GREY, 14: GREY, 16: GREY}
 _NAMES = {
     321: "K⁺", -321: "K⁻", 211: "π⁺", -211: "π⁻", -13: "μ⁺", 13: "μ⁻", -11: "e⁺", 11: "e⁻", 22: "γ", 111: "π⁰",
     **{sign * code: "ν" for code in (12, 14, 16) for sign in (1, -1)},
@@ -71,7 +72,11 @@ def draw_display(sample: Sample, index: int, path: Path, *, force: bool = False)
     }
     figure = go.Figure(data=traces, layout=layout)
     page = figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False, "responsive": True})
-    page = page.replace("<html>", '<html lang="en">', 1).replace("<head>", f"<head><title>{title}</title>", 1)
+    words = escape(visible(title), quote=True)
+    page = page.replace("<html>", '<html lang="en">', 1).replace("<head>", f"<head><title>{words}</title>", 1)
+    shown = ", ".join(dict.fromkeys(trace.name for trace in traces if trace.showlegend is not False))
+    name = f'role="img" aria-label="{words}, in three dimensions: {escape(visible(shown), quote=True)}"'
+    page = page.replace('class="plotly-graph-div"', f'class="plotly-graph-div" {name}', 1)
     write_whole(path, page, force=force)
     return path
 
@@ -161,7 +166,7 @@ def _detector(go: Any, d: Detector) -> list[Any]:
 def _particles(go: Any, event: Any, d: Detector) -> list[Any]:
     traces = []
     for pdg, path in true_paths(event, d):
-        colour = _COLOURS.get(pdg, _COLOURS.get(abs(pdg), PURPLE))
+        colour = particle_colour(pdg)
         name = _NAMES.get(pdg, f"PDG {pdg}")
         text = f"{name} (truth)<br>from z = {path[0, 0]:.2f} m to {path[0, -1]:.2f} m"
         dash = "solid" if charge_of(pdg) else ("dot" if abs(pdg) == 22 else "dash")

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from na62sim.selection.cutflow import CutFlow
 
 from na62sim.core.remarks import remark_lines
 from na62sim.report.text import grid
 from na62sim.statistics.text import few, fraction, number
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from na62sim.selection.cutflow import CutFlow
 
 
@@ -29,15 +26,7 @@ def cutflow_table(flows: Mapping[str, Mapping[str, Any]], title: str) -> Rendera
     columns: list[str | tuple[str, str]] = ["cut"]
     for header in flows:
         columns += [(header, "right"), ("kept", "right"), ("this cut", "right")]
-    order: list[str] = []
-    for flow in flows.values():  # the cuts that the second flow adds come behind those they follow there
-        place = 0
-        for row in flow["cutflow"]:
-            if row["cut"] in order:
-                place = order.index(row["cut"]) + 1
-            else:
-                order.insert(place, row["cut"])
-                place += 1
+    order = cut_order([row["cut"] for row in flow["cutflow"]] for flow in flows.values())
     rows: list[list[str]] = [[cut] for cut in order]
     for flow in flows.values():
         counted, before = {row["cut"]: row for row in flow["cutflow"]}, 1.0
@@ -52,17 +41,22 @@ def cutflow_table(flows: Mapping[str, Mapping[str, Any]], title: str) -> Rendera
     return grid(f"{title}: events, share kept so far, share kept by the cut", columns, rows)
 
 
-def region_table(flow: Mapping[str, Any]) -> RenderableType:
-    """Acceptance of every region with its statistical 68 % interval."""
-    rows = [
-        [name, *(fraction(i[key]) for key in ("value", "low", "high")), f"{i['n_effective']:.4g}"]
-        for name, i in flow["regions"].items()
-    ]
-    columns: list[str | tuple[str, str]] = [
-        "region",
-        *((text, "right") for text in ("acceptance", "68 % low", "68 % high", "effective events")),
-    ]
-    return grid("Regions", columns, rows)
+def cut_order(flows: Iterable[Iterable[str]]) -> list[str]:
+    """The cuts of several selections in one order: what a later one adds comes behind the cut that it follows there.
+
+    Examples
+    --------
+    >>> cut_order([["track", "p", "mass"], ["track", "ring", "mass", "photon"]])
+    ['track', 'ring', 'p', 'mass', 'photon']
+    """
+    order: list[str] = []
+    for cuts in flows:
+        place = 0
+        for cut in cuts:
+            if cut not in order:
+                order.insert(place, cut)
+            place = order.index(cut) + 1
+    return order
 
 
 def bin_table(flow: Mapping[str, Any], edges: Sequence[float], title: str = "Momentum bins") -> RenderableType:
@@ -82,45 +76,66 @@ def bin_table(flow: Mapping[str, Any], edges: Sequence[float], title: str = "Mom
     return grid(title, [*columns, ("sum", "right")] if len(names) > 1 else columns, rows)
 
 
-def acceptance_line(flow: Mapping[str, Any]) -> str:
-    """The acceptance with both uncertainties, and what it is an acceptance of."""
+def acceptance_text(flow: Mapping[str, Any], losses: int) -> str:
+    """The answer: acceptance with both uncertainties, regions, triggers, what it is an acceptance of, what it rests on.
+
+    Parameters
+    ----------
+    losses : in the ledger; without one the components are not known
+    """
     a, volume = flow["acceptance"], flow.get("decay_volume_m") or [math.nan, math.nan]
+    components = f"± {fraction(a['syst'])} (components)" if losses else "(no ledger: components are not known)"
+    lines = [f"[bold]acceptance {fraction(a['value'])} ± {fraction(a['stat'])} (stat) {components}[/bold]"]
+    if a["value"] == 0.0:
+        lines[0] = f"[bold]acceptance below {fraction(a['high'])} (68 %): nothing is accepted[/bold]"
+    lines += [
+        f"  {name}: {fraction(i['value'])}, 68 % interval {fraction(i['low'])} to {fraction(i['high'])}"
+        f"{few(i['n_effective'])}"
+        for name, i in flow["regions"].items()
+    ]
+    lines.append(
+        f"{flow['process']} in {flow['geometry']}, selection {flow['selection']}: per decay in {volume[0]:g}–{volume[1]:g} m"
+    )
+    if a["n_effective"]:
+        share = 100.0 * a["largest_weight_share"]
+        effective = f", {a['n_effective']:.4g} effective events, the largest weight is {share:.2g} % of the sum"
+    else:
+        effective = ""
     rate = flow.get("events_per_second")
     speed = f", {rate / 1e3:.0f}k events/s" if rate else ""
-    precision = flow.get("precision")
-    if precision:
-        speed += f"\n{precision_line(precision, flow['n_generated'])}"
-    said = "".join(f"{line}\n" for line in remark_lines(flow))
-    return (
-        f"[bold]acceptance {fraction(a['value'])} ± {fraction(a['stat'])} (stat) ± {fraction(a['syst'])} (components)[/bold]"
-        f"{_effective(a)}\n"
-        f"{flow['process']} in {flow['geometry']}, selection {flow['selection']}: per decay in "
-        f"{volume[0]:g}–{volume[1]:g} m, seed {flow['seed']}{speed}\n{said}"
-        "Trigger and random veto are not part of an acceptance: they enter sensitivities as factors."
-    )
+    lines.append(f"{flow['n_generated']} events, seed {flow['seed']}{speed}{effective}{few(a['n_effective'])}")
+    if flow.get("precision"):
+        lines.append(precision_line(flow["precision"], flow["n_generated"]))
+    return "\n".join([*lines, *remark_lines(flow), *_trigger_lines(flow["triggers"])]) + "\n"
 
 
-def _effective(a: Mapping[str, float]) -> str:
-    """How many events of equal weight an acceptance rests on."""
-    if not a["n_effective"]:
-        return ""
-    effective, share = a["n_effective"], 100.0 * a["largest_weight_share"]
-    return f"\n{effective:.4g} effective events, the largest weight is {share:.2g} % of the sum{few(effective)}"
+def _trigger_lines(triggers: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Efficiency of each trigger mask for what is accepted, and that it is no part of the acceptance."""
+    outside = "Trigger and random veto are no part of an acceptance: they enter sensitivities as factors."
+    if not triggers:
+        return [outside]
+    cells = [
+        f"{name} {i['value']:.3f}" + (f" ± {0.5 * (i['high'] - i['low']):.3f}" if 0.0 < i["value"] < 1.0 else "")
+        for name, i in sorted(triggers.items(), key=lambda item: -item[1]["value"])
+        if i["high"] >= 5e-4
+    ]
+    return [outside, f"Trigger masks that accepted events pass, before downscaling: {', '.join(cells) or 'none'}."]
 
 
-def flow_report(flow: CutFlow) -> list[RenderableType]:
-    """Everything about one cut-flow: cuts, regions, momentum bins, ledger, acceptance."""
+def flow_report(flow: CutFlow, full: bool = False) -> list[RenderableType]:
+    """One cut-flow: the acceptance, then the cuts; in full momentum bins and the ledger as well."""
     from na62sim.selection.ledger import ledger_rows
 
-    data = flow.to_dict()
-    parts: list[RenderableType] = [cutflow_table({str(data["process"]): data}, f"Cut-flow of {flow.selection.name}")]
-    if data["regions"]:
-        parts.append(region_table(data))
-    if data["bins"]:
-        parts.append(bin_table(data, flow.selection.bin_edges))
-    if flow.selection.ledger:
-        parts.append(ledger_table(ledger_rows(flow.selection.ledger)))
-    return [*parts, acceptance_line(data)]
+    data, ledger = flow.to_dict(), ledger_rows(flow.selection.ledger)
+    cuts = cutflow_table({str(data["process"]): data}, f"Cut-flow of {flow.selection.name}")
+    parts: list[RenderableType] = [acceptance_text(data, len(ledger)), cuts]
+    more: list[RenderableType] = [bin_table(data, flow.selection.bin_edges)] if data["bins"] else []
+    if ledger:
+        more.append(ledger_table(ledger))
+    if full or not more:
+        return [*parts, *more]
+    names = [*(["momentum bins"] if data["bins"] else []), *(["the ledger of losses"] if ledger else [])]
+    return [*parts, f"--full prints {' and '.join(names)} as well."]
 
 
 def ledger_table(rows: Sequence[Mapping[str, Any]], title: str = "Ledger: every loss once") -> RenderableType:

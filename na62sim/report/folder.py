@@ -10,9 +10,9 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from na62sim.core.progress import Meter, silent
 from na62sim.sample.atomic import NO_FOLLOW, flock, is_alive, write_whole
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from na62sim.study.run import RunResult
     from na62sim.study.scenario.scenario import Scenario
 
-__all__ = ["check_folder", "write_run"]
+__all__ = ["Report", "check_folder", "run", "write_run"]
 
 RESULT = "result.json"
 _FILES = ("result.json", "report.txt", "report.html", "scenario.toml")
@@ -251,6 +251,68 @@ def write_run(
         if planned.scans:
             points.unlink(missing_ok=True)
     return result
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `na62sim.run` leaves: the result, and the folder with report.html, figures, tables and samples.
+
+    Printed it is the answer, in a few lines; `to_dict` is what result.json holds.
+    """
+
+    folder: Path
+    result: RunResult
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as JSON has it."""
+        from na62sim.report.as_json import run_dict
+
+        return run_dict(self.result)
+
+    def __str__(self) -> str:
+        from na62sim.report.answer import answer
+
+        return "\n".join(
+            [f"{self.folder}: {self.result.scenario.title or self.result.scenario.name}", *answer(self.result)]
+        )
+
+
+def run(
+    scenario: str | Path,
+    path: str | Path | None = None,
+    *,
+    events: int | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+    resume: bool = False,
+    force: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """Simulate, reconstruct, select, count and plot a scenario, into one folder with a report: ``na62sim run``.
+
+    Parameters
+    ----------
+    scenario : a shipped name, or a file
+    path : the folder to write; the scenario's name by default
+    events : of the largest sample, the others in proportion; the scenario's own by default
+    seed : the scenario's own by default
+    threads, resume, force, say : as of `write_run`
+
+    Raises
+    ------
+    ScenarioError : no such scenario, or something wrong with it
+    OSError : the folder cannot be used
+    """
+    from na62sim.core.checks import whole_number
+    from na62sim.study.scenario.scenario import load_scenario
+
+    chosen = load_scenario(scenario)
+    if seed is not None:
+        chosen = chosen.with_seed(seed)
+    if events is not None:
+        chosen = chosen.scaled_to(whole_number("events", events, 1, 10**12))
+    folder = Path(path or chosen.name)
+    return Report(folder, write_run(chosen, folder, threads=threads, say=say, resume=resume, force=force))
 
 
 def _draw(folder: Path, result: RunResult) -> RunResult:

@@ -17,6 +17,7 @@ from na62sim.report.text import grid
 from na62sim.selection.ledger import ledger_rows
 from na62sim.statistics.text import fraction, number, pm
 from na62sim.statistics.yields import BR_PINUNU_BURAS_VENTURINI, BR_PINUNU_NA62
+from na62sim.study.published import SETTLED
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -33,11 +34,16 @@ if TYPE_CHECKING:
     from na62sim.study.validation import ValidationResult
 
 _SHORT = {"kpinunu": "πνν", "k2pi": "K2π", "kmu2": "Kμ2"}
+OPEN = f"Open: outside the stated range by less than {SETTLED:g} standard deviations of what was obtained"
+_VERDICTS = {"within": "yes", "open": "open", "outside": "NO", "": ""}
 Columns = list[str | tuple[str, str]]
 
 
-def run_report(result: RunResult) -> list[RenderableType]:
-    """Everything a run gives, the answer first: cut-flows, acceptances, sensitivity, comparison, resolutions, ledger."""
+def run_report(result: RunResult, full: bool = True) -> list[RenderableType]:
+    """Everything a run gives, the answer first: cut-flows, acceptances, sensitivity, comparison, resolutions, ledger.
+
+    In short it is the answer and what is published beside it.
+    """
     scenario = result.scenario
     parts: list[RenderableType] = [
         f"[bold]{scenario.title or scenario.name}[/bold], seed {scenario.seed}\n",
@@ -46,6 +52,13 @@ def run_report(result: RunResult) -> list[RenderableType]:
     comparison = result.comparison + result.dump_comparison
     if comparison:
         parts.append(comparison_table(comparison, "Published and obtained"))
+        if any(row.verdict == "open" for row in comparison):
+            parts.append(f"{OPEN}.\n")
+    if not full:
+        return [
+            *parts,
+            "Cut-flows, ledger, resolutions, sensitivities, point by point: report.html, report.txt, or --full.",
+        ]
     for name in dict.fromkeys(s.planned.mixture.name for s in result.samples):
         parts += _geometry_tables(name, [s for s in result.samples if s.planned.mixture.name == name])
     parts += _ledgers(result.data_sets)
@@ -200,17 +213,19 @@ def _total_table(total: TotalSensitivity, branching: BranchingRatio | None) -> R
 
 
 def comparison_table(rows: Sequence[Comparison], title: str) -> RenderableType:
-    """Published, obtained, ratio, and whether the result is within the stated range."""
+    """Published, obtained, ratio, and whether the result is within the stated range.
+
+    What lies outside by less than its own error says is open: more events, or smaller errors of components, would settle it.
+    """
     cells = []
     for row in rows:
-        verdict = "" if row.within is None else "yes" if row.within else "NO"
         cells.append([
             row.quantity,
             pm(row.published, row.published_sigma),
             pm(row.obtained, row.obtained_sigma) or "not obtained",
             "" if row.ratio is None else f"{row.ratio:.3f}",
             _interval(row.low, row.high),
-            verdict,
+            _VERDICTS[row.verdict],
         ])  # fmt: skip
     columns: Columns = [
         "quantity", ("published", "right"), ("obtained", "right"), ("ratio", "right"), ("stated range", "right"), "within",
@@ -285,9 +300,14 @@ def validation_report(result: ValidationResult) -> list[RenderableType]:
         comparison_table(rows, f"Published and obtained: {result.n_within} of {len(rows)} within the stated range"),
         grid("Where the published numbers come from", ["quantity", "range", "number is", "source"], sources),
     ]
-    if result.missed:
-        lines = [f"  {row.quantity}: {number(row.obtained)} for {number(row.published)}" for row in result.missed]
-        parts.append("[bold]Outside the stated range[/bold]\n" + "\n".join(lines))
-    else:
+    for title, verdict in ((OPEN, "open"), ("Outside the stated range", "outside")):
+        lines = [f"  {_missed(row)}" for row in rows if row.verdict == verdict]
+        if lines:
+            parts.append(f"[bold]{title}[/bold]\n" + "\n".join(lines))
+    if not result.missed:
         parts.append("Nothing is outside its stated range.")
     return parts
+
+
+def _missed(row: Comparison) -> str:
+    return f"{row.quantity}: {pm(row.obtained, row.obtained_sigma)} for {number(row.published)}"

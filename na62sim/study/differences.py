@@ -13,7 +13,7 @@ from typing import Any
 from na62sim.geometry import Detector, load_detector
 from na62sim.sample.sample import Sample
 
-__all__ = ["Difference", "Differences", "differences"]
+__all__ = ["Difference", "Differences", "compare"]
 
 _LABELS = ("label", "cut", "key", "name", "geometry", "quantity", "loss")  # what tells the entries of a list apart
 _SKIPPED = {
@@ -30,6 +30,7 @@ _SKIPPED = {
 }
 _ERRORS = ("sigma", "stat", "error")
 _MOST = 200_000  # events of a sample that are compared
+_PRINTED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,16 @@ class Differences:
     only_b: tuple[str, ...]
     notes: tuple[str, ...]
 
+    def __str__(self) -> str:
+        lines = [f"{self.a} and {self.b}", *self.inputs]
+        for row in self.rows[:_PRINTED]:
+            pull = "" if row.pull is None else f", {row.pull:+.1f} σ"
+            lines.append(f"{row.name}: {row.a:.5g}, {row.b:.5g}{pull}")
+        return "\n".join(lines)
 
-def differences(a: str, b: str) -> Differences:
-    """Compare two of a kind.
+
+def compare(a: str | Path, b: str | Path) -> Differences:
+    """Compare two results, samples or geometries.
 
     Parameters
     ----------
@@ -92,6 +100,7 @@ def differences(a: str, b: str) -> Differences:
     ValueError : they are of different kinds, or not what their names say
     OSError : one cannot be read
     """
+    a, b = str(a), str(b)
     kinds = [_kind(name) for name in (a, b)]
     if kinds[0] != kinds[1]:
         raise ValueError(f"{a} is a {kinds[0]} and {b} a {kinds[1]}: both must be of one kind")

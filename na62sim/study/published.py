@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-__all__ = ["Comparison", "Published", "compare", "published_channel", "published_limits", "published_numbers"]
+__all__ = [
+    "SETTLED",
+    "Comparison",
+    "Published",
+    "compare",
+    "published_channel",
+    "published_limits",
+    "published_numbers",
+]
+
+SETTLED = 2.0
+"""Standard deviations of what is obtained, by which it must lie outside a stated range to count as a miss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +110,19 @@ class Comparison:
     within: bool | None
     source: str
     tag: str
+
+    @property
+    def verdict(self) -> str:
+        """``within``, ``outside``, or ``open`` where the error of what was obtained reaches the range from outside.
+
+        Empty where nothing is obtained.
+        """
+        if self.within is None or self.obtained is None:
+            return ""
+        if self.within:
+            return "within"
+        reach = SETTLED * (self.obtained_sigma or 0.0)
+        return "open" if self.low - reach <= self.obtained <= self.high + reach else "outside"
 
 
 def compare(number: Published, obtained: float | None, sigma: float | None = None, note: str = "") -> Comparison:

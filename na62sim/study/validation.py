@@ -83,8 +83,8 @@ class ValidationResult:
 
     @property
     def missed(self) -> tuple[Comparison, ...]:
-        """Those outside it."""
-        return tuple(row for row in self.rows if row.within is False)
+        """Those outside it by more than their error allows."""
+        return tuple(row for row in self.rows if row.verdict == "outside")
 
 
 def validation(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -202,9 +203,15 @@ def test_acceptance(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(found["cutflow"][0]) == {"cut", "n", "sumw", "efficiency"}
     code, out, err = run(capsys, "acceptance", "kpinunu", "--selection", "pinunu", "-n", "4000")
     assert code == 0
-    assert "Ledger: every loss once" in out and "acceptance 0.0" in out
+    assert out.startswith("acceptance 0.0") and "R2: 0.0" in out and "Cut-flow of pinunu" in out
+    assert re.search(r"^Trigger masks .*: pinunu 0\.\d{3} ± 0\.\d{3}", out, flags=re.MULTILINE)
+    assert "Ledger" not in out and "Momentum bins" not in out and "--full prints" in out
     assert "kpinunu in run1-2018-s2: 4000 events" in err
     assert max(map(len, out.splitlines())) <= 100
+    code, full, _ = run(capsys, "acceptance", "kpinunu", "--selection", "pinunu", "-n", "4000", "--full")
+    assert code == 0
+    assert "Ledger: every loss once" in full and "Momentum bins" in full and "--full prints" not in full
+    assert max(map(len, full.splitlines())) <= 100
 
 
 def test_limit(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import na62sim as na
 from na62sim.cli import main
-from na62sim.study.differences import differences
+from na62sim.study.differences import compare
 
 
 def result(acceptance: float, stat: float, seed: int, n: int) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def results(tmp_path: Path) -> list[str]:
 
 def test_results(results: list[str]) -> None:
     """0.11 ± 0.004 and 0.10 ± 0.003 differ by 2 sigma; binomial errors of a cut-flow; speeds are no result."""
-    found = differences(*results)
+    found = compare(*results)
     rows = {row.name: row for row in found.rows}
     assert set(rows) == {"acceptance", "cutflow.generated", "cutflow.a cut"}
     assert rows["acceptance"].pull == pytest.approx(2.0)
@@ -44,7 +44,7 @@ def test_results(results: list[str]) -> None:
     assert rows["cutflow.a cut"].pull == pytest.approx(0.025 / error, rel=0.05)
     assert found.rows[0].name == "acceptance"
     assert found.inputs == ("seed: 1 → 2",)
-    assert differences(results[0], results[0]).notes[0].startswith("Both have one seed")
+    assert compare(results[0], results[0]).notes[0].startswith("Both have one seed")
 
 
 def test_what_it_prints_and_writes(results: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,7 +67,7 @@ def test_geometries(tmp_path: Path) -> None:
         'extends = "run1-2018-s2"\nname = "mine"\n[gtk]\nsource = "assumed: faster"\ntag = "assumed"\n'
         "angle_resolution_urad = 12\n"
     )
-    found = differences("run1-2018-s2", str(mine))
+    found = compare("run1-2018-s2", str(mine))
     (row,) = found.rows
     assert (row.name, row.a, row.b) == ("gtk.angle_resolution_urad", 16.0, 12.0)
     assert "assumed: faster" in found.inputs[0]
@@ -79,14 +79,14 @@ def test_samples(tmp_path: Path) -> None:
     for name, seed, mass in (("a", 1, 200.0), ("b", 1, 200.0), ("c", 2, 200.0), ("d", 1, 340.0)):
         na.simulate("kpix", events=1000, seed=seed, path=tmp_path / f"{name}.h5", m_X=mass)
     path = {name: str(tmp_path / f"{name}.h5") for name in "abcd"}
-    same = differences(path["a"], path["b"])
+    same = compare(path["a"], path["b"])
     assert all(row.a == row.b for row in same.rows)
     assert same.notes[0] == "The events are the same, bit for bit."
-    other = differences(path["a"], path["c"])
+    other = compare(path["a"], path["c"])
     pulls = {row.name: row.pull for row in other.rows if row.pull is not None}
     assert abs(pulls["truth/pz"]) < 4.0  # p = 6e-5
     assert "seed: 1 → 2" in other.inputs
-    lighter = differences(path["a"], path["d"])
+    lighter = compare(path["a"], path["d"])
     assert max(abs(row.pull) for row in lighter.rows if row.pull is not None) > 10.0
 
 

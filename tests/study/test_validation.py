@@ -47,12 +47,16 @@ def test_truth_is_obtained_precisely(table: ValidationResult) -> None:
 
 
 def test_misses_are_listed(table: ValidationResult) -> None:
-    missed = [row.quantity for row in table.rows if row.within is False]
+    """Those within, those that more events would settle, and misses: each once."""
+    missed = [row.quantity for row in table.rows if row.verdict == "outside"]
     assert [row.quantity for row in table.missed] == missed
+    outside = [row for row in table.rows if row.within is False]
+    assert {row.verdict for row in outside} == {"open", "outside"}
     text = as_text(validation_report(table))
     assert max(map(len, text.splitlines())) <= 100
-    for name in missed:
-        assert f"  {name}: " in text
+    for row in outside:
+        assert f"  {row.quantity}: " in text
+    assert text.count(" NO\n") == len(missed)
     without = replace(table, rows=tuple(row for row in table.rows if row.within))
     assert "Nothing is outside" in as_text(validation_report(without))
 
@@ -62,6 +66,11 @@ def test_compare() -> None:
     assert compare(number, 2.1).within is True
     assert compare(number, 2.3).within is False
     assert compare(number, 1.0).ratio == 0.5
+    for obtained, sigma, verdict in (
+        (2.1, 5.0, "within"), (2.3, None, "outside"), (2.3, 0.049, "outside"), (2.3, 0.051, "open"), (1.7, 0.051, "open"),
+        (1.7, 0.049, "outside"), (None, None, ""),
+    ):  # fmt: skip
+        assert compare(number, obtained, sigma).verdict == verdict
     nothing = compare(number, None)
     assert nothing.within is None and nothing.ratio is None
     assert nothing.tag == "recalled"

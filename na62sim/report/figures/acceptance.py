@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from hepunits import GeV
 
 from na62sim.geometry import Detector
-from na62sim.report.figures.style import BLACK, MARKERS, colours_of, figure, header, label_of, save, talk_style
+from na62sim.report.figures.style import MARKERS, colours_of, figure, header, label_of, save, talk_style
+from na62sim.report.flow import cut_order
 from na62sim.selection.cutflow import CutFlow
 from na62sim.statistics import weighted_efficiency
 from na62sim.study.resolution.histograms import Histograms
 
+_SMALL = 0.01  # share left below which the axis is logarithmic
+_COLUMN, _MOST_COLUMNS = 0.85, 6  # of numbers: inches, and how many have room
 _REGION_COLOURS = ("#56B4E9", "#E69F00", "#CC79A7")
 Points = tuple[list[float], list[float], list[float]]
 
@@ -51,9 +53,6 @@ def acceptance_in_bins(h: Histograms, edges: list[float], region: str | None) ->
     return points
 
 
-_SMALL = 0.05  # efficiency of the first cut below which the axis is logarithmic
-
-
 def draw_acceptance(folder: Path, histograms: Mapping[str, Histograms], detector: Detector) -> Path:
     """Acceptance in momentum bins, all signal regions together and one by one."""
     with talk_style():
@@ -65,20 +64,16 @@ def draw_acceptance(folder: Path, histograms: Mapping[str, Histograms], detector
                 continue
             edges = _whole_bins(h)
             whole = f"{label_of(name)}, {' + '.join(h.regions)}"
-            series: list[tuple[str | None, str, str, float]] = [(None, whole, colours[name], 0.0)]
+            series: list[tuple[str | None, str, str]] = [(None, whole, colours[name])]
             if len(h.regions) > 1:
-                step = 0.28 * (edges[1] - edges[0])
-                shift = [step * (k - 0.5 * (len(h.regions) - 1)) for k in range(len(h.regions))]
-                series += [
-                    (r, f"{label_of(name)}, {r}", c, s)
-                    for r, c, s in zip(h.regions, _REGION_COLOURS, shift, strict=False)
-                ]
-            for k, (region, text, colour, shift_p) in enumerate(series):
+                one = zip(h.regions, _REGION_COLOURS, strict=False)
+                series += [(region, f"{label_of(name)}, {region}", colour) for region, colour in one]
+            for k, (region, text, colour) in enumerate(series):
                 value, below, above = np.array(acceptance_in_bins(h, edges, region))
                 if not np.isfinite(value).any():  # nothing in this region
                     continue
                 value[value < 0.02 * np.nanmax(value)] = np.nan  # what leaks over the edge of the range
-                x = 0.5 * (np.array(edges[1:]) + np.array(edges[:-1])) + shift_p
+                x = 0.5 * (np.array(edges[1:]) + np.array(edges[:-1]))
                 wide = {"xerr": 0.5 * np.diff(edges)} if region is None else {}
                 ax.errorbar(x, value, yerr=(below, above), fmt=marker if region is None else MARKERS[(k + 2) % 6], ms=8,
                             color=colour, mfc=colour if region is None else "white", mew=1.8, lw=1.8, capsize=3, label=text,
@@ -103,48 +98,48 @@ def _whole_bins(h: Histograms) -> list[float]:
 
 
 def draw_cut_flows(folder: Path, flows: Mapping[str, CutFlow], detector: Detector) -> Path:
-    """Efficiency after each cut, a panel per process."""
-    longest = max(len(flow.selection.cuts) for flow in flows.values())
+    """Share of the decays that is left after each cut: every process on one axis, with the numbers beside it."""
+    tables = {name: _shares(flow) for name, flow in flows.items()}
+    cuts = cut_order(tables.values())
+    colours = colours_of(flows)
     with talk_style():
-        same = len({tuple(c.name for c in f.selection.cuts) for f in flows.values()}) == 1
-        names = 0.09 * max(len(cut.name) for flow in flows.values() for cut in flow.selection.cuts) + 0.2  # inches
-        gap = 0.3 if same else names
-        fig = figure(
-            names + 3.6 * len(flows) + gap * (len(flows) - 1) + 0.2, 2.0 + 0.3 * (longest + 2), names, 0.2, 0.9, 1.0
+        names = 0.088 * max(map(len, cuts)) + 0.25  # inches
+        numbers = _COLUMN * len(flows) if len(flows) <= _MOST_COLUMNS else 0.0
+        fig = figure(13.3, 2.3 + 0.19 * len(cuts), names, numbers + 0.35, 0.8, 1.25)
+        ax = fig.subplots()
+        positive = [value for table in tables.values() for value in table.values() if value > 0.0]
+        logarithmic = min(positive) < _SMALL
+        left = 0.3 * min(positive) if logarithmic else 0.0
+        for k, (name, table) in enumerate(tables.items()):
+            y = [cuts.index(cut) for cut in table]
+            marks = {"color": colours[name], "marker": MARKERS[k % 6], "ms": 6.5}
+            text = f"{label_of(name)} ({flows[name].selection.name})"
+            ax.plot([value or left for value in table.values()], y, lw=1.4, label=text, clip_on=False, **marks)
+            if numbers:
+                x = 1.0 + _COLUMN * (k + 0.5) / (13.3 - names - numbers - 0.35)
+                ax.plot(x, -1.0, transform=ax.get_yaxis_transform(), clip_on=False, **marks)
+                for row, value in zip(y, table.values(), strict=True):
+                    where = {"transform": ax.get_yaxis_transform(), "ha": "center", "va": "center"}
+                    ax.text(x, row, _share_text(value), fontsize=10.5, color=colours[name], **where)
+        ax.set(xlabel="Share of the decays left after the cut", ylim=(len(cuts) - 0.4, -0.6))
+        ax.set(xscale="log", xlim=(left, 1.6)) if logarithmic else ax.set(xlim=(0.0, 1.05))
+        ax.set_yticks(range(len(cuts)), [cut.replace(">=", "≥") for cut in cuts], fontsize=11.5)
+        ax.tick_params(axis="y", which="both", length=0)
+        ax.grid(axis="y", lw=0.5, color="#dddddd")
+        fig.legend(loc="upper left", bbox_to_anchor=(0.0, 1.0 - 0.45 / fig.get_figheight()), ncols=3, fontsize=12)
+        fig.suptitle(
+            r"$\bf{na62sim}$ $\it{simulation}$" + f"   {detector.name}", fontsize=15, x=0.01, y=0.985, ha="left"
         )
-        panels = fig.subplots(1, len(flows), squeeze=False, gridspec_kw={"wspace": gap / 3.6})[0]
-        for ax, (name, colour) in zip(panels, colours_of(flows).items(), strict=True):
-            _cut_flow(ax, flows[name], colour, names=not same or ax is panels[0])
-            ax.set_ylim(longest + 1.6, -0.6)
-            ax.set_title(f"{label_of(name)}, selection {flows[name].selection.name}", loc="left", fontsize=14)
-        fig.suptitle(r"$\bf{na62sim}$ $\it{simulation}$" + f"   {detector.name}", fontsize=15, x=0.01, ha="left")
         return save(fig, folder / "cut-flow.png")
 
 
-def _cut_flow(ax: Any, flow: CutFlow, colour: str, names: bool) -> None:
-    rows = flow.rows()
-    labels = [str(r["cut"]).replace(">=", "≥") for r in rows]
-    values = [float(r["efficiency"]) for r in rows]
-    selected = sum(flow.regions[r].value for r in flow.selection.signal)
+def _shares(flow: CutFlow) -> dict[str, float]:
+    """Share left after each cut, and in the signal regions."""
+    shares = {str(row["cut"]): float(row["efficiency"]) for row in flow.rows()}
     if flow.selection.signal:
-        labels.append(" + ".join(flow.selection.signal))
-        values.append(selected)
-    y = np.arange(len(values))
-    bars = ax.barh(y, values, color=colour, alpha=0.75, height=0.78)
-    if flow.selection.signal:
-        bars[-1].set(alpha=1.0, edgecolor=BLACK, linewidth=1.2)
-    # bars from 1 down to what is left, where a linear axis would show nothing
-    low = 0.3 * min(v for v in values if v > 0.0) if len(values) > 1 and 0.0 < values[1] < _SMALL else 0.0
-    for k, value in enumerate(values):
-        before = values[k - 1] if k else 0.0
-        step = f"  (× {value / before:.3f})" if value > 1e-3 * before > 0.0 else ""
-        number = f"{value:.4f}" if value >= 1e-3 else f"{value:.1e}" if value else "0"
-        ax.text(max(value, low), k, " " + number + step, va="center", fontsize=11)
-    ax.set_xlabel("Efficiency after the cut")
-    if low > 0.0:
-        ax.set(xscale="log", xlim=(low, 60.0))
-    else:
-        ax.set(xlim=(0.0, 1.3), xticks=[0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
-    ax.set_yticks(y, labels if names else [""] * len(y), fontsize=12)
-    ax.tick_params(axis="y", which="both", length=0, right=False, left=False)
-    ax.tick_params(axis="x", which="both", top=False)
+        shares[" + ".join(flow.selection.signal)] = sum(flow.regions[name].value for name in flow.selection.signal)
+    return shares
+
+
+def _share_text(value: float) -> str:
+    return f"{value:.4f}" if value >= 1e-3 else f"{value:.1e}" if value else "0"

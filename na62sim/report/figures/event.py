@@ -14,19 +14,7 @@ from na62sim.core.constants import KICK_PER_TM
 from na62sim.core.particles import charge_of
 from na62sim.geometry import Detector
 from na62sim.report.figures.side_view import SIDE, Z_RANGE, Outline, stops
-from na62sim.report.figures.style import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    VERMILION,
-    figure,
-    label_of,
-    save,
-    talk_style,
-)
+from na62sim.report.figures.style import BLACK, VERMILION, figure, label_of, particle_colour, save, talk_style
 from na62sim.sample.sample import Sample
 from na62sim.simulation.stages import detector_of
 
@@ -36,7 +24,7 @@ _NAMES = {
     -11: "$e^{+}$", 11: "$e^{-}$", 22: r"$\gamma$", 111: r"$\pi^{0}$",
     **{s * k: r"$\nu$" for k in (12, 14, 16) for s in (1, -1)},
 }  # fmt: skip
-_COLOURS = {321: BLACK, 211: BLUE, 13: GREEN, 11: VERMILION, 22: ORANGE, 12: GREY, 14: GREY, 16: GREY}
+_YELLOW = "#F0E442"
 
 
 def draw_event(sample: Sample, index: int, path: str | os.PathLike[str], *, force: bool = False) -> Path:
@@ -76,9 +64,10 @@ def draw_event(sample: Sample, index: int, path: str | os.PathLike[str], *, forc
             _draw_reconstructed(ax, event, detector, axis)
             ax.set(xlim=Z_RANGE, ylim=(-SIDE, SIDE), ylabel=f"{axis} [m]")
             ax.minorticks_on()
-        _texts(upper, event, detector, paths)
+        upper.text(112.6, 0.55, "decay volume\n(vacuum)", ha="center", va="center", fontsize=11.5, color="#555555")
         _legend(fig, paths, event)
-        fig.suptitle(_title(sample, event), fontsize=16, x=0.02, ha="left")
+        fig.suptitle(_title(sample, event), fontsize=16, x=0.02, y=0.985, ha="left")
+        fig.text(0.02, 0.94, _rings(event), fontsize=12.5, va="top")
         ratio = _scale_ratio(upper)
         lower.set_xlabel(f"z [m]   (transverse scale {ratio:.0f} times as large)")
         return save(fig, Path(path), force=force)
@@ -141,7 +130,7 @@ def _kind(pdg: int) -> str:
 def _look(pdg: int) -> dict[str, Any]:
     style = {"neutrino": (0, (1, 2)), "photon": "-"}.get(_kind(pdg), "-")
     return {
-        "color": _COLOURS.get(abs(pdg), PURPLE),
+        "color": particle_colour(pdg),
         "ls": style,
         "lw": 1.4 if _kind(pdg) in ("neutrino", "photon") else 2.2,
     }
@@ -174,7 +163,7 @@ def _draw_hits(ax: Any, event: Any, d: Detector, axis: str) -> None:
         ("muv3", d.muv3.z_m),
         ("hasc", d.hasc.z_m),
     ):
-        ax.plot(np.full(len(event[f"hits/{name}"]), at), event[f"hits/{name}"][axis] / 1e3, "s", mfc="#F0E442", **small)
+        ax.plot(np.full(len(event[f"hits/{name}"]), at), event[f"hits/{name}"][axis] / 1e3, "s", mfc=_YELLOW, **small)
     outline = Outline(ax, d, axis)
     _clusters(ax, event["hits/lkr"], d, axis)
     lav = event["hits/lav"]
@@ -215,15 +204,11 @@ def _tag(ax: Any, z: float, q: float, text: str) -> None:
     ax.text(z, q, text, fontsize=11, va="center", ha="left", color="#8A2F00", bbox=box, zorder=10)
 
 
-def _texts(ax: Any, event: Any, d: Detector, paths: Paths) -> None:
-    """Words inside the tank and the RICH, on the side of the RICH where no charged track passes."""
-    ax.text(112.6, 0.55, "decay volume\n(vacuum)", ha="center", va="center", fontsize=11.5, color="#555555")
+def _rings(event: Any) -> str:
+    """What the RICH has seen: hits and radius of each ring."""
     rich = event["hits/rich"]
-    lines = [f"{n} hits, R = {r:.0f} mm" for n, r in zip(rich["n_hits"], rich["radius"], strict=True)] or ["no ring"]
-    z = 0.5 * (d.rich.front_z_m + d.rich.back_z_m)
-    charged = [np.interp(z, path[0], path[1]) for pdg, path in paths[1:] if charge_of(pdg) and path[0, -1] > z]
-    side = 1.0 if charged and np.mean(charged) < 0.0 else -1.0
-    ax.text(z, 0.9 * side, "\n".join(lines), ha="center", va="center", fontsize=11.5, zorder=10)
+    rings = [f"{n} hits, R = {r:.0f} mm" for n, r in zip(rich["n_hits"], rich["radius"], strict=True)]
+    return "RICH: " + ("; ".join(rings) or "no ring")
 
 
 def _draw_reconstructed(ax: Any, event: Any, d: Detector, axis: str) -> None:
@@ -241,19 +226,31 @@ def _draw_reconstructed(ax: Any, event: Any, d: Detector, axis: str) -> None:
             z.insert(0, found["vertex_z"][0] / 1e3)
             q.insert(0, found[f"vertex_{axis}"][0] / 1e3)
         ax.plot(z, q, color=BLACK, lw=1.3, ls=(0, (4, 2)), zorder=8)
+    place = _vertex(event)
+    if place is not None:
+        ax.plot(place["z"], place[axis], "*", ms=15, mfc=_YELLOW, mec=BLACK, zorder=11)
+
+
+def _several(event: Any) -> Any:
+    """The vertex candidate with most tracks, if one has more than one: a table of one row."""
+    if "reco/vertices" not in event or not len(event["reco/vertices"]):
+        return None
+    table = event["reco/vertices"]
+    return table.take(np.array([int(np.argmax(table["n_vertex"]))]))
+
+
+def _vertex(event: Any) -> dict[str, float] | None:
+    """Where the fitted vertex is (m): of several tracks, else of kaon and track."""
+    several, found = _several(event), event["reco/events"]
+    if several is not None:
+        return {axis: float(several[axis][0]) / 1e3 for axis in "xyz"}
     if len(found) and found["n_gtk"][0] > 0:
-        ax.plot(
-            found["vertex_z"][0] / 1e3,
-            found[f"vertex_{axis}"][0] / 1e3,
-            "*",
-            ms=15,
-            mfc="#F0E442",
-            mec=BLACK,
-            zorder=11,
-        )
+        return {axis: float(found[f"vertex_{axis}"][0]) / 1e3 for axis in "xyz"}
+    return None
 
 
 def _legend(fig: Any, paths: Paths, event: Any) -> None:
+    """What is drawn in this event, and nothing else."""
     from matplotlib.lines import Line2D
 
     handles = {}
@@ -261,16 +258,19 @@ def _legend(fig: Any, paths: Paths, event: Any) -> None:
         name = _NAMES.get(pdg, f"PDG {pdg}")
         handles[name] = Line2D([], [], label=name + (" (wavy)" if _kind(pdg) == "photon" else ""), **_look(pdg))
     marks: dict[str, Any] = {"ls": "none", "mec": BLACK}
-    rows = [
-        *handles.values(),
-        Line2D([], [], marker="x", color=BLACK, ls="none", ms=8, mew=2, label="straw hit"),
-        Line2D([], [], marker="s", mfc="#F0E442", ms=7, label="counter hit", **marks),
-        Line2D([], [], marker="o", mfc=VERMILION, ms=10, label="LKr cluster", **marks),
-        Line2D([], [], marker="s", mfc=VERMILION, ms=10, label="veto that fired", **marks),
-    ]
-    if "reco/events" in event:
+    rows = [*handles.values()]
+    if len(event["hits/straw"]):
+        rows.append(Line2D([], [], marker="x", color=BLACK, ls="none", ms=8, mew=2, label="straw hit"))
+    if any(len(event[f"hits/{name}"]) for name in ("newchod", "chod", "muv3", "hasc")):
+        rows.append(Line2D([], [], marker="s", mfc=_YELLOW, ms=7, label="counter hit", **marks))
+    if len(event["hits/lkr"]):
+        rows.append(Line2D([], [], marker="o", mfc=VERMILION, ms=10, label="LKr cluster", **marks))
+    if any(len(event[f"hits/{name}"]) for name in ("lav", "irc", "sac")):
+        rows.append(Line2D([], [], marker="s", mfc=VERMILION, ms=10, label="veto that fired", **marks))
+    if "reco/events" in event and len(event["reco/tracks"]):
         rows.append(Line2D([], [], color=BLACK, ls=(0, (4, 2)), lw=1.3, label="fitted track"))
-        rows.append(Line2D([], [], marker="*", mfc="#F0E442", ms=14, label="fitted vertex", **marks))
+        if _vertex(event) is not None:
+            rows.append(Line2D([], [], marker="*", mfc=_YELLOW, ms=14, label="fitted vertex", **marks))
     fig.legend(handles=rows, loc="lower center", ncols=len(rows), fontsize=12.5, columnspacing=1.6, handlelength=1.8)
 
 
@@ -281,9 +281,25 @@ def _title(sample: Sample, event: Any) -> str:
     if "reco/events" not in event:
         return text
     found = event["reco/events"]
-    if not len(found):
+    if not len(event["reco/tracks"]):
         return f"{text}     no track reconstructed"
+    several = _several(event)
+    if several is not None:
+        return f"{text}     {_several_text(several)}"
+    if not len(found):
+        return f"{text}     {len(event['reco/tracks'])} tracks reconstructed, no vertex"
     text += rf"     $p$ = {found['p'][0] / 1e3:.2f} GeV/$c$"
     if found["n_gtk"][0] > 0:
         text += rf",  $m^2_\mathrm{{miss}}$ = {found['m2_miss'][0] / 1e6:.4f} GeV$^2$/$c^4$,  CDA = {found['cda'][0]:.1f} mm"
     return text
+
+
+def _several_text(vertex: Any) -> str:
+    """Of a vertex of several tracks: their number, total momentum, and the masses that they have by their number."""
+    n = int(vertex["n_vertex"][0])
+    masses = {
+        5: {"m_pi4e": r"m(\pi^{+}4e)", "m_4e": "m(4e)"}, 3: {"m_3pi": r"m(3\pi)"}, 2: {"m_mumu": r"m(\mu\mu)", "m_4e": "m(ee)"},
+    }  # fmt: skip
+    words = [f"vertex of {n} tracks", rf"$\Sigma p$ = {vertex['p'][0] / 1e3:.2f} GeV/$c$"]
+    words += [rf"${name}$ = {vertex[column][0]:.1f} MeV/$c^2$" for column, name in masses.get(n, {}).items()]
+    return ",  ".join(words)

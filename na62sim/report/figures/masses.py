@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from na62sim.core.arrays import FloatArray
 from na62sim.geometry import Detector
 from na62sim.report.figures.style import (
     BLACK,
@@ -18,6 +20,7 @@ from na62sim.report.figures.style import (
     VERMILION,
     figure,
     header,
+    label_of,
     save,
     talk_style,
 )
@@ -44,17 +47,12 @@ def draw_masses(folder: Path, masses: Mapping[str, Masses], detector: Detector) 
         left, right = fig.subplots(1, 2, gridspec_kw={"wspace": 0.25})
         for (label, m), colour in zip(filled.items(), _COLOURS * len(filled), strict=False):
             name = "m_pi4e" if len(m.residual("m_pi4e")[0]) else "m_3pi"
-            x, w = m.residual(name)
-            edges = np.linspace(-10.0, 10.0, 81)
-            values = np.histogram(x, edges, weights=w)[0]
             core = m.resolutions().get(name)
-            text = f"{label}: {_RESIDUALS[name]}" + (f", σ = {core['value']:.2f} MeV" if core else "")
-            left.stairs(values / max(values.max(), 1e-300), edges, color=colour, lw=1.8, label=text)
+            text = f"{label_of(label)}: {_RESIDUALS[name]}" + (f", σ = {core['value']:.2f} MeV" if core else "")
+            _histogram(left, *m.residual(name), np.linspace(-10.0, 10.0, 81), colour, text)
             x, w = m.spectrum
             if len(x):
-                edges = np.linspace(0.0, 360.0, 73)
-                values = np.histogram(x, edges, weights=w)[0]
-                right.stairs(values / max(values.max(), 1e-300), edges, color=colour, lw=1.8, label=label)
+                _histogram(right, x, w, np.linspace(0.0, 360.0, 73), colour, label_of(label))
         left.set(xlim=(-10.0, 10.0), ylim=(0.0, 1.2 + 0.16 * len(filled)), xlabel="Mass − $m_K$ [MeV]")
         left.set_ylabel("Accepted candidates (highest bin: 1)")
         left.legend(loc="upper left", fontsize=11.5)
@@ -65,3 +63,15 @@ def draw_masses(folder: Path, masses: Mapping[str, Masses], detector: Detector) 
         header(left, detector, " ")
         right.set_title(detector.name, loc="right")
         return [save(fig, folder / "masses.png")]
+
+
+def _histogram(ax: Any, x: FloatArray, w: FloatArray, edges: FloatArray, colour: str, label: str) -> None:
+    """Weighted events in bins, the highest at 1, with their statistical errors."""
+    values, squares = (np.histogram(x, edges, weights=weights)[0] for weights in (w, w * w))
+    top = max(values.max(), 1e-300)
+    ax.stairs(values / top, edges, color=colour, lw=1.8, label=label)
+    filled = values > 0.0
+    centers = 0.5 * (edges[1:] + edges[:-1])
+    ax.errorbar(
+        centers[filled], values[filled] / top, yerr=np.sqrt(squares[filled]) / top, ls="none", color=colour, lw=1.0
+    )

@@ -35,12 +35,13 @@ from na62sim.study.resolution.gaussian_core import (
 )
 from na62sim.study.resolution.histograms import Histograms
 
+_KNOWN = 1.0 / 3.0
 _POINTS = np.arange(8.0, 57.0, 3.0)  # GeV/c, bins of 3
 
 
 def _errorbar(ax: Any, x: Any, found: list[Core | None], unit: float, mean: Any = None, **style: Any) -> None:
-    """Widths, or means minus ``mean``, of the cores that could be fitted."""
-    good = [k for k, core in enumerate(found) if core is not None]
+    """Widths, or means minus ``mean``, of the cores that could be fitted and whose width is known to a third."""
+    good = [k for k, core in enumerate(found) if core is not None and core.sigma_error < _KNOWN * core.sigma]
     y = [(c.sigma if mean is None else c.mean - mean[k]) / unit for k in good if (c := found[k])]
     dy = [(c.sigma_error if mean is None else c.mean_error) / unit for k in good if (c := found[k])]
     ax.errorbar(np.asarray(x)[good], y, yerr=dy, ms=7, lw=1.6, capsize=2, ls="none", **style)
@@ -53,7 +54,10 @@ def draw_track_resolution(folder: Path, histograms: Mapping[str, Histograms], de
         fig = figure(10.0, 9.5)
         upper, lower = fig.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.06})
         upper.plot(p, 100.0 * published_momentum(detector, p), color=BLACK, label=_momentum_text(detector))
-        lower.plot(p, published_angle(p), color=BLACK, label=r"published: 60 µrad at 10, 20 µrad at 50 GeV/$c$")
+        known = np.array([10.0, 50.0])  # nothing is published between
+        lower.plot(
+            known, published_angle(known), "*", ms=16, color=BLACK, label=r"published, at 10 and 50 GeV/$c$", zorder=5
+        )
         for k, (name, colour) in enumerate(colours_of(histograms).items()):
             h, shift = histograms[name], 0.35 * (k - 0.5 * len(histograms) + 0.5)
             style = {"color": colour, "fmt": MARKERS[k % 6]}
@@ -97,8 +101,10 @@ def draw_mass_resolution(folder: Path, histograms: Mapping[str, Histograms], det
                 found = cores(h, "m2_p", _POINTS, 0.25, first=False)
                 text = r"$K^{+}\to\mu^{+}\nu$ $-\ (m_\pi^2-m_\mu^2)(1-75/p)$"
                 _errorbar(lower, _POINTS + shift, found, 1e-3, place, label=text, **style)
-        upper.set(ylim=(0.5, 2.0), ylabel=r"$\sigma(m^2_\mathrm{miss})$ [$10^{-3}$ GeV$^2$/$c^4$]", xlim=(5.0, 60.0))
-        lower.set(ylim=(-0.3, 0.45), ylabel=r"Mean $-$ expected [$10^{-3}$ GeV$^2$]", xlabel=P_LABEL)
+        upper.set(ylim=(0.4, 2.0), ylabel=r"$\sigma(m^2_\mathrm{miss})$ [$10^{-3}$ GeV$^2$/$c^4$]", xlim=(5.0, 60.0))
+        low, high = lower.get_ylim()
+        lower.set(ylim=(min(low, -0.3), max(1.5 * high, 0.45)), xlabel=P_LABEL)
+        lower.set_ylabel(r"Mean $-$ expected [$10^{-3}$ GeV$^2$/$c^4$]")
         upper.legend(loc="upper right")
         if lower.get_legend_handles_labels()[0]:  # a peak or band with enough events
             lower.legend(loc="upper right", ncols=2)
@@ -130,7 +136,7 @@ def draw_vertex(folder: Path, histograms: Mapping[str, Histograms], detector: De
                 left.stairs(
                     values / generated.values().max(), generated.axes[0].edges, color=colour, lw=2.2, label=text
                 )
-        left.axvspan(low, high, color="#F0E442", alpha=0.25, lw=0, zorder=0, label="fiducial volume")
+        left.axvspan(low, high, color=GREY, alpha=0.15, lw=0, zorder=0, label="fiducial volume")
         left.set(xlim=(100.0, 180.0), ylim=(0.0, 1.65), xlabel="Vertex $z$ [m]", ylabel="Decays / 1 m (relative)")
         left.legend(loc="upper left", title=label_of(name), title_fontsize=14)
         header(left, detector, " ")
@@ -144,10 +150,12 @@ def draw_vertex(folder: Path, histograms: Mapping[str, Histograms], detector: De
             angle = h.histograms["residual_z_angle"].axes[0].centers
             found = cores(h, "residual_z_angle", angle, 0.5)
             _errorbar(right, angle + 0.12 * k, found, 1.0, color=colour, fmt=MARKERS[k % 6], label=label_of(name))
-        middle.set(xlim=(-1.5, 1.5), xlabel=r"$z - z_\mathrm{true}$ [m]", ylabel="Probability density [1/m]")
-        middle.set_ylim(0.0, 1.45 * middle.get_ylim()[1])
+        # the same ranges for every data set, so that figures can be laid side by side
+        middle.set(
+            xlim=(-1.5, 1.5), ylim=(0.0, 4.0), xlabel=r"$z - z_\mathrm{true}$ [m]", ylabel="Probability density [1/m]"
+        )
         middle.legend(loc="upper left")
-        right.set(xlim=(0.0, 16.0), ylim=(0.0, None), xlabel="Opening angle [mrad]", ylabel=r"$\sigma(z)$ [m]")
+        right.set(xlim=(0.0, 16.0), ylim=(0.0, 1.2), xlabel="Opening angle [mrad]", ylabel=r"$\sigma(z)$ [m]")
         right.legend(loc="upper right")
         right.set_title(detector.name, loc="right")
         return save(fig, folder / "vertex.png")

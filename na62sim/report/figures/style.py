@@ -37,6 +37,10 @@ _LABELS = {
     "kpiaa": r"$K^{+}\to\pi^{+}aa,\ a\to e^{+}e^{-}$",
     "kpis": r"$K^{+}\to\pi^{+}S,\ S\to A'A',\ A'\to e^{+}e^{-}$",
 }
+_PARTICLES = {
+    321: BLACK, 211: BLUE, -211: SKY, -13: GREEN, 13: "#00513B", -11: VERMILION, 11: "#8A2F00", 22: ORANGE, 12: GREY, 14: GREY,
+    16: GREY,
+}  # fmt: skip
 MARKERS = "osD^vP"
 M2_LABEL = r"$m^2_\mathrm{miss}$ [GeV$^2$/$c^4$]"
 P_LABEL = r"Momentum [GeV/$c$]"
@@ -46,6 +50,11 @@ DPI = 150
 def label_of(process: str) -> str:
     """A process as it is written in a legend."""
     return _LABELS.get(process, process.replace("_", " "))
+
+
+def particle_colour(pdg: int) -> str:
+    """The colour of a particle in an event; those of other charge have one of their own where both occur."""
+    return _PARTICLES.get(pdg) or _PARTICLES.get(abs(pdg), PURPLE)
 
 
 def colours_of(processes: Iterable[str]) -> dict[str, str]:
@@ -64,6 +73,7 @@ def talk_style() -> Iterator[None]:
         "font.size": 15, "axes.labelsize": 17, "axes.titlesize": 15, "xtick.labelsize": 14, "ytick.labelsize": 14,
         "legend.fontsize": 13.5, "legend.frameon": False, "axes.linewidth": 1.2, "lines.linewidth": 1.8,
         "savefig.bbox": None, "figure.facecolor": "white", "xaxis.labellocation": "right",
+        "axes.unicode_minus": True,
         "yaxis.labellocation": "top", "axes.titley": 1.0,  # where it is found to belong after one more layout
         "xtick.major.size": 8, "xtick.minor.size": 4, "ytick.major.size": 8, "ytick.minor.size": 4,
     }  # fmt: skip

@@ -81,3 +81,37 @@ def test_particles_end_where_the_detector_stops_them():
     assert 243.0 < end("hadron", 0.004) < 244.0
     assert 246.8 < end("muon", 0.004) < 248.0
     assert end("neutrino", 0.1) == 0.0
+
+
+def drawn(sample, index, monkeypatch):
+    """Title, line of the RICH, and entries of the legend of an event."""
+    figures = []
+    monkeypatch.setattr("na62sim.report.figures.event.save", lambda fig, path, **_: figures.append(fig))
+    draw_event(sample, index, "event.png")
+    (fig,) = figures
+    return fig._suptitle.get_text(), fig.texts[-1].get_text(), [text.get_text() for text in fig.legends[0].get_texts()]
+
+
+def test_the_legend_names_what_there_is(k2pi, monkeypatch):
+    """A veto that fired where one did; everything else likewise."""
+    vetoes = [k2pi[f"hits/{name}"].offsets for name in ("lav", "irc", "sac")]
+    fired = sum(np.diff(offsets) for offsets in vetoes) > 0
+    for index, expected in ((int(np.argmax(fired)), True), (int(np.argmin(fired)), False)):
+        title, rich, legend = drawn(k2pi, index, monkeypatch)
+        assert ("veto that fired" in legend) == expected
+        assert "event" in title and rich.startswith("RICH: ")
+
+
+def test_an_event_of_five_tracks(monkeypatch):
+    """Its title has the masses of five tracks, not the missing mass of one; electrons and positrons differ in colour."""
+    sample = na62sim.reconstruct(na62sim.simulate("kpiaa", 4000, "run1-2017", seed=3, m_a=100.0))
+    table = sample["reco/vertices"]
+    row = int(np.flatnonzero(table["n_vertex"] == 5)[0])
+    title, rich, legend = drawn(sample, int(table.event_of_row()[row]), monkeypatch)
+    assert "vertex of 5 tracks" in title and r"m(\pi^{+}4e)" in title and "miss" not in title
+    assert f"{table['m_pi4e'][row]:.1f} MeV" in title
+    assert rich.count("R = ") >= 4
+    assert {"$e^{+}$", "$e^{-}$", "fitted vertex"} <= {*legend}
+    from na62sim.report.figures.style import particle_colour
+
+    assert len({particle_colour(pdg) for pdg in (-11, 11, -13, 13, 211, -211, 22, 321)}) == 8

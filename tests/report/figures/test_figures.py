@@ -10,7 +10,7 @@ import pytest
 
 import na62sim
 from na62sim.report.figures import draw_all
-from na62sim.report.figures.acceptance import acceptance_in_bins
+from na62sim.report.figures.acceptance import acceptance_in_bins, draw_cut_flows
 from na62sim.study.resolution.histograms import Histograms
 
 SIZES = {
@@ -54,7 +54,22 @@ def test_all_figures_are_drawn(runs, detector, tmp_path):
         assert path.stat().st_size > 20_000
         if path.name in SIZES:
             assert size(path) == SIZES[path.name]
+        assert size(path)[0] <= 2400 and size(path)[1] <= 1500  # of a slide
     assert dict(matplotlib.rcParams) == before
+
+
+def test_cut_flows_share_an_axis(runs, detector, tmp_path, monkeypatch):
+    """One panel whatever the processes are; all cuts in an order that each of them follows; shares of 0 to 1."""
+    figures = []
+    monkeypatch.setattr("na62sim.report.figures.acceptance.save", lambda fig, path, **_: figures.append(fig))
+    draw_cut_flows(tmp_path, runs[1], detector)
+    (ax,) = figures[0].axes
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    for line, flow in zip([line for line in ax.lines if line.get_label()[0] != "_"], runs[1].values(), strict=True):
+        shown = [names[int(y)] for y in line.get_ydata()]
+        assert shown[: len(flow.rows())] == [row["cut"].replace(">=", "≥") for row in flow.rows()]
+        assert line.get_xdata()[1] == pytest.approx(flow.rows()[1]["efficiency"])
+    assert ax.get_xscale() == "log" and ax.get_xlim()[1] < 2.0
 
 
 def test_one_process_alone(runs, detector, tmp_path):
