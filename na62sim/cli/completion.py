@@ -94,6 +94,7 @@ def _names() -> dict[str, list[str]]:
     from na62sim.geometry import available_detectors
     from na62sim.report.reference import REFERENCES
     from na62sim.selection.registry import SELECTIONS
+    from na62sim.study.kaon.background_parts import NAMES
     from na62sim.study.kaon.mixture import DATA
     from na62sim.study.scenario.scenario import available_scenarios
     from na62sim.study.search import available_searches
@@ -112,6 +113,7 @@ def _names() -> dict[str, list[str]]:
         "thing": list(dict.fromkeys([*processes, *selections, *detectors, *scenarios, *REFERENCES])),
         "parameter": [f"{name}=" for name in parameters],
         "data": list(DATA),
+        "row": [*NAMES, "all"],
         "as_weights": [*KINDS, "all"],
         "model": list(DUMP_MODELS),
         "channel": [*dict.fromkeys(name for model in DUMP_MODELS.values() for name in model.channels), "both", "all"],

@@ -69,6 +69,7 @@ def search(
         Path | None,
         typer.Option("-o", "--out", metavar="FILE", parser=options.path, help="Write FILE.csv, .json, .png or .pdf."),
     ] = None,
+    full: options.Full = False,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
@@ -95,7 +96,7 @@ def search(
     payload = search_dict(result)
     if out is not None:
         _write(out, result, payload, force)
-    emit(payload, as_json, *search_report(result))
+    emit(payload, as_json, *search_report(result, full))
 
 
 def _masses(words: list[str] | None) -> Any:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from na62sim.study.published import Comparison
     from na62sim.study.run import CountedSample, RunResult
 
-__all__ = ["answer"]
+__all__ = ["answer", "scan_answer"]
 
 _MOST = 12  # lines
 
@@ -38,7 +38,7 @@ def answer(result: RunResult) -> list[str]:
     for sample in result.samples:
         lines += _limit(sample, published)
     for scan in result.scans:
-        lines += _scan(scan)
+        lines.append(scan_answer(scan))
     if result.region is not None:
         lines += _region(result)
     verdicts = [row.verdict for row in result.comparison + result.dump_comparison if row.verdict]
@@ -90,20 +90,20 @@ def _limit(sample: CountedSample, published: dict[str, Comparison]) -> list[str]
     return [f"{label}: {limit}{_beside(None if known is None else known.published)}"]
 
 
-def _scan(scan: ScanResult) -> list[str]:
+def scan_answer(scan: ScanResult) -> str:
     """The range of limits of a scan, or of acceptances where it has none."""
     limits = [(row.upper_limit, row) for row in scan.rows if row.upper_limit]
     if not limits:
         values = [row.acceptance.value for row in scan.rows]
-        return [f"{scan.label}: acceptance {min(values):.3g} to {max(values):.3g} over {len(values)} points"]
+        return f"{scan.label}: acceptance {min(values):.3g} to {max(values):.3g} over {len(values)} points"
     low, high = min(limits, key=lambda pair: pair[0]), max(limits, key=lambda pair: pair[0])
     at = [", ".join(f"{axis} = {row.parameters[axis]}" for axis in scan.axes) for _, row in (low, high)]
     without = len(scan.rows) - len(limits)
     more = f"; {without} points without a limit" if without else ""
-    return [
+    return (
         f"{scan.label}: BR < {low[0]:.2g} ({at[0]}) to < {high[0]:.2g} ({at[1]}) at {100.0 * (scan.cl or 0.0):g} % CL, "
         f"{len(limits)} points{more}"
-    ]
+    )
 
 
 def _region(result: RunResult) -> list[str]:

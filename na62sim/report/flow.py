@@ -76,37 +76,44 @@ def bin_table(flow: Mapping[str, Any], edges: Sequence[float], title: str = "Mom
     return grid(title, [*columns, ("sum", "right")] if len(names) > 1 else columns, rows)
 
 
-def acceptance_text(flow: Mapping[str, Any], losses: int) -> str:
+def acceptance_text(flow: Mapping[str, Any], losses: int, signal: Sequence[str]) -> str:
     """The answer: acceptance with both uncertainties, regions, triggers, what it is an acceptance of, what it rests on.
 
     Parameters
     ----------
     losses : in the ledger; without one the components are not known
+    signal : the regions whose sum it is
     """
     a, volume = flow["acceptance"], flow.get("decay_volume_m") or [math.nan, math.nan]
     components = f"± {fraction(a['syst'])} (components)" if losses else "(no ledger: components are not known)"
     lines = [f"[bold]acceptance {fraction(a['value'])} ± {fraction(a['stat'])} (stat) {components}[/bold]"]
     if a["value"] == 0.0:
         lines[0] = f"[bold]acceptance below {fraction(a['high'])} (68 %): nothing is accepted[/bold]"
-    lines += [
-        f"  {name}: {fraction(i['value'])}, 68 % interval {fraction(i['low'])} to {fraction(i['high'])}"
-        f"{few(i['n_effective'])}"
-        for name, i in flow["regions"].items()
-    ]
+    lines += _region_lines(flow["regions"], signal)
     lines.append(
         f"{flow['process']} in {flow['geometry']}, selection {flow['selection']}: per decay in {volume[0]:g}–{volume[1]:g} m"
     )
-    if a["n_effective"]:
-        share = 100.0 * a["largest_weight_share"]
-        effective = f", {a['n_effective']:.4g} effective events, the largest weight is {share:.2g} % of the sum"
-    else:
-        effective = ""
     rate = flow.get("events_per_second")
-    speed = f", {rate / 1e3:.0f}k events/s" if rate else ""
-    lines.append(f"{flow['n_generated']} events, seed {flow['seed']}{speed}{effective}{few(a['n_effective'])}")
+    lines.append(
+        f"{flow['n_generated']} events, seed {flow['seed']}" + (f", {rate / 1e3:.0f}k events/s" if rate else "")
+    )
+    if a["n_effective"]:
+        share, rests = 100.0 * a["largest_weight_share"], few(a["n_effective"])
+        lines[-1] += f"; accepted: {a['n_effective']:.4g} effective events{rests}, the largest weight is {share:.2g} %"
     if flow.get("precision"):
         lines.append(precision_line(flow["precision"], flow["n_generated"]))
     return "\n".join([*lines, *remark_lines(flow), *_trigger_lines(flow["triggers"])]) + "\n"
+
+
+def _region_lines(regions: Mapping[str, Mapping[str, float]], signal: Sequence[str]) -> list[str]:
+    """The signal regions with their intervals, and the others in a line."""
+    lines = [
+        f"  {name}: {fraction(i['value'])}, 68 % interval {fraction(i['low'])} to {fraction(i['high'])}{few(i['n_effective'])}"
+        for name, i in regions.items()
+        if name in signal
+    ]
+    others = [f"{name} {fraction(i['value'])}" for name, i in regions.items() if name not in signal]
+    return [*lines, "  " + ", ".join(others)] if others else lines
 
 
 def _trigger_lines(triggers: Mapping[str, Mapping[str, float]]) -> list[str]:
@@ -119,7 +126,7 @@ def _trigger_lines(triggers: Mapping[str, Mapping[str, float]]) -> list[str]:
         for name, i in sorted(triggers.items(), key=lambda item: -item[1]["value"])
         if i["high"] >= 5e-4
     ]
-    return [outside, f"Trigger masks that accepted events pass, before downscaling: {', '.join(cells) or 'none'}."]
+    return [outside, f"Trigger masks that hold, before downscaling: {', '.join(cells) or 'none'}."]
 
 
 def flow_report(flow: CutFlow, full: bool = False) -> list[RenderableType]:
@@ -128,7 +135,7 @@ def flow_report(flow: CutFlow, full: bool = False) -> list[RenderableType]:
 
     data, ledger = flow.to_dict(), ledger_rows(flow.selection.ledger)
     cuts = cutflow_table({str(data["process"]): data}, f"Cut-flow of {flow.selection.name}")
-    parts: list[RenderableType] = [acceptance_text(data, len(ledger)), cuts]
+    parts: list[RenderableType] = [acceptance_text(data, len(ledger), flow.selection.signal), cuts]
     more: list[RenderableType] = [bin_table(data, flow.selection.bin_edges)] if data["bins"] else []
     if ledger:
         more.append(ledger_table(ledger))

@@ -50,10 +50,7 @@ def run_report(result: RunResult, full: bool = True) -> list[RenderableType]:
         "\n".join(answer(result)) + "\n",
     ]
     comparison = result.comparison + result.dump_comparison
-    if comparison:
-        parts.append(comparison_table(comparison, "Published and obtained"))
-        if any(row.verdict == "open" for row in comparison):
-            parts.append(f"{OPEN}.\n")
+    parts += comparison_report(comparison)
     if not full:
         return [
             *parts,
@@ -210,6 +207,14 @@ def _total_table(total: TotalSensitivity, branching: BranchingRatio | None) -> R
     title = f"{' + '.join(total.data_sets)}{known}"
     rows = _yield_rows(total.sensitivity, total.sensitivity_normalised)
     return grid(title, ["quantity", ("value", "right")], [row[:2] for row in rows])
+
+
+def comparison_report(rows: Sequence[Comparison]) -> list[RenderableType]:
+    """The table of published and obtained numbers, if there are any, and what is open in it."""
+    if not rows:
+        return []
+    table = comparison_table(rows, "Published and obtained")
+    return [table, f"{OPEN}.\n"] if any(row.verdict == "open" for row in rows) else [table]
 
 
 def comparison_table(rows: Sequence[Comparison], title: str) -> RenderableType:

@@ -11,7 +11,7 @@ from na62sim.core.units import parse_parameter
 from na62sim.report.as_json import normalisation_dict
 from na62sim.report.scan import normalisation_report, scan_tables
 from na62sim.report.text import grid
-from na62sim.statistics.text import number
+from na62sim.statistics.text import number, pm
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -98,25 +98,24 @@ def search_csv(payload: Mapping[str, Any]) -> str:
     return out.getvalue()
 
 
-def search_report(result: SearchResult) -> list[RenderableType]:
-    """Published and obtained, the normalisation, then every point."""
-    from na62sim.report.run import comparison_table
+def search_report(result: SearchResult, full: bool = False) -> list[RenderableType]:
+    """The range of the limits, every point, published and obtained; in full the normalisation and what was counted."""
+    from na62sim.report.answer import scan_answer
+    from na62sim.report.run import comparison_report
     from na62sim.study.comparison import obtained_numbers
 
-    parts: list[RenderableType] = []
-    prompt = result.lifetime not in result.scan.axes
-    compared = obtained_numbers((), scans=[result.scan]) if prompt else []
-    if compared:
-        parts.append(comparison_table(compared, "Published and obtained"))
-    if result.normalisation is not None:
-        parts += normalisation_report(result.normalisation)
-    x = result.limits
+    parts: list[RenderableType] = [f"[bold]{scan_answer(result.scan)}[/bold]\n", *scan_tables(result.scan)]
+    if result.lifetime not in result.scan.axes:  # what is published is prompt
+        parts += comparison_report(obtained_numbers((), scans=[result.scan]))
+    x, n = result.limits, result.normalisation
     rows = [
         ["observed", str(x.observed)],
         ["background", f"{number(x.background, 3)} ± {number(x.background_sigma, 2)}"],
     ]
     rows += [["method", f"{x.method}, {100.0 * x.cl:g} % CL"], ["source", x.source]]
-    parts.append(grid("Counting experiment", ["quantity", ""], rows))
-    parts += scan_tables(result.scan)
-    parts += list(result.notes)
-    return parts
+    if full:
+        parts += [grid("Counting experiment", ["quantity", ""], rows), *(normalisation_report(n) if n else [])]
+    else:
+        counted = f", normalised to {pm(n.counted.value, n.counted.sigma)} events of {n.block.process}" if n else ""
+        parts.append(f"{x.observed} observed, {rows[1][1]} expected background{counted}: --full says more.")
+    return [*parts, *result.notes]

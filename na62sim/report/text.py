@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 WIDTH = 100
+_HEADER = 8  # characters: a shorter header stays in one line
 
 _ASCII = {"±": "+-", "−": "-", "–": "-", "×": "x", "→": "->", "…": "...", "·": ".", "µ": "u", "≤": "<=", "≥": ">="}
 
@@ -109,14 +111,21 @@ class Grid(NamedTuple):
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        for header, justify in self.columns:
-            table.add_column(Text(header), justify=justify, overflow="fold")  # type: ignore[arg-type]
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+        for k, (header, justify) in enumerate(self.columns):
+            number = justify == "right"  # a number is never broken; a header may be, between words
+            title = _folded(header, max((len(row[k]) for row in self.rows), default=0)) if number else header
+            table.add_column(Text(title), justify=justify, overflow="fold", no_wrap=number)  # type: ignore[arg-type]
         for row in self.rows:
             table.add_row(*map(Text, row))
         return Group(
             Text(self.title, style="bold"), table, Text()
         )  # a title of its own would be broken to the table's width
+
+
+def _folded(header: str, width: int) -> str:
+    """A header in lines as wide as the cells below, or as its words."""
+    return "\n".join(textwrap.wrap(header, max(width, _HEADER, *map(len, header.split())), break_long_words=False))
 
 
 def grid(title: str, columns: Sequence[str | tuple[str, str]], rows: Iterable[Sequence[str]]) -> Grid:

@@ -204,7 +204,7 @@ def test_acceptance(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "acceptance", "kpinunu", "--selection", "pinunu", "-n", "4000")
     assert code == 0
     assert out.startswith("acceptance 0.0") and "R2: 0.0" in out and "Cut-flow of pinunu" in out
-    assert re.search(r"^Trigger masks .*: pinunu 0\.\d{3} ± 0\.\d{3}", out, flags=re.MULTILINE)
+    assert re.search(r"^Trigger masks .* pnn 0\.\d{3} ± 0\.\d{3}", out, flags=re.MULTILINE)
     assert "Ledger" not in out and "Momentum bins" not in out and "--full prints" in out
     assert "kpinunu in run1-2018-s2: 4000 events" in err
     assert max(map(len, out.splitlines())) <= 100

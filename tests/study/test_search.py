@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,14 @@ def test_a_limit_is_that_of_its_normalisation(found: Any) -> None:
 
 def test_report_and_table(found: Any) -> None:
     text = as_text(search_report(found))
-    assert text.index("Published and obtained") < text.index("Normalisation") < text.index("Scan kpiaa")
+    assert text.index("kpiaa: BR < ") < text.index("Scan kpiaa") < text.index("Published and obtained")
+    assert "Normalisation" not in text and "--full" in text
+    cells = [line.split() for line in text.splitlines() if re.match(r" *[\d.]+MeV ", line)]
+    assert [len(row) for row in cells] == [
+        11 if row.upper_limit else 4 for row in found.scan.rows
+    ]  # no number is broken
+    full = as_text(search_report(found, full=True))
+    assert full.index("Published and obtained") < full.index("Counting experiment") < full.index("Normalisation")
     assert "1 of 2 points: no event is selected: no acceptance, so no limit (m_a=1.5MeV)" in " ".join(text.split())
     rows = list(csv.DictReader(io.StringIO(search_csv(search_dict(found)))))
     assert [row["mass_MeV"] for row in rows] == ["1.5", "155"] and rows[0]["upper_limit"] == ""
