@@ -26,6 +26,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name = re.search(r'name = "(.+)"', body)
         assert name is not None
         (where / f"{name[1]}.toml").write_text(body, encoding="utf-8")
+    for body in blocks("csv"):
+        (where / body.splitlines()[0].removeprefix("# ")).write_text(body, encoding="utf-8")
     return where
 
 
