@@ -10,9 +10,11 @@ import typer
 from na62sim.cli import options
 from na62sim.cli.output import check_name, emit, kernels, say
 from na62sim.cli.progress import Ticker
+from na62sim.core.suggest import did_you_mean
 from na62sim.core.units import UnitError, parse_count, parse_masses, parse_parameters
 
 _MASSES = "In MeV (the result gives them in GeV): 200,210,220 or LOW:HIGH:STEP; by default those of the model."
+_PLANES = ("coupling", "lifetime")
 _ENDINGS = (".csv", ".json", ".png", ".pdf", ".yaml")
 
 _Model = Annotated[
@@ -104,6 +106,8 @@ def exclusion(
     limits that do not depend on the model's coupling.
     """
     count, own = parse_count("events", events), parse_parameters(parameter or [])
+    if plane not in _PLANES:
+        raise UnitError(f"plane '{plane}' is unknown{did_you_mean(plane, _PLANES)}")
     if out is not None:
         check_name(out, force, *((".json",) if eps is not None else _ENDINGS[:4] if plane == "lifetime" else _ENDINGS))
     from na62sim.generators.processes.dump import find_model
@@ -127,23 +131,29 @@ def exclusion(
         return
     from na62sim.report.dump import plane_report, region_report
     from na62sim.report.dump_json import dump_plane_dict, dump_region_dict
-    from na62sim.study.dump.plane import DumpPlane
+    from na62sim.study.dump.plane import lifetime_exclusion
     from na62sim.study.dump.region import exclusion as exclude
 
-    if plane == "lifetime" and (eps_min is not None or eps_max is not None):
-        raise UnitError("--plane lifetime has no grid of couplings: leave out --eps-min and --eps-max")
-    couplings = None if plane == "lifetime" else grid
+    if plane == "lifetime" and (eps_min is not None or eps_max is not None or production_band):
+        raise UnitError("--plane lifetime has neither a grid of couplings (--eps-min, --eps-max) nor a production band")
     total = sum(map(len, open_masses(chosen, wanted, channels).values())) * len(parameters) * count
     with kernels(), Ticker(f"{chosen.hidden} in {detector.name}: {channel}, {made}", total) as ticker:
-        found = exclude(
-            chosen, channel, made, wanted, couplings, count, detector, seed, protons=pot, geometric=geometric,
-            production_band=production_band, plane=plane, cl=cl, threads=threads, progress=ticker, **own,
-        )  # fmt: skip
-    plain = isinstance(found, DumpPlane)
-    payload = dump_plane_dict(found) if isinstance(found, DumpPlane) else dump_region_dict(found)
+        if plane == "lifetime":
+            limits = lifetime_exclusion(
+                chosen, channel, made, wanted, count, detector, seed, protons=pot, geometric=geometric, cl=cl,
+                threads=threads, progress=ticker, parameters=own,
+            )  # fmt: skip
+            found: Any = limits
+            payload = dump_plane_dict(limits)
+        else:
+            found = exclude(
+                chosen, channel, made, wanted, grid, count, detector, seed, protons=pot, geometric=geometric,
+                production_band=production_band, cl=cl, threads=threads, progress=ticker, **own,
+            )  # fmt: skip
+            payload = dump_region_dict(found)
     if out is not None:
         _write(out, found, payload, force)
-    emit(payload, as_json, *(plane_report(payload) if plain else region_report(payload)))
+    emit(payload, as_json, *(plane_report(payload) if plane == "lifetime" else region_report(payload)))
 
 
 def _expect(out: Path | None, force: bool, as_json: bool, **asked: Any) -> None:

@@ -130,18 +130,19 @@ def _flux_words(flux: Mapping[str, Any]) -> str:
 def plane_report(found: Mapping[str, Any]) -> list[RenderableType]:
     """The best limit on the product of branching ratios per channel and mass, and some lifetimes."""
     shown = (0.1, 1.0, 10.0, 100.0)
-    columns: Columns = ["limit on", ("m [MeV]", "right"), ("best", "right"), ("at cτ [m]", "right")]
+    columns: Columns = ["channel", ("m [MeV]", "right"), ("best", "right"), ("at cτ [m]", "right")]
     columns += [(f"cτ = {length:g} m", "right") for length in shown]
     rows = []
     for k, mass in enumerate(found["mass_GeV"]):
         best, length = found["best_limit"][k], found["best_ctau_m"][k]
-        cells = [found["product"][k], f"{1e3 * mass:g}", *("–" if x is None else f"{x:.2e}" for x in (best, length))]
+        cells = [found["channels"][k], f"{1e3 * mass:g}", *("–" if x is None else f"{x:.2e}" for x in (best, length))]
         rows.append([*cells, *(_at(found["ctau_m"], found["limit"][k], at) for at in shown)])
     title = (
         f"{found['particle']}: {100.0 * found['cl']:g} % CL limits at lifetimes, {found['protons']:.3g} protons, "
         f"{found['words']}"
     )
-    lines = [f"{found['geometry']}, acceptance from the {found['acceptance']}, {found['events']} events per sample"]
+    lines = ["limits on " + ", ".join(dict.fromkeys(found["product"]))]
+    lines.append(f"{found['geometry']}, acceptance from the {found['acceptance']}, {found['events']} events per sample")
     if found["other_flux"]:
         lines.append(_flux_words(found["other_flux"]) + ": limits divided by that")
     return [grid(title, columns, rows), "\n".join([*lines, *found["notes"]])]

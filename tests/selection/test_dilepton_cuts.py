@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from na62sim.detector.transport.planes import LKR
+from na62sim.detector.transport.crossings import transport_charged
+from na62sim.detector.transport.planes import LKR, build_flight, build_planes
 from na62sim.generators.registry import find_process
 from na62sim.geometry import load_detector
+from na62sim.geometry.field import field_map
 from na62sim.sample.table import Table
 from na62sim.selection.dilepton import lkr_separation
 from na62sim.selection.registry import find_selection
@@ -81,7 +83,8 @@ def test_tracks_apart_at_the_lkr() -> None:
     for nine of ten pairs to 15 mm. A cut on it comes with the geometry's number, 0 being none."""
     chain = Reconstructed(find_process("aprime-brems", m_Aprime=300.0), DETECTOR, 3)
     part = run_selected(chain.simulation, replace(chain.selection, regions={}, signal=()), 0, 4000)
-    c, kept = part.crossings, part.flow.signal_rows
+    c = transport_charged(3, part.truth, build_planes(DETECTOR), build_flight(), field_map(DETECTOR))
+    kept = part.flow.signal_rows
     found = lkr_separation(part.table, DETECTOR)[kept]
     near = []
     for event, apart in zip(part.event[kept], found, strict=True):

@@ -32,6 +32,7 @@ __all__ = ["PLAIN_SHARE", "TwoBodyArrays", "TwoBodyDecays", "draw_two_body", "re
 PLAIN_SHARE = 0.5  # of the events that follow the spectrum and decay isotropically: bounds the weight by its inverse
 _CONE = 6.0 * mrad  # half-width of the favoured directions
 _SLOW = 20.0 * GeV  # momenta of the hidden particle below which pairs are rarely accepted
+_FAST = 100.0 * GeV  # momenta above which they are drawn more often still: what lives short has them
 _LN10, _TURN = math.log(10.0), 1.0 / (2.0 * math.pi)
 _BLOCK = 512
 
@@ -71,7 +72,7 @@ def two_body_arrays(
     rows = []
     for recoil, _ in decays:
         forward = growth * (parent**2 + hidden**2 - recoil**2) / (2.0 * parent)
-        rows.append(growth**2 * (forward / (forward + _SLOW)) ** 2)
+        rows.append(growth**2 * (forward / (forward + _SLOW)) ** 2 * (1.0 + (forward / _FAST) ** 4))
     favour = np.stack(rows)
     favoured = plain * favour
     scale = favoured.sum()

@@ -73,10 +73,10 @@ def draw_dump(folder: Path, run: DumpRun) -> list[Path]:
     production = run.block.production or default_production(run.model)
     for model, name, how, planes in ((run.model, "plane", production, run.planes), (ALP_B, "alp", "b", run.alp_limits)):
         for channel, limits in planes.items():
-            words = product_label(model, how, channel)
+            label = product_label(model, how, channel)
             paths.append(
                 draw_alp(
-                    folder, f"{name}-{channel}", words, LENGTHS, limits, run.protons, run.detector.name, model.hidden
+                    folder, f"{name}-{channel}", label, LENGTHS, limits, run.protons, run.detector.name, model.hidden
                 )
             )
     resolutions = {channel: points for channel, points in run.mass_resolution.items() if points}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, overload
+from typing import Any
 
 import numpy as np
 
 from na62sim.core.arrays import FloatArray
 from na62sim.core.progress import Progress
-from na62sim.core.suggest import did_you_mean
 from na62sim.generators.processes.dump import find_model
 from na62sim.generators.processes.dump_model import DumpModel
 from na62sim.generators.sources.production import OtherFlux
@@ -21,15 +20,13 @@ from na62sim.statistics.reweighting import MassSample
 from na62sim.study.dump.acceptance import Geometric, Reconstructed
 from na62sim.study.dump.channels import channels_of, default_masses, open_masses
 from na62sim.study.dump.exclusion import exclude, refuse_empty
-from na62sim.study.dump.plane import DumpPlane, lifetime_exclusion
 from na62sim.study.dump.production_band import production_ratios, variation_words
 from na62sim.study.dump.productions import default_production, other_fluxes, own_parameters
 from na62sim.study.dump.reference import Reference, reference_numbers
 from na62sim.study.dump.samples import Samples, region_samples
 
-__all__ = ["PLANES", "POINTS", "DumpRegion", "exclusion", "expected_numbers"]
+__all__ = ["POINTS", "DumpRegion", "exclusion", "expected_numbers"]
 
-PLANES = ("coupling", "lifetime")
 POINTS = 76  # couplings of the grid of a scan that asks for none
 
 
@@ -80,14 +77,6 @@ class DumpRegion:
         return "\n".join([*words, *self.region.notes])
 
 
-@overload
-def exclusion(
-    model: str | DumpModel = ..., /, *arguments: Any, plane: Literal["lifetime"], **options: Any
-) -> DumpPlane: ...
-@overload
-def exclusion(
-    model: str | DumpModel = ..., /, *arguments: Any, plane: Literal["coupling"] = ..., **options: Any
-) -> DumpRegion: ...
 def exclusion(
     model: str | DumpModel = "dark-photon",
     /,
@@ -102,12 +91,11 @@ def exclusion(
     protons: float | None = None,
     geometric: bool = False,
     production_band: bool = False,
-    plane: str = "coupling",
     cl: float = 0.9,
     threads: int | None = None,
     progress: Progress | None = None,
     **parameters: Any,
-) -> DumpRegion | DumpPlane:
+) -> DumpRegion:
     """The region of mass and coupling that protons on the dump exclude.
 
     Parameters
@@ -121,7 +109,6 @@ def exclusion(
     protons : on target; another number than the data's is a projection
     geometric : acceptance by geometry alone, all efficiencies 1: quick
     production_band : the regions with the smallest and the largest production, too
-    plane : ``coupling``, or ``lifetime`` for limits on the product of branching ratios against c tau, a `DumpPlane`
     cl : confidence level (CLs)
     parameters : of the productions (``form_factor="on"``)
 
@@ -135,15 +122,6 @@ def exclusion(
     A' of dark-photon, mumu, brems: m [MeV], eps
         300  ...e-07 to ...e-06
     """
-    if plane not in PLANES:
-        raise ValueError(f"plane '{plane}' is unknown{did_you_mean(plane, PLANES)}")
-    if plane == "lifetime":
-        if couplings is not None or production_band:
-            raise ValueError("plane = 'lifetime' has neither couplings nor a production band")
-        return lifetime_exclusion(
-            model, channel, production, masses, events, detector, seed, protons=protons, geometric=geometric, cl=cl,
-            threads=threads, progress=progress, parameters=parameters,
-        )  # fmt: skip
     chosen, d = find_model(model), as_detector(detector)
     grid = np.geomspace(*chosen.couplings, POINTS) if couplings is None else np.asarray(couplings, dtype=np.float64)
     made = production or default_production(chosen)

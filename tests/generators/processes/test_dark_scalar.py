@@ -17,24 +17,32 @@ def table() -> np.ndarray:
     return np.genfromtxt(table_path("dark_scalar.csv"), delimiter=",", names=True, skip_header=3)
 
 
+STEEP = (
+    220.0,
+    285.0,
+    290.0,
+    1000.0,
+    1010.0,
+)  # next to a threshold and on the f0(980) the table itself is a straight line
+
+
 def test_leptons_against_the_table(table: np.ndarray) -> None:
-    """The table's own widths, branching ratio over c tau, are those of the formula: to 3 % from 50 MeV to 2 GeV, its digits
+    """The table's own widths, branching ratio over c tau, are those of the formula: to 5 % from 50 MeV to 1.8 GeV, its digits
     and its interpolation."""
-    for row in table[table["mass_GeV"] <= 2.0]:
+    for row in table[table["mass_GeV"] <= 1.8]:
         mass, everything = 1e3 * row["mass_GeV"], sum(row[name] for name in table.dtype.names if name.startswith("br_"))
         total = HBAR_C / (1e3 * row["ctau_m"])
         for name in ("ee", "mumu"):
             width = row[f"br_{name}"] * total / max(everything, 1.0)
-            if width > 0.0 and mass not in (220.0, 228.0):  # next to the threshold the table is a straight line
-                assert reduced_width(mass, name) == pytest.approx(width, rel=0.06), (mass, name)
+            if width > 0.0 and mass not in STEEP:
+                assert reduced_width(mass, name) == pytest.approx(width, rel=0.05), (mass, name)
 
 
 def test_lifetimes_against_the_table(table: np.ndarray) -> None:
-    """c tau at every point, to 4 %."""
+    """c tau at every point, to 4 %; 14 % at the first one above the muons' threshold."""
     for row in table[(table["mass_GeV"] <= 2.0)]:
         mass = 1e3 * row["mass_GeV"]
-        if mass not in (220.0, 228.0, 1000.0):
-            assert ctau(mass, 1.0) == pytest.approx(1e3 * row["ctau_m"], rel=0.06), mass
+        assert ctau(mass, 1.0) == pytest.approx(1e3 * row["ctau_m"], rel=0.14 if mass == 220.0 else 0.04), mass
 
 
 def test_branching_ratios(table: np.ndarray) -> None:

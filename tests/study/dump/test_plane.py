@@ -14,7 +14,7 @@ from na62sim.cli import main
 from na62sim.generators.processes.alp import b_decays
 from na62sim.generators.processes.dump import ALP_FERMION, DARK_SCALAR
 from na62sim.generators.sources.bmesons import BMesonDecays, b_meson_table
-from na62sim.study.dump.plane import LENGTHS, DumpPlane
+from na62sim.study.dump.plane import LENGTHS, lifetime_exclusion
 from na62sim.study.dump.region import DumpRegion
 
 QUICK = ["exclusion", "-n", "6000", "--geometric"]
@@ -33,8 +33,7 @@ def region(**options: Any) -> DumpRegion:
 def test_a_coupling_is_a_point_of_the_plane() -> None:
     """At an edge of the region the model's product of branching ratios is the limit at its lifetime: the two planes are one."""
     found = region()
-    plane = na.exclusion("dark-scalar", masses=[240.0], events=8000, geometric=True, channel="mumu", plane="lifetime")
-    assert isinstance(plane, DumpPlane)
+    plane = lifetime_exclusion("dark-scalar", "mumu", masses=[240.0], events=8000, geometric=True)
     for (edge,) in found.edges():
         assert edge is not None
         product = edge**2 * sum(x for _, x in DARK_SCALAR.production("b").made(240.0, {}).decays)  # type: ignore[attr-defined]
@@ -191,10 +190,13 @@ def test_mistakes_in_a_file(
         (["--model", "alp-b", "--masses", "5000", "--plane", "lifetime"], "m_a = 5000 MeV"),
         (["--plane", "lifetimes", "--masses", "300"], "plane 'lifetimes' is unknown; did you mean 'lifetime'"),
         (["--plane", "lifetime", "--masses", "300", "--eps", "1e-6"], "--plane lifetime and --eps exclude each other"),
-        (["--plane", "lifetime", "--masses", "300", "--eps-min", "1e-6"], "--plane lifetime has no grid of couplings"),
+        (
+            ["--plane", "lifetime", "--masses", "300", "--eps-min", "1e-6"],
+            "--plane lifetime has neither a grid of couplings",
+        ),
         (
             ["--plane", "lifetime", "--masses", "300", "--production-band"],
-            "has neither couplings nor a production band",
+            "nor a production band",
         ),
         (["--plane", "lifetime", "--masses", "300", "-o", "x.yaml"], ".csv or .json or .png or .pdf"),
         (["--model", "dark-scalar", "--masses", "240", "-p", "sigma_bb_nb=-1"], "sigma_bb_nb = -1"),
