@@ -10,13 +10,18 @@ import typer
 from na62sim.cli import options
 from na62sim.cli.output import check_name, emit, kernels, say
 from na62sim.cli.progress import Ticker
+from na62sim.core.suggest import did_you_mean
 from na62sim.core.units import UnitError, parse_count, parse_masses, parse_parameters
 
 _MASSES = "In MeV (the result gives them in GeV): 200,210,220 or LOW:HIGH:STEP; by default those of the model."
+_PLANES = ("coupling", "lifetime")
 _ENDINGS = (".csv", ".json", ".png", ".pdf", ".yaml")
 
 _Model = Annotated[
-    str, typer.Option("--model", metavar="NAME|FILE.toml", help="dark-photon, or a model of your own in a file.")
+    str,
+    typer.Option(
+        "--model", metavar="NAME|FILE.toml", help="dark-photon, dark-scalar, alp-fermion, alp-b, or your own in a file."
+    ),
 ]
 _Channel = Annotated[
     str,
@@ -52,8 +57,8 @@ def exclusion(
     production: _Production = "",
     masses: _Masses = None,
     eps: Annotated[float | None, _coupling("", "Print the events expected at this coupling instead.")] = None,
-    eps_min: Annotated[float, _coupling("-min", "Smallest coupling of the grid.")] = 1e-8,
-    eps_max: Annotated[float, _coupling("-max", "Largest coupling of the grid.")] = 1e-3,
+    eps_min: Annotated[float | None, _coupling("-min", "Smallest coupling of the grid; the model's by default.")] = None,
+    eps_max: Annotated[float | None, _coupling("-max", "Largest coupling of the grid.")] = None,
     eps_points: Annotated[
         int,
         typer.Option(
@@ -61,6 +66,13 @@ def exclusion(
             help="Couplings.",
         ),
     ] = 76,
+    plane: Annotated[
+        str,
+        typer.Option(
+            "--plane", metavar="PLANE",
+            help="coupling: the region of mass and coupling; lifetime: limits on the product of branching ratios against c tau.",
+        ),
+    ] = "coupling",
     events: Annotated[
         str, typer.Option("-n", "--events", metavar="N", help="Events per mass, production and channel.")
     ] = "100000",
@@ -90,18 +102,21 @@ def exclusion(
 ) -> None:  # fmt: skip
     """Region of mass and coupling of a dump model that protons on the dump exclude, from one sample per mass.
 
-    With --eps the events expected at that coupling, cut by cut, for every mass, channel and production.
+    With --eps the events expected at that coupling, cut by cut, for every mass, channel and production. With --plane lifetime
+    limits that do not depend on the model's coupling.
     """
-    grid = _couplings(eps_min, eps_max, eps_points)
     count, own = parse_count("events", events), parse_parameters(parameter or [])
+    if plane not in _PLANES:
+        raise UnitError(f"plane '{plane}' is unknown{did_you_mean(plane, _PLANES)}")
     if out is not None:
-        check_name(out, force, *((".json",) if eps is not None else _ENDINGS))
+        check_name(out, force, *((".json",) if eps is not None else _ENDINGS[:4] if plane == "lifetime" else _ENDINGS))
     from na62sim.generators.processes.dump import find_model
     from na62sim.geometry.detector import as_detector
     from na62sim.study.dump.channels import channels_of, default_masses, dilepton_block, open_masses
     from na62sim.study.dump.productions import default_production, own_parameters
 
     chosen = find_model(model)
+    grid = _couplings(eps_min or chosen.couplings[0], eps_max or chosen.couplings[1], eps_points)
     made = production or default_production(chosen)
     channels, parameters = channels_of(chosen, channel), own_parameters(chosen, made, own)
     wanted = default_masses(chosen, channel) if masses is None else parse_masses("masses", masses)
@@ -109,23 +124,36 @@ def exclusion(
     for name in channels:
         dilepton_block(detector, name)
     if eps is not None:
+        if plane != "coupling":
+            raise UnitError(f"--plane {plane} and --eps exclude each other")
         _expect(out, force, as_json, model=chosen, channel=channel, production=made, masses=wanted, coupling=eps,
                 events=count, detector=detector, seed=seed, protons=pot, threads=threads, parameters=own)  # fmt: skip
         return
-    from na62sim.report.dump import region_report
-    from na62sim.report.dump_json import dump_region_dict
+    from na62sim.report.dump import plane_report, region_report
+    from na62sim.report.dump_json import dump_plane_dict, dump_region_dict
+    from na62sim.study.dump.plane import lifetime_exclusion
     from na62sim.study.dump.region import exclusion as exclude
 
+    if plane == "lifetime" and (eps_min is not None or eps_max is not None or production_band):
+        raise UnitError("--plane lifetime has neither a grid of couplings (--eps-min, --eps-max) nor a production band")
     total = sum(map(len, open_masses(chosen, wanted, channels).values())) * len(parameters) * count
     with kernels(), Ticker(f"{chosen.hidden} in {detector.name}: {channel}, {made}", total) as ticker:
-        found = exclude(
-            chosen, channel, made, wanted, grid, count, detector, seed, protons=pot, geometric=geometric,
-            production_band=production_band, cl=cl, threads=threads, progress=ticker, **own,
-        )  # fmt: skip
-    payload = dump_region_dict(found)
+        if plane == "lifetime":
+            limits = lifetime_exclusion(
+                chosen, channel, made, wanted, count, detector, seed, protons=pot, geometric=geometric, cl=cl,
+                threads=threads, progress=ticker, parameters=own,
+            )  # fmt: skip
+            found: Any = limits
+            payload = dump_plane_dict(limits)
+        else:
+            found = exclude(
+                chosen, channel, made, wanted, grid, count, detector, seed, protons=pot, geometric=geometric,
+                production_band=production_band, cl=cl, threads=threads, progress=ticker, **own,
+            )  # fmt: skip
+            payload = dump_region_dict(found)
     if out is not None:
         _write(out, found, payload, force)
-    emit(payload, as_json, *region_report(payload))
+    emit(payload, as_json, *(plane_report(payload) if plane == "lifetime" else region_report(payload)))
 
 
 def _expect(out: Path | None, force: bool, as_json: bool, **asked: Any) -> None:
@@ -145,16 +173,17 @@ def _expect(out: Path | None, force: bool, as_json: bool, **asked: Any) -> None:
 
 def _write(out: Path, found: Any, payload: dict[str, Any], force: bool) -> None:
     """The region as the ending says."""
-    from na62sim.report.dump import region_csv
+    from na62sim.report.dump import plane_csv, region_csv
     from na62sim.report.dump_hepdata import region_yaml
+    from na62sim.study.dump.plane import DumpPlane
 
-    ending = out.suffix.lower()
+    ending, plane = out.suffix.lower(), isinstance(found, DumpPlane)
     if ending in (".png", ".pdf"):
-        from na62sim.report.figures.exclusion import draw_one
+        from na62sim.report.figures.exclusion import draw_one, draw_plane
 
-        draw_one(out, found, force=force)
+        (draw_plane if plane else draw_one)(out, found, force=force)
     else:
-        text = {".json": _json, ".yaml": region_yaml}.get(ending, region_csv)(payload)
+        text = {".json": _json, ".yaml": region_yaml}.get(ending, plane_csv if plane else region_csv)(payload)
         _write_text(out, text, force)
     say(f"{out}: {len(payload['mass_GeV'])} masses")
 

@@ -19,7 +19,12 @@ _ENDINGS = (".csv", ".json", ".png", ".pdf")
 
 
 def search(
-    process: Annotated[str, typer.Argument(metavar="PROCESS", help="kpiaa or kpis; a wrong name lists them.")],
+    process: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PROCESS|FILE…", help="kpiaa or kpis; a wrong name lists them. Or files of events, one point each."
+        ),
+    ],
     masses: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,6 +53,10 @@ def search(
             "--precision", metavar="P%", help="Of acceptance times trigger at each point (statistics); 3% without -n."
         ),
     ] = None,
+    selection: Annotated[
+        str | None,
+        typer.Option("-s", "--selection", metavar="NAME", help="Of files; pi4e by default, without mass windows."),
+    ] = None,
     method: Annotated[
         str | None,
         typer.Option("--method", metavar="cls|fc|bayes", help="How limits are made; that of `run` by default."),
@@ -73,7 +82,10 @@ def search(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Limits on the branching ratio of a process, normalised to a counted channel, at every point of a grid."""
+    """Limits on the branching ratio of a process, normalised to a counted channel, at every point of a grid.
+
+    Of events of another generator a point per file: its acceptance, and the limit on the branching ratio of what is in it.
+    """
     count = None if events is None else parse_count("events", events)
     normalised = None if normalisation_events is None else parse_count("normalisation_events", normalisation_events)
     taus = None if lifetimes is None else parse_lifetime_list("lifetimes", lifetimes)
@@ -83,20 +95,47 @@ def search(
         check_name(out, force, *_ENDINGS)
     from na62sim.report.search import search_dict, search_report
     from na62sim.study import search as study
+    from na62sim.study.search_files import search_files
 
-    wanted, points = None, None
-    if process in study.available_searches():
+    wanted, points, name = None, None, process[0]
+    if name in study.available_searches():
         wanted = _masses(masses)
-        points = out.with_name(f"{out.name}.points") if out is not None else Path(f"search-{process}.points")
+        points = out.with_name(f"{out.name}.points") if out is not None else Path(f"search-{name}.points")
+    files = _files(process, masses=masses, lifetimes=lifetimes, precision=precision, resume=resume, picture=out)
+    if selection is not None and not files:
+        raise UnitError(f"--selection is of files of events; that of {name} belongs to it")
     with kernels():
-        result = study.search(
-            process, wanted, taus, data, events=count, precision=precision, seed=seed, method=method, cl=cl,
+        result = search_files(
+            process, data, selection=selection or "pi4e", events=count, seed=seed, method=method, cl=cl,
+            normalisation_events=normalised, threads=threads, meter=Ticker, say=say,
+        ) if files else study.search(
+            name, wanted, taus, data, events=count, precision=precision, seed=seed, method=method, cl=cl,
             normalisation_events=normalised, threads=threads, points=points, resume=resume, meter=Ticker, say=say,
         )  # fmt: skip
     payload = search_dict(result)
     if out is not None:
         _write(out, result, payload, force)
     emit(payload, as_json, *search_report(result, full))
+
+
+def _files(process: list[str], *, picture: Path | None, **options: Any) -> bool:
+    """Whether files of events are asked for; with what a file does not have it is refused."""
+    from na62sim.sample.formats.read import is_event_file
+
+    files = [name for name in process if is_event_file(name)]
+    if not files:
+        if len(process) > 1:
+            raise UnitError(f"'{process[1]}': one process, or files of events (NAME.hepmc3, NAME.lhe)")
+        return False
+    if len(files) < len(process):
+        other = next(name for name in process if name not in files)
+        raise UnitError(f"'{other}' is no file of events, as '{files[0]}' is")
+    for name, value in options.items():
+        if value:
+            raise UnitError(f"--{name} does not go with files of events: each is one point")
+    if picture is not None and picture.suffix.lower() in (".png", ".pdf"):
+        raise UnitError(f"{picture}: files have no axis to draw limits against; .csv or .json")
+    return True
 
 
 def _masses(words: list[str] | None) -> Any:

@@ -75,8 +75,9 @@ class Dilepton(Block):
     """Windows of a selection of two charged particles behind the dump, its background and what was observed.
 
     The signal region in (z, distance) of closest approach to the proton line is a box, or an ellipse about
-    (middle of `signal_z_m`, 0) through the ends of `signal_z_m` and `signal_cda_mm`. The mass resolution is for
-    estimates without reconstruction: full samples bring their own.
+    (middle of `signal_z_m`, 0) through the ends of `signal_z_m` and `signal_cda_mm`. Pairs nearer than `lkr_separation_mm`
+    at the LKr are refused, none if it is 0. The mass resolution is for estimates without reconstruction: full samples
+    bring their own.
     """
 
     momentum_min_GeV: Positive
@@ -85,6 +86,7 @@ class Dilepton(Block):
     vertex_z_m: Interval
     vertex_chi2_max: Positive
     time_window_ns: Positive
+    lkr_separation_mm: NonNegative = 0.0  # samples of earlier versions do not have it
     signal_shape: Literal["box", "ellipse"]
     signal_z_m: Interval
     signal_cda_mm: Length

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 from hepunits import GeV, m, mm
 
+from na62sim.core.arrays import FloatArray
+from na62sim.generators.processes.dump import ALP_B
 from na62sim.generators.processes.dump_model import DumpModel
+from na62sim.generators.sources.production import OtherFlux
 from na62sim.geometry import Detector
 from na62sim.statistics.exclusion import CURVES, Exclusion
-from na62sim.study.dump.channels import channels_of, dilepton_block, protons_error
+from na62sim.study.dump.channels import channels_of, dilepton_block, dump_of, protons_error
 from na62sim.study.dump.exclusion import projection_words
-from na62sim.study.dump.productions import production_words
+from na62sim.study.dump.plane import LENGTHS, DumpPlane
+from na62sim.study.dump.productions import default_production, product_words, production_words
 from na62sim.study.dump.published_contours import Contour, compare_edges, published_contours
 from na62sim.study.dump.record import MOMENTUM_EDGES
 from na62sim.study.dump.reference import BANDS, PLACES, Reference
 from na62sim.study.dump.region import DumpRegion
-from na62sim.study.dump.run import ALP_LENGTHS, EFFICIENCY_ERROR, AcceptanceMap, DumpRun, RegionResult, Varied
+from na62sim.study.dump.run import EFFICIENCY_ERROR, AcceptanceMap, DumpRun, RegionResult, Varied
 from na62sim.study.published import Comparison
 
-__all__ = ["alp_dict", "dump_dict", "dump_region_dict", "expected_dict", "region_dict", "region_result_dict"]
+__all__ = [
+    "alp_dict",
+    "dump_dict",
+    "dump_plane_dict",
+    "dump_region_dict",
+    "expected_dict",
+    "plane_dict",
+    "region_dict",
+    "region_result_dict",
+]
 
 
 def region_dict(region: Exclusion, coupling: str = "eps") -> dict[str, Any]:
@@ -64,14 +79,59 @@ def dump_region_dict(found: DumpRegion) -> dict[str, Any]:
             "most": _edges(found.most.edges(), coupling),
             "variations": found.variations,
         }
+    out |= _other(found.flux, found.other, coupling)
     out["comparison"] = [asdict(row) for contour in _comparable(found) for row in compare_edges(found.region, contour)]
     if found.closed:
         masses = ", ".join(f"{mass:g}" for mass in found.closed)
         out["notes"].append(f"no sample at {masses} MeV: the channel or the production is closed there")
-    zero = [name for name in channels_of(model, found.channel) if not dilepton_block(found.detector, name).background]
-    if zero:
-        out["notes"].append(f"background of {' and '.join(zero)}: taken as 0, the published number was not read")
+    out["notes"] += _zero_backgrounds(found.detector, channels_of(model, found.channel))
     return out
+
+
+def _zero_backgrounds(detector: Detector, channels: Sequence[str]) -> list[str]:
+    """Which channels count on no background."""
+    zero = [name for name in channels if not dilepton_block(detector, name).background]
+    return [f"background of {' and '.join(zero)}: taken as 0, the published number was not read"] if zero else []
+
+
+def _other(flux: OtherFlux | None, other: Exclusion | None, coupling: str) -> dict[str, Any]:
+    """The region with another number of parents, which is in use, too."""
+    if flux is None or other is None:
+        return {}
+    return {"other_flux": {**flux._asdict(), **_edges(other.edges(), coupling)}}
+
+
+def dump_plane_dict(found: DumpPlane) -> dict[str, Any]:
+    """Limits in lifetime and product of branching ratios with how they were made: a row per channel and mass."""
+    model = found.model
+    rows = [(channel, mass, values) for channel, limits in found.limits.items() for mass, values in limits.items()]
+    best = [_best(found.lengths, values) for _, _, values in rows]
+    return {
+        "plane": "lifetime", "model": model.name, "particle": model.hidden, "channel": found.channel,
+        "production": found.production, "words": production_words(model, found.production),
+        "geometry": found.detector.name, **found.settings, "protons": found.protons,
+        "projection": found.protons != dump_of(found.detector).protons,
+        "channels": [channel for channel, _, _ in rows],
+        "mass_GeV": [mass / GeV for _, mass, _ in rows],
+        "product": [product_words(model, found.production, channel) for channel, _, _ in rows],
+        "best_limit": [limit for limit, _ in best],
+        "best_ctau_m": [length for _, length in best],
+        "ctau_m": (found.lengths / m).tolist(),
+        "limit": [_finite(values) for _, _, values in rows],
+        "other_flux": None if found.flux is None else found.flux._asdict(),
+        "notes": [*found.notes, *_zero_backgrounds(found.detector, list(found.limits))],
+    }  # fmt: skip
+
+
+def _best(lengths: FloatArray, values: FloatArray) -> tuple[float | None, float | None]:
+    """The smallest limit and the c tau (m) where it is."""
+    k = int(np.argmin(values))
+    return (float(values[k]), float(lengths[k] / m)) if np.isfinite(values[k]) else (None, None)
+
+
+def _finite(values: FloatArray) -> list[float | None]:
+    """JSON has no infinity: where too few events tell there is nothing."""
+    return [float(x) if np.isfinite(x) else None for x in values]
 
 
 def _comparable(found: DumpRegion) -> list[Contour]:
@@ -104,6 +164,7 @@ def dump_dict(run: DumpRun, comparison: Sequence[Comparison]) -> dict[str, Any]:
     """Everything that a run of the beam dump found, and how it compares with what is published."""
     references = [reference for found in run.references.values() for reference in found.values()]
     return {
+        "particle": run.model.hidden,
         "channels": list(run.references),
         "protons": run.protons,
         "efficiency_error": EFFICIENCY_ERROR,
@@ -118,6 +179,7 @@ def dump_dict(run: DumpRun, comparison: Sequence[Comparison]) -> dict[str, Any]:
             for channel, found in run.references.items()
         },
         "benchmark": [_reference(reference) for reference in references],
+        "planes": {channel: plane_dict(run, channel) for channel in run.planes},
         "alp": {channel: alp_dict(run, channel) for channel in run.alp_limits},
         "timings": {"samples_s": run.samples_s, "total_s": run.total_s},
         "comparison": [asdict(row) for row in comparison],
@@ -138,15 +200,25 @@ def region_result_dict(run: DumpRun, found: RegionResult) -> dict[str, Any]:
         "events": run.block.events,
         "cl": 0.9,
         **region_dict(found.region, run.model.coupling),
+        **_other(found.flux, found.other, run.model.coupling),
         "varied": {"minus": _varied(found.minus, run.model.coupling), "plus": _varied(found.plus, run.model.coupling)},
     }
 
 
+def plane_dict(run: DumpRun, channel: str) -> dict[str, Any]:
+    """Limits of the model of a run on the product of branching ratios."""
+    production = run.block.production or default_production(run.model)
+    return {"product": product_words(run.model, production, channel), **_limits(run.planes[channel])}
+
+
 def alp_dict(run: DumpRun, channel: str) -> dict[str, Any]:
     """Limits on the product of branching ratios of an ALP."""
-    limits = run.alp_limits[channel]
+    return {"product": product_words(ALP_B, "b", channel), **_limits(run.alp_limits[channel])}
+
+
+def _limits(limits: Mapping[float, FloatArray]) -> dict[str, Any]:
     return {
-        "ctau_m": (ALP_LENGTHS / m).tolist(),
+        "ctau_m": (LENGTHS / m).tolist(),
         "mass_GeV": [mass / GeV for mass in limits],
         "limit": [values.tolist() for values in limits.values()],
     }
@@ -211,5 +283,6 @@ def _reference(r: Reference) -> dict[str, Any]:
         "geometry_error": r.geometry_error,
         "efficiency": r.efficiency,
         "far_pairs": r.far_efficiency,
+        "apart_at_lkr": r.apart if math.isfinite(r.apart) else None,
         "steps": [vars(step) for step in r.steps],
     }

@@ -355,7 +355,7 @@ def _write(folder: Path, result: RunResult) -> None:
             write_whole(folder / "scans" / f"{scan.label}.csv", scan_csv(scan.rows))
     if result.region is not None:
         from na62sim.report.dump import alp_csv, region_csv
-        from na62sim.report.dump_json import alp_dict, region_result_dict
+        from na62sim.report.dump_json import alp_dict, plane_dict, region_result_dict
 
         run = result.region
 
@@ -364,6 +364,8 @@ def _write(folder: Path, result: RunResult) -> None:
         for region in run.regions.values():
             name = f"{region.channel}-{region.production}"
             write_whole(contours / f"{name}.csv", region_csv(region_result_dict(run, region)))
+        for channel in run.planes:
+            write_whole(contours / f"plane-{channel}.csv", alp_csv(plane_dict(run, channel)))
         for channel in run.alp_limits:
             write_whole(contours / f"alp-{channel}.csv", alp_csv(alp_dict(run, channel)))
     write_whole(folder / "scenario.toml", result.scenario.text)

@@ -42,6 +42,7 @@ def search_dict(result: SearchResult) -> dict[str, Any]:
         "method": result.limits.method,
         "cl": scan.cl,
         **masses,
+        **({"file": [row.parameters["file"] for row in rows]} if "file" in scan.axes else {}),
         "lifetime_ns": [_lifetime(result, row) for row in rows],
         "acceptance": [row.acceptance.value for row in rows],
         "trigger": [row.trigger for row in rows],
@@ -76,7 +77,9 @@ def _value(name: str, text: str) -> float:
 
 
 def _lifetime(result: SearchResult, row: ScanRow) -> float | None:
-    """Lifetime (ns) of a point; prompt unless one is asked for."""
+    """Lifetime (ns) of a point; prompt unless one is asked for, in a file whatever it holds."""
+    if "file" in row.parameters:
+        return None
     text = row.parameters.get(result.lifetime)
     return 0.0 if text is None else _value(result.lifetime, text)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from hepunits import GeV, m, mm, ns
 
+from na62sim.core.constants import KICK_PER_TM
 from na62sim.geometry import Detector
 from na62sim.geometry.dump import Dilepton, Dump
 from na62sim.sample.table import Array, Table
@@ -35,6 +36,19 @@ def pair_mass(t: Table, plus: float, minus: float) -> Array:
     energy = sum(np.sqrt(t[f"p_{k}"] ** 2 + mass**2) for k, mass in ((1, plus), (2, minus)))
     square = energy**2 - sum((t[f"{axis}_1"] + t[f"{axis}_2"]) ** 2 for axis in ("px", "py", "pz"))
     return np.asarray(np.sqrt(np.maximum(square, 0.0)))
+
+
+def lkr_separation(t: Table, d: Detector) -> Array:
+    """Distance (mm) of the two tracks at the front of the LKr: straight lines from their vertex, bent in the magnet's centre."""
+    magnet, front = d.field.mnp33, d.lkr.z_m * m
+    kick = -KICK_PER_TM * magnet.integral_Tm
+    slopes = [
+        (t[f"px_{k}"] / t[f"pz_{k}"], t[f"py_{k}"] / t[f"pz_{k}"], kick * t[f"charge_{k}"] / t[f"pz_{k}"])
+        for k in (1, 2)
+    ]
+    (ax, ay, a), (bx, by, b) = slopes
+    x = (ax - bx) * (front - t["z"]) + (a - b) * (front - magnet.center_z_m * m)
+    return np.asarray(np.hypot(x, (ay - by) * (front - t["z"])))
 
 
 def in_signal(z: Array, distance: Array, w: Dilepton) -> Array:
@@ -80,7 +94,7 @@ def _cuts(d: Detector, w: Dilepton) -> list[Cut]:
         a, b = _both(t, "muv3")
         return np.asarray((a > 0) & (b > 0)) if muons else np.asarray((a == 0) & (b == 0))
 
-    return [
+    cuts = [
         Cut("two STRAW tracks, charges + and -", lambda t: np.asarray((t["n_vertex"] == 2) & (t["n_tracks"] == 2))),
         Cut(f"p > {w.momentum_min_GeV:g} GeV", lambda t: np.asarray(t["p_min"] > w.momentum_min_GeV * GeV)),
         Cut(
@@ -98,6 +112,12 @@ def _cuts(d: Detector, w: Dilepton) -> list[Cut]:
         Cut("no LAV", lambda t: np.asarray(t["n_lav"] == 0)),
         Cut("no IRC, SAC", lambda t: np.asarray(t["n_irc_sac"] == 0)),
     ]
+    if w.lkr_separation_mm > 0.0:
+        least = w.lkr_separation_mm
+        cuts.append(
+            Cut(f"tracks > {least:g} mm apart at the LKr", lambda t: np.asarray(lkr_separation(t, d) > least * mm))
+        )
+    return cuts
 
 
 def _ledger(d: Detector, w: Dilepton) -> list[Loss]:

@@ -293,7 +293,7 @@ def lifetime_limits(
     protons_error: float = 0.0,
     cl: float = 0.9,
 ) -> dict[float, FloatArray]:
-    """Limits on the product of the branching ratios of production and decay, for an ALP from B decays.
+    """Limits on the product of the branching ratios of production and decay, whatever the model.
 
     Parameters
     ----------

@@ -39,6 +39,7 @@ class MassSample:
     scaled_weight : b = B m/p of each accepted event, with all other weights
     resolution : standard deviation of the reconstructed mass, MeV
     production, channel : names
+    unit : product of the branching ratios of production and decay, over the coupling squared, that ``produced`` stands for
     """
 
     mass: float
@@ -49,6 +50,7 @@ class MassSample:
     resolution: float
     production: str = ""
     channel: str = ""
+    unit: float = 1.0
     _known: dict[bytes, tuple[FloatArray, FloatArray]] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:

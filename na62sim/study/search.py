@@ -30,7 +30,16 @@ from na62sim.study.scan import Points, PointStore, run_scan
 from na62sim.study.scenario.blocks import Limits, NormalisationBlock
 from na62sim.study.scenario.scenario import Scenario, available_scenarios, load_scenario
 
-__all__ = ["PRECISION", "SearchResult", "available_searches", "search"]
+__all__ = [
+    "PRECISION",
+    "SearchResult",
+    "available_searches",
+    "changed_limits",
+    "declared",
+    "in_data_sets",
+    "normalised",
+    "search",
+]
 
 PRECISION = 0.03
 """Relative statistical error of acceptance times trigger efficiency at a point, unless another is asked for."""
@@ -118,24 +127,24 @@ def search(
     ------
     ValueError : in one line, for anything that is not allowed
     """
-    scenario = _declared(process, normalisation_events)
-    limits = _changed_limits(scenario.limits, method, cl)
+    scenario = declared(process, normalisation_events)
+    limits = changed_limits(scenario.limits, method, cl)
     seed = whole_number("seed", seed, 0, 2**64 - 1, "0 to 2**64 - 1")
-    declared = next(scan for scan in plan(scenario).scans if scan.block.process == process)
-    axes, lifetime = tuple(declared.block.axes), declared.block.lifetime
+    own = next(scan for scan in plan(scenario).scans if scan.block.process == process)
+    axes, lifetime = tuple(own.block.axes), own.block.lifetime
     wanted = None if precision is None else parse_precision("precision", precision)
     if precision is None and events is None:
         wanted = PRECISION
-    most = declared.block.events if events is None else parse_count("events", events)
-    grid, notes = _grid(process, declared, masses, lifetimes)
-    whole, limits, more = _in_data_sets(plan(scenario.with_seed(seed).changed({"limits": limits})), data)
+    most = own.block.events if events is None else parse_count("events", events)
+    grid, notes = _grid(process, own, masses, lifetimes)
+    whole, limits, more = in_data_sets(plan(scenario.with_seed(seed).changed({"limits": limits})), data)
     mixture = next(scan for scan in whole.scans if scan.block.process == process).mixture
-    block = declared.block.model_copy(update={"events": most, "precision": wanted, "geometry": mixture.name})
+    block = own.block.model_copy(update={"events": most, "precision": wanted, "geometry": mixture.name})
     scan = PlannedScan(block, mixture, tuple(grid))
     store = Points() if points is None else PointStore(points, _identity(whole, scan), resume)
     if store.points and say is not None:
         say(f"{len(store.points)} points taken over from {points}")
-    normalisation = _normalise(whole, threads, meter, say)
+    normalisation = normalised(whole, threads, meter, say)
     rows, start = [], time.perf_counter()
     try:
         with meter(f"{process} in {mixture.name}", len(grid)) as progress:
@@ -149,14 +158,14 @@ def search(
     names = (*axes, *((lifetime,) if lifetimes is not None else ()))
     result = ScanResult(
         process, process, block.selection, mixture.name, most, names, limits.cl, tuple(rows), time.perf_counter() - start,
-        declared.gaps, scan.remarks,
+        own.gaps, scan.remarks,
     )  # fmt: skip
     if points is not None:
         points.unlink(missing_ok=True)
     return SearchResult(scenario.name, result, limits, normalisation, axes, lifetime, wanted, seed, (*notes, *more))
 
 
-def _declared(process: str, normalisation_events: int | None) -> Scenario:
+def declared(process: str, normalisation_events: int | None) -> Scenario:
     """The scenario that declares a search, with as many events of its normalisation."""
     known = available_searches()
     if process not in known:
@@ -170,7 +179,7 @@ def _declared(process: str, normalisation_events: int | None) -> Scenario:
     return scenario.changed({"normalisation": block.model_copy(update={"events": count})})
 
 
-def _changed_limits(limits: Limits | None, method: str | None, cl: float | None) -> Limits:
+def changed_limits(limits: Limits | None, method: str | None, cl: float | None) -> Limits:
     """The counting experiment with another method or confidence level."""
     from na62sim.core.checks import in_range
     from na62sim.statistics.limits import METHODS
@@ -229,7 +238,7 @@ def _grid(
     return found, notes
 
 
-def _in_data_sets(whole: Plan, data: str | None) -> tuple[Plan, Limits, list[str]]:
+def in_data_sets(whole: Plan, data: str | None) -> tuple[Plan, Limits, list[str]]:
     """The plan in some of its data sets: counted events and background in proportion to the kaon decays.
 
     Raises
@@ -279,7 +288,7 @@ def _scaled(block: NormalisationBlock, part: float) -> dict[str, object]:
     }
 
 
-def _normalise(
+def normalised(
     whole: Plan, threads: int | None, meter: Meter, say: Callable[[str], None] | None
 ) -> Normalisation | None:
     if (own := whole.normalisation) is None:

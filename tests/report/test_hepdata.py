@@ -10,6 +10,7 @@ import hist
 import pytest
 
 from na62sim.cli import main
+from na62sim.report.dump_hepdata import region_yaml
 from na62sim.report.hepdata import hepdata_tables, write_hepdata
 from na62sim.report.uhi import uhi_json
 
@@ -80,11 +81,69 @@ def test_lists_of_points() -> None:
     assert [name for name, _, _ in table.dependent] == ["upper limit", "expected limit"]
 
 
+def check_table(table: Any) -> None:
+    """The schema of HEPData's data tables, version 1: what a table must have, and what an error may be."""
+    assert set(table) == {"independent_variables", "dependent_variables"}
+    lengths = set()
+    for kind in table:
+        assert isinstance(table[kind], list)
+        for variable in table[kind]:
+            assert set(variable) <= {"header", "values", "qualifiers"}
+            assert set(variable["header"]) <= {"name", "units"} and variable["header"]["name"]
+            lengths.add(len(variable["values"]))
+            for qualifier in variable.get("qualifiers", ()):
+                assert kind == "dependent_variables" and set(qualifier) <= {"name", "value", "units"}
+            for value in variable["values"]:
+                bare = {"value"} if kind == "dependent_variables" else {"value", "low", "high"}
+                assert set(value) <= bare | {"errors"} and ("value" in value or {"low", "high"} <= set(value))
+                for error in value.get("errors", ()):
+                    assert ("symerror" in error) != ("asymerror" in error) and set(error) <= {
+                        "symerror",
+                        "asymerror",
+                        "label",
+                    }
+                    assert "asymerror" not in error or set(error["asymerror"]) == {"minus", "plus"}
+    assert len(lengths) == 1, "every variable has a value per row"
+
+
+def test_the_schema(tmp_path: Path) -> None:
+    """Of every table of a run, and that each is announced once with its name, description and keywords."""
+    write_hepdata(RUN, tmp_path)
+    about, *tables = documents(tmp_path)
+    assert about["comment"] and len({table["name"] for table in tables}) == len(tables)
+    for table in tables:
+        assert {"name", "description", "keywords", "data_file"} <= set(table)
+        assert all(set(keyword) == {"name", "values"} for keyword in table["keywords"])
+        check_table(json.loads((tmp_path / table["data_file"]).read_text()))
+
+
+REGION: dict[str, Any] = {
+    "model": "dark-scalar", "particle": "S", "coupling": "coupling", "channel": "mumu", "words": "decays of B mesons",
+    "protons": 1.4e17, "cl": 0.9, "projection": False, "mass_GeV": [0.24, 0.3], "coupling_low": [3e-4, None],
+    "coupling_high": [9e-3, None], "mc_error": {"coupling_low": [0.01, None], "coupling_high": [0.02, None]},
+    "expected": {band: {"coupling_low": [3e-4, None], "coupling_high": [9e-3, None]}
+                 for band in ("minus2", "minus1", "median", "plus1", "plus2")},
+}  # fmt: skip
+
+
+def test_a_region_of_the_dump() -> None:
+    """YAML of a region by the same schema; an edge that is not there is a dash."""
+    yaml = pytest.importorskip("yaml")
+    table = yaml.safe_load(region_yaml(REGION))
+    check_table(table)
+    low = table["dependent_variables"][0]
+    assert [value["value"] for value in low["values"]] == [3e-4, "-"]
+    assert low["values"][0]["errors"] == [{"symerror": 3e-6, "label": "simulated statistics"}]
+
+
 def test_as_its_validator_sees_it(tmp_path: Path) -> None:
-    validator = pytest.importorskip("hepdata_validator", reason="pip install 'na62sim[hepdata]'")
+    validator = pytest.importorskip("hepdata_validator", reason="pip install hepdata_validator")
     write_hepdata(RUN, tmp_path)
     checks = validator.full_submission_validator.FullSubmissionValidator()
     assert checks.validate(directory=str(tmp_path)), checks.get_messages()
+    (tmp_path / "region.yaml").write_text(region_yaml(REGION))
+    one = validator.data_file_validator.DataFileValidator()
+    assert one.validate(file_path=str(tmp_path / "region.yaml")), one.get_messages()
 
 
 def test_the_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

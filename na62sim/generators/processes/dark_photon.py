@@ -1,4 +1,4 @@
-"""Widths, branching ratios and lifetimes of the dark photon A' and of an axion-like particle (ALP).
+"""Widths, branching ratios and lifetimes of the dark photon A'.
 
 The dark photon couples to the electromagnetic current with eps e. Masses and widths in MeV, lengths in mm.
 Every width of the dark photon is proportional to eps^2. Hadrons come from a compilation of e+e- data, up to 1.6 GeV.
@@ -7,7 +7,6 @@ Every width of the dark photon is proportional to eps^2. Hadrons come from a com
 from __future__ import annotations
 
 import csv
-import math
 from functools import cache
 from typing import Any
 
@@ -21,7 +20,6 @@ from na62sim.geometry.tables import table_path
 
 __all__ = [
     "LEPTONS",
-    "alp_width",
     "branching_ratio",
     "ctau",
     "hadronic_ratio",
@@ -30,7 +28,6 @@ __all__ = [
     "total_width",
 ]
 
-HIGGS_VEV = 246.22 * GeV  # (sqrt 2 G_F)^-1/2
 LEPTONS = {"ee": ("e+", "e-"), "mumu": ("mu+", "mu-")}
 CHANNELS = ("mumu", "ee", "pipi", "KK")
 HEAVIEST = 1600.0  # MeV: up to there the compilation of R was compared
@@ -118,18 +115,3 @@ def ctau(mass: Any, eps: Any) -> Any:
 def lifetime(mass: Any, eps: Any) -> Any:
     """Mean lifetime (ns)."""
     return ctau(mass, eps) / LIGHT
-
-
-def alp_width(mass: float, channel: str, coupling: float = 1.0) -> float:
-    """Width (MeV) of an ALP into leptons, for the interaction i g_Y (m_l/v) a lbar gamma5 l.
-
-    ``coupling`` is g_Y; a derivative coupling c_l/f is g_Y/v on the mass shell.
-
-    Examples
-    --------
-    >>> f"{alp_width(300.0, 'ee') / alp_width(300.0, 'mumu'):.2e}"  # helicity: the ratio of squared masses
-    '3.30e-05'
-    """
-    lepton = _lepton(channel)
-    beta = math.sqrt(max(1.0 - 4.0 * (lepton / mass) ** 2, 0.0))
-    return coupling**2 * lepton**2 * mass * beta / (8.0 * math.pi * HIGGS_VEV**2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 
 from hepunits import GeV
 
+from na62sim.core.particles import species
 from na62sim.core.suggest import did_you_mean
-from na62sim.generators.processes import dark_photon
+from na62sim.generators.processes import alp, dark_photon, dark_scalar
 from na62sim.generators.processes.dump_model import COMMON, DumpModel, Production, number, switch
 from na62sim.generators.processes.model_file import read_model
-from na62sim.generators.sources.bmesons import BMesonDecays
+from na62sim.generators.sources.bmesons import EXPONENT, KAON_STAR, SIGMA_BB_ERROR_NB, SIGMA_BB_NB, BMesonDecays
 from na62sim.generators.sources.bremsstrahlung import Bremsstrahlung
 from na62sim.generators.sources.mesons import MESONS, MesonDecays
 
@@ -41,10 +43,43 @@ def _meson(mass: float, meson: str, scale: str, spectrum: str) -> MesonDecays:
     return MesonDecays(MESONS if meson == "all" else tuple(meson.split("+")), scale, spectrum)
 
 
-def _b(mass: float, star_share: float | str) -> BMesonDecays:
-    return BMesonDecays(number("star_share", star_share, -1e-300, 1.0))
+def _b(mass: float, star_share: float | str, sigma_bb_nb: float | str, exponent: float | str) -> BMesonDecays:
+    """B -> K(*) of a unit branching ratio, of which ``star_share`` is K*, where both are open."""
+    share = number("star_share", star_share, -1e-300, 1.0)
+    kaon, star = species("K+").mass, KAON_STAR
+    if mass + star >= species("B+").mass and share < 1.0:
+        share = 0.0
+    return _flux(((kaon, 1.0 - share), (star, share)), sigma_bb_nb, exponent)
 
 
+def _flux(decays: tuple[tuple[float, float], ...], sigma_bb_nb: float | str, exponent: float | str) -> BMesonDecays:
+    """B mesons in a number that is set by words of the command line."""
+    sigma, growth = number("sigma_bb_nb", sigma_bb_nb, high=1e3), number("exponent", exponent, -1e-300, 1.0)
+    return BMesonDecays(decays, sigma, growth)
+
+
+def _scalar(mass: float, rate: str, sigma_bb_nb: float | str, exponent: float | str) -> BMesonDecays:
+    if rate not in RATES:
+        raise ValueError(f"rate '{rate}' is unknown{did_you_mean(rate, RATES)}")
+    return _flux(dark_scalar.b_decays(mass, rate), sigma_bb_nb, exponent)
+
+
+def _alp(mass: float, quarks: float | str, sigma_bb_nb: float | str, exponent: float | str) -> BMesonDecays:
+    ratio = number("quarks", quarks, -math.inf)
+    return _flux(alp.b_decays(mass, ratio), sigma_bb_nb, exponent)
+
+
+B_FLUX = {
+    "sigma_bb_nb": (SIGMA_BB_NB, "b bbar cross-section of pp at 400 GeV; +-0.76 nb"),
+    "exponent": (EXPONENT, "of the number of nucleons, by which b bbar over all collisions grows: 1/3, or 0"),
+}
+B_VARIATIONS = {
+    f"sigma_bb = {SIGMA_BB_NB + sign * SIGMA_BB_ERROR_NB:.2f} nb": {
+        "sigma_bb_nb": SIGMA_BB_NB + sign * SIGMA_BB_ERROR_NB
+    }
+    for sign in (-1, 1)
+}
+RATES = ("exclusive", "inclusive")
 _QRA = {"model": "qra", "form_factor": "on", "pt_max_GeV": 4.0}  # the off-shell factor is the cut-off, not pT
 PRODUCTIONS = {
     "brems": Production(
@@ -77,7 +112,8 @@ PRODUCTIONS = {
         variations={"numbers of PYTHIA": {"scale": "pythia"}, "closed form of the spectra": {"spectrum": "fit"}},
     ),
     "b": Production(
-        _b, "decays of B mesons", {"star_share": (0.5, "share of B -> K* a among B -> K(*) a")}
+        _b, "decays of B mesons", {"star_share": (0.5, "share of B -> K* a among B -> K(*) a"), **B_FLUX},
+        decay="B -> K(*)", variations=B_VARIATIONS,
     ),
 }  # fmt: skip
 
@@ -95,6 +131,7 @@ DARK_PHOTON = DumpModel(
     ctau=dark_photon.ctau,
     title="dark photon with kinetic mixing eps",
     coupling="eps",
+    axis=r"Kinetic mixing $\varepsilon$",
     masses=(0.0, dark_photon.HEAVIEST),
 )
 ALP_B = DumpModel(
@@ -104,7 +141,50 @@ ALP_B = DumpModel(
     branching_ratios={"mumu": lambda mass: 1.0, "ee": lambda mass: 1.0},
     title="ALP from B -> K(*) a with free lifetime and branching ratios",
 )
-DUMP_MODELS = {model.name: model for model in (DARK_PHOTON, ALP_B)}
+DARK_SCALAR = DumpModel(
+    "dark-scalar",
+    "S",
+    productions={
+        "b": Production(
+            _scalar,
+            "decays of B mesons",
+            {"rate": (RATES[0], "exclusive: K and K* by form factors; inclusive: all of B -> X_s S"), **B_FLUX},
+            process="scalar-b",
+            decay="B -> X_s",
+            variations={**B_VARIATIONS, "all of B -> X_s S": {"rate": RATES[1]}},
+        )
+    },
+    branching_ratios={name: partial(dark_scalar.branching_ratio, channel=name) for name in dark_scalar.CHANNELS},
+    ctau=dark_scalar.ctau,
+    title="scalar that mixes with the Higgs boson, sin(theta)",
+    masses=(0.0, dark_scalar.HEAVIEST),
+    grid=(40, 70, 100, 150, 200, 210, 215, 220, 230, 240, 250, 260, 270, 277, 282, 290, 300, 320, 350, 400, 500, 600),
+    couplings=(1e-6, 1.0),
+    reference=1e-3,
+    axis=r"$\sin\theta$",
+)
+ALP_FERMION = DumpModel(
+    "alp-fermion",
+    "a",
+    productions={
+        "b": Production(
+            _alp,
+            "decays of B mesons",
+            {"quarks": (1.0, "C_qq over C_ll"), **B_FLUX},
+            decay="B -> K(*)",
+            variations=B_VARIATIONS,
+        )
+    },
+    branching_ratios={name: partial(alp.branching_ratio, channel=name) for name in alp.CHANNELS},
+    ctau=alp.ctau,
+    title="ALP that couples to fermions, g_Y = C_ll v/Lambda",
+    masses=(0.0, alp.HEAVIEST),
+    grid=(5, 20, 50, 100, 150, 200, 210, 212, 215, 220, 240, 260, 280, 300, 350, 400, 500, 600, 700, 800),
+    couplings=(1e-7, 1.0),
+    reference=3e-4,
+    axis=r"$g_{Y} = C_{\ell\ell}\,v/\Lambda$",
+)
+DUMP_MODELS = {model.name: model for model in (DARK_PHOTON, DARK_SCALAR, ALP_FERMION, ALP_B)}
 
 PROCESSES = tuple(declaration for model in DUMP_MODELS.values() for declaration in model.declarations())
 """The named processes of this file."""

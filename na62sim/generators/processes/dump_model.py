@@ -65,6 +65,8 @@ class Production:
     words : in tables and figures
     parameters : name: (default, help)
     process : name of the process; ``MODEL-PRODUCTION`` if empty
+    decay : what makes the particle, as ``B -> K(*)``, where it is a decay of one mother; then limits can be on its branching
+        ratio
     yields : particles per interacting proton over the coupling squared at a mass (MeV), in place of what the maker says
     variations : of the parameters, for the uncertainty of the production: in words, and the values that change
     """
@@ -73,8 +75,14 @@ class Production:
     words: str = ""
     parameters: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
     process: str = ""
+    decay: str = ""
     yields: Callable[[float], float] | None = None
     variations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def made(self, mass: float, parameters: Mapping[str, Any]) -> Maker:
+        """The maker at a mass (MeV) with some parameters; the rest of them have their defaults."""
+        own = {key: parameters.get(key, default) for key, (default, _) in self.parameters.items() if key not in COMMON}
+        return self.make(mass, **own)
 
 
 COMMON = {
@@ -100,6 +108,9 @@ class DumpModel:
     largest : largest coupling that makes sense
     masses : range (MeV) in which the functions hold
     grid : masses (MeV) of a scan that asks for none
+    couplings : smallest and largest of a scan that asks for none
+    reference : coupling at which a run prints expected events, in the middle of what a dump excludes
+    axis : the coupling in words for figures, in the mathematics of matplotlib
 
     Raises
     ------
@@ -116,6 +127,9 @@ class DumpModel:
     largest: float = 1.0
     masses: tuple[float, float] = (0.0, math.inf)
     grid: Sequence[float] = ()
+    couplings: tuple[float, float] = (1e-8, 1e-3)
+    reference: float = 1e-6
+    axis: str = "Coupling"
 
     def __post_init__(self) -> None:
         what = f"dump model '{self.name}'"
@@ -220,7 +234,7 @@ class DumpModel:
         return self.ctau(mass, couplings)
 
     def process(
-        self, mass: float, channel: str = "", production: str = "", *, coupling: float | str = 1e-6,
+        self, mass: float, channel: str = "", production: str = "", *, coupling: float | str | None = None,
         tau: float | None = None, **parameters: Any,
     ) -> Process:  # fmt: skip
         """The process of a production and channel.
@@ -229,7 +243,7 @@ class DumpModel:
         ----------
         mass : MeV
         channel, production : the first ones by default
-        coupling : gives the lifetime where ``tau`` (ns) does not; one sample serves every coupling
+        coupling : gives the lifetime where ``tau`` (ns) does not, ``reference`` by default; one sample serves every coupling
         parameters : of the production, and ``angles``, ``cascade``
 
         Raises
@@ -239,19 +253,13 @@ class DumpModel:
         """
         channel, production = channel or self.channels[0], production or next(iter(self.productions))
         made = self.production(production)
-        for key in parameters:
-            if key not in made.parameters and key not in COMMON:
-                known = [*made.parameters, *COMMON]
-                raise ValueError(
-                    f"parameter '{key}' of {self.process_name(production)} is unknown{did_you_mean(key, known)}"
-                )
+        self._known(production, parameters)
         mass = self.check(mass, channel)
         if tau is None:
-            value = number(self.coupling, coupling, high=self.largest)
+            value = number(self.coupling, self.reference if coupling is None else coupling, high=self.largest)
             tau = float(self.lengths(mass, value)) / LIGHT
-        own = {key: parameters.get(key, default) for key, (default, _) in made.parameters.items() if key not in COMMON}
         common = {key: parameters.get(key, default) for key, (default, _) in COMMON.items()}
-        maker = made.make(mass, **own)
+        maker = made.made(mass, parameters)
         plus, minus = CHANNELS[channel].daughters
         return Process(
             f"{self.hidden} -> {plus} {minus}",
@@ -260,6 +268,15 @@ class DumpModel:
             name=self.process_name(production),
             production=MotherProduction(maker, self.hidden, common["angles"], switch("cascade", common["cascade"])),
         )
+
+    def _known(self, production: str, parameters: Mapping[str, Any]) -> None:
+        """Refuse parameters that a production has not."""
+        known = [*self.production(production).parameters, *COMMON]
+        for key in parameters:
+            if key not in known:
+                raise ValueError(
+                    f"parameter '{key}' of {self.process_name(production)} is unknown{did_you_mean(key, known)}"
+                )
 
     def declarations(self) -> Iterator[Declaration]:
         """The named processes, one per production: parameters are the mass, the channel, the coupling (or the lifetime
@@ -276,7 +293,7 @@ class DumpModel:
             if self.ctau is None:
                 common[tau_name] = (1.0, f"lifetime of {self.hidden} (ns)")
             else:
-                common[self.coupling] = (1e-6, "coupling; only the lifetime of the sample depends on it")
+                common[self.coupling] = (self.reference, "coupling; only the lifetime of the sample depends on it")
             yield Declaration(
                 self.process_name(name),
                 f"{self.hidden} from {self.words(name)} in the dump, {self.hidden} -> {states}",
@@ -296,7 +313,7 @@ class DumpModel:
             tau = given.pop(tau_name, None)
             if self.ctau is None and not (tau is not None and 0.0 < tau < math.inf):
                 raise ValueError(f"{tau_name} = {tau:g} ns: it must be a finite number above 0")
-            coupling = given.pop(self.coupling, 1.0)
+            coupling = given.pop(self.coupling, None)
             process = self.process(mass, channel, production, coupling=coupling, tau=tau, **given)
             closed(process)
             return process

@@ -15,7 +15,14 @@
 
 ``[branching_ratios]`` with a column ``ctau_mm`` (at coupling 1) stands for ``[widths_MeV]``; ``file = "NAME.csv"`` in
 either table for the columns. A production may be given a yield: ``per_proton = [...]`` over the coupling squared, with
-``mass_MeV``; and ``maker`` says which shipped one it is, where its name is another.
+``mass_MeV``; and ``maker`` says which shipped one it is, where its name is another. A mother of one's own decays in two:
+
+    [productions.b]
+    maker = "two-body"
+    parent_MeV = 5279.4
+    spectrum = "b-mesons.csv"           # per proton, in bins of momentum and angle: see sources/two_body.py
+    mass_MeV = [220, 300, 400]
+    decays = [{ recoil_MeV = 493.7, branching_ratio = [0.4, 0.4, 0.4] }]    # over the coupling squared
 """
 
 from __future__ import annotations
@@ -35,8 +42,12 @@ from na62sim.core.constants import HBAR_C
 from na62sim.core.suggest import did_you_mean
 from na62sim.generators.processes.dump_model import CHANNELS, DumpModel, Production
 from na62sim.generators.sources.production import ClosedChannelError
+from na62sim.generators.sources.two_body import TwoBodyDecays, read_spectrum
 
 _KEYS = ("name", "hidden", "title", "coupling", "productions", "widths_MeV", "branching_ratios")
+_TWO_BODY = "two-body"
+_OF_TWO_BODY = ("maker", "words", "parent_MeV", "spectrum", "mass_MeV", "decays")
+_DECAY = {"recoil_MeV", "branching_ratio"}
 _OWN = ("maker", "per_proton", "mass_MeV", "words")  # of a production, beside the parameters of its maker
 
 
@@ -192,8 +203,11 @@ def _production(path: Path, name: str, given: Any, shipped: Mapping[str, Product
     if not isinstance(given, dict):
         raise TypeError(f"production '{name}' must be a table, as in {name} = {{}}")
     maker = given.get("maker", name)
+    if maker == _TWO_BODY:
+        return _two_body(path, name, given)
     if maker not in shipped:
-        raise ValueError(f"production '{name}': maker '{maker}' is unknown{did_you_mean(str(maker), shipped)}")
+        known = [*shipped, _TWO_BODY]
+        raise ValueError(f"production '{name}': maker '{maker}' is unknown{did_you_mean(str(maker), known)}")
     base = shipped[maker]
     own = {key: value for key, value in given.items() if key not in _OWN}
     for key in own:
@@ -207,3 +221,40 @@ def _production(path: Path, name: str, given: Any, shipped: Mapping[str, Product
         path, f"productions.{name}", {key: given[key] for key in ("mass_MeV", "per_proton") if key in given}
     )
     return replace(made, yields=Tabulated(masses, columns["per_proton"]))
+
+
+def _two_body(path: Path, name: str, given: Mapping[str, Any]) -> Production:
+    """Decays of a mother of one's own, whose spectrum is in a file."""
+    where = f"productions.{name}"
+    for key in given:
+        if key not in _OF_TWO_BODY:
+            raise ValueError(f"production '{name}': '{key}' is unknown{did_you_mean(key, _OF_TWO_BODY)}")
+    for key in ("parent_MeV", "spectrum", "mass_MeV", "decays"):
+        if key not in given:
+            raise ValueError(
+                f"production '{name}': '{key}' is missing (it needs parent_MeV, spectrum, mass_MeV and decays)"
+            )
+    rows = given["decays"]
+    if not isinstance(rows, list) or not rows or any(not isinstance(row, dict) or set(row) != _DECAY for row in rows):
+        raise ValueError(f"production '{name}': decays must be a list of tables with {' and '.join(sorted(_DECAY))}")
+    spectrum = str(path.parent / str(given["spectrum"]))
+    read_spectrum(spectrum)
+    ratios = []
+    for row in rows:
+        columns = {"mass_MeV": given["mass_MeV"], "branching_ratio": row["branching_ratio"]}
+        masses, found = _columns(path, where, columns)
+        ratios.append((_mass(name, "recoil_MeV", row["recoil_MeV"]), Tabulated(masses, found["branching_ratio"])))
+    parent = _mass(name, "parent_MeV", given["parent_MeV"])
+
+    def make(mass: float) -> TwoBodyDecays:
+        return TwoBodyDecays(parent, tuple((recoil, ratio(mass)) for recoil, ratio in ratios), spectrum)
+
+    make(masses[0])
+    return Production(make, words=str(given.get("words", "two-body decays")), decay="parent ->")
+
+
+def _mass(name: str, key: str, value: Any) -> float:
+    """A mass (MeV) of a file."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < 1e9:
+        raise ValueError(f"production '{name}': {key} = {value!r} must be a mass in MeV")
+    return float(value)

@@ -130,6 +130,7 @@ class Bremsstrahlung:
 
     name = "brems"
     largest_weight = 1.0
+    other_flux = None
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
@@ -167,6 +168,10 @@ class Bremsstrahlung:
 
     def check_open(self, mass: float) -> None:
         """Nothing closes it."""
+
+    def branching_ratio(self, mass: float) -> float:
+        """1: there is no decay."""
+        return 1.0
 
     def per_proton(self, mass: float, beam: float) -> float:
         """A' per interacting proton, over eps^2; mass and beam momentum in MeV.

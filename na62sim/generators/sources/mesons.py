@@ -125,6 +125,7 @@ class MesonDecays:
 
     name = "meson"
     largest_weight = 1.0 / TRUE_SHARE
+    other_flux = None
 
     def __post_init__(self) -> None:
         if not self.mesons:
@@ -167,6 +168,10 @@ class MesonDecays:
         if mass >= heaviest:
             words = self.mesons[0] if len(self.mesons) == 1 else f"the heaviest of {', '.join(self.mesons)}"
             raise ClosedChannelError(mass, f"the decay of {words} needs a mass below {heaviest:.6g} MeV")
+
+    def branching_ratio(self, mass: float) -> float:
+        """1: there are several mesons, each with its own."""
+        return 1.0
 
     def per_proton(self, mass: float, beam: float) -> float:
         """A' per interacting proton, over eps^2; mass and beam momentum in MeV."""

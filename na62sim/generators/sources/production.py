@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from na62sim.core.suggest import did_you_mean
 from na62sim.geometry.dump import Cascade, Dump
@@ -41,6 +41,14 @@ def parameter_name(particle: str) -> str:
     return particle.replace("'", "prime")
 
 
+class OtherFlux(NamedTuple):
+    """A number of parents that is in use, too: what is drawn and the other in words, and the ratio of the other to it."""
+
+    drawn: str
+    other: str
+    ratio: float
+
+
 class Maker(Protocol):
     """A way in which protons make a hidden particle in the dump: a frozen dataclass, whose fields describe it.
 
@@ -48,6 +56,7 @@ class Maker(Protocol):
     ----------
     name : in results
     largest_weight : bound of the weight that `draw` gives
+    other_flux : another number of parents that is in use; None where there is one alone
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
@@ -56,6 +65,8 @@ class Maker(Protocol):
     def name(self) -> str: ...
     @property
     def largest_weight(self) -> float: ...
+    @property
+    def other_flux(self) -> OtherFlux | None: ...
 
     def prepared(self, dump: Dump) -> Maker:
         """The same with what it takes from the geometry."""
@@ -68,6 +79,10 @@ class Maker(Protocol):
         ------
         ClosedChannelError : nothing makes such a mass
         """
+        ...
+
+    def branching_ratio(self, mass: float) -> float:
+        """Branching ratio of what makes a mass (MeV), over the coupling squared; 1 where no single decay does."""
         ...
 
     def per_proton(self, mass: float, beam: float) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from hepunits import m
 
 from na62sim.core.arrays import FloatArray
+from na62sim.generators.processes.dump_model import DumpModel
 from na62sim.report.figures.style import (
     BLACK,
     BLUE,
@@ -25,23 +26,31 @@ from na62sim.report.figures.style import (
 )
 from na62sim.statistics.exclusion import Exclusion
 from na62sim.study.dump.channels import channels_of, dilepton_block
-from na62sim.study.dump.productions import production_words
+from na62sim.study.dump.plane import DumpPlane
+from na62sim.study.dump.productions import product_words, production_words
 from na62sim.study.dump.published_contours import Contour, published_contours
 from na62sim.study.dump.region import DumpRegion
 from na62sim.study.published import published_numbers
 
-__all__ = ["CHANNEL", "draw_alp", "draw_contour", "draw_events", "draw_one", "draw_region"]
+__all__ = [
+    "decay_words",
+    "draw_alp",
+    "draw_contour",
+    "draw_events",
+    "draw_one",
+    "draw_plane",
+    "draw_region",
+    "mass_label",
+]
 
-CHANNEL = {
-    "mumu": r"$A\prime\to\mu^{+}\mu^{-}$",
-    "ee": r"$A\prime\to e^{+}e^{-}$",
-    "pipi": r"$A\prime\to\pi^{+}\pi^{-}$",
-    "KK": r"$A\prime\to K^{+}K^{-}$",
-    "both": r"$A\prime\to\mu^{+}\mu^{-}$ and $e^{+}e^{-}$",
-    "all": r"$A\prime$, all channels",
+_FINAL = {
+    "mumu": r"\mu^{+}\mu^{-}",
+    "ee": "e^{+}e^{-}",
+    "pipi": r"\pi^{+}\pi^{-}",
+    "KK": "K^{+}K^{-}",
+    "both": r"\mu^{+}\mu^{-}$ and $e^{+}e^{-}",
 }
 _GREEN, _YELLOW = "#5FBF5F", "#F5E663"  # of the bands, as in most limit plots
-_MASS = r"$m_{A\prime}$ [GeV/$c^2$]"  # a prime that is not raised again can be seen
 _PARTS = (BLUE, PURPLE, GREEN, ORANGE)
 _COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GREY, BLACK)
 
@@ -90,11 +99,13 @@ def _bands(ax: Any, region: Exclusion) -> None:
 
 def draw_region(
     folder: Path,
+    model: DumpModel,
     channel: str,
     regions: Mapping[str, Exclusion],
     words: Mapping[str, str],
     parts: Mapping[str, Mapping[str, Exclusion]] | None = None,
     events: Sequence[float] = (),
+    others: Mapping[str, Exclusion | None] | None = None,
 ) -> Path:
     """The excluded region, a panel per production side by side.
 
@@ -104,6 +115,7 @@ def draw_region(
     words : of the productions
     parts : of a combination: per channel its own regions, drawn as thin lines
     events : masses (MeV) of observed events, which make notches
+    others : per production the region with the other number of parents
     """
     with talk_style():
         fig = figure(8.2 * len(regions) + 1.3, 8.2)
@@ -114,17 +126,19 @@ def draw_region(
             for (name, own), colour in zip((parts or {}).items(), _PARTS, strict=False):
                 one = own[production]
                 outline = _outline(one.regions[one.curve], one.masses, one.closing)
-                _contour(ax, *outline, color=colour, lw=1.4, label=f"{CHANNEL[name]} alone")
-            _published(ax, [channel] if not parts else list(parts))
-            ax.set(yscale="log", xlabel=_MASS)
+                _contour(ax, *outline, color=colour, lw=1.4, label=f"{decay_words(model.hidden, name)} alone")
+            _other(ax, (others or {}).get(production))
+            if model.name == "dark-photon":
+                _published(ax, [channel] if not parts else list(parts))
+            ax.set(yscale="log", xlabel=mass_label(model.hidden))
             ax.set_title(words[production], loc="right")
-        panels[0].set_ylabel(r"Kinetic mixing $\varepsilon$")
+        panels[0].set_ylabel(model.axis)
         panels[0].set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
         _limits(panels, list(regions.values()))
         for ax, region in zip(panels, regions.values(), strict=True):
             _notches(ax, region, events)
         first = next(iter(regions.values()))
-        title = f"{CHANNEL[channel]}, {_power(first.protons)} protons"
+        title = f"{decay_words(model.hidden, channel)}, {_power(first.protons)} protons"
         panels[-1].legend(loc="upper right", title=title, alignment="left", title_fontsize=14)
         return save(fig, folder / f"region-{channel}.png")
 
@@ -139,6 +153,13 @@ def _region(ax: Any, region: Exclusion) -> None:
     _contour(ax, *median, color=BLACK, ls="--", lw=1.4, label="expected, median")
     line = _outline(region.regions["observed"], region.masses, region.closing)
     _contour(ax, *line, color=BLACK, lw=2.4, label="observed, 90 % CL")
+
+
+def _other(ax: Any, other: Exclusion | None) -> None:
+    """The region with the other number of parents that is in use."""
+    if other is not None:
+        outline = _outline(other.regions[other.curve], other.masses, other.closing)
+        _contour(ax, *outline, color=GREY, ls="-.", lw=1.6, label="other number of parents (see the report)")
 
 
 def _notches(ax: Any, region: Exclusion, events: Sequence[float]) -> None:
@@ -169,17 +190,19 @@ def draw_one(path: Path, found: DumpRegion, *, force: bool = False) -> Path:
                 _contour(
                     ax, *_outline(end.regions[end.curve], end.masses, end.closing), color=PURPLE, ls=":", label=label
                 )
+        _other(ax, found.other)
         for contour in published_contours().values():
             if contour.model == model.name:
                 draw_contour(ax, contour)
-        ax.set(yscale="log", xlabel=_mass_label(model.hidden))
-        ax.set_ylabel(r"Kinetic mixing $\varepsilon$" if model.coupling == "eps" else "Coupling")
+        ax.set(yscale="log", xlabel=mass_label(model.hidden))
+        ax.set_ylabel(model.axis)
         ax.set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
         ax.set_title(f"{found.detector.name}, {production_words(model, found.production)}", loc="right")
         _limits([ax], [region])
         channels = channels_of(model, found.channel)
         _notches(ax, region, [x for name in channels for x in dilepton_block(found.detector, name).observed_mass_MeV])
-        title = f"{_hidden(model.hidden)}, {', '.join(map(_final, channels))}; {_power(region.protons)} protons"
+        finals = ", ".join(f"${_FINAL[name]}$" for name in channels)
+        title = f"{_hidden(model.hidden)}, {finals}; {_power(region.protons)} protons"
         ax.legend(loc="upper right", title=title, alignment="left", title_fontsize=14)
         return save(fig, path, force=force)
 
@@ -189,13 +212,23 @@ def _hidden(name: str) -> str:
     return "$" + name.replace("'", r"\prime") + "$"
 
 
-def _mass_label(name: str) -> str:
+def mass_label(name: str) -> str:
+    """The axis of the mass of a particle: a prime that is not raised again can be seen."""
     return f"$m_{{{_hidden(name)[1:-1]}}}$ [GeV/$c^2$]"
 
 
-def _final(channel: str) -> str:
-    """A final state in mathematics."""
-    return "$" + CHANNEL[channel].split(r"\to")[1]
+def decay_words(hidden: str, channel: str) -> str:
+    """A decay in mathematics; ``all`` is every channel.
+
+    Examples
+    --------
+    >>> decay_words("A'", "ee")
+    '$A\\\\prime\\\\to e^{+}e^{-}$'
+    """
+    if channel == "all":
+        return f"{_hidden(hidden)}, all channels"
+    space = " " if _FINAL[channel][0].isalpha() else ""
+    return f"{_hidden(hidden)[:-1]}\\to{space}{_FINAL[channel]}$"
 
 
 def draw_contour(ax: Any, contour: Contour) -> None:
@@ -247,7 +280,9 @@ def _published(ax: Any, channels: Sequence[str]) -> None:
                 )
 
 
-def draw_events(folder: Path, channel: str, regions: Mapping[str, Exclusion], words: Mapping[str, str]) -> Path:
+def draw_events(
+    folder: Path, model: DumpModel, channel: str, regions: Mapping[str, Exclusion], words: Mapping[str, str]
+) -> Path:
     """Expected events against mass and coupling, a panel per production, with the observed contour."""
     import matplotlib
     from matplotlib.colors import LogNorm
@@ -266,14 +301,14 @@ def draw_events(folder: Path, channel: str, regions: Mapping[str, Exclusion], wo
             )
             outline = _outline(region.regions[region.curve], region.masses, region.closing)
             _contour(ax, *outline, color=VERMILION, lw=2.2, label="excluded, 90 % CL")
-            ax.set(yscale="log", xlabel=_MASS)
-            ax.set_title(f"{CHANNEL[channel]}, {words[production]}", loc="right")
+            ax.set(yscale="log", xlabel=mass_label(model.hidden))
+            ax.set_title(f"{decay_words(model.hidden, channel)}, {words[production]}", loc="right")
         seen = np.flatnonzero(np.any([(r.events > 0.1).any(axis=0) for r in regions.values()], axis=0))
         if seen.size:
             panels[0].set_ylim(
                 region.couplings[max(seen[0] - 3, 0)], region.couplings[min(seen[-1] + 8, region.couplings.size - 1)]
             )
-        panels[0].set_ylabel(r"Kinetic mixing $\varepsilon$")
+        panels[0].set_ylabel(model.axis)
         panels[0].set_title(r"$\bf{na62sim}$", loc="left")
         if panels[0].get_legend_handles_labels()[0]:  # none where nothing is excluded
             panels[0].legend(loc="upper right")
@@ -304,21 +339,67 @@ def _log_edges(values: FloatArray) -> FloatArray:
 
 
 def draw_alp(
-    folder: Path, channel: str, lengths: FloatArray, limits: Mapping[float, FloatArray], protons: float, data: str
-) -> Path:
-    """Limits on BR(B -> K(*) a) BR(a -> l l) against c tau (mm), a line per mass (MeV)."""
-    final = {"mumu": r"\mu^{+}\mu^{-}", "ee": r"e^{+}e^{-}"}[channel]
+    folder: Path, name: str, words: str, lengths: FloatArray, limits: Mapping[float, FloatArray], protons: float, data: str,
+    hidden: str = "a",
+) -> Path:  # fmt: skip
+    """Limits on a product of branching ratios against c tau (mm), a line per mass (MeV).
+
+    Parameters
+    ----------
+    name : of the file; words : of the product
+    """
     with talk_style():
         fig = figure(10.0, 8.0)
         ax = fig.subplots()
-        for (mass, values), colour in zip(limits.items(), _COLOURS, strict=False):
-            ax.plot(lengths / m, np.where(values > 1.0, np.nan, values), color=colour, label=f"{mass:g} MeV")
-        ax.set(xscale="log", yscale="log", xlabel=r"$c\tau_a$ [m]")
-        if not any(np.isfinite(line.get_ydata()).any() for line in ax.lines):
-            ax.set(xlim=(lengths[0] / m, lengths[-1] / m), ylim=(1e-9, 1.0))
-            ax.text(0.5, 0.5, "too few effective events", transform=ax.transAxes, ha="center")
-        ax.set_ylabel(rf"BR($B\to K^{{(*)}}a$) $\times$ BR($a\to {final}$), 90 % CL")
-        ax.legend(loc="upper center", title=r"$m_a$", ncols=2, title_fontsize=14)
+        lines = {(f"{mass:g} MeV"): values for mass, values in limits.items()}
+        _lifetimes(ax, lengths, lines, hidden)
+        ax.set_ylabel(f"{words}, 90 % CL")
+        ax.legend(loc="upper center", title=f"${mass_label(hidden).split('$')[1]}$", ncols=2, title_fontsize=14)
         ax.set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
         ax.set_title(f"{data}, {_power(protons)} protons", loc="right")
-        return save(fig, folder / f"alp-{channel}.png")
+        return save(fig, folder / f"{name}.png")
+
+
+def _lifetimes(ax: Any, lengths: FloatArray, lines: Mapping[str, FloatArray], hidden: str) -> None:
+    """Lines of limits; nothing above 1 is a limit on branching ratios."""
+    styles = ("-", "--", ":")
+    for k, (label, values) in enumerate(lines.items()):
+        colour, style = _COLOURS[k % len(_COLOURS)], styles[k // len(_COLOURS) % len(styles)]
+        ax.plot(lengths / m, np.where(values > 1.0, np.nan, values), color=colour, ls=style, label=label)
+    ax.set(xscale="log", yscale="log", xlabel=rf"$c\tau_{{{_hidden(hidden)[1:-1]}}}$ [m]")
+    if not any(np.isfinite(line.get_ydata()).any() for line in ax.lines):
+        ax.set(xlim=(lengths[0] / m, lengths[-1] / m), ylim=(1e-9, 1.0))
+        ax.text(0.5, 0.5, "too few effective events", transform=ax.transAxes, ha="center")
+
+
+def draw_plane(path: Path, found: DumpPlane, *, force: bool = False) -> Path:
+    """Limits at lifetimes, a line per channel and mass, as ``exclusion --plane lifetime -o`` writes them (PNG or PDF)."""
+    hidden = found.model.hidden
+    with talk_style():
+        fig = figure(10.5, 8.2)
+        ax = fig.subplots()
+        lines = {
+            f"${_FINAL[channel]}$, {mass:g} MeV": values
+            for channel, limits in found.limits.items()
+            for mass, values in limits.items()
+        }
+        _lifetimes(ax, found.lengths, lines, hidden)
+        low, high = ax.get_ylim()
+        ax.set_ylim(low, min(1.0, high * (high / low) ** 0.3))
+        ax.set_ylabel(f"{product_label(found.model, found.production)}, {100.0 * found.settings['cl']:g} % CL")
+        ax.legend(loc="upper center", title=f"{_power(found.protons)} protons", ncols=2, title_fontsize=14)
+        ax.set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
+        ax.set_title(f"{found.detector.name}, {production_words(found.model, found.production)}", loc="right")
+        return save(fig, path, force=force)
+
+
+def product_label(model: DumpModel, production: str, channel: str = "") -> str:
+    """What a limit at a lifetime is on, in mathematics; of any channel without one."""
+    final = _FINAL[channel] if channel else "f"
+    words = product_words(model, production, "f").split(" x ")[0]
+    start = words.replace("BR(", r"BR($").replace("->", r"\to").replace(model.hidden, _hidden(model.hidden)[1:-1])
+    if start.endswith(")"):
+        start = start[:-1] + "$)"
+    elif words.startswith("eps"):
+        start = r"$\varepsilon^2$"
+    return rf"{start} $\times$ BR(${_hidden(model.hidden)[1:-1]}\to {final}$)"

@@ -26,7 +26,7 @@ from na62sim.geometry.field import field_map
 from na62sim.geometry.lkr import lkr_arrays, on_lkr
 from na62sim.selection.cut import Selection
 from na62sim.selection.cutflow import CutFlow
-from na62sim.selection.dilepton import primary_vertex
+from na62sim.selection.dilepton import lkr_separation, primary_vertex
 from na62sim.selection.registry import find_selection
 from na62sim.simulation.on_demand import run_selected
 from na62sim.simulation.pipeline import Simulation
@@ -186,6 +186,7 @@ class Reconstructed:
                 "cda_tax": distance[kept],
                 "z": np.asarray(table["z"])[kept],
                 "p": np.asarray(table["p"])[kept],
+                "lkr_apart": lkr_separation(table, self.simulation.detector)[kept],
             },
             flow,
             pairs,

@@ -7,8 +7,18 @@ from typing import Any
 
 from na62sim.core.suggest import did_you_mean
 from na62sim.generators.processes.dump_model import COMMON, DumpModel
+from na62sim.generators.sources.production import OtherFlux
 
-__all__ = ["ALL", "PUBLISHED", "default_production", "own_parameters", "production_words", "productions_of"]
+__all__ = [
+    "ALL",
+    "PUBLISHED",
+    "default_production",
+    "other_fluxes",
+    "own_parameters",
+    "product_words",
+    "production_words",
+    "productions_of",
+]
 
 ALL = "all"
 PUBLISHED = "brems"  # of the dark photon: what the regions of 2023 and 2024 hold above 0.28 (mumu) and 0.12 GeV (ee)
@@ -43,6 +53,31 @@ def production_words(model: DumpModel, production: str) -> str:
     'bremsstrahlung + meson decays'
     """
     return " + ".join(dict.fromkeys(model.words(name) for name in productions_of(model, production)))
+
+
+def product_words(model: DumpModel, production: str, channel: str) -> str:
+    """What a limit at a lifetime is on.
+
+    Examples
+    --------
+    >>> from na62sim.generators.processes.dump import DARK_SCALAR
+    >>> product_words(DARK_SCALAR, "b", "mumu")
+    'BR(B -> X_s S) x BR(S -> mumu)'
+    """
+    decays = {model.production(name).decay for name in productions_of(model, production)}
+    decay = f"BR({decays.pop()} {model.hidden})" if len(decays) == 1 and "" not in decays else f"{model.coupling}^2"
+    return f"{decay} x BR({model.hidden} -> {channel})"
+
+
+def other_fluxes(model: DumpModel, production: str, parameters: Mapping[str, Any], mass: float) -> dict[str, OtherFlux]:
+    """Per process the other number of parents that is in use, at a mass (MeV) that is open; productions without one are left
+    out."""
+    found = {}
+    for name, own in own_parameters(model, production, parameters).items():
+        other = model.production(name).made(mass, own).other_flux
+        if other is not None:
+            found[model.process_name(name)] = other
+    return found
 
 
 def own_parameters(model: DumpModel, production: str, parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

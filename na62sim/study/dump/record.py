@@ -22,7 +22,7 @@ Lengths = Callable[[Any], Any]
 
 __all__ = ["MOMENTUM_EDGES", "NEAR", "AcceptanceHistograms", "Record", "recording"]
 
-NEAR = 6e-7  # coupling at which the resolution of the mass is stated: the middle of the regions, in the logarithm
+NEAR = 0.6  # times the reference coupling: where the resolution of the mass is stated, the middle of the regions in the logarithm
 MOMENTUM_EDGES = np.arange(0.0, 401.0, 20.0)  # GeV/c
 
 
@@ -37,8 +37,8 @@ class Record:
         momentum of A' (`MOMENTUM_EDGES`), at the lifetime of the process
     lengths : mean proper decay length (mm) at couplings
     columns : of the accepted events, in the order of ``sample``: ``p``, ``z``, ``z_tax``, ``cda_tax``, ``mass``,
-        ``z_residual``, ``p_true``, ``z_true`` (MeV, mm); empty where they were not kept
-    resolution : half of the central 68 % of the reconstructed masses (MeV) at the coupling `NEAR`; None without any
+        ``z_residual``, ``lkr_apart``, ``p_true``, ``z_true`` (MeV, mm); empty where they were not kept
+    resolution : half of the central 68 % of the reconstructed masses (MeV) at `NEAR` times the reference coupling; None without
     """
 
     sample: MassSample
@@ -66,9 +66,13 @@ class AcceptanceHistograms:
     lengths : mean proper decay length (mm) at couplings
     couplings : at which the decays in the volume are counted
     columns : whether to keep what was reconstructed
+    near : coupling at which the resolution of the mass is stated
     """
 
-    def __init__(self, chain: Chain, lengths: Lengths, couplings: FloatArray, columns: bool = False) -> None:
+    def __init__(
+        self, chain: Chain, lengths: Lengths, couplings: FloatArray, columns: bool = False, near: float = NEAR * 1e-6
+    ) -> None:
+        self.near = near
         self.chain, self.generator, self.channel, self.columns = chain, chain.generator, chain.channel, columns
         self.mass = self.generator.chain.particles[0].mass
         self.lengths_at, self.lengths = lengths, np.asarray(lengths(couplings))
@@ -113,7 +117,9 @@ class AcceptanceHistograms:
         decays = self.decays / self.generated
         found = Record(sample, decays, self.in_volume, self.squares, self.accepted, self.lengths_at, columns)
         masses = np.concatenate(self.masses) if self.masses else np.empty(0)
-        return replace(found, resolution=central_half_width(masses, found.weights(NEAR))) if masses.size > 50 else found
+        if masses.size <= 50:
+            return found
+        return replace(found, resolution=central_half_width(masses, found.weights(self.near)))
 
 
 def recording(
@@ -123,7 +129,8 @@ def recording(
 
     def make(process: Process, detector: Detector, seed: int) -> Chain:
         lengths = partial(model.lengths, process.mass[model.hidden])
-        histograms.append(AcceptanceHistograms(chain(process, detector, seed), lengths, couplings))
+        near = NEAR * model.reference
+        histograms.append(AcceptanceHistograms(chain(process, detector, seed), lengths, couplings, near=near))
         return histograms[-1]
 
     return make

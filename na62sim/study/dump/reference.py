@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from hepunits import GeV, m
+from hepunits import GeV, m, mm
 
 from na62sim.core.arrays import FloatArray
 from na62sim.generators.processes.dump import DARK_PHOTON
@@ -20,12 +20,12 @@ from na62sim.selection.dilepton import in_signal
 from na62sim.study.dump.acceptance import Geometric, Reconstructed
 from na62sim.study.dump.channels import dilepton_block, dump_of, find_channel
 from na62sim.study.dump.productions import default_production, own_parameters
-from na62sim.study.dump.record import AcceptanceHistograms, Record
+from na62sim.study.dump.record import NEAR, AcceptanceHistograms, Record
 from na62sim.study.dump.samples import central_half_width, mass_sample, sampled_process, stream_seed
 
-__all__ = ["BANDS", "COUPLING", "PLACES", "Reference", "Resolutions", "Step", "reference_numbers"]
+__all__ = ["BANDS", "LKR_APART", "PLACES", "Reference", "Resolutions", "Step", "reference_numbers"]
 
-COUPLING = 1e-6
+LKR_APART = 200.0 * mm  # a customary cut of other NA62 analyses
 BANDS = ((40.0, 80.0), (80.0, 150.0), (150.0, 250.0), (250.0, 360.0))  # momentum of A', GeV/c
 PLACES = ((105.0, 120.0), (130.0, 145.0), (155.0, 180.0))  # decay point, m
 _FEWEST = 100  # events of a place and momentum
@@ -73,6 +73,7 @@ class Reference:
     steps : expected events cut by cut
     far_efficiency : share of the pairs more than `pairs.APART` apart in STRAW 1 that are found as two tracks
     resolutions : None where too few events are accepted
+    apart : share of the accepted events whose tracks are more than `LKR_APART` apart at the LKr; NaN without any
     """
 
     process: str
@@ -86,6 +87,7 @@ class Reference:
     steps: tuple[Step, ...]
     far_efficiency: float
     resolutions: Resolutions | None
+    apart: float
 
     @property
     def efficiency(self) -> float:
@@ -101,7 +103,7 @@ def reference_numbers(
     seed: int = 1,
     *,
     mass: float | None = None,
-    coupling: float = COUPLING,
+    coupling: float | None = None,
     model: DumpModel = DARK_PHOTON,
     protons: float | None = None,
     threads: int | None = None,
@@ -112,17 +114,19 @@ def reference_numbers(
     Parameters
     ----------
     mass : MeV; the reference mass of the channel by default
+    coupling : the reference coupling of the model by default
 
     Returns
     -------
     per process; productions that are closed at the mass are left out
     """
     mass = find_channel(channel).reference if mass is None else mass
+    at = model.reference if coupling is None else coupling
     number = dump_of(detector).protons if protons is None else protons
     found = {}
     for name, own in own_parameters(model, production or default_production(model), parameters or {}).items():
         try:
-            process, fraction = sampled_process(model, mass, channel, name, {**own, "coupling": str(coupling)})
+            process, fraction = sampled_process(model, mass, channel, name, {**own, "coupling": str(at)})
             stream = stream_seed(seed, name, channel, mass)
             geometric, chain = (
                 Geometric(process, detector, stream),
@@ -133,23 +137,24 @@ def reference_numbers(
         lengths = partial(model.lengths, mass)
         per_proton = model.yields(name, mass)
         quick = mass_sample(geometric, events, fraction, per_proton, threads=threads)
-        produced = number * coupling**2 * quick.produced
-        share, effective = quick.probability(lengths(coupling))
+        produced = number * at**2 * quick.produced
+        share, effective = quick.probability(lengths(at))
         geometry = produced * float(share[0])
-        histograms = AcceptanceHistograms(chain, lengths, np.array([coupling]), columns=True)
+        histograms = AcceptanceHistograms(chain, lengths, np.array([at]), columns=True, near=NEAR * model.reference)
         record = histograms.record(mass_sample(histograms, events, fraction, per_proton, threads=threads))
         found[process.short] = Reference(
             process.short,
             model.words(name),
             channel,
-            coupling,
+            at,
             number,
             record,
             geometry,
             geometry / float(effective[0]) ** 0.5 if effective[0] else 0.0,
             _steps(chain, produced, fraction),
             chain.pairs.far_efficiency,
-            _resolutions(record, detector, channel, coupling),
+            _resolutions(record, detector, channel, at),
+            _apart(record, at),
         )
     return found
 
@@ -200,6 +205,13 @@ def _resolutions(record: Record, detector: Detector, channel: str, coupling: flo
         in_signal=float(w.sum() / weight.sum()),
         z=table,
     )
+
+
+def _apart(record: Record, coupling: float) -> float:
+    """Share of the events whose tracks are far apart at the LKr."""
+    weight = record.weights(coupling)
+    total = float(weight.sum())
+    return float(weight[record.columns["lkr_apart"] > LKR_APART].sum()) / total if total else math.nan
 
 
 def _quantiles(values: FloatArray, weights: FloatArray, at: tuple[float, ...]) -> list[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from na62sim.core.arrays import FloatArray
 from na62sim.core.progress import Progress
 from na62sim.generators.processes.dump import find_model
 from na62sim.generators.processes.dump_model import DumpModel
+from na62sim.generators.sources.production import OtherFlux
 from na62sim.geometry import Detector
 from na62sim.geometry.detector import as_detector
 from na62sim.statistics.exclusion import Exclusion
@@ -20,13 +21,13 @@ from na62sim.study.dump.acceptance import Geometric, Reconstructed
 from na62sim.study.dump.channels import channels_of, default_masses, open_masses
 from na62sim.study.dump.exclusion import exclude, refuse_empty
 from na62sim.study.dump.production_band import production_ratios, variation_words
-from na62sim.study.dump.productions import default_production, own_parameters
+from na62sim.study.dump.productions import default_production, other_fluxes, own_parameters
 from na62sim.study.dump.reference import Reference, reference_numbers
 from na62sim.study.dump.samples import Samples, region_samples
 
-__all__ = ["DEFAULT_COUPLINGS", "DumpRegion", "exclusion", "expected_numbers"]
+__all__ = ["POINTS", "DumpRegion", "exclusion", "expected_numbers"]
 
-DEFAULT_COUPLINGS = np.geomspace(1e-8, 1e-3, 76)
+POINTS = 76  # couplings of the grid of a scan that asks for none
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class DumpRegion:
     region : edges, events, intervals, notes
     least, most : the region with the smallest and the largest production (`production_band`); None where not asked for
     closed : masses (MeV) that were asked for and have no sample
+    flux, other : another number of parents that is in use, and the region with it; None where there is one alone
     """
 
     model: DumpModel
@@ -51,6 +53,8 @@ class DumpRegion:
     least: Exclusion | None = None
     most: Exclusion | None = None
     closed: list[float] = field(default_factory=list)
+    flux: OtherFlux | None = None
+    other: Exclusion | None = None
 
     def edges(self, curve: str = "") -> tuple[list[float | None], list[float | None]]:
         """Outermost lower and upper edge per mass, see `Exclusion.edges`."""
@@ -96,11 +100,11 @@ def exclusion(
 
     Parameters
     ----------
-    model : ``dark-photon``, a file NAME.toml, or a `DumpModel`
+    model : ``dark-photon``, ``dark-scalar``, ``alp-fermion``, a file NAME.toml, or a `DumpModel`
     channel : mumu, ee, pipi, KK, ``both`` (mumu and ee) or ``all`` of the model
     production : one of the model's (the first by default), or ``all``
     masses : MeV; by default those of the model
-    couplings : increasing grid; 76 from 1e-8 to 1e-3 by default
+    couplings : increasing grid; 76 in the model's range by default
     events : per mass, production and channel
     protons : on target; another number than the data's is a projection
     geometric : acceptance by geometry alone, all efficiencies 1: quick
@@ -119,14 +123,15 @@ def exclusion(
         300  ...e-07 to ...e-06
     """
     chosen, d = find_model(model), as_detector(detector)
-    grid = DEFAULT_COUPLINGS if couplings is None else np.asarray(couplings, dtype=np.float64)
+    grid = np.geomspace(*chosen.couplings, POINTS) if couplings is None else np.asarray(couplings, dtype=np.float64)
     made = production or default_production(chosen)
     channels = channels_of(chosen, channel)
     own_parameters(chosen, made, parameters)
     wanted = default_masses(chosen, channel) if masses is None else [float(mass) for mass in masses]
     if chosen.ctau is None:
         raise ValueError(
-            f"{chosen.name} has no coupling: its lifetime is free, and limits are per product of branching ratios"
+            f"{chosen.name} has no coupling: its lifetime is free, and limits are on a product of branching ratios"
+            " (--plane lifetime)"
         )
     samples = region_samples(
         open_masses(chosen, wanted, channels), d, made, events, seed, model=chosen,
@@ -145,7 +150,26 @@ def exclusion(
         "parameters": {key: str(value) for key, value in parameters.items()},
     }
     closed = [mass for mass in wanted if mass not in region.masses]
-    return DumpRegion(chosen, channel, made, d, settings, region, least, most, closed)
+    flux, other = other_region(chosen, samples, d, grid, made, parameters, protons, cl)
+    return DumpRegion(chosen, channel, made, d, settings, region, least, most, closed, flux, other)
+
+
+def other_region(
+    model: DumpModel, samples: Samples, detector: Detector, couplings: FloatArray, production: str,
+    parameters: Mapping[str, Any], protons: float | None, cl: float = 0.9,
+) -> tuple[OtherFlux | None, Exclusion | None]:  # fmt: skip
+    """The region with the other number of parents that is in use, of the productions that have one."""
+    mass = next(sample.mass for found in samples.values() for sample in found)
+    fluxes = other_fluxes(model, production, parameters, mass)
+    if not fluxes:
+        return None, None
+
+    def factors(sample: MassSample) -> FloatArray:
+        ratio = fluxes[sample.production].ratio if sample.production in fluxes else 1.0
+        return np.full(couplings.size, ratio)
+
+    other = exclude(samples, detector, couplings, model=model, protons=protons, cl=cl, factors=factors, band=False)
+    return next(iter(fluxes.values())), other
 
 
 def band_regions(

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from hepunits import m
 
 from na62sim.core.arrays import FloatArray
 from na62sim.core.progress import Meter, silent
 from na62sim.core.units import parse_parameters
 from na62sim.generators.processes.dump import find_model
 from na62sim.generators.processes.dump_model import DumpModel
+from na62sim.generators.sources.production import OtherFlux
 from na62sim.geometry import Detector
 from na62sim.statistics.exclusion import MIN_EFFECTIVE, Exclusion
 from na62sim.study.dump.acceptance import Reconstructed
 from na62sim.study.dump.channels import dump_of, open_masses
-from na62sim.study.dump.exclusion import exclude, lifetime_plane
+from na62sim.study.dump.exclusion import exclude
+from na62sim.study.dump.plane import planes
 from na62sim.study.dump.productions import ALL, default_production, productions_of
 from na62sim.study.dump.record import AcceptanceHistograms, Record, recording
 from na62sim.study.dump.reference import Reference, reference_numbers
+from na62sim.study.dump.region import other_region
 from na62sim.study.dump.samples import MakeChain, Samples, channel_samples, region_samples
 from na62sim.study.published import published_numbers
 from na62sim.study.scenario.blocks import ExclusionBlock
 
-__all__ = ["ALP_LENGTHS", "EFFICIENCY_ERROR", "AcceptanceMap", "DumpRun", "RegionResult", "Varied", "run_dump"]
+__all__ = ["EFFICIENCY_ERROR", "AcceptanceMap", "DumpRun", "RegionResult", "Varied", "run_dump"]
 
 EFFICIENCY_ERROR = 0.10  # of the product of the modelled components: assumed, for the uncertainty of the edges
-ALP_LENGTHS = np.geomspace(1e-3 * m, 1e5 * m, 81)  # c tau of ALPs
 _LEAST = 20_000  # events of a reference sample
-_ALP_FACTOR = 5  # times the events: B mesons are soft, and few pairs reach the chambers
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,18 @@ class Varied:
 
 @dataclass(frozen=True)
 class RegionResult:
-    """The region of a channel (or ``both``) and production, and what the efficiency does to it."""
+    """The region of a channel (or ``both``) and production, and what the efficiency does to it.
+
+    ``flux`` and ``other`` are another number of parents that is in use, and the region with it.
+    """
 
     channel: str
     production: str
     region: Exclusion
     minus: Varied
     plus: Varied
+    flux: OtherFlux | None = None
+    other: Exclusion | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,8 @@ class DumpRun:
     regions : per (channel or ``both``, production)
     records : per channel and process one of each mass, in their order
     references : per channel and process
-    alp_limits : per channel and mass (MeV) limits on the product of branching ratios at each of `ALP_LENGTHS`
+    planes : per channel and mass (MeV) limits on the product of branching ratios at each of `plane.LENGTHS`
+    alp_limits : the same of ALPs from B decays, whatever the model of the block
     samples_s, total_s : seconds
     """
 
@@ -97,6 +104,7 @@ class DumpRun:
     regions: dict[tuple[str, str], RegionResult]
     records: dict[str, dict[str, list[Record]]]
     references: dict[str, dict[str, Reference]]
+    planes: dict[str, dict[float, FloatArray]]
     alp_limits: dict[str, dict[float, FloatArray]]
     samples_s: float
     total_s: float
@@ -135,6 +143,8 @@ def run_dump(
     parameters, model = parse_parameters(block.parameters), find_model(block.model)
     production = block.production or default_production(model)
     couplings = np.geomspace(block.eps_min, block.eps_max, block.eps_points)
+    if model.ctau is None:
+        raise ValueError(f"model = '{block.model}': it has no coupling to exclude (alp_masses_MeV asks for its limits)")
     histograms: list[AcceptanceHistograms] = []
     masses = open_masses(model, block.masses_MeV, block.channels)
     total = sum(map(len, masses.values())) * len(productions_of(model, production)) * block.events
@@ -155,7 +165,7 @@ def run_dump(
         model,
         couplings,
         protons=dump_of(detector).protons if block.protons is None else block.protons,
-        regions=_regions(samples, detector, couplings, block, model),
+        regions=_regions(samples, detector, couplings, block, model, parameters),
         records=records,
         references={
             channel: reference_numbers(
@@ -164,6 +174,7 @@ def run_dump(
             )
             for channel in samples
         },
+        planes=planes(samples, detector, block.plane_masses_MeV, protons=block.protons),
         alp_limits=_alp_limits(block, detector, seed, threads),
         samples_s=sampled,
         total_s=time.perf_counter() - start,
@@ -183,8 +194,9 @@ def _combinations(channels: Sequence[str]) -> list[str]:
 
 
 def _regions(
-    samples: Samples, detector: Detector, couplings: FloatArray, block: ExclusionBlock, model: DumpModel
-) -> dict[tuple[str, str], RegionResult]:
+    samples: Samples, detector: Detector, couplings: FloatArray, block: ExclusionBlock, model: DumpModel,
+    parameters: Mapping[str, Any],
+) -> dict[tuple[str, str], RegionResult]:  # fmt: skip
     """One region per channel, and for several together: of all productions also of the first one alone."""
     found = {}
     first = default_production(model)
@@ -198,7 +210,8 @@ def _regions(
                 _varied(region, part, detector, model, factor)
                 for factor in (1.0 - EFFICIENCY_ERROR, 1.0 + EFFICIENCY_ERROR)
             )
-            found[channel, production] = RegionResult(channel, production, region, minus, plus)
+            flux, other = other_region(model, part, detector, couplings, production, parameters, block.protons)
+            found[channel, production] = RegionResult(channel, production, region, minus, plus, flux, other)
     return found
 
 
@@ -237,8 +250,8 @@ def _alp_limits(
     for channel in ("mumu", "ee") if block.alp_masses_MeV else ():
         if channel in block.channels:
             samples = channel_samples(
-                block.alp_masses_MeV, detector, channel, events=_ALP_FACTOR * block.events, seed=seed,
+                block.alp_masses_MeV, detector, channel, events=block.events, seed=seed,
                 model=find_model("alp-b"), chain=Reconstructed, threads=threads,
             )  # fmt: skip
-            found[channel] = lifetime_plane({channel: samples}, detector, ALP_LENGTHS, protons=block.protons)
+            found |= planes({channel: samples}, detector, protons=block.protons)
     return found

@@ -82,6 +82,7 @@ def mass_sample(
     return MassSample(
         mass=mother.mass,
         produced=(source.per_proton if per_proton is None else per_proton) * fraction,
+        unit=fraction * (source.maker.branching_ratio(mother.mass) if per_proton is None else 1.0),
         generated=events,
         scaled_path=np.concatenate(paths),
         scaled_weight=weight,

@@ -230,6 +230,9 @@ class ExclusionBlock(Block):
     eps_points: int = Field(60, ge=3, le=10_000)
     protons: float | None = Field(None, gt=0.0, lt=1e25)
     parameters: dict[str, str] = Field(default_factory=dict)
+    plane_masses_MeV: Annotated[
+        tuple[float, ...], Field(strict=False)
+    ] = ()  # of masses_MeV, for (c tau, product of BR)
     alp_masses_MeV: Annotated[tuple[float, ...], Field(strict=False)] = ()  # limits in (c tau, product of BR) for these
 
     @model_validator(mode="after")
@@ -238,4 +241,7 @@ class ExclusionBlock(Block):
             raise ValueError(f"eps_min = {self.eps_min:g} must be below eps_max = {self.eps_max:g}")
         if any(not 0.0 < mass < 1e6 for mass in (*self.masses_MeV, *self.alp_masses_MeV)):
             raise ValueError("masses_MeV and alp_masses_MeV must be above 0")
+        for mass in self.plane_masses_MeV:
+            if mass not in self.masses_MeV:
+                raise ValueError(f"plane_masses_MeV = {mass:g}: it must be one of masses_MeV")
         return self

@@ -106,6 +106,7 @@ KEYS: dict[str, dict[str, str]] = {
         "eps_points": "couplings, equidistant in the logarithm",
         "protons": "protons on the dump; those of the geometry by default",
         "parameters": "of the processes",
+        "plane_masses_MeV": "of the masses: those for limits in lifetime and branching ratios",
         "alp_masses_MeV": "masses of ALPs for limits in lifetime and branching ratios",
     },
     "measurement": {

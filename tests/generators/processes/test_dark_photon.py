@@ -10,7 +10,6 @@ import pytest
 
 from na62sim.core.particles import species
 from na62sim.generators.processes.dark_photon import (
-    alp_width,
     branching_ratio,
     ctau,
     hadronic_ratio,
@@ -165,16 +164,6 @@ def test_branching_ratios() -> None:
     assert branching_ratio(300.0, "mumu") == pytest.approx(0.4653, abs=6e-4)
     assert branching_ratio(500.0, "ee") == pytest.approx(0.404, abs=6e-4)
     assert branching_ratio(700.0, "hadrons") == pytest.approx(0.706, abs=2e-3)
-
-
-def test_alp_widths() -> None:
-    """Derivative coupling c/f = 1/TeV written out; the lighter lepton is suppressed by its squared mass."""
-    mass, mu = 300.0, 105.6583755
-    beta = math.sqrt(1.0 - 4.0 * mu**2 / mass**2)
-    expected = mu**2 * mass * beta / (8.0 * math.pi * (1e6) ** 2)
-    assert alp_width(mass, "mumu", coupling=246.22e3 / 1e6) == pytest.approx(expected, rel=1e-7)
-    assert alp_width(mass, "ee") / alp_width(mass, "mumu") == pytest.approx((0.51099895 / mu) ** 2 / beta, rel=1e-5)
-    assert alp_width(200.0, "mumu") == 0.0
 
 
 @pytest.mark.parametrize(("mass", "channel"), [(1.0, "ee"), (211.0, "mumu"), (1650.0, "ee"), (math.nan, "ee")])

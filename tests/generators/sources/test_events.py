@@ -239,6 +239,31 @@ def test_a_file_in_place_of_a_process(
         assert about["events"] == 10 and len(about["sha256"]) == 64
 
 
+def test_a_file_of_chromo(tmp_path: Path) -> None:
+    """Collisions of kaons of the beam with protons, written as HepMC3 by chromo (SIBYLL 2.3d), read and simulated: what is
+    left in the file at the end is there with its momentum, and the reconstruction takes it."""
+    chromo = pytest.importorskip("chromo", reason="pip install chromo")
+    pyhepmc = pytest.importorskip("pyhepmc")
+    path = tmp_path / "collisions.hepmc3"
+    model = chromo.models.Sibyll23d(chromo.kinematics.FixedTarget(75e0 * chromo.constants.GeV, "K+", "p"), seed=1)
+    with chromo.writer.Hepmc(str(path), model) as file:
+        for event in model(20):
+            file.write(event)
+    with pyhepmc.open(path) as file:
+        read = list(file)
+    sample = na.simulate(str(path), detector=DETECTOR, seed=2)
+    assert len(sample) == len(read) == 20
+    truth = sample["truth"]
+    for k, event in enumerate(read):
+        rows = slice(truth.offsets[k], truth.offsets[k + 1])
+        made = truth["status"][rows] == 1
+        stable = [particle for particle in event.particles if particle.status == 1]
+        for particle in stable:
+            pz = truth["pz"][rows][made & (truth["pdg"][rows] == particle.pid)]
+            assert np.abs(pz - 1e3 * particle.momentum.pz).min() < 0.1 + 1e-4 * abs(1e3 * particle.momentum.pz)
+    assert len(na.reconstruct(sample)) == 20
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [

@@ -17,7 +17,7 @@ from na62sim.generators.sources.bremsstrahlung import Bremsstrahlung
 from na62sim.generators.sources.mesons import MesonDecays
 from na62sim.statistics.exclusion import MIN_EFFECTIVE
 from na62sim.study.dump.published_contours import compare_edges, published_contours
-from na62sim.study.dump.region import DEFAULT_COUPLINGS
+from na62sim.study.dump.region import POINTS
 from na62sim.study.dump.samples import stream_seed
 
 MASSES = [250.0, 400.0]
@@ -183,6 +183,6 @@ def test_seeds_scatter_as_printed() -> None:
 
 
 def test_defaults() -> None:
-    assert DEFAULT_COUPLINGS.size == 76 and MIN_EFFECTIVE == 25.0
+    assert POINTS == 76 and MIN_EFFECTIVE == 25.0
     with pytest.raises(ValueError, match="has no masses of its own"):
         na.exclusion(na.DumpModel("x", "X", {"brems": Bremsstrahlung()}, {"ee": lambda m: 1.0}, DARK_PHOTON.ctau))
