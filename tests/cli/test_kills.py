@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("NA62SIM_KILLS", "100"))
 
 DRIVER = '''
-import json, os, random, shutil, signal, sys, time
+import atexit, json, os, random, shutil, signal, sys, time
 from pathlib import Path
 
 from na62sim.cli import main
@@ -67,6 +67,7 @@ def go(words, log):
                 os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
             code = main(words)
         finally:
+            atexit._run_exitfuncs()  # as a process that ends by itself does; multiprocessing frees its semaphores there
             sys.stderr.flush()
             os._exit(code)
     try:
