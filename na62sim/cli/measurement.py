@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from na62sim.cli import options
-from na62sim.cli.output import check_name, emit, say
+from na62sim.cli.output import check_name, emit, kernels, say
+from na62sim.core.units import UnitError, parse_count
 
 if TYPE_CHECKING:
     from na62sim.study.kaon.branching_ratio import Measurement
@@ -25,6 +26,19 @@ def branching_ratio(
     bins: Annotated[
         str, typer.Option("--bins", metavar="default|one", help="A category per published number of events, or one.")
     ] = "default",
+    background: Annotated[
+        str,
+        typer.Option(
+            "--background", metavar="published|simulated",
+            help="Published, or the rows of `na62sim background` with the published upstream; that takes minutes.",
+        ),
+    ] = "published",
+    events: Annotated[
+        str | None,
+        typer.Option("-n", "--events", metavar="N", help="Of each simulated row; by default what it needs."),
+    ] = None,
+    seed: options.Seed = 1,
+    threads: options.Threads = None,
     pyhf: Annotated[
         Path | None,
         typer.Option("--pyhf", metavar="FILE.json", parser=options.path, help="Write the likelihood for pyhf."),
@@ -44,10 +58,17 @@ def branching_ratio(
         check_name(out, force, ".png", ".pdf", ".csv", ".json")
     if pyhf is not None:
         check_name(pyhf, force, ".json")
+    number = None if events is None else parse_count("events", events)
+    if number is not None and background == "published":
+        raise UnitError("-n: it is for --background simulated; published backgrounds are not simulated")
     from na62sim.report.measurement import measurement_dict, measurement_report, pyhf_dict
     from na62sim.study.kaon.branching_ratio import branching_ratio as measured
 
-    found = measured(data, bins)
+    if background == "published":
+        found = measured(data, bins)
+    else:
+        with kernels():
+            found = measured(data, bins, background, events=number, seed=seed, threads=threads, say=say)
     payload = measurement_dict(found)
     if out is not None:
         _write(out, found, payload, force)

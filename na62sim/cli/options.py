@@ -142,7 +142,20 @@ Chunk = Annotated[
         help="Events at a time, a multiple of 1000; no result depends on it.",
     ),
 ]
-SelectionName = Annotated[str, typer.Option("-s", "--selection", metavar="NAME", help="na62sim info lists them.")]
+SelectionName = Annotated[
+    str,
+    typer.Option(
+        "-s", "--selection", metavar="NAME",
+        help="na62sim info lists them; or MODULE:FUNCTION of your own, of the detector, which returns a Selection.",
+    ),
+]  # fmt: skip
+Cuts = Annotated[
+    list[str] | None,
+    typer.Option("--cut", metavar="'p < 30GeV'", help="A further cut on a column (na62sim info columns)."),
+]
+Without = Annotated[
+    list[str] | None, typer.Option("--without", metavar="CUT", help="Leave out a cut, by its name in the cut-flow.")
+]
 SampleFile = Annotated[Path, typer.Argument(metavar="FILE", parser=path, help="A sample file.")]
 Compression = Annotated[
     str,

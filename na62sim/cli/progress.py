@@ -18,11 +18,11 @@ _SHORT = 0.2  # s, below which a rate would say nothing
 class Ticker:
     """Progress of one production on stderr: a bar with events/s, or plain lines where there is no terminal.
 
-    Call it with the number of events done.
+    Call it with the number of events done, or of what else the ``unit`` is, which has no rate.
     """
 
-    def __init__(self, label: str, total: int) -> None:
-        self.label, self.total = visible(label), total
+    def __init__(self, label: str, total: int, unit: str = "events") -> None:
+        self.label, self.total, self.unit = visible(label), total, unit
         self.done = self._first = 0
         self._bar: Any = None
         self._task: Any = None
@@ -52,11 +52,13 @@ class Ticker:
             self._bar.update(self._task, completed=done, rate=self.rate)
         elif now - self._last > PLAIN_INTERVAL:
             self._last = now
-            say(f"{self.label}: {done} of {self.total} events {self.rate}")
+            say(f"{self.label}: {done} of {self.total} {self.unit} {self.rate}".rstrip())
 
     @property
     def rate(self) -> str:
         """Events per second so far, as text."""
+        if self.unit != "events":
+            return ""
         seconds = time.perf_counter() - self._start
         events = self.done - self._first
         return f"{events / seconds / 1e3:.0f}k events/s" if events and seconds > _SHORT else ""
@@ -67,4 +69,4 @@ class Ticker:
         if self._bar is not None:
             self._bar.stop()
         if kind is None:
-            say(f"{self.label}: {self.done} events {self.rate}".rstrip())
+            say(f"{self.label}: {self.done} {self.unit} {self.rate}".rstrip())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from na62sim.cli.progress import Ticker
 from na62sim.core.units import UnitError, parse_count, parse_lifetime_list, parse_masses
 
 if TYPE_CHECKING:
+    from na62sim.study.kaon.kpix.search import KpixSearch
     from na62sim.study.search import SearchResult
 
 _ENDINGS = (".csv", ".json", ".png", ".pdf")
@@ -22,7 +24,8 @@ def search(
     process: Annotated[
         list[str],
         typer.Argument(
-            metavar="PROCESS|FILE…", help="kpiaa or kpis; a wrong name lists them. Or files of events, one point each."
+            metavar="PROCESS|FILE…",
+            help="kpix, kpiaa or kpis; a wrong name lists them. Or files of events, one point each.",
         ),
     ],
     masses: Annotated[
@@ -35,12 +38,18 @@ def search(
     ] = None,
     lifetimes: Annotated[
         str | None,
-        typer.Option("--lifetimes", metavar="LIST", help="In ns: 0,0.1,1 or LOW:HIGH:STEP; 0 is prompt, the default."),
+        typer.Option(
+            "--lifetimes",
+            metavar="LIST",
+            help="In ns: 0,0.1,1 or LOW:HIGH:STEP; 0 is prompt, the default; of kpix inf, stable.",
+        ),
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(
-            "--data", metavar="NAMES", help="Data sets joined by commas: run1-2017,run1-2018; all by default."
+            "--data",
+            metavar="NAMES",
+            help="Data sets joined by commas, run1-2017,run1-2018, or run1; of kpix also run2-2022; all by default.",
         ),
     ] = None,
     events: Annotated[
@@ -69,6 +78,32 @@ def search(
         str | None,
         typer.Option("--normalisation-events", metavar="N", help="Of the channel it is normalised to, kept; 1e7."),
     ] = None,
+    decay: Annotated[
+        str | None,
+        typer.Option(
+            "--decay",
+            metavar="visible|invisible",
+            help="kpix: an X that decays before the last veto is vetoed, the default, or never.",
+        ),
+    ] = None,
+    last_veto: Annotated[
+        float | None,
+        typer.Option(
+            "--last-veto",
+            metavar="M",
+            parser=options.number("last veto", "(0, 300]"),
+            help="kpix: where the last veto stands (m); the front of the LKr, 241.093.",
+        ),
+    ] = None,
+    observed: Annotated[
+        Path | None,
+        typer.Option(
+            "--observed",
+            metavar="FILE.toml",
+            parser=options.path,
+            help="kpix: m2_miss_GeV2 = [...] of the observed events, in a block per data set.",
+        ),
+    ] = None,
     seed: options.Seed = 1,
     threads: options.Threads = None,
     resume: Annotated[
@@ -82,8 +117,9 @@ def search(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Limits on the branching ratio of a process, normalised to a counted channel, at every point of a grid.
+    """Limits on the branching ratio of a process at every point of a grid.
 
+    kpiaa and kpis are normalised to a counted channel; kpix takes the signal and backgrounds of K+ -> pi+ nu nubar as published.
     Of events of another generator a point per file: its acceptance, and the limit on the branching ratio of what is in it.
     """
     count = None if events is None else parse_count("events", events)
@@ -99,18 +135,23 @@ def search(
 
     wanted, points, name = None, None, process[0]
     if name in study.available_searches():
-        wanted = _masses(masses)
+        wanted = _masses(masses, name == study.KPIX)
         points = out.with_name(f"{out.name}.points") if out is not None else Path(f"search-{name}.points")
-    files = _files(process, masses=masses, lifetimes=lifetimes, precision=precision, resume=resume, picture=out)
+    files = _files(
+        process, masses=masses, lifetimes=lifetimes, precision=precision, resume=resume, decay=decay, observed=observed,
+        picture=out, **{"last-veto": last_veto},
+    )  # fmt: skip
     if selection is not None and not files:
         raise UnitError(f"--selection is of files of events; that of {name} belongs to it")
+    meter = partial(Ticker, unit="masses") if name == study.KPIX else Ticker
     with kernels():
         result = search_files(
             process, data, selection=selection or "pi4e", events=count, seed=seed, method=method, cl=cl,
             normalisation_events=normalised, threads=threads, meter=Ticker, say=say,
         ) if files else study.search(
             name, wanted, taus, data, events=count, precision=precision, seed=seed, method=method, cl=cl,
-            normalisation_events=normalised, threads=threads, points=points, resume=resume, meter=Ticker, say=say,
+            normalisation_events=normalised, threads=threads, points=points, resume=resume, meter=meter, say=say,
+            decay=decay, last_veto_m=last_veto, observed=observed,
         )  # fmt: skip
     payload = search_dict(result)
     if out is not None:
@@ -138,22 +179,22 @@ def _files(process: list[str], *, picture: Path | None, **options: Any) -> bool:
     return True
 
 
-def _masses(words: list[str] | None) -> Any:
-    """Masses by parameter, or a list where there is one."""
+def _masses(words: list[str] | None, massless: bool) -> Any:
+    """Masses by parameter, or a list where there is one; of 0 as well where that is possible."""
     if not words:
         return None
     if len(words) == 1 and "=" not in words[0]:
-        return parse_masses("masses", words[0])
+        return parse_masses("masses", words[0], massless)
     found: dict[str, list[float]] = {}
     for word in words:
         name, equals, values = word.partition("=")
         if not equals or name in found:
             raise UnitError(f"masses '{word}': give each mass once, as in --masses m_S=200,230 --masses m_Aprime=50")
-        found[name] = parse_masses(name, values)
+        found[name] = parse_masses(name, values, massless)
     return found
 
 
-def _write(out: Path, result: SearchResult, payload: dict[str, Any], force: bool) -> None:
+def _write(out: Path, result: SearchResult | KpixSearch, payload: dict[str, Any], force: bool) -> None:
     """The rows as CSV, everything as JSON, or the picture, as the ending says."""
     from na62sim.report.as_json import to_json
     from na62sim.report.search import search_csv
@@ -165,8 +206,7 @@ def _write(out: Path, result: SearchResult, payload: dict[str, Any], force: bool
     elif ending == ".csv":
         write_whole(out, search_csv(payload), force=force)
     else:
-        from na62sim.report.figures.limits import draw_limits
-        from na62sim.study.published import published_limits
+        from na62sim.report.search import draw_search
 
-        draw_limits(out, result.scan, published_limits(result.scan.process), force=force)
+        draw_search(out, result, force=force)
     say(f"{out}: {len(payload['acceptance'])} points")

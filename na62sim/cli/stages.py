@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from na62sim.cli import options
+from na62sim.cli import options, reach
 from na62sim.cli.output import check_name, emit, file_facts, file_text, kernels, opened
 from na62sim.cli.progress import Ticker
 from na62sim.core.remarks import remark_lines, remarks
@@ -18,6 +18,7 @@ from na62sim.simulation.precision import MOST
 if TYPE_CHECKING:
     from na62sim.generators.chain.process import Process as DecayProcess
     from na62sim.sample.compression import Compression
+    from na62sim.selection.cut import Selection
 
 
 def simulate(
@@ -140,6 +141,8 @@ def select(
             "-p", "--parameter", metavar="NAME=VALUE", help="Of the selection: m_a=50MeV; the sample's own masses."
         ),
     ] = None,
+    cut: options.Cuts = None,
+    without: options.Without = None,
     full: options.Full = False,
     force: options.Force = False,
     as_json: options.Json = False,
@@ -148,15 +151,21 @@ def select(
     import time
 
     from na62sim.core.units import parse_parameters
+    from na62sim.geometry.detector import as_detector
     from na62sim.report.flow import flow_report
+    from na62sim.selection.own import asked_selection
     from na62sim.simulation.acceptance import select as apply_selection
+    from na62sim.simulation.stages import detector_of
 
     values: dict[str, Any] = parse_parameters(parameter or [])
     if out is not None:
         check_name(out, force, ".json")
     start = time.perf_counter()
     with opened(file) as sample:
-        flow = apply_selection(sample, selection, detector=geometry, **values)
+        windows = detector_of(sample) if geometry is None else as_detector(geometry)
+        masses = sample.provenance.extra.get("process", {}).get("mass_MeV", {})
+        chosen = asked_selection(selection, windows, masses, cut or (), without or (), **values)
+        flow = apply_selection(sample, chosen, detector=windows, **(values if isinstance(chosen, str) else {}))
     flow.info["events_per_second"] = flow.generated.n / (time.perf_counter() - start)
     payload = {**flow.to_dict(), "file": str(file)}
     if out is not None:
@@ -191,6 +200,13 @@ def acceptance(
             "--lifetimes", metavar="NAME=LOW:HIGH:N", help="Acceptance against lifetime instead: ctau_a=0.01mm:10m:13."
         ),
     ] = None,
+    cut: options.Cuts = None,
+    without: options.Without = None,
+    sensitivity: reach.Sensitivity = False,
+    branching_ratio: reach.Branching = None,
+    observed: reach.Observed = None,
+    background: reach.Background = 0.0,
+    background_error: reach.BackgroundError = 0.0,
     workers: options.Workers = None,
     dask: options.Dask = None,
     full: options.Full = False,
@@ -198,8 +214,11 @@ def acceptance(
 ) -> None:
     """Simulate, reconstruct and select without writing events; print acceptance and cut-flow.
 
-    Give a number of events or a precision.
+    Give a number of events or a precision. With --sensitivity, --branching-ratio or --observed also SES, expected events and
+    limit with the kaons of the data set.
     """
+    from na62sim.selection.own import asked_selection
+
     if precision is not None:
         parse_precision("precision", precision)
     if lifetimes is not None:
@@ -212,10 +231,15 @@ def acceptance(
         None if precision is None else str(MOST), " or a precision (--precision 0.5%)",
     )  # fmt: skip
     count, arguments = _arguments(asked, geometry, decay_volume, intensity, photons, as_weights, threads, chunk)
+    wanted = reach.ReachAsked(sensitivity, branching_ratio, observed, background, background_error)
+    wanted.check(arguments["detector"])
+    chosen = asked_selection(selection, arguments["detector"], arguments["process"].mass, cut or (), without or ())
     if lifetimes is not None:
         if workers or dask:
             raise ValueError("--lifetimes: one sample is reweighted here; it takes --threads, not --workers or --dask")
-        _against_lifetime(lifetimes, process, selection, count, seed, arguments, as_json)
+        if wanted.wanted:
+            raise ValueError("--lifetimes: it gives acceptances alone, without --sensitivity")
+        _against_lifetime(lifetimes, process, chosen, count, seed, arguments, as_json)
         return
     from na62sim.report.flow import flow_report
     from na62sim.simulation.acceptance import acceptance as measure_acceptance
@@ -223,7 +247,7 @@ def acceptance(
     most = None if events is None else count
     with kernels(), Ticker(f"{process} in {arguments['detector'].name}", count) as ticker:
         flow = measure_acceptance(
-            selection=selection,
+            selection=chosen,
             events=most,
             precision=precision,
             seed=seed,
@@ -232,7 +256,9 @@ def acceptance(
             dask=dask,
             **arguments,
         )
-    emit({**flow.to_dict(), "photons": photons}, as_json, *flow_report(flow, full))
+    found = wanted.of(flow, arguments["process"], arguments["detector"]) if wanted.wanted else None
+    more, lines = ({}, []) if found is None else (reach.reach_dict(found), reach.reach_report(found))
+    emit({**flow.to_dict(), "photons": photons, **more}, as_json, *lines, *flow_report(flow, full))
 
 
 def _decaying(process: str, lifetimes: str, parameter: list[str]) -> list[str]:
@@ -251,7 +277,13 @@ def _decaying(process: str, lifetimes: str, parameter: list[str]) -> list[str]:
 
 
 def _against_lifetime(
-    lifetimes: str, process: str, selection: str, events: int, seed: int, arguments: dict[str, Any], as_json: bool
+    lifetimes: str,
+    process: str,
+    selection: str | Selection,
+    events: int,
+    seed: int,
+    arguments: dict[str, Any],
+    as_json: bool,
 ) -> None:
     """One sample, reweighted to each of the lifetimes."""
     from na62sim.report.flow import lifetime_table
@@ -265,7 +297,8 @@ def _against_lifetime(
             decay_volume_m=arguments["decay_volume_m"], progress=ticker,
         )  # fmt: skip
     said = remarks(decay.describe())
-    settings = {"process": decay.short, "selection": selection, "geometry": detector.name, "seed": seed}
+    name = selection if isinstance(selection, str) else selection.name
+    settings = {"process": decay.short, "selection": name, "geometry": detector.name, "seed": seed}
     payload = {**settings, **said, "n_generated": events, "particle": particle, "lifetimes": rows}
     emit(payload, as_json, lifetime_table(rows), *remark_lines(said))
 

@@ -30,6 +30,7 @@ _EXAMPLES = {"mass": "17MeV", "energy": "10MeV", "lifetime": "0.1ns", "decay len
 _NUMBER = re.compile(r"([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf|[+-]?nan)\s*([A-Za-zµμ]*)")
 _MOST = 10**12  # events
 _MOST_MASSES = 1000
+_BELOW_0 = -1e-300
 
 
 class UnitError(ValueError):
@@ -267,8 +268,12 @@ def parse_interval(name: str, text: str) -> tuple[float, float]:
     return numbers[0], numbers[1]
 
 
-def parse_masses(name: str, text: str) -> list[float]:
+def parse_masses(name: str, text: str, massless: bool = False) -> list[float]:
     """Masses in MeV: ``200,210,220``, or ``LOW:HIGH:STEP`` with both ends; each may have a unit.
+
+    Parameters
+    ----------
+    massless : whether 0 is allowed
 
     Raises
     ------
@@ -279,11 +284,13 @@ def parse_masses(name: str, text: str) -> list[float]:
     >>> parse_masses("masses", "200:240:20"), parse_masses("masses", "0.2GeV,210")
     ([200.0, 220.0, 240.0], [200.0, 210.0])
     """
+    if massless:
+        return _values(name, text, "mass", _BELOW_0, "masses of 0 and more in MeV: 0,40,200 or LOW:HIGH:STEP")
     return _values(name, text, "mass", 0.0, "masses above 0 in MeV: 200,210,220 or LOW:HIGH:STEP")
 
 
 def parse_lifetime_list(name: str, text: str) -> list[float]:
-    """Lifetimes in ns, 0 is prompt: ``0,0.1,1``, or ``LOW:HIGH:STEP`` with both ends; each may have a unit.
+    """Lifetimes in ns, 0 is prompt, inf stable: ``0,0.1,1,inf``, or ``LOW:HIGH:STEP`` with both ends; each may have a unit.
 
     Raises
     ------
@@ -294,7 +301,7 @@ def parse_lifetime_list(name: str, text: str) -> list[float]:
     >>> parse_lifetime_list("lifetimes", "0,10ps,1")
     [0.0, 0.01, 1.0]
     """
-    return _values(name, text, "lifetime", -1e-300, "lifetimes of 0 and more in ns: 0,0.1,1 or LOW:HIGH:STEP")
+    return _values(name, text, "lifetime", _BELOW_0, "lifetimes of 0 and more in ns: 0,0.1,1 or LOW:HIGH:STEP")
 
 
 def _values(name: str, text: str, kind: str, above: float, allowed: str) -> list[float]:
@@ -305,7 +312,8 @@ def _values(name: str, text: str, kind: str, above: float, allowed: str) -> list
     except ValueError:
         numbers = []
     step = numbers[2] if ranged and len(numbers) == 3 else 1.0
-    if not numbers or not all(above < x < 1e6 for x in numbers) or (ranged and len(numbers) != 3) or step <= 0.0:
+    listed = [x for x in numbers if ranged or kind != "lifetime" or x != math.inf]  # one that is stable
+    if not numbers or not all(above < x < 1e6 for x in listed) or (ranged and len(numbers) != 3) or step <= 0.0:
         raise UnitError(f"{name} = '{text}' must be {allowed}")
     if ranged:
         low, high, _ = numbers

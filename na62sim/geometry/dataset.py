@@ -168,7 +168,11 @@ class Guard(Block):
 
 
 class PiNuNu(Block):
-    """Windows of the K+ -> pi+ nu nubar selection; squared missing masses in GeV^2."""
+    """Windows of the K+ -> pi+ nu nubar selection; squared missing masses in GeV^2.
+
+    Resolution of the squared missing mass of accepted K+ -> pi+ X: `m2_resolution_GeV2` at mass 0 and `m2_resolution_slope`
+    times m_X^2 beside it; the window of K+ -> pi+ X has `window_sigmas` of it to both sides.
+    """
 
     r1_p_GeV: PositiveInterval
     r2_p_GeV: PositiveInterval
@@ -188,6 +192,9 @@ class PiNuNu(Block):
     rich_guard_r2: Guard
     beam_guard_r1: Guard
     beam_guard_r2: Guard
+    window_sigmas: Positive
+    m2_resolution_GeV2: Positive
+    m2_resolution_slope: Number
 
     @model_validator(mode="after")
     def _check(self) -> Self:

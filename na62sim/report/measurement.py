@@ -13,6 +13,8 @@ from na62sim.study.kaon.counts import REFERENCE
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from na62sim.statistics.profile import Fit
+
 __all__ = ["headline", "measurement_csv", "measurement_dict", "measurement_report", "pyhf_dict"]
 
 
@@ -51,12 +53,20 @@ def measurement_dict(found: Measurement) -> dict[str, Any]:
         "background_down": found.background_down,
         "observed": found.observed,
         "reference_branching_ratio": REFERENCE,
+        "background_from": dict(found.background_from),
         "categories": [
             {
                 "name": c.name, "n": c.observed, "S": c.signal, "b": c.background,
                 "b_up": _sum_in_quadrature(c, "up"), "b_down": _sum_in_quadrature(c, "down"),
             }
             for c in found.categories
+        ],
+        "variations": [
+            {
+                "what": v.what, "branching_ratio": REFERENCE * v.fit.value, "plus": _scaled(v.fit.plus),
+                "minus": _scaled(v.fit.minus),
+            }
+            for v in found.variations
         ],
         "curve": {"branching_ratio": found.curve[0], "minus_two_log_likelihood_ratio": found.curve[1]},
         "comparison": [asdict(row) for row in found.comparison],
@@ -122,6 +132,9 @@ def measurement_report(found: Measurement) -> list[RenderableType]:
         "category", ("observed", "right"), (f"signal at {REFERENCE:.2g}", "right"), ("background", "right"), ("± error", "right"),
     ]  # fmt: skip
     parts: list[RenderableType] = [_details(found) + "\n", grid("What was counted and expected", columns, rows)]
+    if found.background_from:
+        origin = [[name, text] for name, text in found.background_from.items()]
+        parts.append(grid("Where the backgrounds are from", ["data set", "background"], origin))
     if found.comparison:
         cells = []
         for row in found.comparison:
@@ -132,7 +145,25 @@ def measurement_report(found: Measurement) -> list[RenderableType]:
             "quantity", ("published", "right"), ("obtained", "right"), ("ratio", "right"), "comparable to",
         ]  # fmt: skip
         parts.append(grid("Published and obtained", heads, cells))
+    if found.variations:
+        parts.append(_variation_table(found))
     return parts
+
+
+def _variation_table(found: Measurement) -> RenderableType:
+    """What one thing in the fit does to the branching ratio: where a difference may come from."""
+    rows = [["this fit", *_ends(found.fit), ""]]
+    rows += [
+        [v.what, *_ends(v.fit), f"{1e11 * REFERENCE * (v.fit.value - found.fit.value):+.2f}"] for v in found.variations
+    ]
+    columns: list[str | tuple[str, str]] = [
+        "with", ("BR [1e-11]", "right"), ("+", "right"), ("−", "right"), ("difference", "right"),
+    ]  # fmt: skip
+    return grid("Where differences come from: one thing otherwise", columns, rows)
+
+
+def _ends(fit: Fit) -> list[str]:
+    return ["" if x is None else f"{1e11 * REFERENCE * x:.2f}" for x in (fit.value, fit.plus, fit.minus)]
 
 
 def pyhf_dict(found: Measurement) -> dict[str, Any]:

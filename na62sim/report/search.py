@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from na62sim.core.units import parse_parameter
 from na62sim.report.as_json import normalisation_dict
+from na62sim.report.kpix import kpix_dict, kpix_report
 from na62sim.report.scan import normalisation_report, scan_tables
 from na62sim.report.text import grid
 from na62sim.statistics.text import number, pm
+from na62sim.study.kaon.kpix.search import KpixSearch
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import RenderableType
 
     from na62sim.study.kaon.rows import ScanRow
@@ -22,8 +26,10 @@ if TYPE_CHECKING:
 _BANDS = ("median", "minus1", "plus1", "minus2", "plus2")
 
 
-def search_dict(result: SearchResult) -> dict[str, Any]:
+def search_dict(result: SearchResult | KpixSearch) -> dict[str, Any]:
     """A search as ``na62sim search --json`` prints it: one row per point, lists of the same length, null without a limit."""
+    if isinstance(result, KpixSearch):
+        return kpix_dict(result)
     scan, rows = result.scan, result.scan.rows
     masses: dict[str, list[float | None]] = {
         _mass_key(result, axis): [_value(axis, row.parameters[axis]) for row in rows] for axis in result.axes
@@ -91,7 +97,7 @@ def search_csv(payload: Mapping[str, Any]) -> str:
     rows = len(payload["acceptance"])
     columns: dict[str, list[Any]] = {}
     for name, value in payload.items():
-        if name in ("expected", "upper_limit_windows"):
+        if name in ("expected", "upper_limit_windows", "expected_by_last_veto"):
             columns |= {f"{name}_{key}": values for key, values in value.items()}
         elif isinstance(value, list) and len(value) == rows and name != "notes":
             columns[name] = value
@@ -101,8 +107,29 @@ def search_csv(payload: Mapping[str, Any]) -> str:
     return out.getvalue()
 
 
-def search_report(result: SearchResult, full: bool = False) -> list[RenderableType]:
+def draw_search(path: Path, result: SearchResult | KpixSearch, *, force: bool = False) -> None:
+    """The picture of a search, PNG or PDF.
+
+    Raises
+    ------
+    ValueError : no point has a limit, or there are too many parameters for a picture
+    FileExistsError : there is a file of that name, and ``force`` is not given
+    """
+    if isinstance(result, KpixSearch):
+        from na62sim.report.figures.kpix import draw_kpix
+
+        draw_kpix(path, result, force=force)
+        return
+    from na62sim.report.figures.limits import draw_limits
+    from na62sim.study.published import published_limits
+
+    draw_limits(path, result.scan, published_limits(result.scan.process), force=force)
+
+
+def search_report(result: SearchResult | KpixSearch, full: bool = False) -> list[RenderableType]:
     """The range of the limits, every point, published and obtained; in full the normalisation and what was counted."""
+    if isinstance(result, KpixSearch):
+        return kpix_report(result, full)
     from na62sim.report.answer import scan_answer
     from na62sim.report.run import comparison_report
     from na62sim.study.comparison import obtained_numbers

@@ -11,6 +11,7 @@ from na62sim.geometry import Detector
 from na62sim.geometry.detector import as_detector
 from na62sim.selection.cut import Selection
 from na62sim.selection.dilepton import dielectron, dikaon, dimuon, dipion
+from na62sim.selection.kpix import kpix
 from na62sim.selection.pi4e import k2pi4e, k3pi, kpiaa, kpis, pi4e
 from na62sim.selection.pinunu import k2pi, pinunu
 from na62sim.selection.three_tracks import k3pi_lkr, kpiee, kpimumu
@@ -18,6 +19,7 @@ from na62sim.selection.three_tracks import k3pi_lkr, kpiee, kpimumu
 SELECTIONS: dict[str, Callable[..., Selection]] = {
     "pinunu": pinunu,
     "k2pi": k2pi,
+    "kpix": kpix,
     "pi4e": pi4e,
     "kpiaa": kpiaa,
     "kpis": kpis,

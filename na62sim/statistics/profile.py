@@ -8,6 +8,7 @@ every category expects more than no event: that keeps intervals of little signal
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +20,21 @@ from na62sim.core.checks import in_range
 from na62sim.statistics.intervals import ONE_SIGMA
 from na62sim.statistics.likelihood import Likelihood
 
-__all__ = ["Fit", "Significance", "coverage", "fit", "limit", "q0", "smeared_poisson", "upper_limits"]
+__all__ = [
+    "Fit",
+    "Significance",
+    "coverage",
+    "expected_limits",
+    "fit",
+    "limit",
+    "q0",
+    "smeared_poisson",
+    "upper_limits",
+]
 
 _STEPS = 200
 _CLOSE = 1e-10  # in -ln L
+_ON_THE_ROOT = 1e-7  # of the root of a test statistic: 1e-7 of a limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,13 +233,48 @@ def limit(model: Likelihood, cl: float = 0.9) -> tuple[float, dict[str, float]]:
     ----------
     cl : confidence level
     """
+    return _limit(model, model.observed, _measured(model), in_range("cl", cl, "(0, 1)")), expected_limits(model, cl)
+
+
+def expected_limits(model: Likelihood, cl: float = 0.9) -> dict[str, float]:
+    """CLs limits of the strength that are expected without signal: median and bands, from the Asimov data.
+
+    Parameters
+    ----------
+    cl : confidence level
+    """
     in_range("cl", cl, "(0, 1)")
-    aux = _measured(model)
-    asimov = model.expected(np.zeros(1), aux)
-    bands = {}
-    for name, z in (("minus2", -2.0), ("minus1", -1.0), ("median", 0.0), ("plus1", 1.0), ("plus2", 2.0)):
-        bands[name] = _expected(model, asimov, aux, cl, z)
-    return _limit(model, model.observed, aux, cl), bands
+    z = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
+    # equation 89, for CLs; the root of the test statistic is close to a straight line in the strength
+    target = ndtri(1.0 - (1.0 - cl) * ndtr(z)) + z
+    high = np.full(len(z), 1.0 / float(model.signal.sum()))
+    at_high = _asimov_root(model, high)
+    while np.any(at_high < target):
+        high = np.where(at_high < target, 2.0 * high, high)
+        at_high = _asimov_root(model, high)
+    found = _roots(lambda mu: _asimov_root(model, mu) - target, high, at_high - target, -target)
+    return dict(zip(("minus2", "minus1", "median", "plus1", "plus2"), found.tolist(), strict=True))
+
+
+def _roots(
+    function: Callable[[FloatArray], FloatArray], high: FloatArray, at_high: FloatArray, at_low: FloatArray
+) -> FloatArray:
+    """Roots between 0 and ``high`` of increasing functions, all at once: regula falsi, as the Illinois algorithm has it."""
+    low, side = np.zeros_like(high), np.zeros(len(high))
+    at_high, at_low = at_high.copy(), at_low.copy()
+    x = high
+    for _ in range(_STEPS):
+        x = low + (high - low) * at_low / (at_low - at_high)
+        y = function(x)
+        above = y > 0.0
+        at_low = np.where(above & (side > 0.0), 0.5 * at_low, at_low)
+        at_high = np.where(~above & (side < 0.0), 0.5 * at_high, at_high)
+        high, at_high = np.where(above, x, high), np.where(above, y, at_high)
+        low, at_low = np.where(above, low, x), np.where(above, at_low, y)
+        side = np.where(above, 1.0, -1.0)
+        if np.all(np.abs(y) < _ON_THE_ROOT):
+            break
+    return x
 
 
 def _q_mu(model: Likelihood, mu: float, n: FloatArray, aux: FloatArray, value: float, best: float) -> float:
@@ -239,10 +286,13 @@ def _q_mu(model: Likelihood, mu: float, n: FloatArray, aux: FloatArray, value: f
     return 2.0 * max(at - reference, 0.0)
 
 
-def _asimov_q(model: Likelihood, mu: float, aux: FloatArray) -> float:
-    asimov = model.expected(np.zeros(1), aux)
-    value, _, best = best_fit(model, asimov, aux)
-    return _q_mu(model, mu, asimov, aux, float(value[0]), float(best[0]))
+def _asimov_root(model: Likelihood, mu: FloatArray) -> FloatArray:
+    """Root of the test statistic of strengths ``mu``, for the counts that the background alone is expected to give."""
+    aux = np.zeros((len(mu), len(model.nuisances)))
+    zero = np.zeros(len(mu))
+    asimov = model.expected(zero, aux)
+    rise = profiled(model, mu, asimov, aux) - model.nll(zero, aux, asimov, aux)
+    return np.sqrt(2.0 * np.maximum(rise, 0.0))
 
 
 def _cls(q: float, qa: float) -> float:
@@ -257,32 +307,16 @@ def _limit(model: Likelihood, n: FloatArray, aux: FloatArray, cl: float) -> floa
     from scipy.optimize import brentq
 
     value, _, best = best_fit(model, n, aux)
-    zero = np.zeros_like(aux)
 
     def excess(mu: float) -> float:
         q = _q_mu(model, mu, n, aux, float(value[0]), float(best[0]))
-        return _cls(q, _asimov_q(model, mu, zero)) - (1.0 - cl)
+        return _cls(q, float(_asimov_root(model, np.array([mu]))[0]) ** 2) - (1.0 - cl)
 
     low = max(float(value[0]), 0.0) + 1e-6
     high = low + 1.0 / float(model.signal.sum())
     while excess(high) > 0.0:
         high = low + 2.0 * (high - low)
     return float(brentq(excess, low, high, xtol=1e-9 * high, rtol=1e-9))
-
-
-def _expected(model: Likelihood, asimov: FloatArray, aux: FloatArray, cl: float, z: float) -> float:
-    """Limit at the z-th standard deviation of what the background alone gives (equation 89, for CLs)."""
-    from scipy.optimize import brentq
-
-    target = float(ndtri(1.0 - (1.0 - cl) * ndtr(z))) + z
-
-    def excess(mu: float) -> float:
-        return math.sqrt(_asimov_q(model, mu, aux)) - target
-
-    high = 1.0 / float(model.signal.sum())
-    while excess(high) < 0.0:
-        high *= 2.0
-    return float(brentq(excess, 0.0, high, xtol=1e-9 * high, rtol=1e-9))
 
 
 def coverage(model: Likelihood, strength: float, toys: int, seed: int) -> float:

@@ -13,6 +13,7 @@ __all__ = [
     "Published",
     "compare",
     "published_channel",
+    "published_kpix",
     "published_limits",
     "published_numbers",
 ]
@@ -84,6 +85,24 @@ def published_limits(process: str) -> dict[float, float]:
     """Published upper limits of a process' branching ratio by mass (MeV); keys ``PROCESS.upper_limit.MASS``."""
     start = f"{process}.upper_limit."
     return {float(k.removeprefix(start)): n.value for k, n in published_numbers().items() if k.startswith(start)}
+
+
+@cache
+def published_kpix() -> dict[tuple[float, float], Published]:
+    """Published upper limits of BR(K+ -> pi+ X) by mass (MeV) and lifetime (ns); they hold for a visible decay of X.
+
+    >>> published_kpix()[240.0, 10.0].value
+    8.9e-12
+    """
+    path = Path(__file__).resolve().with_name("published.toml")
+    block = tomllib.loads(path.read_text(encoding="utf-8"))["kpix"]
+    found = {}
+    for mass, tau, value in block["limits"]:
+        low, high = value / block["factor"], value * block["factor"]
+        quantity = f"90 % CL limit of K→πX at {mass:g} MeV, {tau:g} ns"
+        key = f"kpix.upper_limit.{mass:g}MeV.{tau:g}ns"
+        found[mass, tau] = Published(key, quantity, value, low, high, block["range"], block["source"], block["tag"])
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ def run_scenario(
         scans=scans,
         yields=_yields(samples, limits, normalisation) if limits else (),
         region=region,
-        measurement=_measure(plan),
+        measurement=_measure(plan, data_sets),
         comparison=(
             *obtained_numbers(data_sets, total, scans),
             *sample_limits(_searched(samples)),
@@ -218,14 +218,20 @@ def _exclude(plan: Plan, threads: int | None, meter: Meter) -> DumpRun | None:
     return run_dump(block, detector, plan.scenario.seed, threads=threads, meter=meter)
 
 
-def _measure(plan: Plan) -> Measurement | None:
-    """The block [measurement], if there is one."""
+def _measure(plan: Plan, data_sets: tuple[DataSetResult, ...]) -> Measurement | None:
+    """The block [measurement], if there is one; with the signal that was simulated to compare with."""
     block = plan.scenario.measurement
     if block is None or plan.counts is None:
         return None
     from na62sim.study.kaon.branching_ratio import measure
+    from na62sim.study.kaon.sensitivity import SIGNAL
 
-    return measure(block.data, list(plan.counts), block.bins)
+    signal = {
+        data.geometry: events.value
+        for data in data_sets
+        if data.process == SIGNAL and (events := data.ranges[0].headline.expected_events) is not None
+    }
+    return measure(block.data, list(plan.counts), block.bins, simulated=signal)
 
 
 def _normalise(plan: Plan, threads: int | None, say: Say, meter: Meter) -> Normalisation | None:

@@ -7,7 +7,8 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, replace
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from na62sim.study.kaon.count import Trigger
     from na62sim.study.kaon.normalisation import Normalisation
 
-__all__ = ["PointStore", "Points", "measure_point", "points_file", "run_scan", "run_scans"]
+__all__ = ["PointStore", "Points", "PointsFile", "measure_point", "points_file", "run_scan", "run_scans"]
 
 _EMPTY = 200_000  # events of a point without an accepted and triggered one after which no more are made
 
@@ -121,6 +122,38 @@ class PointStore(Points):
             file.flush()
             os.fsync(file.fileno())
         super().add(key, row)
+
+
+@dataclass(frozen=True)
+class PointsFile:
+    """Where the finished points of a search are kept until it has its result; in memory alone without a file."""
+
+    points: Path | None
+    resume: bool
+    say: Callable[[str], None] | None
+
+    def store(self, identity: str) -> Points:
+        """The finished points, with those of an interrupted search where they are to be taken over."""
+        store = Points() if self.points is None else PointStore(self.points, identity, self.resume)
+        if store.points and self.say is not None:
+            self.say(f"{len(store.points)} points taken over from {self.points}")
+        return store
+
+    @contextmanager
+    def keeping(self, store: Points) -> Iterator[None]:
+        """Say where the finished points are if the search is interrupted."""
+        try:
+            yield
+        except BaseException:
+            if store.points and self.points is not None and self.say is not None:
+                n = len(store.points)
+                self.say(f"{n} finished points are kept in {self.points}: search again with --resume to go on")
+            raise
+
+    def finish(self) -> None:
+        """Remove the finished points: they are in the result."""
+        if self.points is not None:
+            self.points.unlink(missing_ok=True)
 
 
 def identity(plan: Plan) -> str:

@@ -2,7 +2,8 @@
 
 What a search is stands in a shipped scenario: the ``[[scan]]`` of the process declares selection, data sets, grid and the
 parameter of the lifetime, ``[limits]`` the counting experiment and ``[normalisation]`` what it is normalised to. A search
-for another process is a scenario with these blocks.
+for another process is a scenario with these blocks. K+ -> pi+ X is searched for in the data of K+ -> pi+ nu nubar, with their
+kaons and backgrounds: it has its own way (`study.kaon.kpix`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,11 +24,13 @@ from na62sim.core.sources import closure_hash
 from na62sim.core.suggest import did_you_mean
 from na62sim.core.units import parse_count, parse_parameters, parse_precision
 from na62sim.generators.registry import process_of
+from na62sim.study.kaon.kpix.request import Request, request
+from na62sim.study.kaon.kpix.search import KpixSearch, run_kpix
 from na62sim.study.kaon.mixture import Mixture, data_sets
 from na62sim.study.kaon.normalisation import Normalisation, normalise
 from na62sim.study.kaon.rows import ScanResult
 from na62sim.study.plan import Plan, PlannedScan, plan
-from na62sim.study.scan import Points, PointStore, run_scan
+from na62sim.study.scan import PointsFile, run_scan
 from na62sim.study.scenario.blocks import Limits, NormalisationBlock
 from na62sim.study.scenario.scenario import Scenario, available_scenarios, load_scenario
 
@@ -44,6 +48,7 @@ __all__ = [
 PRECISION = 0.03
 """Relative statistical error of acceptance times trigger efficiency at a point, unless another is asked for."""
 
+KPIX, _KPIX_EVENTS = "kpix", 2_000_000
 _MOST_POINTS = 100_000
 Masses = Mapping[str, Sequence[float]] | Sequence[float]
 
@@ -71,19 +76,19 @@ class SearchResult:
 
 
 def available_searches() -> dict[str, str]:
-    """Processes that can be searched for, with the scenario that declares each.
+    """Processes that can be searched for, with the scenario that declares each; kpix needs none.
 
     Examples
     --------
     >>> available_searches()
-    {'kpiaa': 'pi4e-2017-2018', 'kpis': 'pi4e-2017-2018'}
+    {'kpiaa': 'pi4e-2017-2018', 'kpis': 'pi4e-2017-2018', 'kpix': ''}
     """
     found: dict[str, str] = {}
     for name in available_scenarios():
         scenario = load_scenario(name)
         if scenario.limits is not None:
             found |= {scan.process: name for scan in scenario.scan}
-    return found
+    return found | {KPIX: ""}
 
 
 def search(
@@ -103,7 +108,10 @@ def search(
     resume: bool = False,
     meter: Meter = silent,
     say: Callable[[str], None] | None = None,
-) -> SearchResult:
+    decay: str | None = None,
+    last_veto_m: float | None = None,
+    observed: str | os.PathLike[str] | Mapping[str, Sequence[float]] | None = None,
+) -> SearchResult | KpixSearch:
     """Limits on the branching ratio of a process at every point of a grid.
 
     Parameters
@@ -118,51 +126,71 @@ def search(
     method, cl : ``cls``, ``fc`` or ``bayes``, and the confidence level; those of the scenario by default
     normalisation_events : that are made once and kept; those of the scenario, ten million, by default
     points : file that keeps finished points; with ``resume`` those that it holds are taken over
+    decay : of kpix: ``visible``, where an X that decays before the last veto is vetoed (the default), or ``invisible``
+    last_veto_m : of kpix: where that veto stands (m); the front of the LKr by default
+    observed : of kpix: m2_miss (GeV^2) of the observed events of each data set, or a file with them; no observed limit without
 
     Returns
     -------
-    SearchResult; a point without an accepted or triggered event has a row with the reason and no limit
+    SearchResult, of kpix KpixSearch; a point without an accepted or triggered event has a row with the reason and no limit
 
     Raises
     ------
     ValueError : in one line, for anything that is not allowed
     """
-    scenario = declared(process, normalisation_events)
-    limits = changed_limits(scenario.limits, method, cl)
     seed = whole_number("seed", seed, 0, 2**64 - 1, "0 to 2**64 - 1")
-    own = next(scan for scan in plan(scenario).scans if scan.block.process == process)
-    axes, lifetime = tuple(own.block.axes), own.block.lifetime
+    kept = PointsFile(points, resume, say)
     wanted = None if precision is None else parse_precision("precision", precision)
     if precision is None and events is None:
         wanted = PRECISION
+    if process == KPIX:
+        asked = request(
+            masses, lifetimes, data, method=method, normalisation_events=normalisation_events,
+            decay=decay or "visible", last_veto_m=last_veto_m, observed=observed,
+            cl=0.9 if cl is None else cl, events=_KPIX_EVENTS if events is None else parse_count("events", events),
+            precision=wanted, seed=seed,
+        )  # fmt: skip
+        return _search_kpix(asked, kept, threads, meter)
+    for name, value in (("decay", decay), ("last_veto_m", last_veto_m), ("observed", observed)):
+        if value is not None:
+            raise ValueError(f"{name}: it is for kpix alone, not for {process}")
+    scenario = declared(process, normalisation_events)
+    limits = changed_limits(scenario.limits, method, cl)
+    own = next(scan for scan in plan(scenario).scans if scan.block.process == process)
+    axes, lifetime = tuple(own.block.axes), own.block.lifetime
     most = own.block.events if events is None else parse_count("events", events)
     grid, notes = _grid(process, own, masses, lifetimes)
     whole, limits, more = in_data_sets(plan(scenario.with_seed(seed).changed({"limits": limits})), data)
     mixture = next(scan for scan in whole.scans if scan.block.process == process).mixture
     block = own.block.model_copy(update={"events": most, "precision": wanted, "geometry": mixture.name})
     scan = PlannedScan(block, mixture, tuple(grid))
-    store = Points() if points is None else PointStore(points, _identity(whole, scan), resume)
-    if store.points and say is not None:
-        say(f"{len(store.points)} points taken over from {points}")
+    store = kept.store(_identity(whole, scan))
     normalisation = normalised(whole, threads, meter, say)
     rows, start = [], time.perf_counter()
-    try:
-        with meter(f"{process} in {mixture.name}", len(grid)) as progress:
-            for row in run_scan(whole.scenario, scan, store, threads, normalisation, whole.trigger):
-                rows.append(row)
-                progress(len(rows))
-    except BaseException:
-        if store.points and points is not None and say is not None:
-            say(f"{len(store.points)} finished points are kept in {points}: search again with --resume to go on")
-        raise
+    with kept.keeping(store), meter(f"{process} in {mixture.name}", len(grid)) as progress:
+        for row in run_scan(whole.scenario, scan, store, threads, normalisation, whole.trigger):
+            rows.append(row)
+            progress(len(rows))
     names = (*axes, *((lifetime,) if lifetimes is not None else ()))
     result = ScanResult(
         process, process, block.selection, mixture.name, most, names, limits.cl, tuple(rows), time.perf_counter() - start,
         own.gaps, scan.remarks,
     )  # fmt: skip
-    if points is not None:
-        points.unlink(missing_ok=True)
+    kept.finish()
     return SearchResult(scenario.name, result, limits, normalisation, axes, lifetime, wanted, seed, (*notes, *more))
+
+
+def _search_kpix(asked: Request, kept: PointsFile, threads: int | None, meter: Meter) -> KpixSearch:
+    """The search for K+ -> pi+ X."""
+    about = [
+        asked.lifetimes, asked.decay, asked.last_veto_m, asked.events, asked.precision, asked.seed,
+        [detector.sha256 for detector in asked.mixture.detectors], closure_hash("study.kaon.kpix.sample"),
+    ]  # fmt: skip
+    store = kept.store(hashlib.sha256(json.dumps(about).encode()).hexdigest())
+    with kept.keeping(store):
+        found = run_kpix(asked, store, threads, meter)
+    kept.finish()
+    return found
 
 
 def declared(process: str, normalisation_events: int | None) -> Scenario:

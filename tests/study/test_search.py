@@ -34,13 +34,13 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_can_be_searched() -> None:
-    assert available_searches() == {"kpiaa": "pi4e-2017-2018", "kpis": "pi4e-2017-2018"}
+    assert available_searches() == {"kpiaa": "pi4e-2017-2018", "kpis": "pi4e-2017-2018", "kpix": ""}
 
 
 @pytest.mark.parametrize(
     ("process", "given", "message"),
     [
-        ("kpia", {}, "there is no search for 'kpia'; did you mean 'kpiaa'.; allowed are kpiaa, kpis"),
+        ("kpia", {}, "there is no search for 'kpia'; did you mean 'kpiaa'.; allowed are kpiaa, kpis, kpix"),
         ("kpiaa", {"masses": [200.0]}, "m_a must be below 177.05"),
         ("kpiaa", {"masses": {"m_A": [20.0]}}, "masses of kpiaa: 'm_A' is none of m_a; did you mean 'm_a'"),
         ("kpiaa", {"masses": []}, "a search may have 1 to 100000 points, not 0"),

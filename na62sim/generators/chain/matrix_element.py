@@ -7,9 +7,6 @@ that no distribution is wrong. A trial is a function of seed, event and its own 
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +16,7 @@ import numpy as np
 
 from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.core.kernel import kernel
+from na62sim.core.own_code import load_own
 from na62sim.core.rng import STREAM_CHAIN, STREAM_VERTEX, fill_decays, fill_uniforms
 from na62sim.generators.chain.steps import ChainArrays, run_chain
 
@@ -73,13 +71,7 @@ def load_amplitude(text: str) -> Amplitude:
     ------
     ValueError : there is no such module or function, or it fails when it is imported
     """
-    module, _, name = text.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        function: Amplitude = getattr(importlib.import_module(module), name)
-    except Exception as error:  # noqa: BLE001 - whatever the user's module raises
-        raise ValueError(f"amplitude '{text}': {type(error).__name__}: {error}") from None
+    function: Amplitude = load_own("amplitude", text)
     return function
 
 

@@ -8,20 +8,26 @@ from na62sim.core.suggest import did_you_mean
 from na62sim.generators.chain.process import Process
 from na62sim.generators.processes.declaration import Declaration, finite
 
+_DECAYS_OF_X = {"ee": "e+ e-", "gg": "gamma gamma", "invisible": "nu nubar"}
 
-def _kpix(m_X: float, tau_X: float) -> Process:
+
+def _kpix(m_X: float, tau_X: float, decay: str) -> Process:
+    if decay not in _DECAYS_OF_X:
+        raise ValueError(f"decay '{decay}' of kpix is unknown{did_you_mean(decay, _DECAYS_OF_X)}")
     if math.isinf(tau_X) and tau_X > 0.0:
         return Process("K+ -> pi+ X", mass={"X": m_X}, name="kpix")
-    return Process("K+ -> pi+ (X -> e+ e-)", mass={"X": m_X}, lifetime={"X": tau_X}, name="kpix")
+    descriptor = f"K+ -> pi+ (X -> {_DECAYS_OF_X[decay]})"
+    return Process(descriptor, mass={"X": m_X}, lifetime={"X": tau_X}, name="kpix")
 
 
 KPIX = Declaration(
     "kpix",
-    "K+ -> pi+ X: X invisible and stable, or, with a lifetime, X -> e+ e-",
+    "K+ -> pi+ X: X stable and unseen, or, with a lifetime, X -> e+ e-, gamma gamma or invisible",
     _kpix,
     {
         "m_X": (0.0, "mass of X (MeV), below m_K - m_pi = 354.1 MeV"),
         "tau_X": (math.inf, "lifetime of X (ns): inf escapes unseen, 0 is prompt"),
+        "decay": ("ee", "what X with a lifetime decays into: ee, gg (two photons) or invisible"),
     },
 )
 

@@ -11,9 +11,9 @@ import numpy as np
 from na62sim.report.figures.style import BLACK, GREY, VERMILION, figure, label_of, save, talk_style
 from na62sim.study.kaon.rows import ScanResult, ScanRow
 
-__all__ = ["draw_limits", "draw_scan", "scan_values"]
+__all__ = ["GREEN_BAND", "YELLOW_BAND", "data_title", "draw_limits", "draw_scan", "scan_values"]
 
-_GREEN, _YELLOW = "#5FBF5F", "#F5E663"  # of the bands, as in most limit plots
+GREEN_BAND, YELLOW_BAND = "#5FBF5F", "#F5E663"  # of the bands, as in most limit plots
 _SYMBOLS = {"m_a": "m_a", "m_S": "m_S", "m_Aprime": "m_{A'}", "m_X": "m_X", "tau_X": r"\tau_X", "tau_a": r"\tau_a"}
 _BANDS = ("minus2", "minus1", "median", "plus1", "plus2")
 Rows = Sequence[ScanRow]
@@ -68,10 +68,10 @@ def _has_limits(rows: Rows) -> bool:
 
 def _title(ax: Any, scan: ScanResult) -> None:
     ax.set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
-    ax.set_title(f"{label_of(scan.process)}, {_data(scan.geometry)}", loc="right")
+    ax.set_title(f"{label_of(scan.process)}, {data_title(scan.geometry)}", loc="right")
 
 
-def _data(geometry: str) -> str:
+def data_title(geometry: str) -> str:
     """Data sets as people write them: 2017 + 2018."""
     names = geometry.split("+")
     years = [name.removeprefix("run1-").removeprefix("run2-") for name in names]
@@ -124,7 +124,7 @@ def _draw_curve(path: Path, scan: ScanResult, published: Mapping[float, float], 
 
 def _draw_band(ax: Any, x: Array, band: Mapping[str, Array]) -> None:
     """Expected limits. Counts are whole numbers: where an end of a band is the median itself, its edge shows it."""
-    for low, high, colour, width in (("minus2", "plus2", _YELLOW, 9.0), ("minus1", "plus1", _GREEN, 6.0)):
+    for low, high, colour, width in (("minus2", "plus2", YELLOW_BAND, 9.0), ("minus1", "plus1", GREEN_BAND, 6.0)):
         name = f"expected ± {low[-1]}σ"
         flat = bool(np.all((band[high] - band[low])[np.isfinite(band[high])] < 1e-3 * np.nanmax(band[high])))
         if flat:

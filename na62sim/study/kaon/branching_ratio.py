@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,12 +11,14 @@ from na62sim.core.arrays import FloatArray
 from na62sim.core.suggest import did_you_mean
 from na62sim.statistics import profile
 from na62sim.statistics.likelihood import Category, Likelihood
-from na62sim.study.kaon.counts import REFERENCE, one_category, wanted_counts
+from na62sim.study.kaon.counts import REFERENCE, is_file, one_category, wanted_counts
+from na62sim.study.kaon.variations import Variation, variations
 from na62sim.study.published import Comparison, compare, published_numbers
 
-__all__ = ["BINS", "CL", "Measurement", "branching_ratio", "measure"]
+__all__ = ["BACKGROUNDS", "BINS", "CL", "Measurement", "branching_ratio", "measure"]
 
 BINS = ("default", "one")
+BACKGROUNDS = ("published", "simulated")
 CL = 0.9
 _SCAN_POINTS = 121
 _PUBLISHED = {"2016,run1-2017,run1-2018": "run1", "2016,run1-2017,run1-2018,run2-2022": "2016-2022"}
@@ -36,6 +39,8 @@ class Measurement:
     limit, expected : observed upper limit, and those expected without signal, at the level CL, as branching ratios
     curve : branching ratios, and -2 ln(L/L_max) at them
     comparison : with the published values, where the data sets have some
+    variations : fits in which one thing is otherwise
+    background_from : of each category, where its background is from if it is not the published one, or one of a file
     """
 
     data: str
@@ -49,6 +54,8 @@ class Measurement:
     expected: dict[str, float]
     curve: tuple[FloatArray, FloatArray]
     comparison: tuple[Comparison, ...] = ()
+    background_from: Mapping[str, str] = field(default_factory=dict)
+    variations: tuple[Variation, ...] = ()
 
     @property
     def value(self) -> float:
@@ -71,7 +78,16 @@ class Measurement:
         return sum(category.observed for category in self.categories)
 
 
-def branching_ratio(data: str, bins: str = "default") -> Measurement:
+def branching_ratio(
+    data: str,
+    bins: str = "default",
+    background: str = "published",
+    *,
+    events: int | None = None,
+    seed: int = 1,
+    threads: int | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Measurement:
     """BR(K+ -> pi+ nu nubar) from published counts, or from those of a file of one's own.
 
     Parameters
@@ -79,10 +95,13 @@ def branching_ratio(data: str, bins: str = "default") -> Measurement:
     data : names of data sets joined by commas (2016, run1-2017, run1-2018, run2-2022), ``run1`` or ``2016-2022``, or
         the path of a FILE.toml with categories
     bins : ``default``: a category per published number of events; ``one``: everything in one
+    background : ``published``, or ``simulated``: the rows of `na62sim.backgrounds` and the published upstream background
+    events, seed, threads : of each simulated row, by default what a row needs
+    say : receives messages of the simulation
 
     Raises
     ------
-    ValueError : unknown data or bins, anything wrong in the file
+    ValueError : unknown data, bins or background, anything wrong in the file, or simulated backgrounds for a file
     OSError : the file cannot be read
 
     Examples
@@ -95,11 +114,28 @@ def branching_ratio(data: str, bins: str = "default") -> Measurement:
         raise ValueError(f"bins = '{bins}': it must be {' or '.join(BINS)}{did_you_mean(bins, BINS, listed=True)}")
     if not isinstance(data, str):
         raise TypeError(f"data = {data!r}: it must be the name of a data set or of a file")
-    return measure(data, wanted_counts(data), bins)
+    if background not in BACKGROUNDS:
+        hint = did_you_mean(background, BACKGROUNDS, listed=True)
+        raise ValueError(f"background = '{background}': it must be {' or '.join(BACKGROUNDS)}{hint}")
+    counted = wanted_counts(data)
+    if background == "published":
+        return measure(data, counted, bins)
+    if is_file(data):
+        raise ValueError(f"background = 'simulated': {data} has backgrounds of its own; name data sets instead")
+    from na62sim.study.kaon.simulated_counts import with_simulated_backgrounds
+
+    found, origin = with_simulated_backgrounds(counted, events=events, seed=seed, threads=threads, say=say)
+    return measure(data, found, bins, origin)
 
 
-def measure(data: str, counted: list[Category], bins: str = "default") -> Measurement:
-    """The same from categories."""
+def measure(
+    data: str,
+    counted: list[Category],
+    bins: str = "default",
+    background_from: Mapping[str, str] | None = None,
+    simulated: Mapping[str, float] | None = None,
+) -> Measurement:
+    """The same from categories; ``simulated`` are expected signal events by geometry, for the variations."""
     categories = one_category(counted) if bins == "one" else counted
     published = _PUBLISHED.get(",".join(sorted(category.name for category in counted)), "")
     model = Likelihood(categories)
@@ -121,6 +157,8 @@ def measure(data: str, counted: list[Category], bins: str = "default") -> Measur
         expected={name: REFERENCE * value for name, value in expected.items()},
         curve=_curve(model, found),
         comparison=_compare(published, found, p0),
+        background_from=background_from or {},
+        variations=variations(counted, simulated) if bins == "default" else (),
     )
 
 

@@ -27,9 +27,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from na62sim.core.suggest import did_you_mean
 from na62sim.geometry.quantity import short
+from na62sim.statistics.estimate import Estimate
 from na62sim.statistics.likelihood import Background, Category, Scale
 
-__all__ = ["PERIODS", "REFERENCE", "one_category", "published_counts", "read_counts", "wanted_counts"]
+__all__ = [
+    "GEOMETRIES", "PERIODS", "REFERENCE", "is_file", "one_category", "published_background", "published_counts",
+    "published_signal", "published_upstream", "read_counts", "wanted_counts",
+]  # fmt: skip
 
 REFERENCE = 8.4e-11
 """Branching ratio of the expected signal, as the papers give it (see `core.branching_ratios`)."""
@@ -40,7 +44,14 @@ PERIODS = {
 }
 """Names that stand for several data sets."""
 
-_HALVES = ("run1-2018-s1", "run1-2018-s2")
+GEOMETRIES = {
+    "run1-2017": ("run1-2017",),
+    "run1-2018": ("run1-2018-s1", "run1-2018-s2"),
+    "run2-2022": ("run2-2022",),
+}
+"""Geometries of the data sets that were counted; there is none of 2016."""
+
+_HALVES = GEOMETRIES["run1-2018"]
 _MOST = 1e5
 
 
@@ -80,6 +91,75 @@ def published_counts(name: str) -> Category:
     return Category(name, entry["observed"], entry["signal"], tuple(backgrounds), scale)
 
 
+def published_background(geometry: str) -> Background:
+    """Published background of the data set of a geometry; S1 and S2 of 2018 have theirs.
+
+    Raises
+    ------
+    ValueError : none was published for it
+
+    Examples
+    --------
+    >>> published_background("run1-2018-s2").events
+    4.31
+    """
+    found = _of_geometry(geometry)
+    if found is None:
+        raise ValueError(f"data set {geometry}: no background of K+ -> pi+ nu nubar was published for it")
+    _, entry = found
+    return Background(entry["events"], entry["up"], entry["down"], f"background {geometry}")
+
+
+def published_signal(geometry: str) -> Estimate:
+    """Expected signal events, at the branching ratio `REFERENCE`, of the data set of a geometry; errors by period.
+
+    Raises
+    ------
+    ValueError : none were published for it
+
+    Examples
+    --------
+    >>> published_signal("run1-2018-s2")
+    Estimate(value=6.02, parts={'signal of run1': 0.38528})
+    """
+    found = _of_geometry(geometry)
+    if found is None:
+        raise ValueError(f"data set {geometry}: no signal of K+ -> pi+ nu nubar was published for it")
+    data, entry = found
+    events = float(entry.get("signal", data["signal"]))
+    error = _table()["scales"][data["scale"]]["error"]
+    return Estimate(events, {f"signal of {data['scale']}": events * error})
+
+
+def published_upstream(geometry: str) -> Background | None:
+    """Published upstream background of the data set of a geometry, None where it is not known by itself.
+
+    Examples
+    --------
+    >>> published_upstream("run1-2018-s2").events, published_upstream("run1-2017")
+    (2.76, None)
+    """
+    found = _of_geometry(geometry)
+    if found is None or "upstream" not in found[1]:
+        return None
+    events, up, down = found[1]["upstream"]
+    return Background(events, up, down, f"upstream {geometry}")
+
+
+def _of_geometry(geometry: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """What is published of the data set of a geometry, and of its own background."""
+    for name, geometries in GEOMETRIES.items():
+        if geometry in geometries:
+            data = _table()[name]
+            return data, data["background"][geometries.index(geometry)]
+    return None
+
+
+def is_file(data: str) -> bool:
+    """Whether a name of data is the path of a file."""
+    return data.endswith(".toml") or "/" in data
+
+
 def wanted_counts(data: str) -> list[Category]:
     """Categories of data sets joined by commas, of a period, or of a FILE.toml.
 
@@ -88,7 +168,7 @@ def wanted_counts(data: str) -> list[Category]:
     ValueError : an unknown data set, one that is named twice, or anything wrong in the file
     OSError : the file cannot be read
     """
-    if data.endswith(".toml") or "/" in data:
+    if is_file(data):
         return read_counts(Path(os.path.expanduser(data)))
     words = [word.strip() for word in data.split(",")]
     names = [name for word in words for name in PERIODS.get(word, (word,))]

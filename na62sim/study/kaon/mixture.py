@@ -48,19 +48,21 @@ def data_sets(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Mixture:
-    """Data sets with a common decay volume.
+    """Data sets with a common decay volume, or each with its own.
 
     Attributes
     ----------
     detectors : of the data sets
     volume_m : where kaons decay (m); None, for one data set alone, is its own
+    own_volumes : several data sets keep each its own volume
     """
 
     detectors: tuple[Detector, ...]
     volume_m: tuple[float, float] | None = None
+    own_volumes: bool = False
 
     def __post_init__(self) -> None:
-        if self.volume_m is None and len(self.detectors) > 1:
+        if self.volume_m is None and len(self.detectors) > 1 and not self.own_volumes:
             raise ValueError(f"{self.name}: several data sets need a decay volume that they share, decay_volume_m")
 
     @classmethod

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from na62sim.generators.chain.process import Process
+from na62sim.generators.registry import find_process, registry
 from na62sim.geometry import Detector
 from na62sim.geometry.detector import as_detector
 from na62sim.selection.cutflow import CutFlow
@@ -14,7 +16,7 @@ from na62sim.statistics.estimate import Estimate
 from na62sim.statistics.yields import events_per_branching_ratio
 from na62sim.study.kaon.sensitivity import data_set_input
 
-__all__ = ["Reach", "sensitivity"]
+__all__ = ["Reach", "own_branching_ratio", "sensitivity"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,14 @@ class Reach:
     ----------
     ses : branching ratio for which one event is expected
     expected_events : for the branching ratio that was given, else None
+    branching_ratio : that one
     limit : on the branching ratio, for the events that were given, else None
     """
 
     ses: Measured
     expected_events: Measured | None
     limit: Limit | None
+    branching_ratio: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -38,16 +42,26 @@ class Reach:
         return {
             "ses": {"value": self.ses.value, "sigma": self.ses.sigma},
             "expected_events": None if n is None else {"value": n.value, "sigma": n.sigma},
+            "branching_ratio": self.branching_ratio,
             "limit": None if self.limit is None else self.limit.to_dict(),
         }
 
     def __str__(self) -> str:
         lines = [f"SES {self.ses}"]
         if self.expected_events is not None:
-            lines.append(f"expected events {self.expected_events}")
+            lines.append(f"expected events {self.expected_events} for a branching ratio of {self.branching_ratio:.3g}")
         if self.limit is not None:
             lines.append(f"branching ratio {self.limit}")
         return "\n".join(lines)
+
+
+def own_branching_ratio(process: Process) -> float | None:
+    """The branching ratio that events of a named process are expected for, as it is without parameters; None without one."""
+    declaration = registry().get(process.short)
+    if declaration is None or process != find_process(process.short):
+        return None
+    known = declaration.expected_for or declaration.branching
+    return None if known is None else known[0]
 
 
 def sensitivity(
@@ -93,4 +107,4 @@ def sensitivity(
             observed, background, background_error=background_error, efficiency_error=min(ses.relative, 0.5), ses=ses,
             method=method, cl=cl,
         )  # fmt: skip
-    return Reach(ses, expected, limit)
+    return Reach(ses, expected, limit, branching_ratio)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from na62sim.cli import main
+from na62sim.study.kaon import simulated_counts
+from na62sim.study.kaon.backgrounds import BackgroundRow, Backgrounds
 from na62sim.study.kaon.branching_ratio import branching_ratio
 from na62sim.study.kaon.counts import wanted_counts
 
@@ -118,6 +120,62 @@ def test_a_wrong_file(tmp_path: Path, old: str, new: str, message: str) -> None:
         wanted_counts(str(tmp_path / "mine.toml"))
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith("mine.toml")
+
+
+def rows(events: dict[str, float | None]) -> Backgrounds:
+    """Rows of a background with 20 % of the events as statistical and 10 % as systematic error."""
+    made = {
+        name: BackgroundRow(name, name, n, None if n is None else 0.2 * n, None if n is None else 0.1 * n, reason="few")
+        for name, n in events.items()
+    }
+    return Backgrounds("x", 1, made, None, None, {}, 0.0)
+
+
+def test_simulated_backgrounds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rows plus published upstream, where there is one; the published total elsewhere, and where a row is refused."""
+    asked = []
+
+    def made(names: tuple[str, ...], geometry: str, **_options: object) -> Backgrounds:
+        asked.append((geometry, names))
+        return rows({"k2pi": 0.3, "ke4": None if geometry == "run2-2022" else 0.4})
+
+    monkeypatch.setattr(simulated_counts, "backgrounds", made)
+    found = branching_ratio("2016-2022", background="simulated")
+    assert [geometry for geometry, _ in asked] == ["run1-2018-s1", "run1-2018-s2", "run2-2022"]
+    assert all("upstream" not in names and "kmu2" in names for _, names in asked)
+    by_name = {c.name: c for c in found.categories}
+    assert by_name["run1-2018"].background == pytest.approx(2 * 0.7 + 0.54 + 2.76)
+    assert by_name["2016"].background == 0.152 and by_name["run1-2017"].background == 1.46
+    assert by_name["run2-2022"].background == 11.0
+    first = by_name["run1-2018"].backgrounds[0]
+    assert first.up == pytest.approx((0.06**2 + 0.08**2 + 0.07**2) ** 0.5)  # statistics in quadrature, the rest added
+    assert 1.0 - first.down / first.events == pytest.approx(1.0 / (1.0 + first.up / first.events))
+    assert found.background_from["run1-2018"] == "simulated rows and published upstream"
+    assert "upstream background was not published by itself" in found.background_from["run1-2017"]
+    assert "row ke4: few" in found.background_from["run2-2022"]
+    assert main(["branching-ratio", "run1", "--background", "simulated", "--json"]) == 0
+    payload = json.loads(capsys.readouterr().out)
+    assert payload["background_from"]["2016"] == "published (no geometry)"
+    assert main(["branching-ratio", "run1", "--background", "simulated"]) == 0
+    assert "Where the backgrounds are from" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run1", "--background", "mine"], "background = 'mine': it must be published or simulated"),
+        (["mine.toml", "--background", "simulated"], "mine.toml has backgrounds of its own; name data sets instead"),
+        (["run1", "-n", "100"], "-n: it is for --background simulated"),
+    ],
+)
+def test_wrong_backgrounds(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").write_text(MINE)
+    assert main(["branching-ratio", *words]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
 
 
 def test_words_from_python() -> None:
