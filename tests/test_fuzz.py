@@ -38,7 +38,10 @@ from na62sim.study.scenario.scenario import ScenarioError, load_scenario, scenar
 
 EXAMPLES = int(os.environ.get("NA62SIM_FUZZ", "300"))
 DEEP = EXAMPLES > 300  # simulate some events as well
-pytestmark = pytest.mark.timeout(max(600, 4 * EXAMPLES))
+pytestmark = [
+    pytest.mark.timeout(max(600, 4 * EXAMPLES)),
+    pytest.mark.filterwarnings("ignore:Generating overly large repr"),  # of a file that failed: it is wanted all the same
+]
 MANY = settings(
     max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES <= 300,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
