@@ -10,6 +10,7 @@ from na62sim.geometry.blocks import (
     Block,
     Count,
     Increasing,
+    Interval,
     Length,
     Lengths,
     NonNegative,
@@ -112,6 +113,22 @@ class Segments(Block):
     track_distance_mm: Length
     inefficiency: Probability
     pair_inefficiency: Probability
+
+
+class Multiplicity(Block):
+    """Rejection of other charged particles by hits behind the spectrometer, away from the track.
+
+    Times are half-widths about that of the kaon, but for MUV0: track minus hit, from and to.
+    """
+
+    newchod_window_ns: Positive
+    newchod_distance_mm: Length
+    chod_window_ns: Positive
+    chod_slabs_max: Count
+    pair_window_ns: Positive
+    newchod_pair_mm: tuple[Length, Length]
+    chod_lkr_mm: Length
+    muv0_window_ns: Interval
 
 
 class Newchod(Block):

@@ -26,8 +26,9 @@ class Layout(Block):
     anti0: Annotated[detectors.Anti0 | None, context] = None
     straw: blocks.Straw
     segments: detectors.Segments
+    multiplicity: detectors.Multiplicity
     rich: detectors.Rich
-    muv0: Annotated[detectors.Muv0, context]
+    muv0: detectors.Muv0
     newchod: detectors.Newchod
     chod: detectors.Chod
     matching: detectors.Matching

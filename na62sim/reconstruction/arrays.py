@@ -31,7 +31,17 @@ class RecoArrays(NamedTuple):
     newchod: float
     tile_x: float
     tile_y: float
+    newchod_distance: float  # beyond it a hit is not the track's
+    newchod_window: float
     chod: float
+    chod_window: float
+    pair_window: float  # of coincidences of other particles
+    pair_x: float  # distances of NewCHOD and CHOD or LKr
+    pair_y: float
+    chod_lkr: float
+    muv0: float
+    muv0_low: float
+    muv0_high: float
     lkr: float
     track_distance: float
     photon_min: float
@@ -79,7 +89,17 @@ def reco_arrays(detector: Detector) -> RecoArrays:
         newchod=d.newchod.z_m * m,
         tile_x=d.newchod.tile_x_mm * mm,
         tile_y=d.newchod.tile_y_mm * mm,
+        newchod_distance=d.multiplicity.newchod_distance_mm * mm,
+        newchod_window=d.multiplicity.newchod_window_ns,
         chod=0.5 * sum(d.chod.z_m) * m,
+        chod_window=d.multiplicity.chod_window_ns,
+        pair_window=d.multiplicity.pair_window_ns,
+        pair_x=d.multiplicity.newchod_pair_mm[0] * mm,
+        pair_y=d.multiplicity.newchod_pair_mm[1] * mm,
+        chod_lkr=d.multiplicity.chod_lkr_mm * mm,
+        muv0=d.muv0.z_m * m,
+        muv0_low=d.multiplicity.muv0_window_ns[0],
+        muv0_high=d.multiplicity.muv0_window_ns[1],
         lkr=d.lkr.z_m * m,
         track_distance=d.lkr.track_distance_mm * mm,
         photon_min=d.lkr.photon_min_GeV * GeV,

@@ -38,6 +38,17 @@ def match_ring(event: Any, track_event: Any, straw: Any, hits: Any, r: RecoArray
 
 
 @step
+def _number(i: int, hits: Any, k: KaonPion) -> int:
+    """How many beam tracks of an event may be the kaon."""
+    n = 0
+    for h in range(hits.gtk_offsets[i], hits.gtk_offsets[i + 1]):
+        dt = np.float64(hits.gtk_time[h]) - np.float64(hits.ktag_time[i])
+        p, slope_x, slope_y = np.float64(hits.gtk_p[h]), np.float64(hits.gtk_dxdz[h]), np.float64(hits.gtk_dydz[h])
+        n += may_be_kaon(dt, p, slope_x, slope_y, k)
+    return n
+
+
+@step
 def associate_beam(
     event: Any, track_event: Any, straw: Any, hits: Any, r: RecoArrays, k: KaonPion, field: FieldMap, out: Any
 ) -> None:
@@ -57,20 +68,24 @@ def associate_beam(
         c[C.px], c[C.py], c[C.pz] = p * u, p * v, p * np.sqrt(1.0 - u * u - v * v)
         c[C.cda], c[C.vertex_z] = 1e9, c[C.beam_z]  # unless there is a beam track
         best, second, likeliest, likelihood = 0.0, 0.0, -1, -1.0
+        few = gtk_o[i + 1] - gtk_o[i] < k.many or _number(i, hits, k) < k.many
         for h in range(gtk_o[i], gtk_o[i + 1]):
             dt = np.float64(hits.gtk_time[h]) - np.float64(ktag_time[i])  # differences in double precision
             pk, slope_x, slope_y = np.float64(hits.gtk_p[h]), np.float64(hits.gtk_dxdz[h]), np.float64(hits.gtk_dydz[h])
             if not may_be_kaon(dt, pk, slope_x, slope_y, k):
                 continue
             c[C.n_gtk] += 1.0
+            in_time = beyond(k.ktag, abs(dt) / k.time_range)
+            if few and in_time < best:  # wherever it passes it is not the best, and of few only the best counts
+                continue
             gx, gy = np.float64(hits.gtk_x[h]), np.float64(hits.gtk_y[h])
             z, cda, vx, vy, ku, kv, pu, pv = kaon_vertex(
                 gx, gy, slope_x, slope_y, pk, r.z_gtk, straw[T.x, t], straw[T.y, t], u, v, straw[T.k, t], r.z1, field,
                 at_beam, at_straw,
             )  # fmt: skip
             close = beyond(k.cda, cda / k.cda_range)
-            by_ktag = close * beyond(k.ktag, abs(dt) / k.time_range)
-            signal = kaon_over_pileup(cda, dt, k)
+            by_ktag = close * in_time
+            signal = 0.0 if few else kaon_over_pileup(cda, dt, k)
             if signal > likelihood:
                 likeliest, likelihood = h, signal
             if by_ktag < best or (by_ktag == best and c[C.gtk_track] >= 0.0):
@@ -139,9 +154,12 @@ def count_scintillators(event: Any, hits: Any, r: RecoArrays, out: Any) -> None:
         c, reference = out[:, row], np.float64(hits.ktag_time[i])
         x, y = c[C.newchod_x], c[C.newchod_y]
         for h in range(new_o[i], new_o[i + 1]):
-            if abs(hits.newchod_time[h] - reference - (r.newchod - r.z_gtk) / LIGHT) < 8.0:  # ns, 8 standard deviations
-                near = abs(hits.newchod_x[h] - x) < 0.75 * r.tile_x and abs(hits.newchod_y[h] - y) < 0.75 * r.tile_y
-                c[C.newchod_matched if near else C.newchod_extra] += 1.0
+            dx, dy = abs(hits.newchod_x[h] - x), abs(hits.newchod_y[h] - y)
+            dt = abs(hits.newchod_time[h] - reference - (r.newchod - r.z_gtk) / LIGHT)
+            if dt < 8.0 and dx < 0.75 * r.tile_x and dy < 0.75 * r.tile_y:  # ns, 8 standard deviations
+                c[C.newchod_matched] += 1.0
+            elif dt < r.newchod_window and dx * dx + dy * dy > r.newchod_distance**2:
+                c[C.newchod_extra] += 1.0
         x, y = c[C.chod_x], c[C.chod_y]
         for h in range(chod_o[i], chod_o[i + 1]):
             near = (hits.chod_x[h] - x) ** 2 + (hits.chod_y[h] - y) ** 2 < 60.0**2  # mm: a slab's width

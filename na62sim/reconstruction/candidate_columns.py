@@ -13,7 +13,6 @@ OF_TRACKS: tuple[tuple[str, str, str], ...] = (
     ("p", "MeV", "its momentum"),
     ("chi2", "", "of its fit, 3 degrees of freedom"),
     ("n_views", "", "straw views on it"),
-    ("n_segments", "", "segments of two chambers away from the only track of an event"),
     ("x1", "mm", "position at STRAW 1"),
     ("y1", "mm", "position at STRAW 1"),
     ("x4", "mm", "position at STRAW 4"),
@@ -38,6 +37,7 @@ OF_TRACKS: tuple[tuple[str, str, str], ...] = (
 """Columns that the STRAW tracks alone determine: name, unit, description."""
 
 OF_EVENTS: tuple[tuple[str, str, str], ...] = (
+    ("n_segments", "", "segments of two chambers away from the only track of an event"),
     ("ktag_sectors", "", "KTAG sectors of the kaon"),
     ("n_gtk", "", "beam tracks that may be the kaon: in time with KTAG, momentum and direction of the beam"),
     ("gtk_track", "", "which of the event's beam tracks is taken for the kaon, counted from 0; -1 for none"),
@@ -66,8 +66,9 @@ OF_EVENTS: tuple[tuple[str, str, str], ...] = (
     ("rich_mass", "MeV", "mass from ring radius and momentum; 0 if the ring is too large"),
     ("rich_pion_like", "", "1 if the likelihood prefers a pion"),
     ("newchod_matched", "", "NewCHOD hits at the track in time"),
-    ("newchod_extra", "", "other NewCHOD hits in time"),
+    ("newchod_extra", "", "NewCHOD hits away from the track in time"),
     ("chod_matched", "", "CHOD hits at the track in time"),
+    ("chod_extra", "", "CHOD hits away from the track in time, of two slabs each"),
     ("lkr_matched", "", "clusters at the track"),
     ("eop", "", "matched cluster energy over momentum"),
     ("lkr_pion_like", "", "1 if the calorimeters identify a pion"),
@@ -79,9 +80,11 @@ OF_EVENTS: tuple[tuple[str, str, str], ...] = (
     ("n_lav", "", "LAV hits in time"),
     ("n_irc_sac", "", "IRC and SAC hits in time"),
     ("n_hasc", "", "HASC hits in time"),
+    ("n_muv0", "", "MUV0 hits in time"),
+    ("n_coincidences", "", "pairs of hits in one place away from the track, in two of CHOD, NewCHOD and LKr"),
     ("n_chanti", "", "CHANTI hits in time"),
 )
-"""Columns that need the other detectors."""
+"""Columns that need the other detectors, or hits that are on no track."""
 
 COLUMNS = OF_TRACKS + OF_EVENTS
 

@@ -23,6 +23,7 @@ from na62sim.reconstruction.association import (
 from na62sim.reconstruction.candidate_columns import COLUMNS, OF_TRACKS, ROWS, ROWS_OF_TRACKS, C
 from na62sim.reconstruction.extrapolation import first_tracks
 from na62sim.reconstruction.kaon_pion import KaonPion
+from na62sim.reconstruction.multiplicity import count_coincidences
 from na62sim.reconstruction.track_columns import WITHOUT_ERRORS
 from na62sim.sample.hits import hit_arrays
 
@@ -31,7 +32,7 @@ def track_columns(tracks: dict[str, Any], reco: RecoArrays) -> dict[str, Any]:
     """What the tracks alone say of the candidates: event (index in the chunk) and the columns `OF_TRACKS`."""
     event = _candidate_events(tracks)
     out = np.empty((ROWS_OF_TRACKS, len(event)))
-    first_tracks(tracks["event"], tracks["n_views"], tracks["n_segments"], _straw(tracks), reco, out)
+    first_tracks(tracks["event"], tracks["n_views"], _straw(tracks), reco, out)
     return {"event": event, **{name: out[getattr(C, name)] for name, _, _ in OF_TRACKS}}
 
 
@@ -40,25 +41,35 @@ def build_candidates(
 ) -> dict[str, Any]:
     """Candidates of a chunk of n events.
 
+    Parameters
+    ----------
+    tracks : with ``n_segments``, the segments away from each (`segments.count_segments`)
+
     Returns
     -------
     event (index in the chunk) and the columns of `COLUMNS` as float64, one row per event with a track
     """
     event, straw, arrays = _candidate_events(tracks), _straw(tracks), hit_arrays(hits)
     out = np.zeros((ROWS, len(event)))
-    first_tracks(tracks["event"], tracks["n_views"], tracks["n_segments"], straw, reco, out)
+    first_tracks(tracks["event"], tracks["n_views"], straw, reco, out)
+    out[C.n_segments] = tracks["n_segments"][_first_rows(tracks)]
     match_ring(event, tracks["event"], straw, arrays, reco, out)
     associate_beam(event, tracks["event"], straw, arrays, reco, association, field, out)
     associate_ring(event, arrays, reco, out)
     count_scintillators(event, arrays, reco, out)
     count_showers(event, arrays, reco, out)
+    count_coincidences(event, arrays, reco, out)
     return {"event": event, **{name: out[getattr(C, name)] for name, _, _ in COLUMNS}}
+
+
+def _first_rows(tracks: dict[str, Any]) -> npt.NDArray[np.int64]:
+    """The first track of every event with one."""
+    return np.flatnonzero(np.diff(tracks["event"], prepend=-1) != 0)
 
 
 def _candidate_events(tracks: dict[str, Any]) -> npt.NDArray[np.int64]:
     """Events with a track."""
-    event = tracks["event"]
-    return np.asarray(event[np.diff(event, prepend=-1) != 0])
+    return np.asarray(tracks["event"][_first_rows(tracks)])
 
 
 def _straw(tracks: dict[str, Any]) -> npt.NDArray[np.float64]:

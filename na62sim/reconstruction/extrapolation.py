@@ -18,7 +18,7 @@ _BLOCK = 256  # rows whose columns stay in the cache
 
 
 @kernel
-def first_tracks(track_event: Any, n_views: Any, n_segments: Any, straw: Any, r: RecoArrays, out: Any) -> None:
+def first_tracks(track_event: Any, n_views: Any, straw: Any, r: RecoArrays, out: Any) -> None:
     """The first track of every event with one, and where it goes; column by column, a block of rows at a time."""
     slope, first = np.empty((4, _BLOCK)), np.empty(_BLOCK, dtype=np.int64)
     row, t = 0, 0
@@ -32,14 +32,12 @@ def first_tracks(track_event: Any, n_views: Any, n_segments: Any, straw: Any, r:
                 t += 1
             out[C.n_tracks, row], out[C.charge_sum, row] = t - first[row - begin], charge
             row += 1
-        _first_track(begin, row, first, straw, n_views, n_segments, slope, out)
+        _first_track(begin, row, first, straw, n_views, slope, out)
         _where_it_goes(begin, row, slope, r, out)
 
 
 @step
-def _first_track(
-    begin: int, end: int, first: Any, straw: Any, n_views: Any, n_segments: Any, slope: Any, out: Any
-) -> None:
+def _first_track(begin: int, end: int, first: Any, straw: Any, n_views: Any, slope: Any, out: Any) -> None:
     """Momentum, position and slopes of the tracks of a block."""
     n = end - begin
     for source, target in ((T.x, C.x1), (T.y, C.y1), (T.x_after, C.x4), (T.y_after, C.y4), (T.chi2, C.chi2)):
@@ -47,10 +45,9 @@ def _first_track(
         for i in range(n):
             into[i] = given[first[i]]
     k, p, charge, views = straw[T.k], out[C.p, begin:end], out[C.charge, begin:end], out[C.n_views, begin:end]
-    others = out[C.n_segments, begin:end]
     for i in range(n):
         p[i], charge[i] = KICK / max(abs(k[first[i]]), 1e-12), 1.0 if k[first[i]] > 0.0 else -1.0
-        views[i], others[i] = n_views[first[i]], n_segments[first[i]]
+        views[i] = n_views[first[i]]
     for before, row in ((T.u, 0), (T.u_after, 2)):  # at STRAW 1 and behind the magnet
         cosine_x, cosine_y, sx, sy = straw[before], straw[before + 1], slope[row], slope[row + 1]
         for i in range(n):

@@ -78,8 +78,7 @@ def count_segments(hits: dict[str, Any], tracks: dict[str, Any], s: SegmentArray
     rows = np.flatnonzero(alone & (number >= _FEWEST))
     straw = np.array([tracks[name][rows] for name in ("x", "y", "u", "v", "x_after", "y_after", "u_after", "v_after")])
     out = np.zeros(len(rows), dtype=np.int64)
-    position = hits["position"].astype(np.float64)
-    _count(event[rows], straw, hits["offsets"], hits["chamber"], hits["view"], position, s, out)
+    _count(event[rows], straw, hits["offsets"], hits["chamber"], hits["view"], hits["position"], s, out)
     found[rows] = out
     return found
 
@@ -136,13 +135,13 @@ def _count(
         )  # fmt: skip
         w, wa = 1.0 / np.sqrt(1.0 - u * u - v * v), 1.0 / np.sqrt(1.0 - ua * ua - va * va)
         for h in range(offsets[event[row]], offsets[event[row] + 1]):
-            c, q = np.int64(chamber[h]), np.int64(view[h])
+            c, q, at = np.int64(chamber[h]), np.int64(view[h]), np.float64(position[h])
             front = c < 2
             d = straw.z[c] - (straw.z[0] if front else straw.z[3]) + straw.offset[q]
             px, py = (x1 + u * w * d, y1 + v * w * d) if front else (x4 + ua * wa * d, y4 + va * wa * d)
-            if abs(position[h] - px * straw.cosine[q] - py * straw.sine[q]) < s.on_track or count[c, q] == _MOST:
+            if abs(at - px * straw.cosine[q] - py * straw.sine[q]) < s.on_track or count[c, q] == _MOST:
                 continue
-            hit[c, q, count[c, q]] = position[h]
+            hit[c, q, count[c, q]] = at
             count[c, q] += 1
         for c in range(4):
             front = c < 2

@@ -65,6 +65,7 @@ HITS: dict[str, tuple[Column, ...]] = {
     "irc": fields(("energy", "float32", "MeV", "energy"), _TIME),
     "sac": fields(("energy", "float32", "MeV", "energy"), _TIME),
     "hasc": fields(("x", "float32", "mm", "position"), ("y", "float32", "mm", "position"), _TIME),
+    "muv0": fields(("x", "float32", "mm", "position"), ("y", "float32", "mm", "position"), _TIME),
 }
 """Columns of the hits of each detector."""
 PER_EVENT = frozenset({"ktag"})

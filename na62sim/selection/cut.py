@@ -31,6 +31,9 @@ ANY = 1 << 30  # number of tracks: no upper end
 class Cut:
     """A named cut. ``factor`` (0 to 1) multiplies the weight of what passes: a loss carried as a weight.
 
+    ``momentum`` (MeV/c) is the range outside which no track passes, of a cut that asks for one: where it is the first cut of
+    a selection of one track, particles far outside are not carried through the spectrometer.
+
     Raises
     ------
     TypeError : a name that is no text, a function that cannot be called
@@ -40,6 +43,7 @@ class Cut:
     name: str
     function: CutFunction
     factor: float = 1.0
+    momentum: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
@@ -101,6 +105,12 @@ class Selection:
     candidates: str = "reco/events"
     tracks: tuple[int, int] = (0, ANY)
     observables: Mapping[str, Callable[[Table], npt.NDArray[np.float64]]] = field(default_factory=dict)
+
+    @property
+    def momentum(self) -> tuple[float, float] | None:
+        """Range (MeV/c) outside which the only track of an event does not pass the first cut; None where there is none."""
+        single = self.candidates == "reco/events" and self.tracks == (1, 1)
+        return self.cuts[0].momentum if single and len(self.cuts) else None
 
     def __post_init__(self) -> None:
         what = f"selection '{self.name}'"

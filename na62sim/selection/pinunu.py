@@ -30,7 +30,10 @@ def inside(x: Array, interval: Sequence[Any], unit: float = 1.0) -> Array:
 
 
 def track_cuts(d: Detector, p_range: Sequence[float] | None = None) -> list[Cut]:
-    """One downstream track in all four chambers, in a momentum range, matched in CHOD, NewCHOD, RICH and LKr."""
+    """One downstream track in all four chambers, in a momentum range, matched in CHOD, NewCHOD, RICH and LKr.
+
+    The momentum comes first, so that what is far outside its range need not be simulated further.
+    """
     lkr = lkr_arrays(d)
 
     def calorimeter(t: Table) -> Array:
@@ -55,6 +58,7 @@ def track_cuts(d: Detector, p_range: Sequence[float] | None = None) -> list[Cut]
         return np.asarray((x < side) & (y < side) & (x * x + y * y > hole * hole))
 
     return [
+        *([] if p_range is None else [_momentum_cut(p_range)]),
         Cut("one STRAW track, positive", lambda t: np.asarray((t["n_tracks"] == 1) & (t["charge"] > 0))),
         Cut("fit chi2 < 20", lambda t: np.asarray(t["chi2"] < 20.0)),
         Cut(
@@ -63,7 +67,6 @@ def track_cuts(d: Detector, p_range: Sequence[float] | None = None) -> list[Cut]
                 (t["r_chambers"] < d.straw.radius_mm * mm) & (t["hole_clearance"] > d.straw.hole_half_size_mm * mm)
             ),
         ),
-        *([] if p_range is None else [_momentum_cut(p_range)]),
         Cut("RICH acceptance", rich),
         Cut("NewCHOD and CHOD acceptance", counters),
         Cut("LKr acceptance", calorimeter),
@@ -120,12 +123,19 @@ def pion_cuts(d: Detector) -> list[Cut]:
 
 def veto_cuts(d: Detector) -> list[Cut]:
     """Photon and multiplicity veto."""
+    slabs = d.multiplicity.chod_slabs_max
+
+    def alone(t: Table) -> Array:
+        return np.asarray((t["n_coincidences"] == 0) & (2.0 * t["chod_extra"] <= slabs))
+
     return [
         Cut("no LKr cluster away from the track", lambda t: np.asarray((t["lkr_extra"] == 0) & (t["lkr_merged"] == 0))),
         Cut("no LAV", lambda t: np.asarray(t["n_lav"] == 0)),
         Cut("no IRC, SAC", lambda t: np.asarray(t["n_irc_sac"] == 0)),
         Cut("no segment of another particle", lambda t: np.asarray(t["n_segments"] == 0)),
         Cut("no HASC, no other NewCHOD hit", lambda t: np.asarray((t["n_hasc"] == 0) & (t["newchod_extra"] == 0))),
+        Cut("no MUV0", lambda t: np.asarray(t["n_muv0"] == 0)),
+        Cut("no other particle in CHOD, NewCHOD, LKr", alone),
     ]
 
 
@@ -226,4 +236,5 @@ def k2pi(d: Detector) -> Selection:
 
 
 def _momentum_cut(p_range: Sequence[float]) -> Cut:
-    return Cut(f"{p_range[0]:g} < p < {p_range[1]:g} GeV/c", lambda t: inside(t["p"], p_range, GeV))
+    name, window = f"{p_range[0]:g} < p < {p_range[1]:g} GeV/c", (p_range[0] * GeV, p_range[1] * GeV)
+    return Cut(name, lambda t: inside(t["p"], p_range, GeV), momentum=window)

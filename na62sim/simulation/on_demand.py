@@ -1,7 +1,8 @@
 """A chunk as far as a selection looks at it: only what can be accepted is made.
 
-Particles are carried through the STRAW spectrometer, and tracks are found in events that can have as many as the
-selection asks for (`traceable`). What lies behind is made for the events that are left when a cut first asks for it: the
+Particles are carried through the STRAW spectrometer, but for those alone in their event and far outside the momentum range
+of the first cut (`detector.transport.early`), and tracks are found in events that can have as many as the selection asks for
+(`traceable`). What lies behind is made for the events that are left when a cut first asks for it: the
 way through the rest of the detector, the responses, the candidates. Trigger words are made of accepted events alone. A
 response is a pure function of the seed, the event and the particle, so that the counts are those of the full chain, but
 for one event in a thousand at the first cut that has a track of the hits of two particles (`traceable`).
@@ -23,6 +24,7 @@ from na62sim.core.suggest import did_you_mean
 from na62sim.detector.response.respond import Hits, respond_behind
 from na62sim.detector.response.straw import straw_hits
 from na62sim.detector.transport.crossings import Crossings, carry_on, to_straw4
+from na62sim.detector.transport.early import doomed_outside
 from na62sim.detector.trigger import trigger_bits
 from na62sim.generators.chain.truth import Truth
 from na62sim.reconstruction.candidate_columns import COLUMNS
@@ -90,11 +92,14 @@ def select_truth(simulation: Simulation, selection: Selection, truth: Truth, who
     """Generated events, from the transport to the cut-flow."""
     s = simulation
     least, _ = selection.tracks
-    crossings = to_straw4(s.seed, truth, s.planes, s.flight, s.field, least)
-    tracks = s.reconstruction.tracks({"straw": straw_hits(s.seed, truth, crossings, s.response.straw, least)}, least)
+    window = None if whole else selection.momentum
+    outside = None if window is None else doomed_outside(s.detector, window)
+    crossings = to_straw4(s.seed, truth, s.planes, s.flight, s.field, least, outside)
+    straw = straw_hits(s.seed, truth, crossings, s.response.straw, least)
+    tracks = s.reconstruction.tracks({"straw": straw}, least)
     if whole:
         crossings = carry_on(s.seed, truth, crossings, s.planes, s.flight, s.field)
-    candidates = LazyCandidates(s, selection, truth, crossings, tracks)
+    candidates = LazyCandidates(s, selection, truth, crossings, straw, tracks)
     if whole or s.as_weights.any or selection.candidates != "reco/events":
         candidates.make(np.arange(len(candidates)))
     weight, flow, masks = candidates.count()
@@ -134,10 +139,11 @@ class LazyCandidates:
     """
 
     def __init__(
-        self, simulation: Simulation, selection: Selection, truth: Truth, crossings: Crossings, tracks: dict[str, Any]
-    ) -> None:
+        self, simulation: Simulation, selection: Selection, truth: Truth, crossings: Crossings, straw: dict[str, Any],
+        tracks: dict[str, Any],
+    ) -> None:  # fmt: skip
         self._simulation, self._selection = simulation, selection
-        self._truth, self._crossings = truth, crossings
+        self._truth, self._crossings, self._straw = truth, crossings, straw
         least, most = selection.tracks
         number = np.bincount(tracks["event"], minlength=len(truth.events))
         wanted = (number >= least) & (number <= most)
@@ -198,6 +204,8 @@ class LazyCandidates:
         """
         s, event, place = self._simulation, np.flatnonzero(wanted), np.cumsum(wanted) - 1
         truth = self._truth.for_response(event)
+        if self._selection.candidates == "reco/events":
+            tracks = s.reconstruction.with_segments(self._straw, tracks)
         tracks = tracks | {"event": place[tracks["event"]]}
         taken = self._crossings.take(wanted, place, s.as_weights.charged)
         crossings = carry_on(s.seed, truth, taken, s.planes, s.flight, s.field)
@@ -240,7 +248,7 @@ class CandidatesOfChunk(LazyCandidates):
     """The same for events whose hits and trigger words are there already, because they are written to a file."""
 
     def __init__(self, simulation: Simulation, selection: Selection, chunk: Chunk) -> None:
-        super().__init__(simulation, selection, chunk.truth, chunk.crossings, chunk.tracks)
+        super().__init__(simulation, selection, chunk.truth, chunk.crossings, chunk.hits["straw"], chunk.tracks)
         self._chunk = chunk
         self.veto = chunk.veto_weight[self.event]
 

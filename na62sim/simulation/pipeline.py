@@ -51,15 +51,20 @@ class Reconstruction:
 
     def tracks(self, hits: Hits, at_least: int = 0) -> dict[str, Any]:
         """STRAW tracks of a chunk, of the events with ``at_least`` so many."""
-        tracks = find_tracks(hits["straw"]["offsets"], hits["straw"], self.straw, self.fit, at_least)
-        return tracks | {"n_segments": count_segments(hits["straw"], tracks, self.segments)}
+        return find_tracks(hits["straw"]["offsets"], hits["straw"], self.straw, self.fit, at_least)
+
+    def with_segments(self, straw: dict[str, Any], tracks: dict[str, Any]) -> dict[str, Any]:
+        """Tracks, with the segments of other particles beside each; all tracks of an event together."""
+        return tracks | {"n_segments": count_segments(straw, tracks, self.segments)}
 
     def track_columns(self, tracks: dict[str, Any]) -> dict[str, Any]:
         """What the tracks alone say of the candidates, see `candidates.track_columns`."""
         return track_columns(tracks, self.reco)
 
     def candidates(self, n: int, hits: Hits, tracks: dict[str, Any]) -> dict[str, Any]:
-        """One row per event with a track."""
+        """One row per event with a track; segments are counted unless the tracks have them already."""
+        if "n_segments" not in tracks:
+            tracks = self.with_segments(hits["straw"], tracks)
         return build_candidates(n, hits, tracks, self.reco, self.association, self.field)
 
     def vertices(self, n: int, hits: Hits, tracks: dict[str, Any], at_least: int = 0) -> dict[str, Any]:

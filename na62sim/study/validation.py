@@ -56,7 +56,7 @@ __all__ = ["CASCADE_FACTOR", "ValidationResult", "validation"]
 
 Numbers = dict[str, tuple[float | None, float | None]]  # key to value and statistical error
 GeV2 = GeV * GeV
-DATA_SETS = ("run1-2018-s1", "run1-2018-s2", "run1-2017")
+DATA_SETS = ("run1-2018-s1", "run1-2018-s2", "run1-2017", "run2-2022")
 RESOLUTION_DATA_SET = "run1-2018-s2"
 THREE_TRACK_DATA_SET = "run1-2017"
 TRUTH_EVENTS = 1_000_000

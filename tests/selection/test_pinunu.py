@@ -8,17 +8,27 @@ import pytest
 from na62sim.geometry import load_detector
 from na62sim.selection.pinunu import k2pi, pinunu, veto_cuts
 
-QUANTITIES = ("lkr_extra", "lkr_merged", "n_lav", "n_irc_sac", "n_hasc", "newchod_extra", "n_segments")
+QUANTITIES = (
+    "lkr_extra", "lkr_merged", "n_lav", "n_irc_sac", "n_hasc", "newchod_extra", "n_segments", "n_muv0", "n_coincidences",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("fired", [None, *QUANTITIES])
 def test_each_veto_rejects_alone(fired: str | None) -> None:
     """One hit of a kind is enough, whatever the others say."""
-    table = {name: np.array([0.0, float(name == fired)]) for name in QUANTITIES}
+    table = {name: np.array([0.0, float(name == fired)]) for name in (*QUANTITIES, "chod_extra")}
     passed = np.ones(2, dtype=bool)
     for cut in veto_cuts(load_detector("run1-2018-s2")):
         passed &= cut.function(table)  # type: ignore[arg-type]
     assert passed.tolist() == [True, fired is None]
+
+
+def test_more_than_three_further_slabs_of_the_chod_reject() -> None:
+    """A particle fires two."""
+    n = np.arange(4.0)
+    table = {name: np.zeros(4) for name in QUANTITIES} | {"chod_extra": n}
+    passed = np.logical_and.reduce([cut.function(table) for cut in veto_cuts(load_detector("run1-2018-s2"))])  # type: ignore[arg-type]
+    assert passed.tolist() == [True, True, False, False]
 
 
 def test_who_vetoes() -> None:

@@ -1,4 +1,4 @@
-"""Scintillator responses to charged tracks: NewCHOD, CHOD, MUV3, HASC; CHANTI activity of the beam."""
+"""Scintillator responses to charged tracks: NewCHOD, CHOD, MUV3, HASC, MUV0; CHANTI activity of the beam."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import numpy as np
 from hepunits import GeV, m, mm, ns
 
 from na62sim.core.constants import LIGHT
-from na62sim.core.kernel import formula, kernel
-from na62sim.core.rng import STREAM_COUNTER, fill_draws, words
+from na62sim.core.elementary import normal_pair
+from na62sim.core.kernel import formula, kernel, step
+from na62sim.core.rng import STREAM_COUNTER, TO_UNIT, fill_draws, words
 from na62sim.detector.response.as_weights import AsWeights
 from na62sim.detector.transport.crossings import Crossings
-from na62sim.detector.transport.planes import CHOD, HASC, LKR, MUV3, NEWCHOD, STRAW4
+from na62sim.detector.transport.planes import CHOD, HASC, LKR, MUV3, NEWCHOD, RICH_BACK, STRAW4
 from na62sim.detector.transport.track_block import BLOCK, Tracks, next_tracks, track_block
 from na62sim.generators.chain.truth import Truth
 from na62sim.geometry import Detector
 from na62sim.geometry.annulus import in_annulus
 
-NAMES = ("newchod", "chod", "muv3", "hasc")
+NAMES = ("newchod", "chod", "muv3", "hasc", "muv0")
 
 
 class CounterArrays(NamedTuple):
@@ -50,6 +51,12 @@ class CounterArrays(NamedTuple):
     hasc_half_y: float
     hasc_time: float
     hasc_efficiency: float
+    muv0_x: float
+    muv0_half_side: float
+    muv0_time: float
+    muv0_efficiency: float
+    muv0_ahead: float  # from the end of the RICH
+    dz_muv0: float
     dz_newchod: float  # from STRAW 1
     dz_chod: float
     dz_muv3: float
@@ -62,7 +69,7 @@ class CounterArrays(NamedTuple):
 @lru_cache(maxsize=8)
 def counter_arrays(detector: Detector) -> CounterArrays:
     """Scintillator numbers of a detector."""
-    new, chod, muv3, hasc = detector.newchod, detector.chod, detector.muv3, detector.hasc
+    new, chod, muv3, hasc, muv0 = detector.newchod, detector.chod, detector.muv3, detector.hasc, detector.muv0
     z1 = detector.straw.chamber_z_m[0]
     return CounterArrays(
         newchod_min=new.radius_min_mm * mm,
@@ -90,6 +97,12 @@ def counter_arrays(detector: Detector) -> CounterArrays:
         hasc_half_y=0.5 * hasc.rows * hasc.module_mm * mm,
         hasc_time=hasc.time_resolution_ns * ns,
         hasc_efficiency=hasc.efficiency,
+        muv0_x=muv0.center_x_mm * mm,
+        muv0_half_side=muv0.half_side_mm * mm,
+        muv0_time=muv0.time_resolution_ns * ns,
+        muv0_efficiency=muv0.efficiency,
+        muv0_ahead=(muv0.z_m - detector.rich.back_z_m) * m,
+        dz_muv0=(muv0.z_m - z1) * m,
         dz_newchod=(new.z_m - z1) * m,
         dz_chod=(0.5 * sum(chod.z_m) - z1) * m,
         dz_muv3=(muv3.z_m - z1) * m,
@@ -106,13 +119,13 @@ def counter_hits(
     """Hits of charged tracks: per counter event, x, y (mm), time (ns).
 
     The (n,) weights of the events are multiplied by what is carried in them: of particles that leave no track in the STRAW
-    the inefficiencies of NewCHOD and HASC, of muons that MUV3 does not see them.
+    the inefficiencies of NewCHOD, HASC and MUV0, of muons that MUV3 does not see them.
     """
     single = in_straws(tracks, arrays) if carried.charged else np.ones(len(tracks.event), dtype=np.bool_)
     rows = len(tracks.event)
-    event = np.empty((4, rows), dtype=np.int64)
-    out = np.empty((4, 3, rows), dtype=np.float32)
-    counts = np.zeros(4, dtype=np.int64)
+    event = np.empty((len(NAMES), rows), dtype=np.int64)
+    out = np.empty((len(NAMES), 3, rows), dtype=np.float32)
+    counts = np.zeros(len(NAMES), dtype=np.int64)
     _counters(np.uint64(seed), tracks.tracks(truth), arrays, carried, single, event, out, counts, weight)
     hits = {}
     for k, name in enumerate(NAMES):
@@ -160,6 +173,29 @@ def in_straws(tracks: Crossings, c: CounterArrays) -> Any:
     return inside
 
 
+@step
+def _muv0(
+    seed: int, number: int, group: int, n: int, tracks: Tracks, c: CounterArrays, single: bool, event: Any, out: Any,
+    counts: Any, weight: Any,
+) -> None:  # fmt: skip
+    """MUV0 stands beside the end of the RICH: where the straight line of a track meets it."""
+    u, v = tracks.at.ring[0, n], tracks.at.ring[1, n]
+    ahead = c.muv0_ahead / np.sqrt(1.0 - u * u - v * v)
+    x, y = tracks.at.x[RICH_BACK, n] + u * ahead, tracks.at.y[RICH_BACK, n] + v * ahead
+    if not (abs(x - c.muv0_x) < c.muv0_half_side and abs(y) < c.muv0_half_side):
+        return
+    if not single:
+        weight[tracks.event[n]] *= 1.0 - c.muv0_efficiency
+        return
+    a, b, _, _ = words(seed, number, STREAM_COUNTER, group + 2)  # behind the blocks of `_counters`
+    if np.float64(a >> np.uint64(11)) * TO_UNIT < c.muv0_efficiency:
+        noise, _ = normal_pair(np.uint32(b >> np.uint64(32)), np.uint32(b))
+        k = counts[4]
+        counts[4] += 1
+        event[4, k], out[4, 0, k], out[4, 1, k] = tracks.event[n], x, y
+        out[4, 2, k] = tracks.at.time[n] + c.dz_muv0 / LIGHT + c.muv0_time * noise
+
+
 @kernel
 def _counters(
     seed: int,
@@ -179,10 +215,14 @@ def _counters(
     rows = block.rows
     begin = 0
     while begin < event_in.size:
-        m, begin = next_tracks(begin, NEWCHOD, tracks, block)
+        m, begin = next_tracks(begin, RICH_BACK, tracks, block)
         fill_draws(seed, STREAM_COUNTER, block.group[:m], block.number[:m], u, g)
         for i in range(m):
             n = rows[i]
+            if abs(x[RICH_BACK, n] - c.muv0_x) < c.muv0_half_side + abs(c.muv0_ahead):  # no slope is above 1
+                _muv0(seed, block.number[i], block.group[i], n, tracks, c, single[n], event, out, counts, weight)
+            if last[n] <= NEWCHOD:
+                continue
             px, py = x[NEWCHOD, n], y[NEWCHOD, n]
             r2 = px * px + py * py
             if not single[n] and in_annulus(r2, c.newchod_min, c.newchod_max):

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.detector.transport.conversion import convert_photons, photon_slots
 from na62sim.detector.transport.downstream import carry_downstream
+from na62sim.detector.transport.early import Window, not_doomed
 from na62sim.detector.transport.planes import STRAW4, Flight, Planes
 from na62sim.detector.transport.state import GIVEN, PlaneCrossings, empty_crossings
 from na62sim.detector.transport.track_block import Tracks
@@ -115,10 +116,19 @@ def transport_charged(seed: int, truth: Truth, planes: Planes, flight: Flight, f
     return carry_on(seed, truth, to_straw4(seed, truth, planes, flight, field), planes, flight, field)
 
 
-def to_straw4(seed: int, truth: Truth, planes: Planes, flight: Flight, field: FieldMap, at_least: int = 0) -> Crossings:
+def to_straw4(
+    seed: int,
+    truth: Truth,
+    planes: Planes,
+    flight: Flight,
+    field: FieldMap,
+    at_least: int = 0,
+    outside: Window | None = None,
+) -> Crossings:
     """Carry all charged particles of a chunk through the spectrometer; of them `carry_on` knows how to go on.
 
-    Events in which fewer than ``at_least`` particles come to a STRAW chamber have no crossings.
+    Events in which fewer than ``at_least`` particles come to a STRAW chamber have no crossings, nor have those whose only
+    particle has a momentum below the first or above the second number of ``outside`` (MeV/c), see `early`.
     """
     chain, n = truth.chain, len(truth.events)
     charged = _charged(chain, flight)
@@ -139,6 +149,9 @@ def to_straw4(seed: int, truth: Truth, planes: Planes, flight: Flight, field: Fi
     if at_least > 1:
         enough = np.flatnonzero(np.bincount(ids[0], minlength=n)[ids[0]] >= at_least)
         ids, state = ids.take(enough, axis=1), state.take(enough, axis=1)
+    if outside is not None:
+        left = not_doomed(state, ids, planes, outside)
+        ids, state = ids.take(left, axis=1), state.take(left, axis=1)
     rest = Rest(state, ids, np.ones(ids.shape[1], dtype=np.uint8))
     at_planes = empty_crossings(ids.shape[1])
     carry_downstream(

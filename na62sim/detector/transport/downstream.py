@@ -30,6 +30,7 @@ from na62sim.detector.transport.state import (
     PION,
     PIPE2,
     SCATTER,
+    SINGLE_AT,
     SLOWNESS,
     P,
     PlaneCrossings,
@@ -223,6 +224,7 @@ def carry_downstream(
     room = _BLOCK + _MOST
     normals, raw = np.empty((NORMALS, room), dtype=np.float32), np.empty((4, room), dtype=np.uint64)
     lane, alive, ok, single = np.zeros((N_ROWS, room)), np.empty(room), np.empty(room), np.empty((4, room))
+    scattered, scatterings = np.empty(room, dtype=np.int64), 0
     group, events = ids[1] * 4, ids[0]
     begin = 0
     while begin < number.size:
@@ -234,9 +236,11 @@ def carry_downstream(
         if start == 0:
             fill_normals(seed, STREAM_SCATTER, group[begin:end], number[begin:end], raw, normals[:8])
             _begin(begin, end, state, ids, planes, out)
-            draw_single_scatterings(
-                seed, ids[1, begin:end], number[begin:end], planes, raw, single, lane, out.weight[begin:end]
-            )
+            lane[SINGLE_AT, :n] = -1.0
+            scatterings = draw_single_scatterings(
+                seed, ids[1, begin:end], number[begin:end], state[LOSS, begin:end], planes, raw, single, lane,
+                out.weight[begin:end], scattered,
+            )  # fmt: skip
         else:
             fill_normals(seed, STREAM_SCATTER, group[begin:end] + 1, number[begin:end], raw, normals[8:])
         _enter(begin, end, start, stop, state, ids, planes, flight, lane)
@@ -258,9 +262,9 @@ def carry_downstream(
                 j = 2 * planes.scatterer[k]
                 _scatter(n, planes.theta0[k], lane, ok, normals[j], normals[j + 1])
             if 0 <= place <= STRAW4 and left >= _FEW:
-                for i in range(n):
-                    if ok[i] > 0.0:
-                        scatter_once(place, i, lane)
+                for j in range(scatterings):
+                    if ok[scattered[j]] > 0.0:
+                        scatter_once(place, scattered[j], lane)
             if left >= _FEW:
                 _interact(n, planes.lost[k], lane, alive, ok)
             left = 0

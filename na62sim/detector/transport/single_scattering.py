@@ -12,7 +12,7 @@ import numpy as np
 
 from na62sim.core.elementary import exp, log, sincos_turns
 from na62sim.core.kernel import formula, step
-from na62sim.core.rng import STREAM_SINGLE, fill_uniforms
+from na62sim.core.rng import STREAM_SINGLE, fill_uniforms, uniforms4
 from na62sim.detector.transport.planes import Planes
 from na62sim.detector.transport.state import SCATTER, SINGLE_AT, SINGLE_U, SINGLE_V, U, V
 
@@ -40,32 +40,64 @@ def draw_ratio(a: float, b: float, probability: float, forced: bool) -> float:
     return 1.0 / np.sqrt(max(a / probability, 1e-9)) if a < probability else 0.0
 
 
+@formula
+def spare_uniform(loss: float) -> float:
+    """A uniform from the lower half of the 53 bits of the one that decides about hadronic interactions: independent of it."""
+    s = loss * 2.0**26
+    return s - np.floor(s)
+
+
+@formula
+def can_scatter(loss: float, probability: float, planes: Planes) -> bool:
+    """Whether the uniform of a track may make a single scattering; false for most. ``probability`` : sum of all chambers."""
+    return planes.forced or spare_uniform(loss) < probability
+
+
 @step
 def draw_single_scatterings(
-    seed: int, group: Any, number: Any, planes: Planes, raw: Any, u: Any, lane: Any, weight: Any
-) -> None:
-    """Chamber (-1 for none) and angles times p beta (MeV) of the scattering of each track of a block.
+    seed: int, group: Any, number: Any, loss: Any, planes: Planes, raw: Any, u: Any, lane: Any, weight: Any, who: Any
+) -> int:
+    """Chamber and angles times p beta (MeV) of the scattering of each track of a block that has one.
 
-    ``weight`` : (n,) is overwritten with the weight of each track, 1 unless tails are forced
+    Parameters
+    ----------
+    loss : (n,) uniform that decides about hadronic interactions, whose lower bits decide here
+    weight : (n,) is overwritten with the weight of each track, 1 unless tails are forced
+    who : (>= n,) receives the lanes of the tracks that scatter
+
+    Returns
+    -------
+    how many do
     """
-    fill_uniforms(seed, STREAM_SINGLE, group, number, raw, u)
+    if planes.forced:
+        fill_uniforms(seed, STREAM_SINGLE, group, number, raw, u)
+    m, probability, first = 0, planes.single.sum(), planes.single[0]
     for i in range(number.size):
-        lane[SINGLE_AT, i], weight[i] = -1.0, 1.0
-        rest, chamber = u[0, i], 0
-        ratio = draw_ratio(rest, u[1, i], planes.single[0], planes.forced)
+        weight[i] = 1.0
+        if not can_scatter(loss[i], probability, planes):
+            continue
         if planes.forced:
-            weight[i] = forced_weight(ratio, planes.single[0])
+            ratio, rest, turn = draw_ratio(u[0, i], u[1, i], first, True), u[2, i], u[3, i]
+            weight[i] = forced_weight(ratio, first)
+        else:
+            a = spare_uniform(loss[i])
+            ratio, rest = draw_ratio(a, 0.0, first, False), (a - first) / (1.0 - first)
+            turn, _, _, _ = uniforms4(seed, number[i], STREAM_SINGLE, group[i])
+        chamber = 0
         if ratio == 0.0:
-            rest, chamber = u[2, i], 1
+            chamber = 1
             while chamber < 4 and rest >= planes.single[chamber]:
                 rest -= planes.single[chamber]
                 chamber += 1
             if chamber == 4:
                 continue
             ratio = 1.0 / np.sqrt(max(rest / planes.single[chamber], 1e-9))
-        sine, cosine = sincos_turns(u[3, i])
+        sine, cosine = sincos_turns(turn)
         angle = planes.smallest[chamber] * ratio
         lane[SINGLE_AT, i], lane[SINGLE_U, i], lane[SINGLE_V, i] = chamber, angle * cosine, angle * sine
+        who[m] = i
+        m += 1
+    return m
 
 
 @step

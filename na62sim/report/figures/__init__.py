@@ -39,8 +39,12 @@ def draw_all(
     counted = {name: flow for name, flow in flows.items() if flow.generated.n}
     paths: list[Path] = []
     if filled:
-        for draw in (draw_mass_momentum, draw_mass_spectra, draw_track_resolution, draw_mass_resolution, draw_vertex):
-            paths.append(draw(folder, filled, detector))
+        paths += [draw(folder, filled, detector) for draw in (draw_mass_momentum, draw_mass_spectra)]
+        first = next(iter(filled))  # resolutions of the signal and of two-body decays: the others have few events each
+        measured = {name: h for name, h in filled.items() if name == first or h.two_body_mass is not None}
+        paths += [
+            draw(folder, measured, detector) for draw in (draw_track_resolution, draw_mass_resolution, draw_vertex)
+        ]
     if any(h.selection is not None for h in filled.values()):
         paths.append(draw_acceptance(folder, filled, detector))
     if counted:

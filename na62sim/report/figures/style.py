@@ -15,7 +15,9 @@ BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, GREY = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#7A7A7A",
 )  # fmt: skip
 _COLOURS = {"kpinunu": BLUE, "k2pi": VERMILION, "kmu2": GREEN}
-_SPARE = (PURPLE, ORANGE, SKY, GREY)
+_SPARE = (PURPLE, ORANGE, SKY, GREY, "#8C564B", "#17BECF")
+REGION_COLOURS = {"R1": "#F0E442", "R2": "#F5B041"}
+"""Of the signal regions, where they are shaded."""
 _LABELS = {
     "kpinunu": r"$K^{+}\to\pi^{+}\nu\bar{\nu}$",
     "k2pi": r"$K^{+}\to\pi^{+}\pi^{0}$",
@@ -55,6 +57,14 @@ def label_of(process: str) -> str:
 def particle_colour(pdg: int) -> str:
     """The colour of a particle in an event; those of other charge have one of their own where both occur."""
     return _PARTICLES.get(pdg) or _PARTICLES.get(abs(pdg), PURPLE)
+
+
+def power_of_ten(x: float, digits: int = 2) -> str:
+    """A number for a legend: as it is from 0.001 on, else with a power of ten."""
+    if x == 0.0 or abs(x) >= 1e-3:
+        return f"{x:.{digits + 1}g}"
+    mantissa, exponent = f"{x:.{digits - 1}e}".split("e")
+    return rf"${mantissa}\times10^{{{int(exponent)}}}$"
 
 
 def colours_of(processes: Iterable[str]) -> dict[str, str]:
