@@ -170,9 +170,8 @@ class Likelihood:
         components: list[tuple[int, float, float]] = []
         scales: list[tuple[int, float, float]] = []
         self._fixed = np.zeros(len(categories))  # backgrounds without an error
-        self._of: list[int] = []
-        self._events: list[float] = []
-        self._scaled: list[tuple[int, int]] = []
+        of: list[tuple[int, float]] = []  # category and events of each uncertain background
+        scaled: list[int] = []
         for i, category in enumerate(categories):
             for b in category.backgrounds:
                 if b.up == b.down == 0.0 or b.events == 0.0:
@@ -180,46 +179,49 @@ class Likelihood:
                     continue
                 k = names.setdefault(b.source, len(names))
                 components.append((k, 1.0 + b.up / b.events, 1.0 - b.down / b.events))
-                self._of.append(i)
-                self._events.append(b.events)
+                of.append((i, b.events))
             if category.scale is not None and category.scale.error > 0.0:
                 error = category.scale.error
                 k = names.setdefault(category.scale.source, len(names))
-                self._scaled.append((i, len(scales)))
                 scales.append((k, 1.0 + error, 1.0 - error))
+                scaled.append(i)
         self.nuisances = tuple(names)
         self._background = _factors(components)
         self._scale = _factors(scales)
+        self._scaled = np.array(scaled, dtype=int)  # category of each scale
+        shape = len(components), len(categories), len(names) + 1
+        self._events, slopes = np.zeros(shape[:2]), np.zeros(shape)  # of the factors in each category
+        for j, (i, events) in enumerate(of):
+            self._events[j, i] = events
+            slopes[j, i, self._background.nuisance[j] + 1] = events
+        self._slopes = slopes.reshape(shape[0], shape[1] * shape[2])
 
     def expected(self, strength: FloatArray, theta: FloatArray) -> FloatArray:
         """Expected events, (data sets, categories)."""
-        return self._terms(strength, theta)[0]
+        return self._values(strength, _evaluate(self._background, theta)[0], _evaluate(self._scale, theta)[0])
+
+    def _values(self, strength: FloatArray, backgrounds: FloatArray, scales: FloatArray) -> FloatArray:
+        """Expected events from the factors of backgrounds and signals."""
+        signal = strength[:, None] * self.signal
+        signal[:, self._scaled] *= scales
+        return np.asarray(self._fixed + backgrounds @ self._events + signal)
 
     def _terms(self, strength: FloatArray, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Expected events and their first and second derivatives by (strength, theta...)."""
-        sets, size = len(strength), len(self.nuisances) + 1
-        value = np.broadcast_to(self._fixed, (sets, len(self.signal))).copy()
-        first = np.zeros((sets, len(self.signal), size))
-        second = np.zeros((sets, len(self.signal), size, size))
+        sets, size, i = len(strength), len(self.nuisances) + 1, self._scaled
         f, df, ddf = _evaluate(self._background, theta)
-        for j, (i, events) in enumerate(zip(self._of, self._events, strict=True)):
-            k = self._background.nuisance[j] + 1
-            value[:, i] += events * f[:, j]
-            first[:, i, k] += events * df[:, j]
-            second[:, i, k, k] += events * ddf[:, j]
-        scale = np.ones((sets, len(self.signal)))
         g, dg, ddg = _evaluate(self._scale, theta)
-        for i, s in self._scaled:
-            k = self._scale.nuisance[s] + 1
-            scale[:, i] = g[:, s]
-            signal = strength * self.signal[i]
-            first[:, i, k] += signal * dg[:, s]
-            second[:, i, k, k] += signal * ddg[:, s]
-            second[:, i, 0, k] += self.signal[i] * dg[:, s]
-            second[:, i, k, 0] += self.signal[i] * dg[:, s]
-        value += strength[:, None] * self.signal * scale
-        first[:, :, 0] += self.signal * scale
-        return value, first, second
+        first = (df @ self._slopes).reshape(sets, len(self.signal), size)
+        second = np.zeros((*first.shape, size))
+        second[:, :, range(size), range(size)] = (ddf @ self._slopes).reshape(first.shape)
+        k, signal = self._scale.nuisance + 1, strength[:, None] * self.signal[i]
+        first[:, :, 0] += self.signal
+        first[:, i, 0] *= g
+        first[:, i, k] += signal * dg
+        second[:, i, k, k] += signal * ddg
+        second[:, i, 0, k] += self.signal[i] * dg
+        second[:, i, k, 0] += self.signal[i] * dg
+        return self._values(strength, f, g), first, second
 
     def nll(self, strength: FloatArray, theta: FloatArray, n: FloatArray, auxiliary: FloatArray) -> FloatArray:
         """-ln L up to what depends on the counts alone; infinite where fewer than no event is expected.

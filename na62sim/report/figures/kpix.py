@@ -59,18 +59,17 @@ def draw_kpix(path: Path, result: KpixSearch, *, force: bool = False) -> Path:
             for n, part in enumerate(_parts(points)):
                 label = f"{_lifetime(tau)}, expected" if n == 0 else None
                 x, y = [p.m_X for p in part], [p.expected["median"] for p in part]
-                ax.plot(x, y, color=colour, lw=2.0, marker="o" if len(part) < 15 else None, ms=4, label=label)
+                ax.plot(x, y, color=colour, lw=2.0, marker="o" if len(part) == 1 else None, ms=5, label=label)
             _draw_observed(ax, points, colour)
             near = {mass: value.value for (mass, t), value in known.items() if t == tau}
             if near:
-                ax.plot(
-                    list(near), list(near.values()), ls="none", marker="D", ms=8, mfc=colour, mec="white", zorder=5,
-                    label=f"{_lifetime(tau)}, published (observed)",
-                )  # fmt: skip
+                ax.plot(list(near), list(near.values()), ls="none", marker="D", ms=8, mfc=colour, mec="white", zorder=5)
+        if any(t == tau for _, t in known for tau in lifetimes):
+            ax.plot([], [], ls="none", marker="D", ms=8, mfc=GREY, mec="white", label="published (observed)")
         ax.set_yscale("log")
         low, high = ax.get_ylim()
-        ax.set_ylim(low, high * (high / low) ** 0.45)  # room for the legend
-        ax.set_xlim(0.0, 1.03 * max(p.m_X for p in result.points) or 1.0)
+        ax.set_ylim(low, high * (high / low) ** 0.35)  # room for the legend
+        ax.set_xlim(-4.0, 1.03 * max(p.m_X for p in result.points) + 4.0)
         _mark_gap(ax, result)
         ax.set(xlabel=r"$m_X$ [MeV]", ylabel=rf"Upper limit of BR({label_of('kpix')}), {100.0 * result.cl:g} % CL")
         ax.legend(loc="upper left", ncols=2, fontsize=11.5)
@@ -105,7 +104,7 @@ def _draw_bands(ax: Any, points: Sequence[KpixPoint]) -> None:
         for k, part in enumerate(_parts(points)):
             x = np.array([p.m_X for p in part])
             ends = [np.array([p.expected[name] for p in part]) for name in (low, high)]
-            label = f"± {n}σ" if k == 0 else None
+            label = f"± {n}σ, {_lifetime(points[0].tau)}" if k == 0 else None
             if len(part) == 1:
                 ax.plot([x[0], x[0]], [ends[0][0], ends[1][0]], color=colour, lw=9.0, label=label)
             else:

@@ -77,7 +77,7 @@ def data_title(geometry: str) -> str:
     years = [name.removeprefix("run1-").removeprefix("run2-") for name in names]
     if {"2018-s1", "2018-s2"} <= set(years):
         years = [year for year in years if not year.startswith("2018-")] + ["2018"]
-    return " + ".join(year.replace("-s", " S") for year in years)
+    return " + ".join(year.replace("-s", " S") for year in sorted(years))
 
 
 def _axis(scan: ScanResult, k: int) -> str:
