@@ -12,6 +12,7 @@ import pytest
 import na62sim as na
 from na62sim.cli import main
 from na62sim.core.constants import LIGHT
+from na62sim.core.particles import species_of_code
 from na62sim.generators.chain.truth import Truth
 from na62sim.generators.generate import Generator
 from na62sim.generators.registry import find_process
@@ -242,16 +243,24 @@ def test_a_file_in_place_of_a_process(
 def test_a_file_of_chromo(tmp_path: Path) -> None:
     """Collisions of kaons of the beam with protons, written as HepMC3 by chromo (SIBYLL 2.3d), read and simulated: what is
     left in the file at the end is there with its momentum, and the reconstruction takes it."""
-    chromo = pytest.importorskip("chromo", reason="pip install chromo")
+    models = pytest.importorskip("chromo.models", reason="pip install chromo")
+    kinematics, writer = pytest.importorskip("chromo.kinematics"), pytest.importorskip("chromo.writer")
     pyhepmc = pytest.importorskip("pyhepmc")
     path = tmp_path / "collisions.hepmc3"
-    model = chromo.models.Sibyll23d(chromo.kinematics.FixedTarget(75e0 * chromo.constants.GeV, "K+", "p"), seed=1)
-    with chromo.writer.Hepmc(str(path), model) as file:
+    model = models.Sibyll23d(kinematics.FixedTarget(75.0, "K+", "p"), seed=1)  # GeV
+    for code in (310, 3112, 3122, 3222, 3312, 3322, 3334):  # what decays within the first metres
+        model.set_unstable(code)
+        if code != 310:
+            model.set_unstable(-code)
+    with writer.Hepmc(str(path), model) as file:
         for event in model(20):
             file.write(event)
     with pyhepmc.open(path) as file:
         read = list(file)
-    sample = na.simulate(str(path), detector=DETECTOR, seed=2)
+    codes = {particle.pid for event in read for particle in event.particles}
+    own = {str(code): 0.0 for code in codes if species_of_code(code) is None}  # internal states of SIBYLL
+    process = na.Process.from_file(path, lifetime=own)
+    sample = na.simulate(process, detector=DETECTOR, seed=2)
     assert len(sample) == len(read) == 20
     truth = sample["truth"]
     for k, event in enumerate(read):
