@@ -34,7 +34,7 @@ def region_yaml(region: Mapping[str, Any]) -> str:
         f"- header: {{name: {_quoted('m(' + region['particle'] + ')')}, units: GeV}}",
         "  values:",
     ]
-    lines += [f"  - {{value: {mass:.6g}}}" for mass in region["mass_GeV"]]
+    lines += [f"  - {{value: {_number(mass, 6)}}}" for mass in region["mass_GeV"]]
     lines.append("dependent_variables:")
     for end, edge in (("low", "lower"), ("high", "upper")):
         key = f"{coupling}_{end}"
@@ -62,7 +62,15 @@ def _column(
             continue
         error = errors[k] if errors is not None else None
         words = (
-            f", errors: [{{symerror: {error * value:.3g}, label: simulated statistics}}]" if error is not None else ""
+            f", errors: [{{symerror: {_number(error * value, 3)}, label: simulated statistics}}]"
+            if error is not None
+            else ""
         )
-        lines.append(f"  - {{value: {value:.5g}{words}}}")
+        lines.append(f"  - {{value: {_number(value, 5)}{words}}}")
     return lines
+
+
+def _number(value: float, digits: int) -> str:
+    """A number as YAML 1.1 reads it: ``3e-06`` is a word there, ``3.0e-06`` a number."""
+    text = f"{value:.{digits}g}"
+    return text if "." in text else text.replace("e", ".0e")

@@ -136,13 +136,17 @@ def test_a_region_of_the_dump() -> None:
     assert low["values"][0]["errors"] == [{"symerror": 3e-6, "label": "simulated statistics"}]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it leaves its own files open
 def test_as_its_validator_sees_it(tmp_path: Path) -> None:
-    validator = pytest.importorskip("hepdata_validator", reason="pip install hepdata_validator")
+    submissions = pytest.importorskip(
+        "hepdata_validator.full_submission_validator", reason="pip install hepdata_validator"
+    )
+    files = pytest.importorskip("hepdata_validator.data_file_validator")
     write_hepdata(RUN, tmp_path)
-    checks = validator.full_submission_validator.FullSubmissionValidator()
+    checks = submissions.FullSubmissionValidator()
     assert checks.validate(directory=str(tmp_path)), checks.get_messages()
     (tmp_path / "region.yaml").write_text(region_yaml(REGION))
-    one = validator.data_file_validator.DataFileValidator()
+    one = files.DataFileValidator()
     assert one.validate(file_path=str(tmp_path / "region.yaml")), one.get_messages()
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -188,15 +189,7 @@ class Bremsstrahlung:
 
     def arrays(self, mass: float, beam: float) -> BremsArrays:
         """Numbers for `draw_bremsstrahlung`."""
-        return BremsArrays(
-            z_table=inverse_cdf(lambda z: self.density(z, mass, beam), *self.z_range),
-            pt2_max=self.pt_max**2,
-            mass2=mass**2,
-            proton2=species("p").mass ** 2,
-            beam=beam,
-            quasi_real=self.model == "qra",
-            scale2=self.scale**2,
-        )
+        return _arrays(self, mass, beam)
 
     def draw(self, seed: Any, events: Any, arrays: BremsArrays, second: float, made: Any) -> int:
         """See `draw_bremsstrahlung`."""
@@ -205,6 +198,19 @@ class Bremsstrahlung:
     def leading_nucleon(self, cascade: Cascade) -> float:
         """Protons alone radiate."""
         return cascade.nucleons * cascade.proton_fraction
+
+
+@lru_cache(maxsize=256)  # the channels of a region ask for the same masses one after the other
+def _arrays(made: Bremsstrahlung, mass: float, beam: float) -> BremsArrays:
+    return BremsArrays(
+        z_table=inverse_cdf(lambda z: made.density(z, mass, beam), *made.z_range),
+        pt2_max=made.pt_max**2,
+        mass2=mass**2,
+        proton2=species("p").mass ** 2,
+        beam=beam,
+        quasi_real=made.model == "qra",
+        scale2=made.scale**2,
+    )
 
 
 @formula

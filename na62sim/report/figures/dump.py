@@ -167,6 +167,9 @@ def draw_acceptance_maps(
         for ax, (edges, image, label, log) in zip(axes, panels, strict=True):
             mesh = ax.pcolormesh(_edges(acceptance.masses / GeV), edges, image.T, cmap=colours, vmin=0.0, vmax=top)
             ax.set(xlabel=mass_label(model.hidden), ylabel=label, yscale="log" if log else "linear")
+            filled = np.flatnonzero(np.isfinite(image).any(axis=0))
+            if log and filled.size:  # what is accepted, not the whole grid
+                ax.set_ylim(edges[filled[0]], edges[min(filled[-1] + 3, edges.size - 1)])
         _title(axes[0], "")
         axes[1].set_title(f"{decay_words(model.hidden, channel)}, {words}", loc="right")
         bar = fig.colorbar(mesh, ax=list(axes), pad=0.015, fraction=0.05)

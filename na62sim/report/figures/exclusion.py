@@ -134,7 +134,7 @@ def draw_region(
             ax.set_title(words[production], loc="right")
         panels[0].set_ylabel(model.axis)
         panels[0].set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
-        _limits(panels, list(regions.values()))
+        _limits(panels, list(regions.values()), room=bool(events))
         for ax, region in zip(panels, regions.values(), strict=True):
             _notches(ax, region, events)
         first = next(iter(regions.values()))
@@ -198,9 +198,10 @@ def draw_one(path: Path, found: DumpRegion, *, force: bool = False) -> Path:
         ax.set_ylabel(model.axis)
         ax.set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
         ax.set_title(f"{found.detector.name}, {production_words(model, found.production)}", loc="right")
-        _limits([ax], [region])
         channels = channels_of(model, found.channel)
-        _notches(ax, region, [x for name in channels for x in dilepton_block(found.detector, name).observed_mass_MeV])
+        seen = [x for name in channels for x in dilepton_block(found.detector, name).observed_mass_MeV]
+        _limits([ax], [region], room=bool(seen))
+        _notches(ax, region, seen)
         finals = ", ".join(f"${_FINAL[name]}$" for name in channels)
         title = f"{_hidden(model.hidden)}, {finals}; {_power(region.protons)} protons"
         ax.legend(loc="upper right", title=title, alignment="left", title_fontsize=14)
@@ -239,8 +240,13 @@ def draw_contour(ax: Any, contour: Contour) -> None:
         label = ""
 
 
-def _limits(panels: Any, regions: Sequence[Exclusion]) -> None:
-    """Axes around everything that is excluded."""
+def _limits(panels: Any, regions: Sequence[Exclusion], room: bool) -> None:
+    """Axes around everything that is excluded, with room below for a remark; a panel without a region says so."""
+    for ax, region in zip(panels, regions, strict=True):
+        if not any(region.regions[region.curve]):
+            most, needed = region.events.max(), min(region.levels[region.curve])
+            text = f"nothing is excluded: at most {most:.2g} events,\n{needed:.3g} are needed"
+            ax.text(0.05, 0.06, text, transform=ax.transAxes, fontsize=14)
     found = [
         (mass, r)
         for region in regions
@@ -254,12 +260,13 @@ def _limits(panels: Any, regions: Sequence[Exclusion]) -> None:
     margin = 0.04 * (max(masses) - min(masses)) + 5.0
     for ax in panels:
         ax.set_xlim(max(min(masses) - margin, 0.8 * min(masses)) / 1e3, (max(masses) + 2.0 * margin) / 1e3)
-        ax.set_ylim(low / 1.5, high * min((high / low) ** 0.65, 25.0))
+        ax.set_ylim(low / (3.0 if room else 1.5), high * min((high / low) ** 0.65, 25.0))
 
 
 def _published(ax: Any, channels: Sequence[str]) -> None:
     """Published edges as points."""
     label = "published edges (2023, 2024), digitised to 3 %"
+    closing = "published closing mass"
     for channel in channels:
         start = f"dump-2021-{channel}."
         for key, number in published_numbers().items():
@@ -276,8 +283,9 @@ def _published(ax: Any, channels: Sequence[str]) -> None:
                     lw=1.4,
                     ls=":",
                     zorder=1,
-                    label="published closing mass",
+                    label=closing,
                 )
+                closing = ""
 
 
 def draw_events(
