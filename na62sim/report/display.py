@@ -32,6 +32,10 @@ _NAMES = {
     321: "K⁺", -321: "K⁻", 211: "π⁺", -211: "π⁻", -13: "μ⁺", 13: "μ⁻", -11: "e⁺", 11: "e⁻", 22: "γ", 111: "π⁰",
     **{sign * code: "ν" for code in (12, 14, 16) for sign in (1, -1)},
 }  # fmt: skip
+# the picture as a whole has a name, the parts that plotly makes have none
+_NAMED = """
+document.querySelectorAll('.plot-container, #js-plotly-tester').forEach(part => part.setAttribute('aria-hidden', 'true'));
+"""
 _STRETCH = 10.0  # of x and y
 
 
@@ -55,7 +59,7 @@ def draw_display(sample: Sample, index: int, path: Path, *, force: bool = False)
     event, d = sample.slice_events(index, index + 1), detector_of(sample)
     traces = [*_detector(go, d), *_particles(go, event, d), *_hits(go, event, d), *_tracks(go, event, d)]
     number = int(event["events"]["number"][0])
-    title = f"na62sim: {sample.provenance.process}, event {number}, {d.name}"
+    title = f"na62sim: {sample.provenance.process}, event {number}, {d.name} (x and y ten times as large)"
     axis = {"showbackground": False, "gridcolor": "#dddddd", "zeroline": False}
     layout = {
         "title": {"text": title},
@@ -65,13 +69,14 @@ def draw_display(sample: Sample, index: int, path: Path, *, force: bool = False)
             "zaxis": {"title": {"text": "y [m]"}, "range": [-1.6, 1.6], **axis},
             "aspectmode": "manual",
             "aspectratio": {"x": 160.0 / (3.2 * _STRETCH), "y": 1.0, "z": 1.0},
-            "camera": {"eye": {"x": 0.6, "y": -3.2, "z": 1.3}},
+            "camera": {"eye": {"x": 0.3, "y": -3.7, "z": 1.4}},
         },
         "margin": {"l": 0, "r": 0, "t": 50, "b": 0},
         "legend": {"itemsizing": "constant"},
     }
     figure = go.Figure(data=traces, layout=layout)
-    page = figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False, "responsive": True})
+    config = {"displaylogo": False, "responsive": True}
+    page = figure.to_html(include_plotlyjs=True, full_html=True, config=config, post_script=_NAMED)
     words = escape(visible(title), quote=True)
     page = page.replace("<html>", '<html lang="en">', 1).replace("<head>", f"<head><title>{words}</title>", 1)
     shown = ", ".join(dict.fromkeys(trace.name for trace in traces if trace.showlegend is not False))

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from na62sim.study.validation import ValidationResult
 
 _SHORT = {"kpinunu": "πνν", "k2pi": "K2π", "kmu2": "Kμ2"}
-OPEN = f"Open: outside the stated range by less than {SETTLED:g} standard deviations of what was obtained"
+OPEN = (
+    f"Open: outside the stated range, but by less than {SETTLED:g} standard deviations of what was obtained, or in one\n"
+    "of several readings of what was published"
+)
 _VERDICTS = {"within": "yes", "open": "open", "outside": "NO", "": ""}
 Columns = list[str | tuple[str, str]]
 
@@ -220,7 +223,7 @@ def comparison_report(rows: Sequence[Comparison]) -> list[RenderableType]:
 def comparison_table(rows: Sequence[Comparison], title: str) -> RenderableType:
     """Published, obtained, ratio, and whether the result is within the stated range.
 
-    What lies outside by less than its own error says is open: more events, or smaller errors of components, would settle it.
+    What is not settled is open: more events, smaller errors of components, or a better reading would settle it.
     """
     cells = []
     for row in rows:

@@ -118,7 +118,7 @@ def obtained_numbers(
             for name, estimate in obtained.items():
                 key = f"{data.geometry}.{name}"
                 if estimate is not None and key in known:
-                    rows.append(compare(known[key], estimate.value, estimate.sigma, note))
+                    rows.append(compare(known[key], estimate.value, estimate.sigma, note, bool(note)))
     rows += [row for scan in scans for row in _scan_numbers(scan)]
     if published and total is not None and total.headline is not None and len(total.data_sets) > 1:
         key, events = "+".join(total.data_sets) + ".expected_events", total.headline.expected_events
@@ -160,7 +160,7 @@ def _scan_numbers(scan: ScanResult) -> list[Comparison]:
         for name in ("", *row.windows):
             a, b = (r.windows[name] if name else r.triggered for r in (row, reference))
             ratio, relative = a.value / b.value, math.hypot(a.stat / a.value, b.stat / b.value)  # components are common
-            rows.append(compare(known[key], ratio, ratio * relative, name))
+            rows.append(compare(known[key], ratio, ratio * relative, name, bool(row.windows)))
     return rows
 
 
@@ -170,7 +170,9 @@ def _limits(number: Published, row: ScanRow) -> list[Comparison]:
         return []
     found = {"": row.upper_limit, **row.limit.windows}
     return [
-        compare(number, limit, row.limit.relative * limit, name) for name, limit in found.items() if limit is not None
+        compare(number, limit, row.limit.relative * limit, name, bool(row.limit.windows))
+        for name, limit in found.items()
+        if limit is not None
     ]
 
 

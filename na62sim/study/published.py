@@ -114,6 +114,7 @@ class Comparison:
     low, high, range : the range in which a result counts as reproduced, and how it was chosen
     ratio : obtained over published
     within : whether the obtained number is in that range
+    unsettled : what was published can be read in more than one way, and this is one of them
     """
 
     key: str
@@ -129,10 +130,11 @@ class Comparison:
     within: bool | None
     source: str
     tag: str
+    unsettled: bool = False
 
     @property
     def verdict(self) -> str:
-        """``within``, ``outside``, or ``open`` where the error of what was obtained reaches the range from outside.
+        """``within`` or ``outside``; ``open`` for what lies outside, but is one of several readings, or not by its error.
 
         Empty where nothing is obtained.
         """
@@ -140,12 +142,22 @@ class Comparison:
             return ""
         if self.within:
             return "within"
+        if self.unsettled:
+            return "open"
         reach = SETTLED * (self.obtained_sigma or 0.0)
         return "open" if self.low - reach <= self.obtained <= self.high + reach else "outside"
 
 
-def compare(number: Published, obtained: float | None, sigma: float | None = None, note: str = "") -> Comparison:
-    """One row of the comparison: published, obtained, ratio, and whether it is within the stated range."""
+def compare(
+    number: Published, obtained: float | None, sigma: float | None = None, note: str = "", unsettled: bool = False
+) -> Comparison:
+    """One row of the comparison: published, obtained, ratio, and whether it is within the stated range.
+
+    Parameters
+    ----------
+    note : which reading of the published number it is, added to its name
+    unsettled : there are others
+    """
     return Comparison(
         key=number.key,
         quantity=number.quantity + (f", {note}" if note else ""),
@@ -159,5 +171,6 @@ def compare(number: Published, obtained: float | None, sigma: float | None = Non
         ratio=None if obtained is None else obtained / number.value,
         within=None if obtained is None else number.low <= obtained <= number.high,
         source=number.source,
+        unsettled=unsettled,
         tag={"known": "recalled"}.get(number.tag, number.tag),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,13 @@ from na62sim.cli import main
 from na62sim.cli.write_examples import FOLDER, notebook
 
 SCRIPTS = sorted(path.name for path in FOLDER.glob("*.py"))
+EXPECTED = {  # what the example is about comes out
+    "1_first_acceptance.py": r"R2 0\.05\d+ \[",
+    "2_search_of_your_own.py": r"branching ratio < \d\.\d+e-11 at 90 % CL",
+    "3_detector_of_your_own.py": r"better: σ\(m²\) = 1\.0\de-03 GeV², acceptance 0\.0[56]",
+    "4_model_in_the_dump.py": r"\n +100  \d\.\d+e-07 to \d\.\d+e-0[56]\n",
+    "5_sample_to_fit.py": r"signal strength (0\.9|1\.0)",
+}
 NEEDS = {"5_sample_to_fit.py": ("awkward", "pyhf")}
 
 
@@ -53,4 +61,4 @@ def test_it_runs(name: str, tmp_path: Path) -> None:
         [sys.executable, str(FOLDER / name)], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
+    assert re.search(EXPECTED[name], done.stdout), done.stdout

@@ -31,7 +31,7 @@ OPTIONS = (
     "--disable-background-networking", "--disable-component-update", "--no-first-run", "--window-size=1500,1000",
     "--remote-debugging-pipe",
 )  # fmt: skip
-WAIT = 60.0  # s
+WAIT = 240.0  # s, of a browser without a graphics card on a machine that is busy
 
 SCENARIO = """
 name = "own"

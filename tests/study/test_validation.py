@@ -71,6 +71,8 @@ def test_compare() -> None:
         (1.7, 0.049, "outside"), (None, None, ""),
     ):  # fmt: skip
         assert compare(number, obtained, sigma).verdict == verdict
+    assert compare(number, 2.3, 0.01, "one reading", unsettled=True).verdict == "open"
+    assert compare(number, 2.1, 0.01, "the other", unsettled=True).verdict == "within"
     nothing = compare(number, None)
     assert nothing.within is None and nothing.ratio is None
     assert nothing.tag == "recalled"

@@ -12,12 +12,17 @@ def electrons(mass):
     return 1.0 if mass < 211.4 else 0.5
 
 
+def ctau(mass, coupling):
+    """c τ in mm, mass in MeV: ħc over the width, which is α ε² m / 3 to e+e− far above threshold."""
+    return 8.1e-8 * electrons(mass) / mass / coupling**2
+
+
 model = na.DumpModel(
     "my-vector",
     "V",
     productions={"brems": Bremsstrahlung(form_factor=True)},
     branching_ratios={"ee": electrons, "mumu": lambda mass: 1.0 - electrons(mass)},
-    ctau=lambda mass, coupling: 8.1e-11 / mass / coupling**2,  # mm, for a mass in MeV
+    ctau=ctau,
 )
 
 # %% [markdown]

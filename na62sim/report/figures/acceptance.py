@@ -102,6 +102,8 @@ def draw_cut_flows(folder: Path, flows: Mapping[str, CutFlow], detector: Detecto
     tables = {name: _shares(flow) for name, flow in flows.items()}
     cuts = cut_order(tables.values())
     colours = colours_of(flows)
+    from matplotlib.ticker import NullLocator
+
     with talk_style():
         names = 0.088 * max(map(len, cuts)) + 0.25  # inches
         numbers = _COLUMN * len(flows) if len(flows) <= _MOST_COLUMNS else 0.0
@@ -114,7 +116,8 @@ def draw_cut_flows(folder: Path, flows: Mapping[str, CutFlow], detector: Detecto
             y = [cuts.index(cut) for cut in table]
             marks = {"color": colours[name], "marker": MARKERS[k % 6], "ms": 6.5}
             text = f"{label_of(name)} ({flows[name].selection.name})"
-            ax.plot([value or left for value in table.values()], y, lw=1.4, label=text, clip_on=False, **marks)
+            shown = [value for value in table.values() if value > 0.0 or not logarithmic]
+            ax.plot(shown, y[: len(shown)], lw=1.4, label=text, clip_on=False, **marks)
             if numbers:
                 x = 1.0 + _COLUMN * (k + 0.5) / (13.3 - names - numbers - 0.35)
                 ax.plot(x, -1.0, transform=ax.get_yaxis_transform(), clip_on=False, **marks)
@@ -124,7 +127,8 @@ def draw_cut_flows(folder: Path, flows: Mapping[str, CutFlow], detector: Detecto
         ax.set(xlabel="Share of the decays left after the cut", ylim=(len(cuts) - 0.4, -0.6))
         ax.set(xscale="log", xlim=(left, 1.6)) if logarithmic else ax.set(xlim=(0.0, 1.05))
         ax.set_yticks(range(len(cuts)), [cut.replace(">=", "≥") for cut in cuts], fontsize=11.5)
-        ax.tick_params(axis="y", which="both", length=0)
+        ax.yaxis.set_minor_locator(NullLocator())
+        ax.tick_params(axis="y", length=0)
         ax.grid(axis="y", lw=0.5, color="#dddddd")
         fig.legend(loc="upper left", bbox_to_anchor=(0.0, 1.0 - 0.45 / fig.get_figheight()), ncols=3, fontsize=12)
         fig.suptitle(

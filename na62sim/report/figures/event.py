@@ -67,7 +67,7 @@ def draw_event(sample: Sample, index: int, path: str | os.PathLike[str], *, forc
         upper.text(112.6, 0.55, "decay volume\n(vacuum)", ha="center", va="center", fontsize=11.5, color="#555555")
         _legend(fig, paths, event)
         fig.suptitle(_title(sample, event), fontsize=16, x=0.02, y=0.985, ha="left")
-        fig.text(0.02, 0.94, _rings(event), fontsize=12.5, va="top")
+        fig.text(0.02, 0.96, _rings(event), fontsize=12.5, va="top")
         ratio = _scale_ratio(upper)
         lower.set_xlabel(f"z [m]   (transverse scale {ratio:.0f} times as large)")
         return save(fig, Path(path), force=force)
@@ -179,7 +179,8 @@ def _draw_hits(ax: Any, event: Any, d: Detector, axis: str) -> None:
         energy = float(event[f"hits/{name}"]["energy"].sum()) / 1e3
         if energy > 0.0:
             outline.ring((at, at + 0.2), 0.06, reach / 1e3, VERMILION, zorder=5)
-            _tag(ax, at - 6.0, -reach / 1e3 - 0.12, f"{name.upper()}: {energy:.1f} GeV")
+            if axis == "y":  # where no track comes
+                _tag(ax, at - 6.0, -1.33, f"{name.upper()}: {energy:.1f} GeV")
 
 
 def _clusters(ax: Any, clusters: Any, d: Detector, axis: str) -> None:

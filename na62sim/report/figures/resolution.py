@@ -25,23 +25,26 @@ from na62sim.report.figures.style import (
     talk_style,
 )
 from na62sim.selection.pinunu import GeV2, kmu2_band
+from na62sim.study.published import published_numbers
 from na62sim.study.resolution.gaussian_core import (
     M2_RESOLUTION,
     Core,
     cores,
-    published_angle,
     published_momentum,
     total_core,
 )
 from na62sim.study.resolution.histograms import Histograms
 
 _KNOWN = 1.0 / 3.0
+_ANGLES = (10.0, 50.0)  # GeV/c
 _POINTS = np.arange(8.0, 57.0, 3.0)  # GeV/c, bins of 3
 
 
 def _errorbar(ax: Any, x: Any, found: list[Core | None], unit: float, mean: Any = None, **style: Any) -> None:
     """Widths, or means minus ``mean``, of the cores that could be fitted and whose width is known to a third."""
     good = [k for k, core in enumerate(found) if core is not None and core.sigma_error < _KNOWN * core.sigma]
+    if not good:
+        return
     y = [(c.sigma if mean is None else c.mean - mean[k]) / unit for k in good if (c := found[k])]
     dy = [(c.sigma_error if mean is None else c.mean_error) / unit for k in good if (c := found[k])]
     ax.errorbar(np.asarray(x)[good], y, yerr=dy, ms=7, lw=1.6, capsize=2, ls="none", **style)
@@ -54,10 +57,10 @@ def draw_track_resolution(folder: Path, histograms: Mapping[str, Histograms], de
         fig = figure(10.0, 9.5)
         upper, lower = fig.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.06})
         upper.plot(p, 100.0 * published_momentum(detector, p), color=BLACK, label=_momentum_text(detector))
-        known = np.array([10.0, 50.0])  # nothing is published between
-        lower.plot(
-            known, published_angle(known), "*", ms=16, color=BLACK, label=r"published, at 10 and 50 GeV/$c$", zorder=5
-        )
+        known = [
+            published_numbers()[f"sigma_theta_urad.{at:g}"].value for at in _ANGLES
+        ]  # nothing is published between
+        lower.plot(_ANGLES, known, "*", ms=16, color=BLACK, label=r"published, at 10 and 50 GeV/$c$", zorder=5)
         for k, (name, colour) in enumerate(colours_of(histograms).items()):
             h, shift = histograms[name], 0.35 * (k - 0.5 * len(histograms) + 0.5)
             style = {"color": colour, "fmt": MARKERS[k % 6]}
@@ -104,7 +107,7 @@ def draw_mass_resolution(folder: Path, histograms: Mapping[str, Histograms], det
         upper.set(ylim=(0.4, 2.0), ylabel=r"$\sigma(m^2_\mathrm{miss})$ [$10^{-3}$ GeV$^2$/$c^4$]", xlim=(5.0, 60.0))
         low, high = lower.get_ylim()
         lower.set(ylim=(min(low, -0.3), max(1.5 * high, 0.45)), xlabel=P_LABEL)
-        lower.set_ylabel(r"Mean $-$ expected [$10^{-3}$ GeV$^2$/$c^4$]")
+        lower.set_ylabel(r"Mean shift [$10^{-3}$ GeV$^2$/$c^4$]")
         upper.legend(loc="upper right")
         if lower.get_legend_handles_labels()[0]:  # a peak or band with enough events
             lower.legend(loc="upper right", ncols=2)

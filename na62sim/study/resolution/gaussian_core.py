@@ -46,7 +46,7 @@ def published_momentum(detector: Detector, p: Any) -> Any:
 def published_angle(p: Any) -> Any:
     """Published track angle resolution (urad) at p (GeV/c).
 
-    NA62, JINST 12 (2017) P05025 (recalled): 60 urad at 10 GeV/c to 20 urad at 50 GeV/c; drawn between them as a
+    NA62, JINST 12 (2017) P05025 (recalled): 60 urad at 10 GeV/c to 20 urad at 50 GeV/c; between them a
     scattering term and a constant in quadrature.
     """
     return np.hypot(600.0 / np.asarray(p), 16.0)
