@@ -45,6 +45,7 @@ class Row:
     events : how many make it as precise as it should be
     control : region in which NA62 counts what is left of the decay, and from which a tail reaches the signal regions
     thin : of the events there one in so many is kept
+    others : whether other charged particles must not be seen
     """
 
     name: str
@@ -53,6 +54,7 @@ class Row:
     samples: tuple[Sample, ...]
     control: str = ""
     thin: int = 1
+    others: bool = False
 
 
 _STRATA = (1.0, 3.0, 10.0, 30.0, math.inf)  # MeV, photon energy in the kaon's frame
@@ -81,10 +83,10 @@ def rows() -> dict[str, Row]:
         Row(
             "k2pi",
             "K+ → π+π0",
-            1_500_000,
+            2_900_000,
             (
-                Sample("tail", "k2pi", with_pi0("pi pi0", gg)[0], 0.6, True),
-                *_radiative("radiative", "k2pig", 0.4, False),
+                Sample("tail", "k2pi", with_pi0("pi pi0", gg)[0], 0.9, True),
+                *_radiative("radiative", "k2pig", 0.1, False),
             ),
             "pi pi0",
             40,
@@ -92,18 +94,18 @@ def rows() -> dict[str, Row]:
         Row(
             "kmu2",
             "K+ → μ+ν",
-            2_000_000,
+            6_000_000,
             (Sample("tail", "kmu2", KAON["mu nu"][0], 0.6, True), *_radiative("radiative", "kmu2g", 0.4, False)),
             "mu nu",
             10,
         ),
-        Row("ke4", "K+ → π+π−e+ν", 4_000_000, (Sample("all", "ke4", KAON["pi pi e nu"][0], 1.0),)),
-        Row("k3pi", "K+ → π+π+π−", 4_000_000, (k3pi,), "3 pi"),
-        Row("kpigg", "K+ → π+γγ", 400_000, (Sample("all", "kpigg", KAON["pi gamma gamma"][0], 1.0),)),
+        Row("ke4", "K+ → π+π−e+ν", 7_000_000, (Sample("all", "ke4", KAON["pi pi e nu"][0], 1.0),), others=True),
+        Row("k3pi", "K+ → π+π+π−", 4_000_000, (k3pi,), "3 pi", others=True),
+        Row("kpigg", "K+ → π+γγ", 900_000, (Sample("all", "kpigg", KAON["pi gamma gamma"][0], 1.0),)),
         Row(
             "kl3",
             "K+ → π0ℓ+ν",
-            1_000_000,
+            1_200_000,
             (
                 Sample("ke3", "ke3", with_pi0("pi0 e nu", gg)[0], 0.5),
                 Sample("kmu3", "kmu3", with_pi0("pi0 mu nu", gg)[0], 0.5),

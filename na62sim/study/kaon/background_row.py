@@ -34,7 +34,7 @@ REGIONS = ("R1", "R2")
 LARGEST_SHARE = 0.10  # of one weight, above which a row is refused
 FEWEST = 1000  # events of a sample
 _OVERLAP = (1e-3, 3e-2)  # probability that a muon and a photon on one cluster look like a pion; no source
-_FATES = 0.1  # of the events of a row are made for each product of fates
+_FATES = 0.2  # of the events of a row are made for each fate of a particle
 
 
 @dataclass(frozen=True)
@@ -113,19 +113,21 @@ def simulate_row(
         a = simulate_sample(sample, selection, d, number, seed, threads, changes=changes, thin=row.thin)
         samples.append((sample, a.scaled(flux * sample.branching / a.generated)))
     made = Made(row, tuple(samples), tuple(selection.bin_edges))
-    if row.name in ("ke4", "k3pi"):
-        product = _by_fates(made, selection, d, events, seed, threads, flux)
-    elif row.name == "kl3":
-        product = _by_weights(made)
-    else:
-        product = _by_control(made) if row.control else None
-    return _row(made, d, selection.systematic, product), made
+    if not row.others:
+        product = _by_control(made) if row.control else _by_weights(made)
+        return _row(made, d, selection.systematic, product), made
+    fates = _fates(made, selection, d, max(round(_FATES * events), FEWEST), seed, threads, flux)
+    if not row.control:
+        return _row(made, d, selection.systematic, fates.events), made
+    result = _row(made, d, selection.systematic, None)
+    error = math.hypot(selection.systematic, dataset_error(d), *result.inputs.values())
+    return _checked(fates.into(result, made, error), fates.tail(made)), made
 
 
 def _row(made: Made, d: Detector, relative: float, product: float | None) -> BackgroundRow:
     """The sums of a row."""
-    row, parts, hidden = made.row, {}, 0.0
-    kept = []
+    row, hidden, kept = made.row, 0.0, []
+    parts: dict[str, float] = {}
     for sample, a in made.samples:
         near = a.near & (sample.process == "kmu2g")  # a case of its own
         hidden += math.fsum(a.weights[NOMINAL][near & (a.region < SIGNAL)])
@@ -151,12 +153,18 @@ def _row(made: Made, d: Detector, relative: float, product: float | None) -> Bac
         total * total / square if square else 0.0, share,
         {name: math.fsum(weight[region == k]) for k, name in enumerate(REGIONS)},
         tuple(BackgroundBin(edges[k], edges[k + 1], float(sums[k]), math.sqrt(squares[k])) for k in range(len(sums))),
-        {**parts, **intervals}, product=product, inputs=inputs,
+        {**parts, **intervals}, inputs=inputs,
     )  # fmt: skip
+    return _checked(result, product)
+
+
+def _checked(row: BackgroundRow, product: float | None) -> BackgroundRow:
+    """A row with the product beside it; refused where one weight has too much of the sum."""
+    share = row.largest_weight_share
     if share <= LARGEST_SHARE:
-        return result
+        return replace(row, product=product)
     why = f"one weight has {100 * share:.0f} % of the sum, more than {100 * LARGEST_SHARE:.0f} %: it needs more events"
-    return replace(result, events=None, stat=None, syst=None, product=None, reason=why)
+    return replace(row, events=None, stat=None, syst=None, reason=why)
 
 
 def dataset_error(d: Detector) -> float:
@@ -192,40 +200,89 @@ def _by_control(made: Made) -> float:
     return total
 
 
-def _by_weights(made: Made) -> float:
+def _by_weights(made: Made) -> float | None:
     """N_j η_j ε_j: events without photon veto and identification, by the mean of each factor; bin by bin."""
     total = 0.0
-    for _, a in made.samples:
+    for sample, a in made.samples:
+        if not any(s.name == "nu" or s.name.startswith("nu_") for s in particles_of(sample)):
+            return None  # a pion: there is no other factor than the photons
         photons, names, both = a.weights[NO_PHOTONS], a.weights[NO_NAMES], a.weights[NOMINAL]
         neither = made.binned(a, over(photons * names, both))
         total += float(np.sum(over(made.binned(a, photons) * made.binned(a, names), neither)))
     return total
 
 
-def _by_fates(
-    made: Made, selection: Selection, d: Detector, events: int, seed: int, threads: int | None, flux: float
-) -> float:
-    """The pion alone, by the probability that each other charged particle is not seen beside it; bin by bin.
+@dataclass(frozen=True)
+class Fates:
+    """A row as the pion alone, times the probability that each other charged particle is not seen beside it.
 
-    Of K3pi, whose pion must have a kinematic tail as well: what is left beyond the regions, by the tail of the pion alone.
+    Attributes
+    ----------
+    bins : events by momentum; share : of the control region that the tail of a pion alone brings into the signal regions
+    n_effective, largest_weight_share : of the weakest factor, but for the number: of all together
     """
-    sample, direct = made.samples[0]
-    particles = particles_of(sample)
-    charged = [k for k, s in enumerate(particles) if k > 0 and s.charge]
-    pion = next(k for k in charged if particles[k].name == "pi+")
-    others = [k for k in charged if k != pion]
-    number = max(round(_FATES * events), FEWEST)
 
-    def alone(*without: int) -> Accepted:
-        a = simulate_sample(sample, selection, d, number, seed, threads, thin=made.row.thin, without=without)
+    bins: FloatArray
+    share: FloatArray
+    n_effective: float
+    largest_weight_share: float
+
+    @property
+    def events(self) -> float:
+        """Sum of the bins."""
+        return float(self.bins.sum())
+
+    def tail(self, made: Made) -> float:
+        """N_j f_j: what is left of all particles in the control region, by the tail of the pion alone; bin by bin."""
+        _, a = made.samples[0]
+        return float(made.binned(a, a.weights[NOMINAL], control=True) @ self.share)
+
+    def into(self, row: BackgroundRow, made: Made, error: float) -> BackgroundRow:
+        """The row with these numbers: of a decay that needs a tail and two losses, all at once are too rare to be made."""
+        edges, relative = [edge / GeV for edge in made.edges], self.n_effective**-0.5 if self.n_effective else 0.0
+        bins = zip(edges, edges[1:], self.bins.tolist(), strict=False)
+        return replace(
+            row, events=self.events, stat=relative * self.events, syst=error * self.events, reason="",
+            n_effective=self.n_effective, largest_weight_share=self.largest_weight_share,
+            regions={"R1": 0.0, "R2": self.events}, parts={made.samples[0][0].part: self.events},
+            bins=tuple(BackgroundBin(low, high, b, relative * b) for low, high, b in bins),
+        )  # fmt: skip
+
+
+def _fates(
+    made: Made, selection: Selection, d: Detector, events: int, seed: int, threads: int | None, flux: float
+) -> Fates:
+    """Make the pion alone, and with each other particle.
+
+    Where a tail is needed the losses are those of all momenta and missing masses.
+    """
+    sample, particles = made.samples[0][0], particles_of(made.samples[0][0])
+    charged = [k for k, s in enumerate(particles) if k > 0 and s.charge]
+    pions = [k for k in charged if particles[k].name == "pi+"]
+    others = [k for k in charged if k != pions[0]]
+    inverse, largest = 0.0, 0.0
+
+    def alone(*kept: int) -> Accepted:
+        without = tuple(k for k in charged if k not in kept)
+        a = simulate_sample(sample, selection, d, events, seed, threads, thin=made.row.thin, without=without)
         return a.scaled(flux * sample.branching / a.generated)
 
-    single = alone(*others)
-    if made.row.control:
-        tail = over(made.binned(single, single.weights[NOMINAL]), made.binned(single, single.weights[NOMINAL], True))
-        return float(made.binned(direct, direct.weights[NOMINAL], control=True) @ tail)
-    product = made.binned(single, single.weights[NOMINAL])
+    def rare(a: Accepted, signal: bool) -> FloatArray:
+        nonlocal inverse, largest
+        weight = a.weights[NOMINAL][a.region < SIGNAL] if signal else a.weights[NOMINAL]
+        if weight.sum() > 0.0:
+            inverse += float((weight**2).sum() / weight.sum() ** 2)
+            largest = max(largest, float(weight.max() / weight.sum()))
+        return made.binned(a, a.weights[NOMINAL])
+
+    single = alone(pions[0])
+    bins = rare(single, True) * len(pions)
+    share = over(made.binned(single, single.weights[NOMINAL]), made.binned(single, single.weights[NOMINAL], True))
     for k in others:
-        both = alone(*(j for j in others if j != k))
-        product = product * over(made.binned(both, both.weights[NOMINAL]), made.binned(single, single.weights[NOMINAL]))
-    return float(product.sum())
+        both, ways = alone(pions[0], k), 2 if k in pions else 1
+        pair = rare(both, not made.row.control)
+        if made.row.control:
+            bins = bins * (math.fsum(both.weights[NOMINAL]) / math.fsum(single.weights[NOMINAL]) / ways)
+        else:
+            bins = bins * over(pair, made.binned(single, single.weights[NOMINAL]) * ways)
+    return Fates(bins, share, 1.0 / inverse if inverse else 0.0, largest)

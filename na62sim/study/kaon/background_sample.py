@@ -35,7 +35,7 @@ NO_PI0 = "photons of a pi0 are seen by nobody"
 NO_NAMES = "every track is a pion"
 TURNS = 200
 """Directions of a pi0 decay that are averaged."""
-PROBED = 8
+PROBED = 32
 """Of the accepted events one in so many is weighed with each input varied."""
 SIGNAL = 2
 """Of the regions of a sample so many come first that are signal."""

@@ -81,7 +81,8 @@ def backgrounds(
     d = as_detector(detector)
     names = checked_rows([row] if isinstance(row, str) else row, d)
     found: dict[str, BackgroundRow] = {}
-    selection, performance = background_selection(d), {"match_probability": match_probability(d)}
+    selection = background_selection(d)
+    performance: dict[str, float | None] = {"match_probability": match_probability(d)}
     flux = d.dataset.kaons * d.dataset.trigger_efficiency * d.dataset.random_veto
     for name in names:
         if name == UPSTREAM:

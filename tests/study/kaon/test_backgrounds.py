@@ -94,10 +94,10 @@ def test_weights_of_accepted_events_are_those_of_the_whole_chain() -> None:
     sample = Sample("tail", "kmu2", KAON["mu nu"][0], 1.0, True)
     found = simulate_sample(sample, chosen, d, n, 3, 1)
     flow = na.acceptance("kmu2", chosen, n, d, 3, as_weights="all", tails=True, threads=1)
-    assert found.generated == pytest.approx(n)
+    assert found.generated == pytest.approx(flow.generated.sumw)
     for k, name in enumerate(regions):
         here = found.weights[NOMINAL][found.region == k]
-        assert len(here) == flow.counts[name].n > 20
+        assert len(here) == flow.counts[name].n > 0
         assert here.sum() == pytest.approx(flow.counts[name].sumw, rel=1e-6)
     thinned = simulate_sample(sample, chosen, d, n, 3, 1, thin=4)
     assert np.array_equal(thinned.p[thinned.region < SIGNAL], found.p[found.region < SIGNAL])
@@ -107,12 +107,12 @@ def test_weights_of_accepted_events_are_those_of_the_whole_chain() -> None:
 
 
 def test_a_particle_that_is_taken_out_is_not_there() -> None:
-    """K3pi is never accepted as pi nu nubar among a thousand; its pi+ alone is, with or without another that nobody sees."""
+    """Of K3pi a pi+ alone passes for the end of pi nu nubar beyond the regions; with the two others it is vetoed."""
     d = na.load_detector("run1-2018-s2")
     selection = replace(background_selection(d), signal=("R1", "R2", "3 pi"))
     sample = Sample("tail", "k3pi", KAON["3 pi"][0], 1.0)
-    assert len(simulate_sample(sample, selection, d, 2000, 1, 1).p) == 0
-    alone = simulate_sample(sample, selection, d, 2000, 1, 1, without=(2, 3))
+    whole, alone = (simulate_sample(sample, selection, d, 2000, 1, 1, without=w) for w in ((), (1, 3)))
+    assert whole.weights[NOMINAL].sum() < 1e-4 * alone.weights[NOMINAL].sum()
     assert 20 < len(alone.p) and set(alone.region) == {SIGNAL}
 
 
