@@ -111,8 +111,6 @@ class Segments(Block):
     slope_max_mrad: Positive
     momentum_GeV: tuple[Number, Number]
     track_distance_mm: Length
-    inefficiency: Probability
-    pair_inefficiency: Probability
 
 
 class Multiplicity(Block):

@@ -23,6 +23,10 @@ RETIRED: dict[str, Retired] = {
     "gtk.wrong_track_probability": Retired("0.2.0", _ASSOCIATION),
     "gtk.wrong_track_intensity_MHz": Retired("0.2.0", _ASSOCIATION),
     "rich.muon_misid_tail": Retired("0.2.0", "rich.muon_misid gives the probability against momentum"),
+    "segments.inefficiency": Retired("0.2.0", "it follows from straw.view_efficiency"),
+    "segments.pair_inefficiency": Retired(
+        "0.2.0", "segments are made of the points of two chambers; one point is none"
+    ),
     **{
         f"pinunu.{guard}_GeV2": Retired("0.2.0", f"the window depends on momentum, see the block pinunu.{guard}")
         for guard in ("rich_guard_r1", "rich_guard_r2", "beam_guard_r1", "beam_guard_r2")

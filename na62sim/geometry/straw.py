@@ -67,6 +67,20 @@ def straw_arrays(detector: Detector) -> StrawArrays:
     )
 
 
+def points_of_a_pair(detector: Detector, views: int) -> float:
+    """Probability that a pair has hits in ``views`` views (2 or 3) of the chamber that it begins in.
+
+    It begins in each of the four views alike, and has hits in those behind. In its own it needs two straws behind the wall that
+    it began in: of the four walls of two straws in a row that is the first, of the six of three straws one of the first three.
+    """
+    straw = detector.straw
+    three = min(
+        max(2.0 * straw.straw_radius_mm / straw.layer_stagger_mm - 2.0, 0.0), 1.0
+    )  # tracks that cross three straws
+    own = (1.0 - three) / 4.0 + three / 2.0
+    return (VIEWS - views + own) / VIEWS
+
+
 def _normal_matrices(cosine: FloatArray, sine: FloatArray, offset: FloatArray) -> FloatArray:
     """Least-squares matrices of a chamber point for every set of views that saw it (bit v of the mask)."""
     table = np.zeros((1 << VIEWS, 7))

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from na62sim.study.published import Published
 
 
+_SHOWN = 4  # assumed inputs of a row
+
+
 def backgrounds_dict(result: Backgrounds) -> dict[str, Any]:
     """The result as the command line's JSON."""
     return {
@@ -36,6 +39,8 @@ def _row_dict(row: BackgroundRow) -> dict[str, Any]:
         "largest_weight_share": row.largest_weight_share,
         "regions": row.regions,
         "bins": [{"low_GeV": b.low_GeV, "high_GeV": b.high_GeV, "events": b.events, "stat": b.stat} for b in row.bins],
+        "product": row.product,
+        "inputs": row.inputs,
         "parts": {
             name: {"low": part[0], "high": part[1]} if isinstance(part, tuple) else part
             for name, part in row.parts.items()
@@ -58,10 +63,10 @@ def background_report(result: Backgrounds) -> list[RenderableType]:
     ):
         if len(result.rows) > 1:
             cells.append(
-                [title, "–" if value is None else number(value), "", "", "", _published(published.get(key)), ""]
+                [title, "–" if value is None else number(value), "", "", "", "", _published(published.get(key)), ""]
             )
     columns = [("", "left"), ("events", "right"), ("R1", "right"), ("R2", "right"), ("effective", "right"),
-               ("published", "right"), ("ratio", "right")]  # fmt: skip
+               ("product", "right"), ("published", "right"), ("ratio", "right")]  # fmt: skip
     parts = [
         grid(f"Background of K+ → π+νν̄ in {result.geometry}: expected events (± statistics ± inputs)", columns, cells)
     ]
@@ -71,9 +76,29 @@ def background_report(result: Backgrounds) -> list[RenderableType]:
             lines.append(f"{row.title}: " + ", ".join(_part(name, part) for name, part in row.parts.items()))
         if row.reason:
             lines.append(f"{row.title}: no number, {row.reason}")
-    if result.performance:
-        lines += [f"{name.replace('_', ' ')}: {number(v)}" for name, v in result.performance.items() if v is not None]
+        if row.inputs:
+            named = [f"{name} {100 * shift:.0f} %" for name, shift in list(row.inputs.items())[:_SHOWN]]
+            lines.append(f"{row.title}: assumed inputs change it by " + ", ".join(named))
+    if any(row.product is not None for row in result.rows.values()):
+        lines.append(
+            "product: of the simulation's own factors, momentum bin by bin (what is left in the control region times"
+        )
+        lines.append("  the share in the signal regions; the pion alone times what is not seen of the others)")
+    lines += [_performance(name, value) for name, value in result.performance.items() if value is not None]
     return [*parts, *(Text(line) for line in lines)]
+
+
+def _performance(name: str, value: float) -> str:
+    """A performance in the words of the published number that it may be compared with."""
+    from na62sim.study.published import published_numbers
+
+    key, _, more = (name, "", "") if name in published_numbers() else name.rpartition(".")
+    known = published_numbers().get(key)
+    if known is None:
+        return f"{name.replace('_', ' ')}: {number(value)}"
+    if more:
+        return f"{known.quantity}, {more}: {number(value)}"
+    return f"{known.quantity}: {number(value)} (published {number(known.value)})"
 
 
 def _part(name: str, part: float | tuple[float, float]) -> str:
@@ -92,8 +117,10 @@ def _published(known: Published | None) -> str:
 
 def _cells(row: BackgroundRow, known: Published | None) -> list[str]:
     if row.events is None:
-        return [row.title, "–", "", "", f"{row.n_effective:.0f}" if row.n_effective else "", _published(known), ""]
+        effective = f"{row.n_effective:.0f}" if row.n_effective else ""
+        return [row.title, "–", "", "", effective, "", _published(known), ""]
     ratio = number(row.events / known.value, 3) if known is not None and known.value else ""
     regions = [number(row.regions[r], 3) if r in row.regions else "" for r in ("R1", "R2")]
     value = f"{number(row.events, 3)} ± {number(row.stat or 0.0, 2)} ± {number(row.syst or 0.0, 2)}"
-    return [row.title, value, *regions, f"{row.n_effective:.0f}", _published(known), ratio]
+    product = "" if row.product is None else number(row.product, 3)
+    return [row.title, value, *regions, f"{row.n_effective:.0f}", product, _published(known), ratio]

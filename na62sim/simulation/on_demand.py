@@ -100,7 +100,7 @@ def select_truth(simulation: Simulation, selection: Selection, truth: Truth, who
     if whole:
         crossings = carry_on(s.seed, truth, crossings, s.planes, s.flight, s.field)
     candidates = LazyCandidates(s, selection, truth, crossings, straw, tracks)
-    if whole or s.as_weights.any or selection.candidates != "reco/events":
+    if whole or (s.as_weights.any and not s.as_weights.late) or selection.candidates != "reco/events":
         candidates.make(np.arange(len(candidates)))
     weight, flow, masks = candidates.count()
     return SelectedChunk(truth, crossings, tracks, candidates, candidates.event, weight, candidates.veto, flow, masks)
@@ -160,6 +160,7 @@ class LazyCandidates:
         self._made: dict[str, Any] = {}
         self._place: IntArray = np.empty(0, dtype=np.int64)  # of each row in what is made
         self._seen: tuple[Truth, Hits, dict[str, Any]] | None = None
+        self._carried: Crossings | None = None
 
     def __len__(self) -> int:
         return len(self.event)
@@ -211,7 +212,7 @@ class LazyCandidates:
         crossings = carry_on(s.seed, truth, taken, s.planes, s.flight, s.field)
         hits, veto = respond_behind(s.seed, truth, crossings, s.generator.beam, s.response)
         rows = s.reconstruction.table(self._selection.candidates, len(event), hits, tracks, self._selection.tracks[0])
-        self._seen = truth, hits, tracks
+        self._seen, self._carried = (truth, hits, tracks), crossings
         return rows, event[rows["event"]], veto[rows["event"]]
 
     @property
@@ -225,6 +226,16 @@ class LazyCandidates:
         if not self.complete:
             self.make(np.arange(len(self)))
         return candidate_table(len(self._truth.events), self._made | {"event": self.event}, self._selection.candidates)
+
+    def taken(self, rows: IntArray) -> tuple[Truth, Crossings]:
+        """Truth and crossings of some rows (one of each event, in order), of those the cuts left."""
+        self.make(rows)
+        assert self._seen is not None and self._carried is not None
+        truth = self._seen[0]
+        wanted = np.zeros(len(truth.events), dtype=bool)
+        wanted[self._made["event"][self._place[rows]]] = True
+        kept = np.flatnonzero(wanted)
+        return truth.for_response(kept), self._carried.take(wanted, np.cumsum(wanted) - 1)
 
     def trigger_masks(self, rows: IntArray) -> npt.NDArray[np.uint32]:
         """The trigger masks of some rows, of those the cuts left."""

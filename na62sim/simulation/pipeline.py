@@ -7,7 +7,7 @@ GIL, so threads run chunks side by side, and results come back in order. A stage
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from na62sim.core.first_use import compile_first
 from na62sim.detector.response.as_weights import DICE, AsWeights
 from na62sim.detector.response.respond import Hits, build_response, respond
 from na62sim.detector.transport.crossings import Crossings, transport_charged
-from na62sim.detector.transport.planes import build_flight, build_planes
+from na62sim.detector.transport.planes import build_flight, build_planes, lost_behind_straws
 from na62sim.detector.trigger import trigger_arrays, trigger_bits
 from na62sim.generators.chain.process import Process
 from na62sim.generators.chain.truth import Truth
@@ -127,6 +127,9 @@ class Simulation:
         if as_weights.photons:  # conversions are in the weight
             self.planes = self.planes._replace(converted=np.zeros_like(self.planes.converted))
         self.response = build_response(detector, intensity, as_weights)
+        if as_weights.charged:  # what interacts in a chamber is not seen as a track there, but its products are
+            self.planes, survival = lost_behind_straws(self.planes)
+            self.response = replace(self.response, flat=self.response.flat * survival)
         self.trigger = trigger_arrays(detector)
         self.reconstruction = Reconstruction(detector)
 

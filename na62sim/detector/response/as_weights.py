@@ -15,11 +15,14 @@ class AsWeights(NamedTuple):
 
     Attributes
     ----------
-    photons : inefficiencies of the photon vetoes, averaged over the directions of pi0 decays, and conversions
-    charged : inefficiencies of LAV, IRC, HASC, NewCHOD for charged particles beside the track
+    photons : inefficiencies of the photon vetoes, and conversions
+    charged : inefficiencies of LAV, IRC, HASC, NewCHOD, LKr for charged particles beside the track, and its survival in the STRAW
     identification : muons and electrons identified as pions
     efficiencies : flat efficiencies of a good pion and its kaon
     tails : large single scatterings and other beam particles near the kaon are made more often, see `gtk`
+    turns : directions of a pi0 decay over which the photons' weight is averaged; 0: the direction that was generated
+    late : the photons are left out of the weight, and events are followed as far as the selection asks: who takes the
+        accepted ones multiplies their weights, which are not those of the cut-flow
     """
 
     photons: bool = False
@@ -27,11 +30,13 @@ class AsWeights(NamedTuple):
     identification: bool = False
     efficiencies: bool = False
     tails: bool = False
+    turns: int = 100
+    late: bool = False
 
     @property
     def any(self) -> bool:
         """Whether events may have a weight of the response."""
-        return any(self)
+        return bool(self.names()) or self.tails
 
     def names(self) -> list[str]:
         """The kinds that are carried as weights."""
@@ -62,4 +67,4 @@ def as_weights(asked: str | Iterable[str] = "", photons: str = "dice", tails: bo
         raise ValueError(f"as-weights: unknown kind '{kind}'{did_you_mean(kind, (*KINDS, 'all'))}")
     if photons == "weight":
         kinds.add("photons")
-    return AsWeights(**{kind: kind in kinds for kind in KINDS}, tails=tails)
+    return AsWeights(**{kind: kind in kinds for kind in KINDS}, tails=tails, turns=0)

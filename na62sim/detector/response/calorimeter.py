@@ -125,18 +125,19 @@ def calorimeter_hits(
     arrays: CalorimeterArrays,
     at_lkr: AtLkr,
     carried: AsWeights,
+    beside: Any,
     weight: FloatArray,
 ) -> dict[str, dict[str, Any]]:
     """LKr clusters of tracks (``lkr``, see `Clusters`) and energies behind it (``muv12``, see `MuvEnergies`).
 
     An electron deposits all its energy in the LKr and nothing behind it. The (n,) weights of the events are multiplied by what
-    is carried in them.
+    is carried in them: of the particles ``beside`` the track of an event that the LKr does not see them.
     """
     rows = len(tracks.event)
     event, values = np.empty(2 * rows, dtype=np.int64), np.empty((4, 2 * rows), dtype=np.float32)
     clusters = Clusters(event, values[0], values[1], values[2], values[3], np.empty(2 * rows, dtype=np.uint8))
     muv = MuvEnergies(np.empty(rows, dtype=np.int64), *np.empty((2, rows), dtype=np.float32))
-    n, k = _calorimeters(np.uint64(seed), tracks.tracks(truth), at_lkr, arrays, carried, clusters, muv, weight)
+    n, k = _calorimeters(np.uint64(seed), tracks.tracks(truth), at_lkr, arrays, carried, beside, clusters, muv, weight)
     return {
         "lkr": {name: column[:n] for name, column in clusters._asdict().items()},
         "muv12": {name: column[:k] for name, column in muv._asdict().items()},
@@ -145,8 +146,8 @@ def calorimeter_hits(
 
 @kernel
 def _calorimeters(
-    seed: int, tracks: Tracks, at_lkr: AtLkr, c: CalorimeterArrays, carried: AsWeights, clusters: Clusters, muv: MuvEnergies,
-    weight: Any,
+    seed: int, tracks: Tracks, at_lkr: AtLkr, c: CalorimeterArrays, carried: AsWeights, beside: Any, clusters: Clusters,
+    muv: MuvEnergies, weight: Any,
 ) -> tuple[int, int]:  # fmt: skip
     event_in, last, t, pdg = tracks.event, tracks.at.last, tracks.at.time, tracks.at.pdg
     x, y, p, x_muv, y_muv = at_lkr.x, at_lkr.y, at_lkr.p, tracks.at.x[MUV1], tracks.at.y[MUV1]
@@ -164,6 +165,9 @@ def _calorimeters(
         for i in range(m):
             n = rows[i]
             px, py, kind, momentum = x[n], y[n], abs(pdg[2, n]), p[n]
+            if beside[n]:
+                weight[event_in[n]] *= 1.0 - c.efficiency if in_lkr(px, py, c.lkr) else 1.0
+                continue
             energy, like = 0.0, 0.0
             if kind == 211 or kind == 321:
                 shower = u[0, i] >= c.mip_fraction

@@ -115,19 +115,24 @@ class Rings(NamedTuple):
 
 
 def rich_hits(
-    seed: int, truth: Truth, tracks: Crossings, rich: RichArrays, carried: AsWeights, weight: FloatArray
+    seed: int, truth: Truth, tracks: Crossings, rich: RichArrays, carried: AsWeights, beside: Any, weight: FloatArray
 ) -> dict[str, Any]:
-    """Rings of the tracks: the columns of `Rings`; the (n,) weights of the events are multiplied by what is carried in them."""
+    """Rings of the tracks, but of those ``beside`` the track of an event: the columns of `Rings`.
+
+    The (n,) weights of the events are multiplied by what is carried in them.
+    """
     rows = len(tracks.event)
     rings = Rings(
         np.empty(rows, dtype=np.int64), *np.empty((4, rows), dtype=np.float32), *np.empty((2, rows), dtype=np.uint8)
     )
-    n = _rich(np.uint64(seed), tracks.tracks(truth), rich, carried, rings, weight)
+    n = _rich(np.uint64(seed), tracks.tracks(truth), rich, carried, beside, rings, weight)
     return {name: column[:n] for name, column in rings._asdict().items()}
 
 
 @kernel
-def _rich(seed: int, tracks: Tracks, rich: RichArrays, carried: AsWeights, rings: Rings, weight: Any) -> int:
+def _rich(
+    seed: int, tracks: Tracks, rich: RichArrays, carried: AsWeights, beside: Any, rings: Rings, weight: Any
+) -> int:
     event_in, x, y, pdg, p = tracks.event, tracks.at.x, tracks.at.y, tracks.at.pdg, tracks.at.p
     ring_u, ring_v, t = tracks.at.ring[0], tracks.at.ring[1], tracks.at.time
     event, out_r, out_x, out_y, out_t = rings.event, rings.radius, rings.x, rings.y, rings.time
@@ -146,7 +151,7 @@ def _rich(seed: int, tracks: Tracks, rich: RichArrays, carried: AsWeights, rings
         for i in range(m):
             n = rows[i]
             mean[i] = 0.0
-            if p[1, n] <= 0.0:
+            if p[1, n] <= 0.0 or beside[n]:
                 continue
             front = (x[RICH_BACK - 1, n] - rich.x_front) ** 2 + y[RICH_BACK - 1, n] ** 2
             back = (x[RICH_BACK, n] - rich.x_back) ** 2 + y[RICH_BACK, n] ** 2

@@ -114,19 +114,18 @@ def counter_arrays(detector: Detector) -> CounterArrays:
 
 
 def counter_hits(
-    seed: int, truth: Truth, tracks: Crossings, arrays: CounterArrays, carried: AsWeights, weight: Any
+    seed: int, truth: Truth, tracks: Crossings, arrays: CounterArrays, carried: AsWeights, beside: Any, weight: Any
 ) -> dict[str, dict[str, Any]]:
     """Hits of charged tracks: per counter event, x, y (mm), time (ns).
 
-    The (n,) weights of the events are multiplied by what is carried in them: of particles that leave no track in the STRAW
-    the inefficiencies of NewCHOD, HASC and MUV0, of muons that MUV3 does not see them.
+    The (n,) weights of the events are multiplied by what is carried in them: of the particles ``beside`` a track
+    (`beside_tracks`) the inefficiencies of NewCHOD, HASC and MUV0, of muons that MUV3 does not see them.
     """
-    single = in_straws(tracks, arrays) if carried.charged else np.ones(len(tracks.event), dtype=np.bool_)
     rows = len(tracks.event)
     event = np.empty((len(NAMES), rows), dtype=np.int64)
     out = np.empty((len(NAMES), 3, rows), dtype=np.float32)
     counts = np.zeros(len(NAMES), dtype=np.int64)
-    _counters(np.uint64(seed), tracks.tracks(truth), arrays, carried, single, event, out, counts, weight)
+    _counters(np.uint64(seed), tracks.tracks(truth), arrays, carried, beside, event, out, counts, weight)
     hits = {}
     for k, name in enumerate(NAMES):
         n = int(counts[k])
@@ -173,9 +172,20 @@ def in_straws(tracks: Crossings, c: CounterArrays) -> Any:
     return inside
 
 
+def beside_tracks(tracks: Crossings, c: CounterArrays, distance: float, n: int) -> Any:
+    """Which particles of n events cannot be the track of their event, and are not within a distance (mm) of it at the LKr."""
+    whole = in_straws(tracks, c)
+    x, y = np.full((2, n), np.nan)
+    rows = np.flatnonzero(whole & (tracks.last > LKR))[::-1]
+    x[tracks.event[rows]], y[tracks.event[rows]] = tracks.x[LKR, rows], tracks.y[LKR, rows]
+    with np.errstate(invalid="ignore"):  # nan where the LKr was not crossed
+        near = np.hypot(tracks.x[LKR] - x[tracks.event], tracks.y[LKR] - y[tracks.event]) < distance
+    return ~whole & ~(near & (tracks.last > LKR))
+
+
 @step
 def _muv0(
-    seed: int, number: int, group: int, n: int, tracks: Tracks, c: CounterArrays, single: bool, event: Any, out: Any,
+    seed: int, number: int, group: int, n: int, tracks: Tracks, c: CounterArrays, beside: bool, event: Any, out: Any,
     counts: Any, weight: Any,
 ) -> None:  # fmt: skip
     """MUV0 stands beside the end of the RICH: where the straight line of a track meets it."""
@@ -184,7 +194,7 @@ def _muv0(
     x, y = tracks.at.x[RICH_BACK, n] + u * ahead, tracks.at.y[RICH_BACK, n] + v * ahead
     if not (abs(x - c.muv0_x) < c.muv0_half_side and abs(y) < c.muv0_half_side):
         return
-    if not single:
+    if beside:
         weight[tracks.event[n]] *= 1.0 - c.muv0_efficiency
         return
     a, b, _, _ = words(seed, number, STREAM_COUNTER, group + 2)  # behind the blocks of `_counters`
@@ -202,7 +212,7 @@ def _counters(
     tracks: Tracks,
     c: CounterArrays,
     carried: AsWeights,
-    single: Any,
+    beside: Any,
     event: Any,
     out: Any,
     counts: Any,
@@ -220,12 +230,12 @@ def _counters(
         for i in range(m):
             n = rows[i]
             if abs(x[RICH_BACK, n] - c.muv0_x) < c.muv0_half_side + abs(c.muv0_ahead):  # no slope is above 1
-                _muv0(seed, block.number[i], block.group[i], n, tracks, c, single[n], event, out, counts, weight)
+                _muv0(seed, block.number[i], block.group[i], n, tracks, c, beside[n], event, out, counts, weight)
             if last[n] <= NEWCHOD:
                 continue
             px, py = x[NEWCHOD, n], y[NEWCHOD, n]
             r2 = px * px + py * py
-            if not single[n] and in_annulus(r2, c.newchod_min, c.newchod_max):
+            if beside[n] and in_annulus(r2, c.newchod_min, c.newchod_max):
                 weight[event_in[n]] *= 1.0 - c.newchod_efficiency
             elif in_annulus(r2, c.newchod_min, c.newchod_max) and u[0, i] < c.newchod_efficiency:
                 k = counts[0]
@@ -247,6 +257,7 @@ def _counters(
                 continue
             px, py, momentum, kind = x[MUV3, n], y[MUV3, n], p[2, n], abs(pdg[2, n])
             inside = abs(px) < c.muv3_half_side and abs(py) < c.muv3_half_side and px * px + py * py > c.muv3_min**2
+            inside = inside and not beside[n]
             fires = False
             if kind == 13:
                 fires = not carried.identification and u[2, i] < c.muv3_efficiency * ramp(momentum, c.turn_on, c.full)
@@ -268,7 +279,7 @@ def _counters(
                 continue
             px, py = x[HASC, n], y[HASC, n]
             inside = c.hasc_x_min < px < c.hasc_x_max and abs(py) < c.hasc_half_y
-            if inside and not single[n]:
+            if inside and beside[n]:
                 weight[event_in[n]] *= 1.0 - c.hasc_efficiency
             elif inside and u[5, i] < c.hasc_efficiency:
                 k = counts[3]

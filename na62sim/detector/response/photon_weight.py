@@ -1,10 +1,12 @@
 """Photon veto as a weight: the probability that no photon of an event is seen.
 
-The photons of a pi0 are turned: given the pi0, its decay is isotropic and independent of the charged particles, so that the mean
-over many directions is an exact estimate with a far smaller spread than that of one. The same holds for the two photons of
-K+ -> pi+ gamma gamma at leading order, whose amplitude knows their mass alone. Conversions are not thrown either:
+The photons of a pi0 can be turned: given the pi0, its decay is isotropic and independent of the charged particles, so that the
+mean over many directions is an exact estimate with a far smaller spread than that of one. The same holds for the two photons of
+K+ -> pi+ gamma gamma at leading order, whose amplitude knows their mass alone. Half of the directions are spread evenly, half
+have a soft photon more often, with weights: that is how both are missed. Conversions are not thrown either:
 a photon is missed with (1 - P) times its inefficiency plus P times that of its electrons. Those of STRAW 1 and 2 are
-parted by the magnet and meet STRAW 3 and 4, NewCHOD and LKr by themselves; further on a pair is seen like the photon.
+parted by the magnet and meet STRAW 3 and 4, lead glass, NewCHOD, LKr and HASC by themselves; further on a pair is seen like the
+photon. Two chambers make a segment: one chamber that a pair leaves its points in does not reject an event.
 """
 
 from __future__ import annotations
@@ -13,14 +15,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from hepunits import GeV, m, mm
+from hepunits import GeV, m, mm, mrad
 
 from na62sim.core.arrays import FloatArray
-from na62sim.core.constants import KICK
-from na62sim.core.elementary import sincos_turns
+from na62sim.core.constants import KICK, KICK_PER_TM
+from na62sim.core.elementary import exp, log, sincos_turns
 from na62sim.core.kernel import formula, kernel
 from na62sim.core.kinematics import boost
-from na62sim.core.matter import Radiation, conversion_depth, pair_share, radiation_spectra
+from na62sim.core.matter import LEAST, Radiation, conversion_depth, pair_share, radiation_spectra
 from na62sim.core.rng import STREAM_TURNED_PHOTONS, uniforms4
 from na62sim.detector.response.calorimeter import CalorimeterArrays
 from na62sim.detector.response.veto import (
@@ -35,14 +37,16 @@ from na62sim.detector.response.veto import (
     photon_target,
 )
 from na62sim.detector.transport.conversion import straw_layers
+from na62sim.detector.transport.decay_in_flight import STEEPEST
 from na62sim.generators.chain.truth import Truth
 from na62sim.geometry import Detector
 from na62sim.geometry.annulus import in_annulus
 from na62sim.geometry.lkr import in_lkr
+from na62sim.geometry.straw import points_of_a_pair
 
-TURNS = 100
-"""Directions of a pi0 decay that are averaged, in events with a track at the LKr: others no selection of one track accepts."""
 _FAR = 1e6  # mm: no track
+_UNEVEN = 0.05  # share of pairs, on either side, that are made more often
+_SOFTEST = 1e-3  # share of the pi0's energy from which on soft photons are made more often
 
 
 class PairArrays(NamedTuple):
@@ -56,14 +60,23 @@ class PairArrays(NamedTuple):
     kick: float  # of MNP33
     magnet: float
     segment: float  # probability that a segment is not found
-    pair: float  # probability that the points of a pair, where they make no segment, are not found
+    point: FloatArray  # (2,) probability that a pair leaves a point in the chamber it begins in: away from the hole, near it
+    near_hole: FloatArray  # (4,) radius of that, of every chamber
     behind: FloatArray  # (2,) z of STRAW 3 and 4
     radius: float  # of the chambers
-    slow: float  # momentum below which a positive segment behind the magnet rejects; a negative one always does
+    slope: float  # largest of a segment
+    low: float  # momenta times charge between which a segment behind the magnet rejects
+    slow: float
     newchod: float  # z, radii and inefficiency of a counter
     newchod_min: float
     newchod_max: float
     newchod_missed: float
+    hasc: float  # z; what charged particles are displaced there by the dipole, times momentum
+    hasc_shift: float
+    hasc_x_min: float
+    hasc_x_max: float
+    hasc_half_y: float
+    hasc_missed: float
     radiation: Radiation
 
 
@@ -76,6 +89,7 @@ def pair_arrays(detector: Detector) -> PairArrays:
     depth = [
         sum(x for x, at in zip(real, z, strict=True) if abs(at - chamber) < 1.0) for chamber in straw.chamber_z_m[:2]
     ]
+    bend, hasc = detector.field.bend, detector.hasc
     return PairArrays(
         z=np.array(straw.chamber_z_m[:2]) * m,
         depth=-np.expm1(-np.array([conversion_depth(x) for x in depth])),
@@ -84,27 +98,44 @@ def pair_arrays(detector: Detector) -> PairArrays:
         half_length=straw.active_half_length_mm * mm,
         kick=-KICK * detector.field.mnp33.integral_Tm * m,
         magnet=detector.field.mnp33.center_z_m * m,
-        segment=detector.segments.inefficiency,
-        pair=detector.segments.pair_inefficiency,
+        segment=1.0 - _found(straw.view_efficiency) ** 2,
+        point=np.array([points_of_a_pair(detector, 3), points_of_a_pair(detector, 2)]),
+        near_hole=np.array(detector.segments.two_views_mm) * mm,
         behind=np.array(straw.chamber_z_m[2:]) * m,
         radius=straw.radius_mm * mm,
+        slope=detector.segments.slope_max_mrad * mrad,
+        low=detector.segments.momentum_GeV[0] * GeV,
         slow=detector.segments.momentum_GeV[1] * GeV,
         newchod=detector.newchod.z_m * m,
         newchod_min=detector.newchod.radius_min_mm * mm,
         newchod_max=detector.newchod.radius_max_mm * mm,
         newchod_missed=1.0 - detector.newchod.efficiency,
+        hasc=hasc.z_m * m,
+        hasc_shift=-KICK_PER_TM * bend.integral_Tm * (hasc.z_m - bend.center_z_m) * m,
+        hasc_x_min=hasc.x_min_mm * mm,
+        hasc_x_max=(hasc.x_min_mm + hasc.columns * hasc.module_mm) * mm,
+        hasc_half_y=0.5 * hasc.rows * hasc.module_mm * mm,
+        hasc_missed=1.0 - hasc.efficiency,
         radiation=radiation_spectra(),
     )
 
 
+def _found(view: float) -> float:
+    """Probability that a particle has hits in three of four views at least."""
+    return view**4 + 4.0 * view**3 * (1.0 - view)
+
+
 def photon_weights(
-    seed: int, truth: Truth, track: Any, v: VetoArrays, c: CalorimeterArrays, pairs: PairArrays
-) -> FloatArray:
+    seed: int, truth: Truth, track: Any, v: VetoArrays, c: CalorimeterArrays, pairs: PairArrays, turns: int,
+    pi0: bool = True,
+) -> FloatArray:  # fmt: skip
     """Probability that no generated photon of an event is seen, (n,).
 
     Parameters
     ----------
     track : (2, n) position (mm) at the LKr of the track that hides photons, far away where there is none
+    turns : directions of a pi0 decay that are averaged in events with such a track; 0: as it was generated
+    pi0 : whether photons of a pi0 count
     """
     chain, n = truth.chain, len(truth.events)
     slots = [k for k, s in enumerate(chain.particles) if s.pdg == 22]
@@ -113,12 +144,14 @@ def photon_weights(
     for k in slots:
         mother = chain.parents[k]
         others = [s.name for s, parent in zip(chain.particles, chain.parents, strict=True) if parent == mother]
+        if not pi0 and others == ["gamma", "gamma"]:
+            continue
         whole = others in (["gamma", "gamma"], ["pi+", "gamma", "gamma"])
         by_pion.setdefault(mother if whole else -1 - k, []).append(k)
     for mother, members in by_pion.items():
         vertex = truth.vertex[chain.vertex[members[0]]]
         p = truth.p[members]
-        turned = mother >= 0 and len(members) == 2
+        turned = turns if mother >= 0 and len(members) == 2 else 0
         _average(np.uint64(seed), truth.events, members[0], turned, p, vertex, track, v, c, pairs, weight)
     return weight
 
@@ -135,33 +168,89 @@ def _missed(d: float, energy: float, v: VetoArrays) -> float:
 def _electron_unseen(
     x0: float, y0: float, tx: float, ty: float, bend: float, energy: float, near_x: float, near_y: float,
     v: VetoArrays, c: CalorimeterArrays, pairs: PairArrays,
-) -> float:  # fmt: skip
-    """Probability that an electron, on the line x0, y0, tx, ty before the magnet and bent there, is not seen behind it."""
+) -> tuple[float, bool, bool]:  # fmt: skip
+    """An electron on the line x0, y0, tx, ty before the magnet, bent there.
+
+    Returns
+    -------
+    probability that no counter or calorimeter behind it sees it, and whether it makes points of STRAW 3 and of STRAW 4
+    """
     x0, tx = x0 - bend * pairs.magnet, tx + bend
-    missed, inside = 1.0, abs(ty) < 0.02 and (bend > 0.0 or energy < pairs.slow)
-    for k in range(2):
-        z = pairs.behind[k]
-        x, y = x0 + tx * z, y0 + ty * z
-        inside = (
-            inside and x * x + y * y < pairs.radius**2 and straw_layers(x, y, 2 + k, pairs) >= 0.5
-        )  # two views: near the hole
-    if inside:
-        missed *= pairs.segment
+    last, third = v.front.size - 1, False  # the last lead glass stands before the LKr
+    for k in range(last):
+        if v.front[k] < pairs.magnet:
+            continue
+        if v.front[k] > pairs.behind[0]:
+            third = third or _point(x0 + tx * pairs.behind[0], y0 + ty * pairs.behind[0], 0, pairs)
+        x, y = x0 + tx * v.front[k], y0 + ty * v.front[k]
+        if in_annulus(x * x + y * y, v.inner[k], v.outer[k]):
+            return v.lav_charged, third, False
+        if x * x + y * y > v.outer[k] ** 2:
+            return 1.0, third, False
+    missed, fourth = 1.0, _point(x0 + tx * pairs.behind[1], y0 + ty * pairs.behind[1], 1, pairs)
     x, y = x0 + tx * pairs.newchod, y0 + ty * pairs.newchod
     away = (x - near_x) ** 2 + (y - near_y) ** 2 > v.track_distance**2
     if away and in_annulus(x * x + y * y, pairs.newchod_min, pairs.newchod_max):
         missed *= pairs.newchod_missed
-    last = v.front.size - 1  # the lead glass before the LKr
     x, y = x0 + tx * v.front[last], y0 + ty * v.front[last]
     if in_annulus(x * x + y * y, v.inner[last], v.outer[last]):
-        missed *= v.lav_charged
+        return missed * v.lav_charged, third, fourth
     x, y = x0 + tx * v.irc_z, y0 + ty * v.irc_z
     if in_irc(x, y, v):
-        return missed * v.irc_charged
+        return missed * v.irc_charged, third, fourth
     x, y = x0 + tx * v.lkr_z, y0 + ty * v.lkr_z
     if in_lkr(x, y, c.lkr):
-        missed *= _missed(np.sqrt((x - near_x) ** 2 + (y - near_y) ** 2), energy, v)
-    return missed
+        return missed * _missed(np.sqrt((x - near_x) ** 2 + (y - near_y) ** 2), energy, v), third, fourth
+    x = x0 + tx * pairs.hasc + pairs.hasc_shift / energy * (1.0 if bend < 0.0 else -1.0)
+    if pairs.hasc_x_min < x < pairs.hasc_x_max and abs(y0 + ty * pairs.hasc) < pairs.hasc_half_y:
+        missed *= pairs.hasc_missed  # positive ones bend to its side, as those of the beam that lost momentum
+    return missed, third, fourth
+
+
+@formula
+def _point(x: float, y: float, chamber: int, pairs: PairArrays) -> bool:
+    """Whether a particle makes a point of STRAW 3 (0) or 4 (1): three views, or two near the hole."""
+    views = straw_layers(x, y, 2 + chamber, pairs)
+    near = (x - pairs.hole_x[2 + chamber]) ** 2 + y * y < pairs.near_hole[2 + chamber] ** 2
+    return x * x + y * y < pairs.radius**2 and (views > 0.6 or (near and views > 0.4))
+
+
+@formula
+def _segment(a: float, b: float, x: float, z: float, pairs: PairArrays) -> bool:
+    """Whether points at a in STRAW 3 and b in STRAW 4 have a momentum, from a vertex at x, z, that rejects an event."""
+    slope = (b - a) / (pairs.behind[1] - pairs.behind[0])
+    bend = slope - (a - slope * (pairs.behind[0] - pairs.magnet) - x) / (pairs.magnet - z)
+    return pairs.low * bend * bend < pairs.kick * bend < pairs.slow * bend * bend
+
+
+@formula
+def _pair_unseen(
+    x: float, y: float, z: float, tx: float, ty: float, e: float, share: float, near_x: float, near_y: float,
+    v: VetoArrays, c: CalorimeterArrays, pairs: PairArrays,
+) -> float:  # fmt: skip
+    """Probability that nothing behind the magnet sees a pair of the photon from x, y, z; ``share`` is the positron's."""
+    x0, y0 = x - tx * z, y - ty * z
+    first, second = max(e * share, 1.0), max(e * (1.0 - share), 1.0)
+    plus, minus = pairs.kick / first, -pairs.kick / second
+    missed, a3, a4, b3, b4 = 1.0, False, False, False, False
+    if abs(plus) < STEEPEST and first > LEAST:
+        seen, a3, a4 = _electron_unseen(x0, y0, tx, ty, plus, first, near_x, near_y, v, c, pairs)
+        missed *= seen
+    if abs(minus) < STEEPEST and second > LEAST:
+        seen, b3, b4 = _electron_unseen(x0, y0, tx, ty, minus, second, near_x, near_y, v, c, pairs)
+        missed *= seen
+    if missed == 0.0 or abs(ty) >= pairs.slope:
+        return missed
+    # any point of STRAW 3 makes a segment with any of STRAW 4
+    d3, d4 = pairs.behind[0] - pairs.magnet, pairs.behind[1] - pairs.magnet
+    x3, x4 = x0 + tx * pairs.behind[0], x0 + tx * pairs.behind[1]
+    found = (
+        (a3 and a4 and _segment(x3 + plus * d3, x4 + plus * d4, x, z, pairs))
+        or (b3 and b4 and _segment(x3 + minus * d3, x4 + minus * d4, x, z, pairs))
+        or (a3 and b4 and _segment(x3 + plus * d3, x4 + minus * d4, x, z, pairs))
+        or (b3 and a4 and _segment(x3 + minus * d3, x4 + plus * d4, x, z, pairs))
+    )
+    return missed * (pairs.segment if found else 1.0)
 
 
 @formula
@@ -170,6 +259,7 @@ def _unseen(
     v: VetoArrays, c: CalorimeterArrays, pairs: PairArrays,
 ) -> float:  # fmt: skip
     """Probability that a photon from x, y, z is not seen; ``a``: the uniform of the shares of a pair."""
+    a, uneven = uneven_pair(a)
     if pz <= 0.0:
         return 1.0
     tx, ty = px / pz, py / pz
@@ -184,39 +274,65 @@ def _unseen(
         d = v.lkr_z - z
         xl, yl = x + tx * d, y + ty * d
         missed = _missed(np.sqrt((xl - near_x) ** 2 + (yl - near_y) ** 2), e, v)
-    gone, pair = 0.0, 0.0
+    gone, pair, steep = 0.0, 0.0, max(abs(tx), abs(ty)) >= pairs.slope
     for k in range(2):
         d = pairs.z[k] - z
         if d <= 0.0:
             continue
-        share = pairs.depth[k] * straw_layers(x + tx * d, y + ty * d, k, pairs)
+        xs, ys = x + tx * d, y + ty * d
+        share = pairs.depth[k] * straw_layers(xs, ys, k, pairs)
         gone += share
-        both = 1.0
-        for j in range(2):
-            part = pair_share(a, pairs.radiation)
-            energy = e * (part if j == 0 else 1.0 - part)
-            bend = pairs.kick / max(energy, 1.0) * (1.0 if j == 0 else -1.0)
-            if abs(bend) < 0.2:
-                both *= _electron_unseen(x - tx * z, y - ty * z, tx, ty, bend, energy, near_x, near_y, v, c, pairs)
-        # the pair crosses STRAW 2 as one; where it began in STRAW 1 the two chambers make a segment in half of the cases
-        pair += share * both * pairs.pair * (0.5 + 0.5 * pairs.segment if k == 0 else 1.0)
+        part = pair_share(a, pairs.radiation)
+        both = _pair_unseen(x, y, z, tx, ty, e, part, near_x, near_y, v, c, pairs)
+        # the pair crosses STRAW 2 as one; with a point in STRAW 1, where it began, that is a segment
+        if k == 0 and not steep:
+            hole = (xs - pairs.hole_x[0]) ** 2 + ys * ys < pairs.near_hole[0] ** 2
+            both *= 1.0 - pairs.point[1 if hole else 0] * (1.0 - pairs.segment)
+        pair += share * both * uneven
     return (1.0 - gone) * missed + pair
+
+
+@formula
+def uneven_pair(u: float) -> tuple[float, float]:
+    """A uniform for the shares of a pair, and its weight: in half of the cases one electron is soft, and may be bent away."""
+    if u < 0.5:
+        a = 2.0 * u
+    else:
+        a = _UNEVEN * (4.0 * u - 2.0)
+        a = a if a < _UNEVEN else 1.0 + a - 2.0 * _UNEVEN
+    return a, 2.0 / (1.0 + (0.5 / _UNEVEN if min(a, 1.0 - a) < _UNEVEN else 0.0))
+
+
+@formula
+def soft_share(u: float) -> tuple[float, float]:
+    """Share of the softer photon in a pi0 decay (the cosine of its angle is 2 x - 1), from a uniform, and its weight.
+
+    It is even from 0 to 1/2; here in half of the cases even in its logarithm, from `_SOFTEST` on. The mean weight is 1.
+    """
+    log_range = log(0.5 / _SOFTEST)
+    x = u if u < 0.5 else _SOFTEST * exp((2.0 * u - 1.0) * log_range)
+    density = 1.0 + (0.5 / (x * log_range) if x >= _SOFTEST else 0.0)
+    return x, 2.0 / density
 
 
 @kernel
 def _average(
-    seed: int, number: Any, slot: int, turned: bool, p: Any, vertex: Any, track: Any, v: VetoArrays, c: CalorimeterArrays,
+    seed: int, number: Any, slot: int, turns: int, p: Any, vertex: Any, track: Any, v: VetoArrays, c: CalorimeterArrays,
     pairs: PairArrays, weight: Any,
 ) -> None:  # fmt: skip
-    """Multiply the weight of each event by the mean probability that one photon, or two of a pi0, are not seen."""
+    """Multiply the weight of each event by the probability that one photon, or two of a pi0, are not seen.
+
+    It is averaged over ``turns`` directions of the decay, with an even number one in each of as many equal ranges.
+    """
     for i in range(number.size):
         x, y, z, near_x, near_y = vertex[0, i], vertex[1, i], vertex[2, i], track[0, i], track[1, i]
         block = 1000 * slot
-        if not turned or abs(near_x) > _FAR:
-            a, _, _, _ = uniforms4(seed, number[i], STREAM_TURNED_PHOTONS, block)
+        if turns == 0 or abs(near_x) > _FAR:
+            a, b, _, _ = uniforms4(seed, number[i], STREAM_TURNED_PHOTONS, block)
             for j in range(p.shape[0]):
+                share = a if j == 0 else b
                 weight[i] *= _unseen(
-                    p[j, 0, i], p[j, 1, i], p[j, 2, i], p[j, 3, i], x, y, z, a, near_x, near_y, v, c, pairs
+                    p[j, 0, i], p[j, 1, i], p[j, 2, i], p[j, 3, i], x, y, z, share, near_x, near_y, v, c, pairs
                 )
             continue
         px, py, pz, e = (
@@ -225,14 +341,26 @@ def _average(
             p[0, 2, i] + p[1, 2, i],
             p[0, 3, i] + p[1, 3, i],
         )
-        mass = np.sqrt(max(e * e - px * px - py * py - pz * pz, 1.0))
+        momentum = np.sqrt(px * px + py * py + pz * pz)
+        mass = np.sqrt(max(e * e - momentum * momentum, 1.0))
+        # two directions across that of the pi0, which flies along z within a few mrad
+        ax, ay, az = px / momentum, py / momentum, pz / momentum
+        r = np.sqrt(ax * ax + az * az)
+        bx, bz = az / r, -ax / r
+        cx, cy, cz = ay * bz, az * bx - ax * bz, -ay * bx
         total, q = 0.0, 0.5 * mass
-        for turn in range(TURNS):
+        for turn in range(turns):
             a, b, s, t = uniforms4(seed, number[i], STREAM_TURNED_PHOTONS, block + turn)
-            cosine = 2.0 * a - 1.0
+            soft, factor = soft_share((turn + a) / turns)
+            cosine = 2.0 * soft - 1.0
             sine = np.sqrt(max(1.0 - cosine * cosine, 0.0))
             sin_phi, cos_phi = sincos_turns(b)
-            kx, ky, kz, ke = boost(q * sine * cos_phi, q * sine * sin_phi, q * cosine, q, px, py, pz, e, mass)
+            f, g, h = q * sine * cos_phi, q * sine * sin_phi, q * cosine
+            kx, ky, kz, ke = boost(
+                f * bx + g * cx + h * ax, g * cy + h * ay, f * bz + g * cz + h * az, q, px, py, pz, e, mass
+            )
             first = _unseen(kx, ky, kz, ke, x, y, z, s, near_x, near_y, v, c, pairs)
-            total += first * _unseen(px - kx, py - ky, pz - kz, e - ke, x, y, z, t, near_x, near_y, v, c, pairs)
-        weight[i] *= total / TURNS
+            total += (
+                factor * first * _unseen(px - kx, py - ky, pz - kz, e - ke, x, y, z, t, near_x, near_y, v, c, pairs)
+            )
+        weight[i] *= total / turns

@@ -142,16 +142,20 @@ def respond_behind(
         np.multiply.at(weight, tracks.event, tracks.at_planes.weight)
     shower = showers.electron_showers(tracks, r.veto.lkr_z, r.calorimeter)
     photons = veto.photon_hits(seed, truth, tracks, r.veto, r.calorimeter, r.carried.photons, shower.photons)
-    if r.carried.photons:
-        track = veto.track_at_lkr(tracks, n)
-        weight *= photon_weight.photon_weights(seed, truth, track, r.veto, r.calorimeter, r.pairs)
-    deposits = calorimeter.calorimeter_hits(seed, truth, tracks, r.calorimeter, shower.at_lkr, r.carried, weight)
+    if r.carried.photons and not r.carried.late:
+        weight *= photons_unseen(seed, truth, tracks, r)
+    beside = np.zeros(len(tracks.event), dtype=np.bool_)
+    if r.carried.charged:
+        beside = counter.beside_tracks(tracks, r.counter, r.veto.track_distance, n)
+    deposits = calorimeter.calorimeter_hits(
+        seed, truth, tracks, r.calorimeter, shower.at_lkr, r.carried, beside, weight
+    )
     muv, lkr = deposits["muv12"], _merge(deposits["lkr"], photons["lkr"], {"pion_like": np.uint8(0)})
     hits: Hits = {
         "gtk": gtk,
         "chanti": counter.chanti_hits(truth, uniform, r.chanti_quiet, r.chanti_stations),
-        "rich": cherenkov.rich_hits(seed, truth, tracks, r.rich, r.carried, weight),
-        **counter.counter_hits(seed, truth, tracks, r.counter, r.carried, weight),
+        "rich": cherenkov.rich_hits(seed, truth, tracks, r.rich, r.carried, beside, weight),
+        **counter.counter_hits(seed, truth, tracks, r.counter, r.carried, beside, weight),
         "lkr": showers.merge_clusters(lkr, n, tracks, r.calorimeter),
         "muv1": {"event": muv["event"], "energy": muv["energy1"]},
         "muv2": {"event": muv["event"], "energy": muv["energy2"]},
@@ -164,6 +168,12 @@ def respond_behind(
             columns["offsets"] = offsets_of(columns.pop("event"), n)
     hits["ktag"] = ktag
     return hits, weight
+
+
+def photons_unseen(seed: int, truth: Truth, tracks: Crossings, r: Response, pi0: bool = True) -> Any:
+    """Probability that no generated photon of each event is seen, (n,); those of a pi0 are left out unless ``pi0``."""
+    track = veto.track_at_lkr(tracks, len(truth.events))
+    return photon_weight.photon_weights(seed, truth, track, r.veto, r.calorimeter, r.pairs, r.carried.turns, pi0)
 
 
 def _merge(a: dict[str, Any], b: dict[str, Any], default: dict[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,13 @@ def straw_layers(x: float, y: float, chamber: int, planes: Planes) -> float:
 
 
 @formula
+def _sees(u: float, x: float, y: float, chamber: int, planes: Planes) -> bool:
+    """Whether the chamber in which a pair begins has a point of it, from a uniform."""
+    near = (x - planes.hole_x[chamber]) ** 2 + y * y < planes.near_hole[chamber] ** 2
+    return u < planes.pair_points[1 if near else 0]
+
+
+@formula
 def _open(x: float, y: float, z: float, tx: float, ty: float, k: int, planes: Planes) -> bool:
     """Whether a straight photon comes from z to plane k without meeting the lead glass or the tube."""
     z1 = planes.z[0]
@@ -81,7 +88,7 @@ def _pair(
     event: int, slot: int, energy: float, share: float, here: bool, x: float, y: float, u: float, v: float, t: float, k: int,
     planes: Planes, flight: Flight, loss: Any, state: Any, ids: Any, secondary: Any, counts: Any,
 ) -> None:  # fmt: skip
-    """The two electrons of a photon that converts at plane k; ``here``: in the first half of the chamber, which sees them."""
+    """The two electrons of a photon that converts at plane k; ``here``: the chamber has a point of them."""
     m = flight.electron_mass
     for j in range(2):
         e = energy * (share if j == 0 else 1.0 - share)
@@ -138,9 +145,11 @@ def _convert(
                 continue
             gone[j, i] = 1
             loss[0], loss[1], _, _ = uniforms4(seed, events[i], STREAM_CONVERSION, slot * 2 + 1)
-            share = pair_share(uniform[j, 2, g], flight.radiation)
+            share, here = (
+                pair_share(uniform[j, 2, g], flight.radiation),
+                _sees(uniform[j, 3, g], xc, yc, chamber, planes),
+            )
             t += d * np.sqrt(1.0 + tx * tx + ty * ty) / LIGHT
             _pair(
-                i, slot, e, share, uniform[j, 3, g] < 0.5, xc, yc, px / e, py / e, t, k, planes, flight, loss, state, ids,
-                secondary, counts,
+                i, slot, e, share, here, xc, yc, px / e, py / e, t, k, planes, flight, loss, state, ids, secondary, counts,
             )  # fmt: skip

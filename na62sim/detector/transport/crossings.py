@@ -20,7 +20,7 @@ from na62sim.detector.transport.conversion import convert_photons, photon_slots
 from na62sim.detector.transport.downstream import carry_downstream
 from na62sim.detector.transport.early import Window, not_doomed
 from na62sim.detector.transport.planes import STRAW4, Flight, Planes
-from na62sim.detector.transport.state import GIVEN, PlaneCrossings, empty_crossings
+from na62sim.detector.transport.state import GIVEN, LOSS, NEVER, PlaneCrossings, empty_crossings
 from na62sim.detector.transport.track_block import Tracks
 from na62sim.detector.transport.upstream import Charged, carry_upstream
 from na62sim.generators.chain.compile import Chain
@@ -158,6 +158,8 @@ def to_straw4(
         np.uint64(seed), truth.events[ids[0]], 0, _behind_straw4(planes), planes, flight, field, *rest, at_planes, lav, secondary,
         counts,
     )  # fmt: skip
+    if len(charged.slot) > 1:
+        _see_the_products(rest, at_planes, planes)
     return _crossings(ids[0], ids[1], at_planes, lav[:, : counts[1]], secondary[:, : counts[2]], converted, rest)
 
 
@@ -194,6 +196,19 @@ def _crossings(
     return Crossings(
         event, slot, at_planes, lav[0], lav[1], born[:10], born[10], born[11].astype(np.int64), converted, rest
     )
+
+
+def _see_the_products(rest: Rest, tracks: PlaneCrossings, planes: Planes) -> None:
+    """A hadron that is not a track of four chambers does not vanish by an interaction behind them.
+
+    What such an interaction takes from a track is the match of its detectors; the products are there, and the vetoes see
+    them as they would have seen the hadron.
+    """
+    track = (tracks.first == 0) & (tracks.last > STRAW4)
+    for k in range(STRAW4 + 1):
+        with np.errstate(invalid="ignore"):  # nan where a chamber was not crossed
+            track &= np.maximum(np.abs(tracks.x[k] - planes.hole_x[k]), np.abs(tracks.y[k])) > planes.half_gap
+    rest.state[LOSS, ~track & (np.abs(rest.ids[2]) > 200)] = NEVER
 
 
 def _behind_straw4(planes: Planes) -> int:

@@ -24,6 +24,7 @@ from na62sim.core.particles import species
 from na62sim.core.sampling import inverse_cdf
 from na62sim.geometry import Detector
 from na62sim.geometry.field import field_map, plane_segments
+from na62sim.geometry.straw import points_of_a_pair
 
 # Measuring planes, in order of z. STRAW chambers 1-4 come first.
 STRAW1, STRAW2, STRAW3, STRAW4, RICH_FRONT, RICH_BACK, NEWCHOD, CHOD, LKR, MUV1, MUV2, MUV3, HASC = range(13)
@@ -56,6 +57,10 @@ class Planes(NamedTuple):
     hole_x: FloatArray  # (4,) centre of the hole of a STRAW chamber
     half_gap: float  # of the hole
     half_length: float  # of a straw
+    near_hole: FloatArray  # (4,) from its centre, where two views make a point of a chamber
+    pair_points: (
+        FloatArray  # (2,) probability that a pair has a point in the chamber it begins in: elsewhere, near the hole
+    )
     hasc_kick: float  # of the BEND dipole, MeV/c for a unit charge
     hasc_lever: float  # from BEND to the HASC
     single: FloatArray  # (4,) probability of a single scattering by a large angle in a STRAW chamber
@@ -209,12 +214,23 @@ def build_planes(detector: Detector, forced: bool = False) -> Planes:
         hole_x=np.array(straw.hole_x_mm) * mm,
         half_gap=straw.hole_half_size_mm * mm,
         half_length=straw.active_half_length_mm * mm,
+        near_hole=np.array(detector.segments.two_views_mm) * mm,
+        pair_points=np.array([points_of_a_pair(detector, 3), points_of_a_pair(detector, 2)]),
         hasc_kick=-KICK_PER_TM * detector.field.bend.integral_Tm,
         hasc_lever=(detector.hasc.z_m - detector.field.bend.center_z_m) * m,
         single=single[:, 0].copy(),
         smallest=single[:, 1].copy(),
         forced=forced,
     )
+
+
+def lost_behind_straws(planes: Planes) -> tuple[Planes, float]:
+    """The planes without hadronic interactions in the chambers, and the probability that a track survives these."""
+    last = int(np.flatnonzero(planes.slot == STRAW4)[0])
+    survival = 1.0 - float(planes.lost[last])
+    lost = np.maximum(0.0, 1.0 - (1.0 - planes.lost) / survival)
+    lost[: last + 1] = 0.0
+    return planes._replace(lost=lost), survival
 
 
 @lru_cache(maxsize=1)

@@ -18,6 +18,7 @@ PIPE2 = 150.0**2  # mm^2, of the beam pipe at the LKr with a margin: only what g
     X, Y, U, V, P, T, FLY, LOSS, MASS, BEND, SLOWNESS, SCATTER, PION, ELECTRON, SINGLE_AT, SINGLE_U, SINGLE_V,
 ) = range(17)  # fmt: skip
 N_ROWS = 17
+NEVER = 2.0  # above any probability: no interaction
 GIVEN = 8  # of them are carried from one range of planes to the next
 
 

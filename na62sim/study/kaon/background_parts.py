@@ -24,6 +24,7 @@ class Sample:
     branching : its branching ratio with the decays of pi0
     tails : whether kinematic tails are made more often: the decay reaches the regions by them alone
     share : of the events of the row
+    radiative : whether it has a photon that the decay of the control region lacks
     """
 
     part: str
@@ -32,16 +33,28 @@ class Sample:
     share: float
     tails: bool = False
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    radiative: bool = False
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table: its samples, in words, and how many events make it as precise as it should be."""
+    """A row of the table.
+
+    Attributes
+    ----------
+    events : how many make it as precise as it should be
+    control : region in which NA62 counts what is left of the decay, and from which a tail reaches the signal regions
+    thin : of the events there one in so many is kept
+    others : whether other charged particles must not be seen
+    """
 
     name: str
     title: str
     events: int
     samples: tuple[Sample, ...]
+    control: str = ""
+    thin: int = 1
+    others: bool = False
 
 
 _STRATA = (1.0, 3.0, 10.0, 30.0, math.inf)  # MeV, photon energy in the kaon's frame
@@ -58,7 +71,7 @@ def _radiative(part: str, process: str, share: float, tails: bool) -> list[Sampl
         else:
             branching = KAON["mu nu"][0] * lepton_photon.photon_fraction(kaon, muon, low, high)
         energies = {"E_min": low} | ({"E_max": high} if math.isfinite(high) else {})
-        samples.append(Sample(part, process, branching, share / (len(_STRATA) - 1), tails, energies))
+        samples.append(Sample(part, process, branching, share / (len(_STRATA) - 1), tails, energies, True))
     return samples
 
 
@@ -70,25 +83,29 @@ def rows() -> dict[str, Row]:
         Row(
             "k2pi",
             "K+ → π+π0",
-            3_000_000,
+            2_900_000,
             (
-                Sample("tail", "k2pi", with_pi0("pi pi0", gg)[0], 0.7, True),
-                *_radiative("radiative", "k2pig", 0.3, False),
+                Sample("tail", "k2pi", with_pi0("pi pi0", gg)[0], 0.9, True),
+                *_radiative("radiative", "k2pig", 0.1, False),
             ),
+            "pi pi0",
+            40,
         ),
         Row(
             "kmu2",
             "K+ → μ+ν",
-            2_000_000,
+            6_000_000,
             (Sample("tail", "kmu2", KAON["mu nu"][0], 0.6, True), *_radiative("radiative", "kmu2g", 0.4, False)),
+            "mu nu",
+            10,
         ),
-        Row("ke4", "K+ → π+π−e+ν", 4_000_000, (Sample("all", "ke4", KAON["pi pi e nu"][0], 1.0),)),
-        Row("k3pi", "K+ → π+π+π−", 4_000_000, (k3pi,)),
-        Row("kpigg", "K+ → π+γγ", 400_000, (Sample("all", "kpigg", KAON["pi gamma gamma"][0], 1.0),)),
+        Row("ke4", "K+ → π+π−e+ν", 7_000_000, (Sample("all", "ke4", KAON["pi pi e nu"][0], 1.0),), others=True),
+        Row("k3pi", "K+ → π+π+π−", 4_000_000, (k3pi,), "3 pi", others=True),
+        Row("kpigg", "K+ → π+γγ", 900_000, (Sample("all", "kpigg", KAON["pi gamma gamma"][0], 1.0),)),
         Row(
             "kl3",
             "K+ → π0ℓ+ν",
-            1_000_000,
+            1_200_000,
             (
                 Sample("ke3", "ke3", with_pi0("pi0 e nu", gg)[0], 0.5),
                 Sample("kmu3", "kmu3", with_pi0("pi0 mu nu", gg)[0], 0.5),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ import na62sim as na
 from na62sim.cli import main
 from na62sim.core.branching_ratios import KAON, with_pi0
 from na62sim.study.kaon import background_parts
+from na62sim.study.kaon.background_inputs import shifts
+from na62sim.study.kaon.background_parts import Sample
+from na62sim.study.kaon.background_sample import NOMINAL, SIGNAL, Accepted, simulate_sample
 from na62sim.study.kaon.backgrounds import background_selection, backgrounds, upstream
 from na62sim.study.kaon.matching import match_probability
 
@@ -79,3 +83,54 @@ def test_a_row_whose_weights_do_not_suffice_is_refused() -> None:
     result = backgrounds("ke4", "run1-2018-s2", events=2000, threads=1)
     row = result.rows["ke4"]
     assert row.events is None and "of the sum" in row.reason and result.total is None
+
+
+def test_weights_of_accepted_events_are_those_of_the_whole_chain() -> None:
+    """K mu2 with tails: sums of weights of the regions from the chain that weighs all events, and from accepted ones alone."""
+    d, n = na.load_detector("run1-2018-s2"), 60_000
+    selection = background_selection(d)
+    regions = {name: selection.regions[name] for name in ("R1", "R2", "mu nu")}
+    chosen = replace(selection, regions=regions, signal=tuple(regions))
+    sample = Sample("tail", "kmu2", KAON["mu nu"][0], 1.0, True)
+    found = simulate_sample(sample, chosen, d, n, 3, 1)
+    flow = na.acceptance("kmu2", chosen, n, d, 3, as_weights="all", tails=True, threads=1)
+    assert found.generated == pytest.approx(flow.generated.sumw)
+    for k, name in enumerate(regions):
+        here = found.weights[NOMINAL][found.region == k]
+        assert len(here) == flow.counts[name].n > 0
+        assert here.sum() == pytest.approx(flow.counts[name].sumw, rel=1e-6)
+    thinned = simulate_sample(sample, chosen, d, n, 3, 1, thin=4)
+    assert np.array_equal(thinned.p[thinned.region < SIGNAL], found.p[found.region < SIGNAL])
+    some = thinned.weights[NOMINAL][thinned.region == SIGNAL]
+    whole = found.weights[NOMINAL][found.region == SIGNAL]
+    assert some.sum() == pytest.approx(whole.sum(), abs=4.0 * math.sqrt((some**2).sum()))
+
+
+def test_a_particle_that_is_taken_out_is_not_there() -> None:
+    """Of K3pi a pi+ alone passes for the end of pi nu nubar beyond the regions; with the two others it is vetoed."""
+    d = na.load_detector("run1-2018-s2")
+    selection = replace(background_selection(d), signal=("R1", "R2", "3 pi"))
+    sample = Sample("tail", "k3pi", KAON["3 pi"][0], 1.0)
+    whole, alone = (simulate_sample(sample, selection, d, 2000, 1, 1, without=w) for w in ((), (1, 3)))
+    assert whole.weights[NOMINAL].sum() < 1e-4 * alone.weights[NOMINAL].sum()
+    assert 20 < len(alone.p) and set(alone.region) == {SIGNAL}
+
+
+def test_shift_of_a_sum_for_an_input() -> None:
+    """Half of what two ends differ by; the ends of a range are a flat distribution's."""
+    one = np.ones(4)
+    probed = np.array([True, True, False, False])
+    varied = {"a up": 2.0 * probed, "a down": 0.5 * probed, "charged up": 1.3 * probed, "charged down": 0.7 * probed}
+    varied |= {"small up": 1.001 * probed, "small down": one * probed}
+    a = Accepted(4.0, np.zeros(4, dtype=np.int64), one, {NOMINAL: one}, probed, probed, varied)
+    assert shifts(a) == pytest.approx({"a": 0.75, "charged": 0.3 / math.sqrt(3.0)})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("geometry", ["run1-2018-s1", "run1-2018-s2"])
+def test_rows_agree_with_the_product_of_their_factors(geometry: str) -> None:
+    """What is left in control regions times shares in the signal regions, bin by bin, within 30 % of the row (and 3 sigma)."""
+    result = backgrounds(["k2pi", "kmu2", "kl3"], geometry, events=400_000, seed=2)
+    for row in result.rows.values():
+        assert row.events is not None and row.product is not None and row.stat is not None
+        assert row.product == pytest.approx(row.events, abs=0.3 * row.events + 3.0 * row.stat), row.name

@@ -1,0 +1,69 @@
+"""Inputs of the background weights that have no measured value, varied: what a row changes by.
+
+A photon inefficiency of an energy range is taken as good to a factor 2. That of the lead glass for charged particles has a range.
+Other assumed inputs (veto counters for charged particles, muons and electrons taken for pions) have none: they are not varied.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+from hepunits import GeV
+
+from na62sim.detector.response.respond import Response
+from na62sim.study.kaon.background_sample import NOMINAL, Accepted, Change
+
+FACTOR = 2.0  # either way, of a photon inefficiency
+CHARGED = (3e-4, 3e-3)  # of the lead glass for charged particles; the value's source names the range
+_TABLES = ("LAV", "LKr", "IRC and SAC")
+
+Changes = Callable[[Response], Mapping[str, Change]]
+
+
+def varied_photons(r: Response) -> dict[str, Change]:
+    """The response with the photon inefficiency of each energy range up and down, of 1 at most."""
+    changes = {}
+    for table, detector in enumerate(_TABLES):
+        edges, low, high = r.veto.energy[table], r.veto.low[table], r.veto.high[table]
+        for k in np.flatnonzero(np.isfinite(edges) & (np.minimum(low, high) < 1.0)).tolist():
+            name = f"{detector} inefficiency for photons from {edges[k] / GeV:g} GeV"
+            for word, factor in (("up", FACTOR), ("down", 1.0 / FACTOR)):
+                values = []
+                for column in (r.veto.low, r.veto.high):
+                    new = column.copy()
+                    new[table, k] = min(factor * new[table, k], 1.0)
+                    values.append(new)
+                veto = r.veto._replace(low=values[0], high=values[1])
+                changes[f"{name} {word}"] = Change(replace(r, veto=veto), photons=True)
+    return changes
+
+
+def varied_charged(r: Response) -> dict[str, Change]:
+    """The response with the inefficiency of the lead glass for charged particles at the ends of its range."""
+    return {
+        f"LAV inefficiency for charged particles {word}": Change(replace(r, veto=r.veto._replace(lav_charged=value)))
+        for word, value in zip(("down", "up"), CHARGED, strict=True)
+    }
+
+
+def shifts(a: Accepted) -> dict[str, float]:
+    """Standard deviation of a sum of weights for each input, relative; those of a hundredth and less are left out.
+
+    Half of the difference between the ends is one for a factor; a range is flat.
+    """
+    whole = math.fsum(a.weights[NOMINAL][a.probed])
+    found = {}
+    for name in a.varied:
+        if not name.endswith(" up") or not whole:
+            continue
+        word = name.removesuffix(" up")
+        ends = [math.fsum(a.varied[f"{word} {end}"]) for end in ("up", "down")]
+        shift = 0.5 * abs(ends[0] - ends[1]) / whole
+        if "charged" in word:
+            shift /= math.sqrt(3.0)
+        if shift > 0.01:
+            found[word] = shift
+    return dict(sorted(found.items(), key=lambda item: -item[1]))

@@ -1,0 +1,229 @@
+"""Accepted events of one decay, in the signal regions and in those that NA62 counts its residue in, with their weights.
+
+The chain runs once. What is a weight is worked out for the accepted events alone, and for some of them again with each
+input varied: the events stay the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from hepunits import m, mm
+
+from na62sim.core.arrays import BoolArray, FloatArray, IntArray
+from na62sim.core.particles import Species
+from na62sim.detector.response.as_weights import AsWeights
+from na62sim.detector.response.respond import Response, photons_unseen, respond_behind
+from na62sim.detector.response.veto import track_at_lkr
+from na62sim.detector.transport.crossings import Crossings
+from na62sim.generators.chain.compile import compile_chain
+from na62sim.generators.chain.truth import Truth
+from na62sim.generators.registry import find_process
+from na62sim.geometry import Detector
+from na62sim.selection.cut import Selection
+from na62sim.simulation.conditions import Running
+from na62sim.simulation.on_demand import SelectedChunk, accepted, select_truth
+from na62sim.simulation.pipeline import Simulation, warm_up
+from na62sim.study.kaon.background_parts import Sample
+
+NOMINAL = "as it is"
+NO_PHOTONS = "photons are seen by nobody"
+NO_PI0 = "photons of a pi0 are seen by nobody"
+NO_NAMES = "every track is a pion"
+TURNS = 200
+"""Directions of a pi0 decay that are averaged."""
+PROBED = 32
+"""Of the accepted events one in so many is weighed with each input varied."""
+SIGNAL = 2
+"""Of the regions of a sample so many come first that are signal."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of the response that the weights are worked out with again: of the photons' part, or of the others."""
+
+    response: Response
+    photons: bool = False
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Accepted events of a sample.
+
+    Attributes
+    ----------
+    generated : sum of the weights of all generated events
+    region : (n,) number of the region of each event; p : (n,) momentum (MeV)
+    weights : (n,) of each event, by what is left out of it
+    near : (n,) whether a photon is on the cluster of the track in the LKr
+    probed : (n,) whether it was weighed with inputs varied
+    varied : (n,) these weights, by name of the change; 0 where it was not
+    """
+
+    generated: float
+    region: IntArray
+    p: FloatArray
+    weights: dict[str, FloatArray]
+    near: BoolArray
+    probed: BoolArray
+    varied: dict[str, FloatArray]
+
+    def take(self, rows: Any) -> Accepted:
+        """Some of the events."""
+        weights, varied = ({name: w[rows] for name, w in table.items()} for table in (self.weights, self.varied))
+        return Accepted(
+            self.generated, self.region[rows], self.p[rows], weights, self.near[rows], self.probed[rows], varied
+        )
+
+    def scaled(self, factor: float) -> Accepted:
+        """The same with every weight times a factor."""
+        weights, varied = ({name: factor * w for name, w in table.items()} for table in (self.weights, self.varied))
+        return replace(self, generated=factor * self.generated, weights=weights, varied=varied)
+
+    @staticmethod
+    def joined(parts: list[Accepted]) -> Accepted:
+        """Events of several chunks, or samples with the same changes."""
+        first = parts[0]
+
+        def all_of(name: str) -> Any:
+            tables = [getattr(part, name) for part in parts]
+            if isinstance(tables[0], dict):
+                return {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
+            return np.concatenate(tables)
+
+        columns = {name: all_of(name) for name in ("region", "p", "weights", "near", "probed", "varied")}
+        return replace(first, generated=float(np.sum([part.generated for part in parts])), **columns)
+
+
+def particles_of(sample: Sample) -> tuple[Species, ...]:
+    """Particles of a sample's decay, by slot; the kaon's is 0."""
+    process = find_process(sample.process, **sample.parameters)
+    return tuple(compile_chain(process.tree, process.species, process.amplitude).particles)
+
+
+def simulate_sample(
+    sample: Sample,
+    selection: Selection,
+    d: Detector,
+    events: int,
+    seed: int,
+    threads: int | None,
+    *,
+    changes: Callable[[Response], Mapping[str, Change]] | None = None,
+    thin: int = 1,
+    without: tuple[int, ...] = (),
+) -> Accepted:
+    """Make a sample, select it, and weigh what is accepted.
+
+    Parameters
+    ----------
+    selection : its signal regions are those to count in; the first two are signal
+    changes : makes further responses, by name, from the nominal one; none by default
+    thin : of the events in other regions one in so many is kept, with as much more weight
+    without : slots of particles that are taken out of the event
+    """
+    carried = AsWeights(True, True, True, True, sample.tails, TURNS, late=True)
+    simulation = Simulation(find_process(sample.process, **sample.parameters), d, seed, as_weights=carried)
+    weigh = _Weigh(simulation, selection, {} if changes is None else changes(simulation.response), thin)
+    running = Running(threads)
+    if not without:
+        return Accepted.joined(list(accepted(simulation, selection, range(events), running, weigh)))
+    warm_up(simulation, selection.candidates)
+
+    def fewer(first: int, n: int) -> Accepted:
+        truth = simulation.generator.generate(seed, first, n)
+        p = truth.p.copy()
+        for slot in without:  # as if it flew backwards: nothing is met there
+            p[slot, :2], p[slot, 2] = 0.0, -np.abs(p[slot, 2]) - 1.0
+        return weigh(select_truth(simulation, selection, replace(truth, p=p)))
+
+    return Accepted.joined(list(running.in_order(fewer, range(events))))
+
+
+class _Weigh:
+    """The accepted events of a chunk with their weights."""
+
+    def __init__(self, simulation: Simulation, selection: Selection, changes: Mapping[str, Change], thin: int) -> None:
+        self.simulation, self.selection, self.changes, self.thin = simulation, selection, changes, thin
+
+    def __call__(self, chunk: SelectedChunk) -> Accepted:
+        rows, candidates = chunk.flow.signal_rows, chunk.candidates
+        columns = _Columns(candidates, rows)
+        inside = np.array([np.asarray(self.selection.regions[name](columns)) for name in self.selection.signal])  # type: ignore[arg-type]
+        region = inside.argmax(axis=0) if len(rows) else np.empty(0, dtype=np.int64)
+        number = chunk.truth.events[candidates.event[rows]]
+        signal = region < SIGNAL
+        kept = signal | (number % self.thin == 0)
+        weight = np.where(signal, 1.0, self.thin) * chunk.flow.signal_weight
+        found = self._weighed(chunk, rows[kept], weight[kept], (number % PROBED == 0)[kept])
+        p = np.asarray(columns["p"], dtype=float)[kept] if len(rows) else np.empty(0)
+        return replace(found, generated=chunk.flow.generated.sumw, region=region[kept], p=p)
+
+    def _weighed(self, chunk: SelectedChunk, rows: IntArray, weight: FloatArray, probed: BoolArray) -> Accepted:
+        """Weights of some rows."""
+        s, r, n = self.simulation, self.simulation.response, len(rows)
+        names = (NOMINAL, NO_PHOTONS, NO_PI0, NO_NAMES)
+        if n == 0:
+            none = np.empty(0)
+            return Accepted(
+                0.0, rows, none, dict.fromkeys(names, none), probed, probed, dict.fromkeys(self.changes, none)
+            )
+        truth, crossings = chunk.candidates.taken(rows)
+        photons, others = photons_unseen(s.seed, truth, crossings, r), self._others(truth, crossings, r)
+        alone = photons_unseen(s.seed, truth, crossings, r, pi0=False)
+        pions = self._others(truth, crossings, every_track_a_pion(r))
+        weights = dict(
+            zip(names, (weight * others * photons, weight * others, weight * others * alone, weight * photons * pions),
+                strict=True)
+        )  # fmt: skip
+        near = _near(truth, crossings, s.detector)
+        varied = {name: np.zeros(n) for name in self.changes}
+        some = np.flatnonzero(probed)
+        if len(some) and self.changes:
+            place = np.cumsum(probed) - 1
+            truth, crossings = truth.for_response(some), crossings.take(probed, place)
+            for name, change in self.changes.items():
+                new = change.response
+                if change.photons:
+                    varied[name][some] = (weight * others)[some] * photons_unseen(s.seed, truth, crossings, new)
+                else:
+                    varied[name][some] = (weight * photons)[some] * self._others(truth, crossings, new)
+        return Accepted(0.0, rows, weight, weights, near, probed, varied)
+
+    def _others(self, truth: Truth, crossings: Crossings, r: Response) -> FloatArray:
+        """What the weight is without the photons."""
+        _, weight = respond_behind(self.simulation.seed, truth, crossings, self.simulation.generator.beam, r)
+        return np.asarray(weight)
+
+
+class _Columns:
+    """Columns of some candidates, as the functions of a region ask for them."""
+
+    def __init__(self, candidates: Any, rows: IntArray) -> None:
+        self.candidates, self.rows = candidates, rows
+
+    def __getitem__(self, name: str) -> Any:
+        return self.candidates.column(name, self.rows)
+
+
+def every_track_a_pion(r: Response) -> Response:
+    """The response that takes muons and electrons for pions."""
+    rich = r.rich._replace(muon_like=np.ones_like(r.rich.muon_like), electron_like=1.0)
+    return replace(r, rich=rich, calorimeter=r.calorimeter._replace(muon_like=1.0, electron_like=1.0))
+
+
+def _near(truth: Truth, crossings: Crossings, d: Detector) -> BoolArray:
+    """Whether a generated photon meets the LKr within the radius of the track's cluster."""
+    near = np.zeros(len(truth.events), dtype=bool)
+    track, z = track_at_lkr(crossings, len(near)), d.lkr.z_m * m
+    for slot, particle in enumerate(truth.chain.particles):
+        if particle.pdg != 22:
+            continue
+        p, vertex = truth.p[slot], truth.vertex[truth.chain.vertex[slot]]
+        way = (z - vertex[2]) / p[2]
+        x, y = vertex[0] + p[0] * way - track[0], vertex[1] + p[1] * way - track[1]
+        near |= (p[2] > 0.0) & (x * x + y * y < (d.lkr.track_distance_mm * mm) ** 2)
+    return near
