@@ -183,10 +183,14 @@ def _local_cluster() -> Iterator[Any]:
     """A cluster of this process alone: on the loopback device, with certificates of its own, and without web pages."""
     config: Any = import_module("dask.config")
     distributed: Any = import_module("distributed")
+    # It is closed here. At the exit of a process that was interrupted while its cluster started, distributed would close it
+    # again and fail with a traceback; its workers end with this process.
+    not_at_exit = {"shutdown_on_close": property(lambda _: False, lambda _, value: None)}
+    local: Any = type("LocalCluster", (distributed.LocalCluster,), not_at_exit)
     pages: dict[str, list[str]] = {f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker")}
     with config.set(pages):
         with _deaf():
-            cluster = distributed.LocalCluster(
+            cluster = local(
                 n_workers=default_threads(), threads_per_worker=1, host="127.0.0.1", security=True, silence_logs=50,
                 dashboard_address="127.0.0.1:0", scheduler_kwargs={"dashboard": False},
             )  # fmt: skip
