@@ -57,6 +57,7 @@ def run_report(result: RunResult, full: bool = True) -> list[RenderableType]:
     if not full:
         return [
             *parts,
+            *(measurement_report(result.measurement) if result.measurement is not None else ()),
             "Cut-flows, ledger, resolutions, sensitivities, point by point: report.html, report.txt, or --full.",
         ]
     for name in dict.fromkeys(s.planned.mixture.name for s in result.samples):
