@@ -83,6 +83,7 @@ def _geometry(data: Mapping[str, Any]) -> list[RenderableType]:
         grid(f"{data['name']}: {data['title']}", ["numbers that are", ("count", "right")], counts),
         _LEGEND + "\n",
         grid("Data set", ["quantity", ("value", "right")], facts),
+        _masks(data["trigger_masks"]),
         ledger_table(data["ledger"]["pinunu"], "Ledger of pinunu: every loss once"),
         ledger_table(data["ledger"]["k2pi"], "Ledger of k2pi, the normalisation"),
         ledger_table(data["ledger"]["pi4e"], "Ledger of pi4e, kpiaa, kpis and k2pi-4e"),
@@ -90,6 +91,15 @@ def _geometry(data: Mapping[str, Any]) -> list[RenderableType]:
         *([f"changed without effect: {', '.join(changed)}"] if changed else []),
         f"sha256 {data['sha256']}",
     ]
+
+
+def _masks(masks: Mapping[str, Mapping[str, Any]]) -> RenderableType:
+    """What each trigger asks for; of one event in ``downscaling`` it is kept."""
+    rows = [
+        [name, " ".join(mask["l0"]), " ".join(mask["l1"]), f"{mask['downscaling']:g}"] for name, mask in masks.items()
+    ]
+    title = "Trigger masks: acceptance prints their efficiencies"
+    return grid(title, ["mask", "level 0", "level 1", ("one in … is kept", "right")], rows)
 
 
 def _context(paths: Sequence[str]) -> RenderableType:

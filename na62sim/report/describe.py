@@ -190,6 +190,10 @@ def _geometry(detector: Detector) -> dict[str, Any]:
             "normalisation": list(detector.pinunu.normalisation_p_GeV),
         },
         "dataset": {key: value for key, value in data.model_dump().items() if value is not None},
+        "trigger_masks": {
+            name: {"l0": list(mask.l0), "l1": list(mask.l1), "downscaling": mask.downscaling}
+            for name, mask in detector.trigger.masks.items()
+        },
         "ledger": {
             "pinunu": ledger_rows(ledger(detector, normalisation=False)),
             "k2pi": ledger_rows(ledger(detector, normalisation=True)),

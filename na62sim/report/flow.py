@@ -110,7 +110,7 @@ def _region_lines(regions: Mapping[str, Mapping[str, float]], signal: Sequence[s
     lines = [
         f"  {name}: {fraction(i['value'])}, 68 % interval {fraction(i['low'])} to {fraction(i['high'])}{few(i['n_effective'])}"
         for name, i in regions.items()
-        if name in signal
+        if name in signal and len(signal) > 1  # one alone is the acceptance
     ]
     others = [f"{name} {fraction(i['value'])}" for name, i in regions.items() if name not in signal]
     return [*lines, "  " + ", ".join(others)] if others else lines

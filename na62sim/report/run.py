@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 _SHORT = {"kpinunu": "πνν", "k2pi": "K2π", "kmu2": "Kμ2"}
 OPEN = (
-    f"Open: outside the stated range, but by less than {SETTLED:g} standard deviations of what was obtained, or in one\n"
-    "of several readings of what was published"
+    f"Open: outside the stated range by less than {SETTLED:g} standard deviations of what was obtained,\n"
+    "or another reading of what was published is not missed"
 )
 _VERDICTS = {"within": "yes", "open": "open", "outside": "NO", "": ""}
 Columns = list[str | tuple[str, str]]

@@ -16,7 +16,7 @@ from na62sim.study.dump.run import DumpRun, RegionResult, run_dump
 from na62sim.study.kaon.rows import ScanResult, ScanRow
 from na62sim.study.kaon.sensitivity import NORMALISATION, SIGNAL, DataSetResult, TotalSensitivity
 from na62sim.study.kaon.triggered import TriggeredSample
-from na62sim.study.published import Comparison, Published, compare, published_channel, published_numbers
+from na62sim.study.published import Comparison, Published, compare, published_channel, published_numbers, settled
 from na62sim.study.scenario.blocks import ExclusionBlock
 
 _MASSES = (
@@ -118,13 +118,13 @@ def obtained_numbers(
             for name, estimate in obtained.items():
                 key = f"{data.geometry}.{name}"
                 if estimate is not None and key in known:
-                    rows.append(compare(known[key], estimate.value, estimate.sigma, note, bool(note)))
+                    rows.append(compare(known[key], estimate.value, estimate.sigma, note))
     rows += [row for scan in scans for row in _scan_numbers(scan)]
     if published and total is not None and total.headline is not None and len(total.data_sets) > 1:
         key, events = "+".join(total.data_sets) + ".expected_events", total.headline.expected_events
         if key in known and events is not None:
             rows.append(compare(known[key], events.value, events.sigma))
-    return rows
+    return settled(rows)
 
 
 _SHAPE_AT = {"kpiaa": 155.0}  # MeV; with nothing observed the shape of a limit is that of 1/(A eps)
@@ -133,12 +133,14 @@ _SHAPE_AT = {"kpiaa": 155.0}  # MeV; with nothing observed the shape of a limit 
 def sample_limits(rows: Mapping[str, ScanRow]) -> list[Comparison]:
     """Limits of processes without a parameter beside the published ones, from all events and from each window."""
     known = published_numbers()
-    return [
-        found
-        for process, row in rows.items()
-        if (key := f"{process}.upper_limit") in known
-        for found in _limits(known[key], row)
-    ]
+    return settled(
+        [
+            found
+            for process, row in rows.items()
+            if (key := f"{process}.upper_limit") in known
+            for found in _limits(known[key], row)
+        ]
+    )
 
 
 def _scan_numbers(scan: ScanResult) -> list[Comparison]:
@@ -160,7 +162,7 @@ def _scan_numbers(scan: ScanResult) -> list[Comparison]:
         for name in ("", *row.windows):
             a, b = (r.windows[name] if name else r.triggered for r in (row, reference))
             ratio, relative = a.value / b.value, math.hypot(a.stat / a.value, b.stat / b.value)  # components are common
-            rows.append(compare(known[key], ratio, ratio * relative, name, bool(row.windows)))
+            rows.append(compare(known[key], ratio, ratio * relative, name))
     return rows
 
 
@@ -170,9 +172,7 @@ def _limits(number: Published, row: ScanRow) -> list[Comparison]:
         return []
     found = {"": row.upper_limit, **row.limit.windows}
     return [
-        compare(number, limit, row.limit.relative * limit, name, bool(row.limit.windows))
-        for name, limit in found.items()
-        if limit is not None
+        compare(number, limit, row.limit.relative * limit, name) for name, limit in found.items() if limit is not None
     ]
 
 

@@ -31,6 +31,7 @@ _SKIPPED = {
 _ERRORS = ("sigma", "stat", "error")
 _MOST = 200_000  # events of a sample that are compared
 _PRINTED = 20
+_TAGS = {"known": "recalled"}  # how people see a tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,8 +279,9 @@ def _geometries(a: str, b: str) -> Differences:
     for first in left.entries():
         second = entries.get(first.path, first)
         if first.value != second.value:
-            values = "" if first.numbers else f"{first.value} → {second.value}, "
-            inputs.append(f"{first.path}: {values}{first.tag}, {first.source} → {second.tag}, {second.source}")
+            sources = [f"{_TAGS.get(entry.tag, entry.tag)}: {entry.source}" for entry in (first, second)]
+            where = sources[0] if sources[0] == sources[1] else " → ".join(sources)
+            inputs.append(f"{first.path}: {_short(first.value)} → {_short(second.value)} ({where})")
     notes = ["Of numbers that are equal nothing is shown. Errors are those of the geometry, where it has them."]
     found = _matched(mine, other)
     found["rows"] = tuple(row for row in found["rows"] if row.a != row.b)

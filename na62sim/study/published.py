@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ __all__ = [
     "published_kpix",
     "published_limits",
     "published_numbers",
+    "settled",
 ]
 
 SETTLED = 2.0
@@ -114,7 +116,7 @@ class Comparison:
     low, high, range : the range in which a result counts as reproduced, and how it was chosen
     ratio : obtained over published
     within : whether the obtained number is in that range
-    unsettled : what was published can be read in more than one way, and this is one of them
+    unsettled : another reading of what was published is not missed, see `settled`
     """
 
     key: str
@@ -148,15 +150,18 @@ class Comparison:
         return "open" if self.low - reach <= self.obtained <= self.high + reach else "outside"
 
 
-def compare(
-    number: Published, obtained: float | None, sigma: float | None = None, note: str = "", unsettled: bool = False
-) -> Comparison:
+def settled(rows: Sequence[Comparison]) -> list[Comparison]:
+    """The same rows, where a published number that can be read in several ways is missed only if every reading misses it."""
+    hit = {row.key for row in rows if row.verdict in ("within", "open")}
+    return [replace(row, unsettled=True) if row.verdict == "outside" and row.key in hit else row for row in rows]
+
+
+def compare(number: Published, obtained: float | None, sigma: float | None = None, note: str = "") -> Comparison:
     """One row of the comparison: published, obtained, ratio, and whether it is within the stated range.
 
     Parameters
     ----------
     note : which reading of the published number it is, added to its name
-    unsettled : there are others
     """
     return Comparison(
         key=number.key,
@@ -171,6 +176,5 @@ def compare(
         ratio=None if obtained is None else obtained / number.value,
         within=None if obtained is None else number.low <= obtained <= number.high,
         source=number.source,
-        unsettled=unsettled,
         tag={"known": "recalled"}.get(number.tag, number.tag),
     )

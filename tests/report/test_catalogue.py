@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from na62sim.report.catalogue import info_report
@@ -24,6 +25,12 @@ def test_context(tmp_path: Path) -> None:
     assert any(line.split()[:1] == ["lkr"] and "cell_mm" in line and "stochastic" not in line for line in table)
     shipped = as_text(info_report(describe("run1-2018-s2")))
     assert "without effect" not in shipped and "spill_s" in shipped
+
+
+def test_trigger_masks() -> None:
+    """What each mask asks for, at both levels, is printed with its downscaling."""
+    text = as_text(info_report(describe("run1-2018-s2")))
+    assert re.search(r"^pnn +RICH UTMC !QX !MUV3 !LKr30 +KTAG !LAV STRAW1T +1$", text, flags=re.MULTILINE)
 
 
 def test_both_branching_ratios() -> None:

@@ -70,7 +70,10 @@ def test_geometries(tmp_path: Path) -> None:
     found = compare("run1-2018-s2", str(mine))
     (row,) = found.rows
     assert (row.name, row.a, row.b) == ("gtk.angle_resolution_urad", 16.0, 12.0)
+    assert found.inputs[0].startswith("gtk.angle_resolution_urad: 16.0 → 12")
     assert "assumed: faster" in found.inputs[0]
+    s1 = compare("run1-2018-s1", "run1-2018-s2")
+    assert "decay_volume.z_max_m: 165.0 → 170.0 (recalled: NA62, JHEP 06 (2021) 093 (recalled))" in s1.inputs
     assert (found.a, found.b, found.kind) == ("run1-2018-s2", "mine", "geometry")
 
 

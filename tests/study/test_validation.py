@@ -10,7 +10,7 @@ import pytest
 from na62sim.cli import main
 from na62sim.report.run import validation_report
 from na62sim.report.text import as_text
-from na62sim.study.published import Published, compare, published_numbers
+from na62sim.study.published import Published, compare, published_numbers, settled
 from na62sim.study.validation import ValidationResult, validation
 
 
@@ -71,8 +71,9 @@ def test_compare() -> None:
         (1.7, 0.049, "outside"), (None, None, ""),
     ):  # fmt: skip
         assert compare(number, obtained, sigma).verdict == verdict
-    assert compare(number, 2.3, 0.01, "one reading", unsettled=True).verdict == "open"
-    assert compare(number, 2.1, 0.01, "the other", unsettled=True).verdict == "within"
+    one, other, third = (compare(number, value, 0.01, "a reading") for value in (2.3, 2.1, 1.5))
+    assert [row.verdict for row in settled([one, other])] == ["open", "within"]
+    assert [row.verdict for row in settled([one, third])] == ["outside", "outside"]  # however it is read
     nothing = compare(number, None)
     assert nothing.within is None and nothing.ratio is None
     assert nothing.tag == "recalled"

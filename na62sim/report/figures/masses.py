@@ -43,25 +43,26 @@ def draw_masses(folder: Path, masses: Mapping[str, Masses], detector: Detector) 
     if not filled:
         return []
     with talk_style():
-        fig = figure(15.0, 6.4)
-        left, right = fig.subplots(1, 2, gridspec_kw={"wspace": 0.25})
+        spectra = any(len(m.spectrum[0]) for m in filled.values())  # of three tracks there are none
+        fig = figure(15.0 if spectra else 8.0, 6.4)
+        left, *others = fig.subplots(1, 2 if spectra else 1, squeeze=False, gridspec_kw={"wspace": 0.25})[0]
         for (label, m), colour in zip(filled.items(), _COLOURS * len(filled), strict=False):
             name = "m_pi4e" if len(m.residual("m_pi4e")[0]) else "m_3pi"
             core = m.resolutions().get(name)
             text = f"{label_of(label)}: {_RESIDUALS[name]}" + (f", σ = {core['value']:.2f} MeV" if core else "")
             _histogram(left, *m.residual(name), np.linspace(-10.0, 10.0, 81), colour, text)
-            x, w = m.spectrum
-            if len(x):
-                _histogram(right, x, w, np.linspace(0.0, 360.0, 73), colour, label_of(label))
+            if len(m.spectrum[0]):
+                _histogram(others[0], *m.spectrum, np.linspace(0.0, 360.0, 73), colour, label_of(label))
         left.set(xlim=(-10.0, 10.0), ylim=(0.0, 1.2 + 0.16 * len(filled)), xlabel="Mass − $m_K$ [MeV]")
         left.set_ylabel("Accepted candidates (highest bin: 1)")
         left.legend(loc="upper left", fontsize=11.5)
         low, high = detector.pi4e.pi0_window_MeV
-        right.axvspan(low, high, color="#F0E442", alpha=0.35, lw=0, zorder=0, label=r"$\pi^{0}$ window")
-        right.set(xlim=(0.0, 360.0), ylim=(0.0, 1.7), xlabel="$m(4e)$ [MeV]")
-        right.legend(loc="upper right", fontsize=12)
-        header(left, detector, " ")
-        right.set_title(detector.name, loc="right")
+        for right in others:
+            right.axvspan(low, high, color="#F0E442", alpha=0.35, lw=0, zorder=0, label=r"$\pi^{0}$ window")
+            right.set(xlim=(0.0, 360.0), ylim=(0.0, 1.7), xlabel="$m(4e)$ [MeV]")
+            right.legend(loc="upper right", fontsize=12)
+            right.set_title(detector.name, loc="right")
+        header(left, detector, " " if others else "")
         return [save(fig, folder / "masses.png")]
 
 
