@@ -114,9 +114,11 @@ def _region(result: RunResult) -> list[str]:
     lines = []
     for region in result.region.regions.values():
         data = region_result_dict(result.region, region)
+        coupling = data["coupling"]
+        edges = data[f"{coupling}_low"], data[f"{coupling}_high"]
         rows = [
             (mass, low, high)
-            for mass, low, high in zip(data["mass_GeV"], data["eps_low"], data["eps_high"], strict=True)
+            for mass, low, high in zip(data["mass_GeV"], *edges, strict=True)
             if low is not None and high is not None
         ]
         name = f"{data['channel']}, {data['production']}"
@@ -126,6 +128,6 @@ def _region(result: RunResult) -> list[str]:
         widest = max(rows, key=lambda row: row[2] / row[1])
         lines.append(
             f"{name}: excluded {rows[0][0]:.3g} to {rows[-1][0]:.3g} GeV at {100.0 * data['cl']:g} % CL; at {widest[0]:.3g} GeV "
-            f"from ε = {widest[1]:.2e} to {widest[2]:.2e}"
+            f"from {'ε' if coupling == 'eps' else coupling} = {widest[1]:.2e} to {widest[2]:.2e}"
         )
     return lines

@@ -135,7 +135,7 @@ def search_report(result: SearchResult | KpixSearch, full: bool = False) -> list
     from na62sim.study.comparison import obtained_numbers
 
     parts: list[RenderableType] = [f"[bold]{scan_answer(result.scan)}[/bold]\n", *scan_tables(result.scan)]
-    if result.lifetime not in result.scan.axes:  # what is published is prompt
+    if result.axes and result.lifetime not in result.scan.axes:  # what is published is prompt, and has a mass
         parts += comparison_report(obtained_numbers((), scans=[result.scan]))
     x, n = result.limits, result.normalisation
     rows = [

@@ -69,7 +69,7 @@ def search_files(
     with meter(f"{len(names)} files in {mixture.name}", sum(numbers)) as progress:
         for name, process, number in zip(names, processes, numbers, strict=True):
             counted = count(process, selection, mixture, seed, number, trigger=whole.trigger, threads=threads)
-            row = row_of(counted, {FILE: name})
+            row = row_of(counted, {FILE: Path(name).name})
             rows.append(replace(row, limit=point_limits(row, limits, normalisation)))
             progress(sum(numbers[: len(rows)]))
             if number > (process.n_events or 0):
