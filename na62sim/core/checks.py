@@ -7,7 +7,7 @@ import operator
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["in_range", "mapping", "number", "whole_number"]
+__all__ = ["in_range", "mapping", "number", "one_line", "whole_number"]
 
 
 def number(name: str, value: object, wanted: str = "a number") -> float:
@@ -104,3 +104,15 @@ def mapping(name: str, value: object, example: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise TypeError(f"{name} = {value!r}: it must be a mapping of names, for example {example}")
     return value
+
+
+def one_line(message: str) -> str:
+    """A message in one line that can be printed anywhere: it may quote whatever stood in a file of somebody else.
+
+    Examples
+    --------
+    >>> print(one_line("process 'k\\x00'\\n is unknown"))
+    process 'k\\x00' is unknown
+    """
+    line = " ".join(message.split())
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)

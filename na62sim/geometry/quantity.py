@@ -6,6 +6,8 @@ import json
 import math
 from dataclasses import dataclass
 
+from na62sim.core.checks import one_line
+
 __all__ = ["TAGS", "GeometryError", "Quantity", "Value", "inline", "plain_value", "quote", "short"]
 
 TAGS = ("published", "known", "derived", "calibrated", "assumed")
@@ -18,8 +20,7 @@ class GeometryError(ValueError):
     """A geometry that cannot be used; the message is one line naming the file and the key."""
 
     def __init__(self, message: str) -> None:
-        line = " ".join(message.split())
-        super().__init__("".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line))
+        super().__init__(one_line(message))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
+from na62sim.core.checks import one_line
 from na62sim.core.suggest import did_you_mean
 from na62sim.core.units import UnitError, parse_parameters
 from na62sim.geometry.quantity import short
@@ -53,6 +54,9 @@ __all__ = [
 
 class ScenarioError(ValueError):
     """A scenario that cannot be used; the message is one line naming the file and the key."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class Scenario(Block):

@@ -164,6 +164,7 @@ def test_refused_whole_files() -> None:
         ('"17MeV"', '"400MeV"', "must be below"),
         ('"run1-2018-s2"', '"run1-2018-s3"', "unknown geometry"),
         ('"pinunu"', '"pinun"', "selection 'pinun' is unknown"),
+        ('"pinunu"', '"pi\\u0000\\u202e"', r"selection 'pi\\x00\\u202e' is unknown"),
     ],
 )
 def test_check(old: str, new: str, message: str) -> None:
