@@ -142,7 +142,7 @@ def to_straw4(
     reached = int(counts[0])
     converted = convert_photons(seed, truth, planes, flight, state, ids, secondary, counts)
     rows = int(counts[0])
-    ids, state = np.ascontiguousarray(ids[:, :rows]), np.ascontiguousarray(state[:, :rows])  # `follow` compiles once
+    ids, state = ids[:, :rows], state[:, :rows]
     if rows > reached:  # two lists in event order become one
         order = np.argsort(ids[0], kind="stable")
         ids, state = ids.take(order, axis=1), state.take(order, axis=1)
@@ -152,6 +152,7 @@ def to_straw4(
     if outside is not None:
         left = not_doomed(state, ids, planes, outside)
         ids, state = ids.take(left, axis=1), state.take(left, axis=1)
+    ids, state = np.ascontiguousarray(ids), np.ascontiguousarray(state)  # `carry_downstream` compiles once
     rest = Rest(state, ids, np.ones(ids.shape[1], dtype=np.uint8))
     at_planes = empty_crossings(ids.shape[1])
     carry_downstream(

@@ -56,12 +56,13 @@ def doomed_outside(detector: Detector, window: Window) -> Window:
 
 
 @kernel
-def _select(state: Any, ids: Any, planes: Planes, low: float, high: float, rows: Any) -> int:
+def _select(
+    event: Any, pdg: Any, first: Any, p: Any, fly: Any, loss: Any, planes: Planes, low: float, high: float, rows: Any
+) -> int:
     length, n, last, probability = 0.0, 0, rows.size - 1, planes.single.sum()
     for k in range(planes.z.size):
         if planes.slot[k] == STRAW4:
             length = _STEEP * (planes.z[k] - planes.z[0])
-    event, pdg, first, p, fly, loss = ids[0], ids[2], ids[4], state[P], state[FLY], state[LOSS]
     for i in range(rows.size):
         rows[n] = i
         alone = (i == 0 or event[i - 1] != event[i]) and (i == last or event[i + 1] != event[i])
@@ -75,4 +76,5 @@ def _select(state: Any, ids: Any, planes: Planes, low: float, high: float, rows:
 def not_doomed(state: Any, ids: Any, planes: Planes, outside: Window) -> IntArray:
     """Rows of the tracks at STRAW 1, in event order, that may be measured inside the window."""
     rows = np.empty(ids.shape[1], dtype=np.int64)
-    return rows[: _select(state, ids, planes, *outside, rows)]
+    n = _select(ids[0], ids[2], ids[4], state[P], state[FLY], state[LOSS], planes, *outside, rows)
+    return rows[:n]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from na62sim.report.figures import style
-from na62sim.report.figures.style import figure, save, talk_style
+from na62sim.report.figures.style import figure, power_of_ten, save, talk_style
 
 
 def panels(scale: str, low: float, high: float) -> object:
@@ -40,3 +40,9 @@ def test_minor_ticks_look_like_matplotlibs(
     ours, theirs, without = (matplotlib.image.imread(tmp_path / f"{name}.png") for name in ("ours", "theirs", "bare"))
     assert np.array_equal(ours, theirs)
     assert not np.array_equal(ours, without)
+
+
+def test_powers_of_ten_in_legends() -> None:
+    assert [power_of_ten(x) for x in (0.2067, 0.6356, 0.0)] == ["0.207", "0.636", "0"]
+    assert power_of_ten(8.4e-11) == r"$8.4\times10^{-11}$"
+    assert power_of_ten(4.247e-5) == r"$4.2\times10^{-5}$"
