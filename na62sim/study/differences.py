@@ -30,6 +30,7 @@ _SKIPPED = {
 }
 _ERRORS = ("sigma", "stat", "error")
 _MOST = 200_000  # events of a sample that are compared
+_FLAT = 0.5  # of the sum of weights, by which factors of cuts may lower it
 _PRINTED = 20
 _TAGS = {"known": "recalled"}  # how people see a tag
 
@@ -157,8 +158,21 @@ def _results(a: str, b: str) -> Differences:
         notes.append(
             "Both have one seed: where they share events they differ by less than their statistical errors say."
         )
+    if any(_is_weighted(row) for data in (left, right) for row in _cut_rows(data)):
+        notes.append("Cut-flows of weighted events are left out: their counts do not say how well they are known.")
     found = _matched(dict(_quantities(left)), dict(_quantities(right)))
     return Differences("result", a, b, tuple(inputs), notes=tuple(notes), **found)
+
+
+def _cut_rows(data: Any) -> Iterator[Mapping[str, Any]]:
+    """The rows of every cut-flow in a result."""
+    if isinstance(data, Mapping):
+        if _is_number(data.get("efficiency")) and _is_number(data.get("n")):
+            yield data
+        data = list(data.values())
+    if isinstance(data, list):
+        for item in data:
+            yield from _cut_rows(item)
 
 
 def _load(name: str) -> dict[str, Any]:
@@ -188,7 +202,7 @@ def _quantities(data: Any, name: str = "") -> Iterator[tuple[str, tuple[float, f
         value = data.get("value")
         if _is_number(value):
             yield name or "value", (float(value), _sigma(data))  # type: ignore[arg-type]
-        elif _is_number(data.get("efficiency")) and _is_number(data.get("n")):
+        elif _is_number(data.get("efficiency")) and _is_number(data.get("n")) and not _is_weighted(data):
             yield name, _binomial(data)
         for key, item in data.items():
             if key not in _SKIPPED and key not in ("value", "published"):
@@ -211,6 +225,12 @@ def _sigma(data: Mapping[str, Any]) -> float:
             return float(data[key])
     ends = [data.get("low"), data.get("high")]
     return 0.5 * (float(ends[1]) - float(ends[0])) if all(map(_is_number, ends)) else 0.0  # type: ignore[arg-type]
+
+
+def _is_weighted(row: Mapping[str, Any]) -> bool:
+    """Whether the events of a row carry more than the flat factors of cuts: their number then says nothing of its error."""
+    sumw, n = row.get("sumw"), float(row["n"])
+    return _is_number(sumw) and abs(float(sumw) - n) > _FLAT * n  # type: ignore[arg-type]
 
 
 def _binomial(row: Mapping[str, Any]) -> tuple[float, float]:
