@@ -61,7 +61,8 @@ def go(words, log):
     if child == 0:
         code = 99
         try:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # as the other signals, until the command takes it over
+            for number in (signal.SIGINT, signal.SIGHUP):  # whatever the tests were started from, as with nohup
+                signal.signal(number, signal.SIG_DFL)  # until the command takes it over
             os.setpgid(0, 0)
             for number, name in ((1, "/dev/null"), (2, log)):
                 os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
