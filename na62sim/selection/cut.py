@@ -173,6 +173,19 @@ class Selection:
         place = self._place(name)
         return replace(self, cuts=(*self.cuts[:place], *self.cuts[place + 1 :]))
 
+    def accepted(self, table: Table) -> Mask:
+        """Which candidates of a table pass every cut, and lie in a signal region where there are some.
+
+        Parameters
+        ----------
+        table : of a reconstructed sample, ``sample["reco/events"]``
+        """
+        seen: Any = Survivors(table, np.arange(len(table)))  # whose columns cannot be changed
+        wanted = [cut.function(seen) for cut in self.cuts]
+        if self.signal:
+            wanted.append(np.logical_or.reduce([self.regions[name](seen) for name in self.signal]))
+        return np.asarray(np.logical_and.reduce([np.ones(len(table), dtype=np.bool_), *wanted]))
+
     def _place(self, name: str) -> int:
         names = [cut.name for cut in self.cuts]
         if name not in names:

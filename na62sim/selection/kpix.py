@@ -55,14 +55,15 @@ def share_of_regions(d: Detector, interval: tuple[float, float]) -> float:
 
 
 def kpix(d: Detector, m_X: float | None = None) -> Selection:
-    """K+ -> pi+ X, X unseen: the signal regions of pinunu, near the mass of X if it is given."""
+    """K+ -> pi+ X, X unseen: the signal regions of pinunu, near the mass of X if it is given; its control regions as they are."""
     shipped = pinunu(d)
-    regions = {name: shipped.regions[name] for name in shipped.signal}
+    regions = {name: function for name, function in shipped.regions.items() if "alternative" not in name}
     if m_X is not None:
         most = species("K+").mass - species("pi+").mass
         if not 0.0 <= m_X < most:
             raise ValueError(f"m_X = {m_X:g} MeV: it must be 0 or more, and below m_K - m_pi = {most:.2f} MeV")
-        regions = {name: _near(function, m2_window(d, m_X)) for name, function in regions.items()}
+        window = m2_window(d, m_X)
+        regions |= {name: _near(regions[name], window) for name in shipped.signal}
     return replace(shipped, name="kpix", regions=regions)
 
 

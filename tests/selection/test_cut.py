@@ -33,3 +33,17 @@ def test_a_cut_cannot_change_a_column(first: Any) -> None:
         flow.fill(candidates, np.ones(10), np.ones(10))
     assert candidates["x"].tolist() == list(range(10))
     assert candidates["x"].flags.writeable
+
+
+def test_accepted_candidates() -> None:
+    """All cuts, and one of the signal regions; the same number as the cut-flow counts."""
+    cuts = [na.Cut("above 2", lambda t: t["x"] > 2.0), na.Cut("below 9", lambda t: t["x"] < 9.0)]
+    regions = {"low": lambda t: t["x"] < 5.0, "high": lambda t: t["x"] > 6.0, "control": lambda t: t["x"] > 0.0}
+    selection = na.Selection("both", cuts, regions, signal=("low", "high"))
+    assert np.flatnonzero(selection.accepted(table())).tolist() == [3, 4, 7, 8]
+    flow = CutFlow(selection)
+    flow.fill(table(), np.ones(10), np.ones(10))
+    assert flow.selected.n == 4
+    assert np.flatnonzero(na.Selection("plain", cuts).accepted(table())).tolist() == [3, 4, 5, 6, 7, 8]
+    with pytest.raises(ValueError, match="read-only"):
+        na.Selection("shifted", [na.Cut("shift", shift)]).accepted(table())

@@ -173,6 +173,8 @@ def _point(
     total = total_of(events)
     slices = [c.slices for c in first]
     limit = window_limit(events, slices, backgrounds, observed, asked.cl)
+    if not any(b for rows in backgrounds for b in rows):
+        limit = "the window lies outside R1 and R2, in the peak of K2pi or beyond: no limit"
     medians = [_median(limit)]
     for plane, row in enumerate(others, 1):
         same = row == first

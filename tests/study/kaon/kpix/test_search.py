@@ -73,7 +73,7 @@ def test_report(found: KpixSearch) -> None:
     assert "Published and obtained" in text and text.startswith("BR(K⁺→π⁺X), limits at 90 % CL expected without X: ")
     assert [row.published for row in compare_kpix(found)] == [1.9e-11, 8.9e-12]
     assert "2016 are left out" in text and "the last veto at 250 m" in text
-    assert "5 of 9 points: no event is accepted" in text
+    assert "3 of 9 points: the window lies outside R1 and R2" in text and "2 of 9 points: no event is accepted" in text
 
 
 def test_invisible_and_observed() -> None:
