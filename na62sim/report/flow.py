@@ -98,8 +98,8 @@ def acceptance_text(flow: Mapping[str, Any], losses: int, signal: Sequence[str])
         f"{flow['n_generated']} events, seed {flow['seed']}" + (f", {rate / 1e3:.0f}k events/s" if rate else "")
     )
     if a["n_effective"]:
-        share, rests = 100.0 * a["largest_weight_share"], few(a["n_effective"])
-        lines[-1] += f"; accepted: {a['n_effective']:.4g} effective events{rests}, the largest weight is {share:.2g} %"
+        share = 100.0 * a["largest_weight_share"]
+        lines[-1] += f"; accepted: {a['n_effective']:.4g} effective events, the largest weight is {share:.2g} %"
     if flow.get("precision"):
         lines.append(precision_line(flow["precision"], flow["n_generated"]))
     return "\n".join([*lines, *remark_lines(flow), *_trigger_lines(flow["triggers"])]) + "\n"

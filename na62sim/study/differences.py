@@ -30,7 +30,7 @@ _SKIPPED = {
 }
 _ERRORS = ("sigma", "stat", "error")
 _MOST = 200_000  # events of a sample that are compared
-_FLAT = 0.5  # of the sum of weights, by which factors of cuts may lower it
+_FLAT = 0.5  # of the weight of an event, by which flat factors of cuts may lower it
 _PRINTED = 20
 _TAGS = {"known": "recalled"}  # how people see a tag
 
@@ -158,21 +158,18 @@ def _results(a: str, b: str) -> Differences:
         notes.append(
             "Both have one seed: where they share events they differ by less than their statistical errors say."
         )
-    if any(_is_weighted(row) for data in (left, right) for row in _cut_rows(data)):
+    if _has_weights(left) or _has_weights(right):
         notes.append("Cut-flows of weighted events are left out: their counts do not say how well they are known.")
     found = _matched(dict(_quantities(left)), dict(_quantities(right)))
     return Differences("result", a, b, tuple(inputs), notes=tuple(notes), **found)
 
 
-def _cut_rows(data: Any) -> Iterator[Mapping[str, Any]]:
-    """The rows of every cut-flow in a result."""
+def _has_weights(data: Any) -> bool:
+    """Whether a cut-flow of a result has rows of weighted events."""
     if isinstance(data, Mapping):
-        if _is_number(data.get("efficiency")) and _is_number(data.get("n")):
-            yield data
-        data = list(data.values())
-    if isinstance(data, list):
-        for item in data:
-            yield from _cut_rows(item)
+        rows = data.get("cutflow", [])
+        return len(_known_rows(rows)) < sum(bool(row.get("n")) for row in rows) or any(map(_has_weights, data.values()))
+    return isinstance(data, list) and any(map(_has_weights, data))
 
 
 def _load(name: str) -> dict[str, Any]:
@@ -202,9 +199,10 @@ def _quantities(data: Any, name: str = "") -> Iterator[tuple[str, tuple[float, f
         value = data.get("value")
         if _is_number(value):
             yield name or "value", (float(value), _sigma(data))  # type: ignore[arg-type]
-        elif _is_number(data.get("efficiency")) and _is_number(data.get("n")) and not _is_weighted(data):
+        elif _is_number(data.get("efficiency")) and _is_number(data.get("n")):
             yield name, _binomial(data)
         for key, item in data.items():
+            item = _known_rows(item) if key == "cutflow" else item
             if key not in _SKIPPED and key not in ("value", "published"):
                 yield from _quantities(item, f"{name}.{key}" if name else str(key))
     elif isinstance(data, list):
@@ -227,10 +225,17 @@ def _sigma(data: Mapping[str, Any]) -> float:
     return 0.5 * (float(ends[1]) - float(ends[0])) if all(map(_is_number, ends)) else 0.0  # type: ignore[arg-type]
 
 
-def _is_weighted(row: Mapping[str, Any]) -> bool:
-    """Whether the events of a row carry more than the flat factors of cuts: their number then says nothing of its error."""
-    sumw, n = row.get("sumw"), float(row["n"])
-    return _is_number(sumw) and abs(float(sumw) - n) > _FLAT * n  # type: ignore[arg-type]
+def _known_rows(cutflow: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows whose events have the weight that all generated ones have, but for flat factors of cuts.
+
+    What else an event carries, a veto for one, makes some count far more than others: their number then says nothing of
+    the error.
+    """
+    known = [row for row in cutflow if row.get("n") and _is_number(row.get("sumw"))]
+    if not known:
+        return []
+    weight = known[0]["sumw"] / known[0]["n"]
+    return [row for row in known if abs(row["sumw"] / row["n"] - weight) <= _FLAT * weight]
 
 
 def _binomial(row: Mapping[str, Any]) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from na62sim.cli.app import app
 from na62sim.cli.completion import SHELLS, completion_script
+from na62sim.study.search import available_searches
 
 bash = shutil.which("bash")
 
@@ -43,7 +44,7 @@ def completed(words: list[str]) -> list[str]:
         (["simulate", "kpix", "-p", "m_X"], {"m_X="}),
         (["simulate", "kpix", "--photons", ""], {"dice", "weight"}),
         (["run", "pinunu-20"], {"pinunu-2016-2022", "pinunu-2017", "pinunu-2018", "pinunu-2022"}),
-        (["search", "k"], {"kpiaa", "kpis"}),  # not what cannot be searched for
+        (["search", "kp"], {*available_searches()}),  # not what cannot be searched for
         (["info", "col"], {"columns"}),
         (["background", "k2"], {"k2pi"}),
         (["exclusion", "--production", "a"], {"all"}),

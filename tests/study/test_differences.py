@@ -52,6 +52,8 @@ def test_rows_of_weighted_events_have_no_error(results: list[str], tmp_path: Pat
     weighted = result(1e-8, 2e-9, 3, 40)
     weighted["cutflow"] += [{"cut": "veto", "n": 40, "sumw": 4e-6, "efficiency": 4e-9}]
     weighted["cutflow"] += [{"cut": "factor", "n": 40, "sumw": 36.0, "efficiency": 0.036}]
+    for row in weighted["cutflow"]:
+        row["sumw"] *= 0.108  # the probability to decay in the volume, of every event
     path = tmp_path / "weighted.json"
     path.write_text(json.dumps(weighted))
     found = compare(path, path)
