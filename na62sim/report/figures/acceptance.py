@@ -130,7 +130,12 @@ def draw_cut_flows(folder: Path, flows: Mapping[str, CutFlow], detector: Detecto
         ax.yaxis.set_minor_locator(NullLocator())
         ax.tick_params(axis="y", length=0)
         ax.grid(axis="y", lw=0.5, color="#dddddd")
-        fig.legend(loc="upper left", bbox_to_anchor=(0.0, 1.0 - 0.45 / fig.get_figheight()), ncols=3, fontsize=12)
+        fig.legend(
+            loc="upper left",
+            bbox_to_anchor=(0.0, 1.0 - 0.45 / fig.get_figheight()),
+            ncols=3 if len(flows) < 7 else 4,
+            fontsize=12,
+        )
         fig.suptitle(
             r"$\bf{na62sim}$ $\it{simulation}$" + f"   {detector.name}", fontsize=15, x=0.01, y=0.985, ha="left"
         )

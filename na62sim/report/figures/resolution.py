@@ -28,6 +28,7 @@ from na62sim.selection.pinunu import GeV2, kmu2_band
 from na62sim.study.published import published_numbers
 from na62sim.study.resolution.gaussian_core import (
     M2_RESOLUTION,
+    MIN_EVENTS,
     Core,
     cores,
     published_momentum,
@@ -108,6 +109,8 @@ def draw_mass_resolution(folder: Path, histograms: Mapping[str, Histograms], det
         low, high = lower.get_ylim()
         lower.set(ylim=(min(low, -0.3), max(1.5 * high, 0.45)), xlabel=P_LABEL)
         lower.set_ylabel(r"Mean shift [$10^{-3}$ GeV$^2$/$c^4$]")
+        few = f"a point needs {MIN_EVENTS:g} effective events in its core"
+        lower.text(0.985, 0.04, few, transform=lower.transAxes, ha="right", fontsize=11, color=GREY)
         upper.legend(loc="upper right")
         if lower.get_legend_handles_labels()[0]:  # a peak or band with enough events
             lower.legend(loc="upper right", ncols=2)

@@ -23,7 +23,7 @@ _FLAT, _STEPS, _HALVINGS = 1e-9, 60, 40  # of the gradient per event at a minimu
 _ROUNDING, _TINY = 1e-14, 1e-150  # its square is a number
 _LEFT, _RIGHT = [0, 0, 1], [0, 1, 1]  # pairs of derivatives: aa, ab, bb
 _NORMAL = 1.0 / np.sqrt(2.0 * np.pi)
-_MIN_EVENTS = 50.0  # effective events in the window of a fit
+MIN_EVENTS = 50.0  # effective events in the window of a fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def gaussian_core(edges: FloatArray, values: FloatArray, variances: FloatArray, 
     None if fewer than 50 effective events are in the window, or the fit does not converge
     """
     total = float(values.sum())
-    if total <= 0.0 or total**2 / float(variances.sum()) < _MIN_EVENTS:
+    if total <= 0.0 or total**2 / float(variances.sum()) < MIN_EVENTS:
         return None
     quantiles = np.interp([0.1587, 0.5, 0.8413], np.concatenate(([0.0], np.cumsum(values))) / total, edges)
     mean, sigma = float(quantiles[1]), max(0.5 * float(quantiles[2] - quantiles[0]), float(edges[1] - edges[0]))
@@ -86,7 +86,7 @@ def gaussian_core(edges: FloatArray, values: FloatArray, variances: FloatArray, 
 
 def _fit(edges: FloatArray, values: FloatArray, variances: FloatArray, mean: float, sigma: float) -> Core | None:
     total, squares = float(values.sum()), float(variances.sum())
-    if squares <= 0.0 or total**2 / squares < _MIN_EVENTS:
+    if squares <= 0.0 or total**2 / squares < MIN_EVENTS:
         return None
     minimum = _newton((edges - mean) / sigma, values / total)
     if minimum is None:
@@ -239,7 +239,7 @@ def _mean(core: Core | None, offset: float = 0.0) -> dict[str, float] | None:
 def _quantile(histogram: Any, share: float) -> dict[str, float] | None:
     values, edges = histogram.values(), histogram.axes[0].edges
     total, squares = float(values.sum()), float(histogram.variances().sum())
-    if total <= 0.0 or total**2 / squares < _MIN_EVENTS:
+    if total <= 0.0 or total**2 / squares < MIN_EVENTS:
         return None
     cumulative = np.concatenate(([0.0], np.cumsum(values))) / total
     spread = np.sqrt(share * (1.0 - share) * squares) / total  # binomial, with effective events
@@ -250,7 +250,7 @@ def _quantile(histogram: Any, share: float) -> dict[str, float] | None:
 def _average(histogram: Any) -> dict[str, float] | None:
     values, x = histogram.values(), histogram.axes[0].centers
     total, squares = float(values.sum()), float(histogram.variances().sum())
-    if total <= 0.0 or total**2 / squares < _MIN_EVENTS:
+    if total <= 0.0 or total**2 / squares < MIN_EVENTS:
         return None
     mean = float(values @ x) / total
     rms = float(np.sqrt(values @ (x - mean) ** 2 / total))
