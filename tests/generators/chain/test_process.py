@@ -211,7 +211,7 @@ def test_registry() -> None:
     assert set(found) == {
         *("kpinunu", "kpix", "kpiaa", "kpis", "kpi4e", "k2pi", "k2pi-dalitz", "k2pi-4e", "k3pi", "k3pi0", "k3pi0-dd"),
         *("kmu2", "ke3", "kmu3", "ke4", "k2pig", "kpigg", "kpiee", "kpimumu", "kmu2g"),
-        *("aprime-brems", "aprime-meson", "alp-b"),
+        *("aprime-brems", "aprime-meson", "scalar-b", "alp-fermion-b", "alp-b"),
     }
     for name, declaration in found.items():
         assert declaration.name == name and declaration.title
