@@ -40,7 +40,9 @@ EXAMPLES = int(os.environ.get("NA62SIM_FUZZ", "300"))
 DEEP = EXAMPLES > 300  # simulate some events as well
 pytestmark = [
     pytest.mark.timeout(max(600, 4 * EXAMPLES)),
-    pytest.mark.filterwarnings("ignore:Generating overly large repr"),  # of a file that failed: it is wanted all the same
+    pytest.mark.filterwarnings(
+        "ignore:Generating overly large repr"
+    ),  # of a file that failed: it is wanted all the same
 ]
 MANY = settings(
     max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES <= 300,
