@@ -209,6 +209,7 @@ class Lkr(Block):
     electron_misid: Probability
     veto_min_GeV: NonNegative
     merged_distance_mm: PositiveInterval
+    total_over_p_max: Positive
     merged_energy_GeV: NonNegative
     merged_window_ns: Positive
     satellite: Satellite

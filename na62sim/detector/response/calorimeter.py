@@ -165,7 +165,7 @@ def _calorimeters(
         for i in range(m):
             n = rows[i]
             px, py, kind, momentum = x[n], y[n], abs(pdg[2, n]), p[n]
-            if beside[n]:
+            if beside[n] > 0:
                 weight[event_in[n]] *= 1.0 - c.efficiency if in_lkr(px, py, c.lkr) else 1.0
                 continue
             energy, like = 0.0, 0.0

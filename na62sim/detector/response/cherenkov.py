@@ -151,7 +151,7 @@ def _rich(
         for i in range(m):
             n = rows[i]
             mean[i] = 0.0
-            if p[1, n] <= 0.0 or beside[n]:
+            if p[1, n] <= 0.0 or beside[n] > 0:
                 continue
             front = (x[RICH_BACK - 1, n] - rich.x_front) ** 2 + y[RICH_BACK - 1, n] ** 2
             back = (x[RICH_BACK, n] - rich.x_back) ** 2 + y[RICH_BACK, n] ** 2

@@ -13,8 +13,8 @@ from na62sim.core.elementary import normal_pair
 from na62sim.core.kernel import formula, kernel, step
 from na62sim.core.rng import STREAM_COUNTER, TO_UNIT, fill_draws, words
 from na62sim.detector.response.as_weights import AsWeights
-from na62sim.detector.transport.crossings import Crossings
-from na62sim.detector.transport.planes import CHOD, HASC, LKR, MUV3, NEWCHOD, RICH_BACK, STRAW4
+from na62sim.detector.transport.crossings import Crossings, crosses_straws
+from na62sim.detector.transport.planes import CHOD, HASC, LKR, MUV3, NEWCHOD, RICH_BACK
 from na62sim.detector.transport.track_block import BLOCK, Tracks, next_tracks, track_block
 from na62sim.generators.chain.truth import Truth
 from na62sim.geometry import Detector
@@ -160,27 +160,26 @@ def ramp(p: float, low: float, high: float) -> float:
     return min(max((p - low) / (high - low), 0.0), 1.0)
 
 
-def in_straws(tracks: Crossings, c: CounterArrays) -> Any:
-    """Whether each particle crosses straws in all four chambers, so that it may be the track of its event."""
-    inside = (tracks.first == 0) & (tracks.last > STRAW4)
-    for k in range(4):
-        x, y = tracks.x[k], tracks.y[k]
-        with np.errstate(invalid="ignore"):  # nan where a chamber was not crossed
-            inside &= (np.maximum(np.abs(x - c.hole_x[k]), np.abs(y)) > c.half_gap) & (
-                x * x + y * y < c.straw_radius**2
-            )
-    return inside
+ALONE, IN_CLUSTER = 1, 2
 
 
-def beside_tracks(tracks: Crossings, c: CounterArrays, distance: float, n: int) -> Any:
-    """Which particles of n events cannot be the track of their event, and are not within a distance (mm) of it at the LKr."""
-    whole = in_straws(tracks, c)
-    x, y = np.full((2, n), np.nan)
+def beside_tracks(tracks: Crossings, c: CounterArrays, distance: float, surplus: float, n: int) -> Any:
+    """Which particles of n events are vetoed beside the track: `ALONE`, or `IN_CLUSTER`, 0 for the others.
+
+    They cannot be the track of their event. Within a distance (mm) of one at the LKr no cluster or counter tells them from it;
+    there the energy of all calorimeters shows those that have more than a share ``surplus`` of the track's momentum.
+    """
+    whole = crosses_straws(tracks, c.hole_x, c.half_gap) & (tracks.x[0] ** 2 + tracks.y[0] ** 2 < c.straw_radius**2)
+    x, y, p = np.full((3, n), np.nan)
     rows = np.flatnonzero(whole & (tracks.last > LKR))[::-1]
     x[tracks.event[rows]], y[tracks.event[rows]] = tracks.x[LKR, rows], tracks.y[LKR, rows]
+    p[tracks.event[rows]] = tracks.p[2, rows]
     with np.errstate(invalid="ignore"):  # nan where the LKr was not crossed
         near = np.hypot(tracks.x[LKR] - x[tracks.event], tracks.y[LKR] - y[tracks.event]) < distance
-    return ~whole & ~(near & (tracks.last > LKR))
+        near &= tracks.last > LKR
+        more = tracks.p[2] > surplus * p[tracks.event]
+    found = np.where(near, np.where(more, IN_CLUSTER, 0), ALONE)
+    return np.where(whole, 0, found).astype(np.uint8)
 
 
 @step
@@ -230,12 +229,14 @@ def _counters(
         for i in range(m):
             n = rows[i]
             if abs(x[RICH_BACK, n] - c.muv0_x) < c.muv0_half_side + abs(c.muv0_ahead):  # no slope is above 1
-                _muv0(seed, block.number[i], block.group[i], n, tracks, c, beside[n], event, out, counts, weight)
+                _muv0(
+                    seed, block.number[i], block.group[i], n, tracks, c, beside[n] == ALONE, event, out, counts, weight
+                )
             if last[n] <= NEWCHOD:
                 continue
             px, py = x[NEWCHOD, n], y[NEWCHOD, n]
             r2 = px * px + py * py
-            if beside[n] and in_annulus(r2, c.newchod_min, c.newchod_max):
+            if beside[n] == ALONE and in_annulus(r2, c.newchod_min, c.newchod_max):
                 weight[event_in[n]] *= 1.0 - c.newchod_efficiency
             elif in_annulus(r2, c.newchod_min, c.newchod_max) and u[0, i] < c.newchod_efficiency:
                 k = counts[0]
@@ -257,7 +258,7 @@ def _counters(
                 continue
             px, py, momentum, kind = x[MUV3, n], y[MUV3, n], p[2, n], abs(pdg[2, n])
             inside = abs(px) < c.muv3_half_side and abs(py) < c.muv3_half_side and px * px + py * py > c.muv3_min**2
-            inside = inside and not beside[n]
+            inside = inside and beside[n] == 0
             fires = False
             if kind == 13:
                 fires = not carried.identification and u[2, i] < c.muv3_efficiency * ramp(momentum, c.turn_on, c.full)
@@ -279,7 +280,7 @@ def _counters(
                 continue
             px, py = x[HASC, n], y[HASC, n]
             inside = c.hasc_x_min < px < c.hasc_x_max and abs(py) < c.hasc_half_y
-            if inside and beside[n]:
+            if inside and beside[n] == ALONE:
                 weight[event_in[n]] *= 1.0 - c.hasc_efficiency
             elif inside and u[5, i] < c.hasc_efficiency:
                 k = counts[3]

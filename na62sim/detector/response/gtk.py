@@ -3,14 +3,13 @@
 The number of others is a Poisson number with the beam intensity of the moment. A kaon decays in proportion to that
 intensity, which fluctuates: a decay sees (1 + spread^2) times as many others as a random moment does.
 
-With forced tails half of the events have further particles close to the kaon in time and place, with directions
-spread twice as far: those that the association takes for the kaon. Both halves are Poisson processes, of intensity
+With forced tails half of the events have further particles close to the kaon in time, with directions spread twice as far,
+anywhere in the beam: one that is displaced along the pion still meets it. Both halves are Poisson processes, of intensity
 f and f + g, so that the weight of an event is exact: 1 over the mean of 1 and exp(-G) prod (1 + g/f), G the integral of g.
 """
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -31,7 +30,7 @@ from na62sim.geometry import Detector
 _BLOCKS = 2  # of random numbers, for the kaon and for each other particle
 _MOST = 200  # other particles of an event
 _FORCED = 1.0  # mean number of forced particles
-_FORCED_TIME, _FORCED_PLACE, _FORCED_SPREAD = 0.2, 4.0, 2.0  # ns, mm; directions, in units of the beam's
+_FORCED_TIME, _FORCED_SPREAD = 0.2, 2.0  # ns; directions, in units of the beam's
 _NAMES = ("p", "dxdz", "dydz", "x", "y", "time")
 
 
@@ -50,8 +49,6 @@ class GtkArrays(NamedTuple):
     others: FloatArray  # quantiles of the mean number of other particles
     single: float  # probability of a large scattering angle in GTK3
     smallest: float  # such an angle times the momentum (MeV)
-    sigma_x: float  # of the beam's profile, for the density
-    sigma_y: float
     forced: bool
 
 
@@ -76,8 +73,6 @@ def gtk_arrays(detector: Detector, intensity: float, forced: bool = False) -> Gt
         * intensity_ratios(beam.intensity_spread, beam.intensity_max_ratio),
         single=probability,
         smallest=smallest,
-        sigma_x=beam.sigma_x_mm * mm,
-        sigma_y=beam.sigma_y_mm * mm,
         forced=forced,
     )
 
@@ -177,24 +172,17 @@ def _gtk(
         for _ in range(number[i]):
             forced = gtk.forced and u[7, i] < 0.5 and v[3, j] * (mean + _FORCED) >= mean
             width = _FORCED_SPREAD * spread_x if forced else spread_x
-            if forced:
-                x, y = kaon[0, i] + _FORCED_PLACE * h[3, j], kaon[1, i] + _FORCED_PLACE * h[4, j]
-                t = _FORCED_TIME * h[5, j]
-            else:
-                x, y = quantile(beam.x_table, v[0, j]), quantile(beam.y_table, v[1, j])
-                t = gtk.window * (2.0 * v[2, j] - 1.0)
+            x, y = quantile(beam.x_table, v[0, j]), quantile(beam.y_table, v[1, j])
+            t = _FORCED_TIME * h[5, j] if forced else gtk.window * (2.0 * v[2, j] - 1.0)
             tx, ty = beam.slope_x + width * h[1, j], beam.slope_y + width * h[2, j]
             if gtk.forced:
-                # densities of place, time and direction of a particle of the beam and of a forced one
-                near = mean * _bell(tx - beam.slope_x, spread_x) * _bell(ty - beam.slope_y, spread_x)
-                inside = abs(x) <= beam.x_table[4096] and abs(y) <= beam.y_table[4096] and abs(t) <= gtk.window
-                near *= _bell(x, gtk.sigma_x) * _bell(y, gtk.sigma_y) / (2.0 * gtk.window)
-                near /= _truncated(beam.x_table[4096] / gtk.sigma_x) * _truncated(beam.y_table[4096] / gtk.sigma_y)
+                # densities of time and direction of a particle of the beam and of a forced one
+                near = (
+                    mean * _bell(tx - beam.slope_x, spread_x) * _bell(ty - beam.slope_y, spread_x) / (2.0 * gtk.window)
+                )
                 wide = _FORCED_SPREAD * spread_x
-                far = _FORCED * _bell(tx - beam.slope_x, wide) * _bell(ty - beam.slope_y, wide)
-                far *= _bell(x - kaon[0, i], _FORCED_PLACE) * _bell(y - kaon[1, i], _FORCED_PLACE)
-                far *= _bell(t, _FORCED_TIME)
-                ratio *= 1.0 + far / near if inside and near > 0.0 else np.inf
+                far = _FORCED * _bell(tx - beam.slope_x, wide) * _bell(ty - beam.slope_y, wide) * _bell(t, _FORCED_TIME)
+                ratio *= 1.0 + far / near if abs(t) <= gtk.window and near > 0.0 else np.inf
             event[k], flag[k] = i, good
             out[0, k] = beam.momentum + spread_p * h[0, j]
             out[1, k], out[2, k] = tx, ty
@@ -204,9 +192,3 @@ def _gtk(
         if gtk.forced:
             weight[i] /= 0.5 + 0.5 * ratio
     return k
-
-
-@formula
-def _truncated(edge: float) -> float:
-    """Share of a Gaussian within so many standard deviations: the tables of the profile are cut there."""
-    return math.erf(edge / 1.4142135623730951)

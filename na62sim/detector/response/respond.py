@@ -52,6 +52,7 @@ class Response:
     lav_z: npt.NDArray[np.float64]
     straw1_z: float
     irc_z: float
+    surplus: float  # share of the track's momentum by which the energy of all calorimeters may be above it
     carried: AsWeights = DICE
     flat: float = 1.0
 
@@ -79,6 +80,7 @@ def build_response(detector: Detector, intensity: float | None = None, carried: 
         lav_z=np.array(detector.lav.z_front_m) * 1e3,
         straw1_z=detector.straw.chamber_z_m[0] * 1e3,
         irc_z=detector.irc.z_m * 1e3,
+        surplus=detector.lkr.total_over_p_max - 1.0,
         carried=carried,
     )
     return _without_dice(response, detector) if carried.efficiencies else response
@@ -144,9 +146,9 @@ def respond_behind(
     photons = veto.photon_hits(seed, truth, tracks, r.veto, r.calorimeter, r.carried.photons, shower.photons)
     if r.carried.photons and not r.carried.late:
         weight *= photons_unseen(seed, truth, tracks, r)
-    beside = np.zeros(len(tracks.event), dtype=np.bool_)
+    beside = np.zeros(len(tracks.event), dtype=np.uint8)
     if r.carried.charged:
-        beside = counter.beside_tracks(tracks, r.counter, r.veto.track_distance, n)
+        beside = counter.beside_tracks(tracks, r.counter, r.veto.track_distance, r.surplus, n)
     deposits = calorimeter.calorimeter_hits(
         seed, truth, tracks, r.calorimeter, shower.at_lkr, r.carried, beside, weight
     )

@@ -199,16 +199,24 @@ def _crossings(
     )
 
 
+def crosses_straws(tracks: PlaneCrossings | Crossings, hole_x: FloatArray, half_gap: float) -> Any:
+    """Whether each particle meets straws of two views or more in all four chambers, so that it may be the track of its event."""
+    whole, r = np.asarray((tracks.first == 0) & (tracks.last > STRAW4)), np.sqrt(0.5)
+    for k in range(STRAW4 + 1):
+        x, y, center = tracks.x[k], tracks.y[k], hole_x[k]
+        with np.errstate(invalid="ignore"):  # nan where a chamber was not crossed
+            places = (r * (x - y) - r * center, r * (x + y) - r * center, x - center, y)
+            whole &= sum((np.abs(place) > half_gap).astype(int) for place in places) >= 2
+    return whole
+
+
 def _see_the_products(rest: Rest, tracks: PlaneCrossings, planes: Planes) -> None:
     """A hadron that is not a track of four chambers does not vanish by an interaction behind them.
 
     What such an interaction takes from a track is the match of its detectors; the products are there, and the vetoes see
     them as they would have seen the hadron.
     """
-    track = (tracks.first == 0) & (tracks.last > STRAW4)
-    for k in range(STRAW4 + 1):
-        with np.errstate(invalid="ignore"):  # nan where a chamber was not crossed
-            track &= np.maximum(np.abs(tracks.x[k] - planes.hole_x[k]), np.abs(tracks.y[k])) > planes.half_gap
+    track = crosses_straws(tracks, planes.hole_x, planes.half_gap)
     rest.state[LOSS, ~track & (np.abs(rest.ids[2]) > 200)] = NEVER
 
 

@@ -218,6 +218,18 @@ def obstacle(x: float, y: float, z: float, sx: float, sy: float) -> int:
     return 0
 
 
+def test_hadrons_beside_the_chambers_do_not_vanish(bench: Any, shoot: Any) -> None:
+    """Behind the chambers an interaction takes a track away, not a hadron that went through the hole: its products are seen."""
+    b, n = bench.off("decays", "tails"), 20_000
+    lost = {}
+    for x in (101.0, 400.0):
+        tracks = b.carry(shoot("pi-", np.full(n, 40e3), x=x, z=183e3, sx=1.2e-3))
+        behind = tracks.last > RICH_FRONT
+        assert behind.mean() > 0.99
+        lost[x] = (tracks.last[behind] <= LKR).mean()
+    assert lost[101.0] == 0.0 and 0.05 < lost[400.0] < 0.12  # of 17 % interactions half are lost
+
+
 def test_lead_glass_and_tube_by_ray_tracing(bench: Any, shoot: Any) -> None:
     rng = np.random.default_rng(2)
     n = 8000
