@@ -49,8 +49,8 @@ def answer(result: RunResult) -> list[str]:
     return lines[:_MOST]
 
 
-def _beside(published: float | None) -> str:
-    return "" if published is None else f" (published {number(published)})"
+def _beside(published: float | None, word: str = "published ") -> str:
+    return "" if published is None else f" ({word}{number(published)})"
 
 
 def _data_set(data: DataSetResult, published: dict[str, float]) -> list[str]:
@@ -63,7 +63,7 @@ def _data_set(data: DataSetResult, published: dict[str, float]) -> list[str]:
     if found.acceptance_k2pi is not None:
         other = "A(ππ)" if data.normalisation == NORMALISATION else f"A({data.normalisation})"
         b = found.acceptance_k2pi
-        line += f", {other} = {pm(b.value, b.sigma)}{_beside(known['acceptance_k2pi'])}"
+        line += f", {other} = {pm(b.value, b.sigma)}{_beside(known['acceptance_k2pi'], '')}"  # in 100 columns
     best = found.sensitivity_normalised or found.sensitivity
     return [line, f"  SES = {pm(best.ses.value, best.ses.sigma)}{_beside(known['ses'])}{_events(best)}"]
 
