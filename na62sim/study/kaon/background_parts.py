@@ -99,8 +99,8 @@ def rows() -> dict[str, Row]:
             "mu nu",
             10,
         ),
-        Row("ke4", "K+ → π+π−e+ν", 7_000_000, (Sample("all", "ke4", KAON["pi pi e nu"][0], 1.0),), others=True),
-        Row("k3pi", "K+ → π+π+π−", 4_000_000, (k3pi,), "3 pi", others=True),
+        Row("ke4", "K+ → π+π−e+ν", 3_000_000, (Sample("all", "ke4", KAON["pi pi e nu"][0], 1.0),), others=True),
+        Row("k3pi", "K+ → π+π+π−", 2_000_000, (k3pi,), "3 pi", others=True),
         Row("kpigg", "K+ → π+γγ", 900_000, (Sample("all", "kpigg", KAON["pi gamma gamma"][0], 1.0),)),
         Row(
             "kl3",

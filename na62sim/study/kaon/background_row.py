@@ -34,7 +34,7 @@ REGIONS = ("R1", "R2")
 LARGEST_SHARE = 0.10  # of one weight, above which a row is refused
 FEWEST = 1000  # events of a sample
 _OVERLAP = (1e-3, 3e-2)  # probability that a muon and a photon on one cluster look like a pion; no source
-_FATES = 0.2  # of the events of a row are made for each fate of a particle
+_FATES = 0.5  # of the events of a row are made for each fate of a particle
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,6 @@ class Made:
     samples: tuple[tuple[Sample, Accepted], ...]
     edges: tuple[float, ...]
 
-    def of(self, part: str) -> Accepted:
-        """The events of a part."""
-        return Accepted.joined([a for s, a in self.samples if s.part == part])
-
     def binned(self, a: Accepted, weights: FloatArray, control: bool = False) -> FloatArray:
         """Sums of weights in bins of momentum, in the signal regions or in the control region."""
         inside = (a.region == SIGNAL) if control else (a.region < SIGNAL)
@@ -117,11 +113,11 @@ def simulate_row(
         product = _by_control(made) if row.control else _by_weights(made)
         return _row(made, d, selection.systematic, product), made
     fates = _fates(made, selection, d, max(round(_FATES * events), FEWEST), seed, threads, flux)
-    if not row.control:
-        return _row(made, d, selection.systematic, fates.events), made
-    result = _row(made, d, selection.systematic, None)
+    result = _row(made, d, selection.systematic, None if row.control else fates.events)
+    if result.events is not None:
+        return result, made
     error = math.hypot(selection.systematic, dataset_error(d), *result.inputs.values())
-    return _checked(fates.into(result, made, error), fates.tail(made)), made
+    return _checked(fates.into(result, made, error), fates.tail(made) if row.control else None), made
 
 
 def _row(made: Made, d: Detector, relative: float, product: float | None) -> BackgroundRow:
@@ -219,11 +215,13 @@ class Fates:
     Attributes
     ----------
     bins : events by momentum; share : of the control region that the tail of a pion alone brings into the signal regions
-    n_effective, largest_weight_share : of the weakest factor, but for the number: of all together
+    first_region : share of the events in R1
+    n_effective, largest_weight_share : of all factors together, and of the one where it is largest
     """
 
     bins: FloatArray
     share: FloatArray
+    first_region: float
     n_effective: float
     largest_weight_share: float
 
@@ -240,12 +238,12 @@ class Fates:
     def into(self, row: BackgroundRow, made: Made, error: float) -> BackgroundRow:
         """The row with these numbers: of a decay that needs a tail and two losses, all at once are too rare to be made."""
         edges, relative = [edge / GeV for edge in made.edges], self.n_effective**-0.5 if self.n_effective else 0.0
-        bins = zip(edges, edges[1:], self.bins.tolist(), strict=False)
+        bins, low = zip(edges, edges[1:], self.bins.tolist(), strict=False), self.first_region * self.events
         return replace(
             row, events=self.events, stat=relative * self.events, syst=error * self.events, reason="",
             n_effective=self.n_effective, largest_weight_share=self.largest_weight_share,
-            regions={"R1": 0.0, "R2": self.events}, parts={made.samples[0][0].part: self.events},
-            bins=tuple(BackgroundBin(low, high, b, relative * b) for low, high, b in bins),
+            regions=dict(zip(REGIONS, (low, self.events - low), strict=True)), parts={made.samples[0][0].part: self.events},
+            bins=tuple(BackgroundBin(begin, end, b, relative * b) for begin, end, b in bins),
         )  # fmt: skip
 
 
@@ -285,4 +283,8 @@ def _fates(
             bins = bins * (math.fsum(both.weights[NOMINAL]) / math.fsum(single.weights[NOMINAL]) / ways)
         else:
             bins = bins * over(pair, made.binned(single, single.weights[NOMINAL]) * ways)
-    return Fates(bins, share, 1.0 / inverse if inverse else 0.0, largest)
+    signal = single.weights[NOMINAL] * (single.region < SIGNAL)
+    first = float(over(signal[single.region == 0].sum(), signal.sum()))
+    if not bins.sum():
+        inverse, largest = 0.0, 1.0
+    return Fates(bins, share, first, 1.0 / inverse if inverse else 0.0, largest)
