@@ -58,8 +58,8 @@ def track_cuts(d: Detector, p_range: Sequence[float] | None = None) -> list[Cut]
         return np.asarray((x < side) & (y < side) & (x * x + y * y > hole * hole))
 
     return [
-        *([] if p_range is None else [_momentum_cut(p_range)]),
-        Cut("one STRAW track, positive", lambda t: np.asarray((t["n_tracks"] == 1) & (t["charge"] > 0))),
+        Cut("one STRAW track", lambda t: np.asarray(t["n_tracks"] == 1)) if p_range is None else _momentum_cut(p_range),
+        Cut("positive charge", lambda t: np.asarray(t["charge"] > 0)),
         Cut("fit chi2 < 20", lambda t: np.asarray(t["chi2"] < 20.0)),
         Cut(
             "STRAW acceptance",
@@ -236,5 +236,7 @@ def k2pi(d: Detector) -> Selection:
 
 
 def _momentum_cut(p_range: Sequence[float]) -> Cut:
-    name, window = f"{p_range[0]:g} < p < {p_range[1]:g} GeV/c", (p_range[0] * GeV, p_range[1] * GeV)
-    return Cut(name, lambda t: inside(t["p"], p_range, GeV), momentum=window)
+    """One track in the range; of events with more no momentum is asked, so that files and chains count the same."""
+    name = f"one STRAW track, {p_range[0]:g} < p < {p_range[1]:g} GeV/c"
+    window = p_range[0] * GeV, p_range[1] * GeV
+    return Cut(name, lambda t: np.asarray((t["n_tracks"] == 1) & inside(t["p"], p_range, GeV)), momentum=window)

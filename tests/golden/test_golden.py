@@ -41,6 +41,7 @@ SELECTIONS = {
     "k2pi": ["k2pi"],
     "pi4e": ["kpi4e"],
     "kpiaa": ["kpiaa", "-p", "m_a=100MeV"],
+    "kpix": ["kpix", "-p", "m_X=200MeV"],
     "kpis": ["kpis"],
     "k2pi-4e": ["k2pi-4e"],
     "k3pi": ["k3pi"],
