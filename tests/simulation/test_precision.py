@@ -68,7 +68,7 @@ def test_the_same_everywhere(chunk: int, threads: int) -> None:
     asked = flow.info["precision"]
     assert asked["met"] and asked["reached"] <= 0.024
     n = flow.generated.n
-    assert n == 24_000
+    assert n == 25_000
     plain = na.acceptance("kpinunu", "pinunu", n, seed=3)
     assert plain.rows() == flow.rows() and plain.bins() == flow.bins()
 

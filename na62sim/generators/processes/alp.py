@@ -55,7 +55,7 @@ def ctau(mass: float, coupling: Any) -> Any:
     Examples
     --------
     >>> print(f"{ctau(300.0, 1e-3):.0f}")
-    127
+    126
     """
     total = sum(alp_width(mass, name) for name in CHANNELS)
     return HBAR_C / (np.asarray(coupling, dtype=float) ** 2 * total)[()]

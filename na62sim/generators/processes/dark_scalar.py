@@ -63,7 +63,7 @@ def reduced_width(mass: float, channel: str) -> float:
     Examples
     --------
     >>> f"{reduced_width(240.0, 'mumu'):.2e}"
-    '1.84e-07'
+    '1.87e-07'
     """
     if channel in _LEPTONS:
         lepton = species(_LEPTONS[channel]).mass
@@ -92,7 +92,7 @@ def ctau(mass: float, coupling: Any) -> Any:
     Examples
     --------
     >>> print(f"{ctau(240.0, 1e-3):.1f}")
-    1073.6
+    1053.0
     """
     return HBAR_C / (np.asarray(coupling, dtype=float) ** 2 * total_width(mass))[()]
 

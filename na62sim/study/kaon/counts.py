@@ -119,8 +119,9 @@ def published_signal(geometry: str) -> Estimate:
 
     Examples
     --------
-    >>> published_signal("run1-2018-s2")
-    Estimate(value=6.02, parts={'signal of run1': 0.38528})
+    >>> signal = published_signal("run1-2018-s2")
+    >>> print(f"{signal.value:.2f} ± {signal.parts['signal of run1']:.3f}")
+    6.02 ± 0.385
     """
     found = _of_geometry(geometry)
     if found is None:

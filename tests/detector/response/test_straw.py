@@ -106,7 +106,7 @@ def test_forced_beam_tracks_have_exact_weights(bench: Any, beam: Any) -> None:
     for a, b in zip(near(plain), near(forced), strict=True):
         error = math.hypot(a.std(), (b * weight).std()) / math.sqrt(n)
         assert (b * weight).mean() == pytest.approx(a.mean(), abs=4.0 * error)
-    assert near(forced)[2].sum() > 10 * near(plain)[2].sum()  # what it is for
+    assert near(forced)[2].sum() > 5 * near(plain)[2].sum()  # what it is for, anywhere in the beam
 
 
 def test_single_scattering_in_gtk3(bench: Any, beam: Any) -> None:
