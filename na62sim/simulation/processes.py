@@ -95,6 +95,7 @@ def in_processes(work: Callable[[J, N], T], job: J, numbers: Sequence[N], worker
     from multiprocessing import active_children, get_context
 
     others = set(active_children())
+    _track_semaphores()
     pool = ProcessPoolExecutor(
         max(1, min(workers, len(numbers))), mp_context=get_context("spawn"), initializer=_begin_worker
     )
@@ -188,6 +189,7 @@ def _local_cluster() -> Iterator[Any]:
     not_at_exit = {"shutdown_on_close": property(lambda _: False, lambda _, value: None)}
     local: Any = type("LocalCluster", (distributed.LocalCluster,), not_at_exit)
     pages: dict[str, list[str]] = {f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker")}
+    _track_semaphores()
     with config.set(pages):
         with _deaf():
             cluster = local(
@@ -200,12 +202,25 @@ def _local_cluster() -> Iterator[Any]:
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """Processes that start now ignore an interrupt of the terminal, which is for their parent."""
+    """Processes that start now ignore an interrupt or a hang-up of the terminal, which is for their parent."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _track_semaphores() -> None:
+    """Start what multiprocessing keeps its semaphores in mind with, before it does so itself.
+
+    It survives an interrupt, but not a hang-up of the terminal: the process that uses it would start another one, which
+    prints its failures.
+    """
+    from multiprocessing.resource_tracker import ensure_running
+
+    with _deaf():
+        ensure_running()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from multiprocessing import active_children
@@ -45,6 +47,19 @@ def square(job: Path, number: int) -> int:
     if number == 100:
         raise SampleError("no room")
     return number * number
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="signals of another process are read from /proc")
+def test_a_hang_up_does_not_end_what_keeps_semaphores_in_mind() -> None:
+    code = """
+from multiprocessing.resource_tracker import _resource_tracker
+from na62sim.simulation.processes import _track_semaphores
+_track_semaphores()
+print(open(f"/proc/{_resource_tracker._pid}/status").read())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    ignored = int(next(line.split()[1] for line in done.stdout.splitlines() if line.startswith("SigIgn")), 16)
+    assert ignored & 1 << signal.SIGHUP - 1 and ignored & 1 << signal.SIGINT - 1
 
 
 def test_processes(tmp_path: Path) -> None:
