@@ -243,6 +243,21 @@ def find_bin(cumulative: Any, u: float) -> int:
     return low
 
 
+@formula
+def momentum_in_bin(log_p: Any, log_theta: Any, row: int, u: float, v: float, w: float) -> tuple[float, float, float]:
+    """Momentum of a parent in a bin of a spectrum: its size, its angle and the turn about z by three uniforms.
+
+    ``row`` : number of the bin, angles first
+    """
+    n_theta = log_theta.size - 1
+    a, t = row // n_theta, row % n_theta
+    p = exp(_LN10 * (log_p[a] + u * (log_p[a + 1] - log_p[a])))
+    theta = exp(_LN10 * (log_theta[t] + v * (log_theta[t + 1] - log_theta[t])))
+    sine, cosine = sincos_turns(theta * _TURN)
+    sp, cp = sincos_turns(w)
+    return p * sine * cp, p * sine * sp, p * cosine
+
+
 @kernel
 def draw_mesons(seed: int, events: Any, b: MesonArrays, second: float, made: Any) -> int:
     """Draw mesons made by protons along z and let them decay, isotropically in their rest frames.
@@ -260,8 +275,7 @@ def draw_mesons(seed: int, events: Any, b: MesonArrays, second: float, made: Any
     """
     u, raw = np.empty((8, _BLOCK)), np.empty((4, _BLOCK), dtype=np.uint64)
     group = np.zeros(_BLOCK, dtype=np.int64)
-    n_theta = b.log_theta.size - 1
-    n_bins = (b.log_p.size - 1) * n_theta
+    n_bins = (b.log_p.size - 1) * (b.log_theta.size - 1)
     for begin in range(0, events.size, _BLOCK):
         block = events[begin : begin + _BLOCK]
         fill_uniforms(seed, STREAM_DUMP, group, block, raw, u)
@@ -270,12 +284,8 @@ def draw_mesons(seed: int, events: Any, b: MesonArrays, second: float, made: Any
             stretch = max(u[7, j], 1e-3) if u[6, j] < second else 1.0
             k = find_bin(b.cumulative, u[0, j])
             meson, row = k // n_bins, k % n_bins
-            a, t = row // n_theta, row % n_theta
-            p = exp(_LN10 * (b.log_p[a] + u[1, j] * (b.log_p[a + 1] - b.log_p[a])))
-            theta = exp(_LN10 * (b.log_theta[t] + u[2, j] * (b.log_theta[t + 1] - b.log_theta[t])))
-            sine, cosine = sincos_turns(theta * _TURN)
-            sp, cp = sincos_turns(u[3, j])
-            px, py, pz = p * sine * cp, p * sine * sp, p * cosine * stretch
+            px, py, pz = momentum_in_bin(b.log_p, b.log_theta, row, u[1, j], u[2, j], u[3, j])
+            pz *= stretch
             mass, q = b.mass[meson], two_body_momentum(b.mass[meson], b.recoil[meson], b.hidden)
             energy = np.sqrt(px * px + py * py + pz * pz + mass * mass)
             c = 1.0 - 2.0 * u[4, j]

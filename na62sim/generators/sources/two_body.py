@@ -19,11 +19,11 @@ import numpy as np
 from hepunits import GeV, mrad
 
 from na62sim.core.arrays import FloatArray
-from na62sim.core.elementary import exp, sincos_turns
+from na62sim.core.elementary import sincos_turns
 from na62sim.core.kernel import formula, kernel
 from na62sim.core.kinematics import boost, two_body_momentum
 from na62sim.core.rng import STREAM_DUMP, fill_uniforms
-from na62sim.generators.sources.mesons import Spectrum, find_bin
+from na62sim.generators.sources.mesons import Spectrum, find_bin, momentum_in_bin
 from na62sim.generators.sources.production import ClosedChannelError, OtherFlux
 from na62sim.geometry.dump import Cascade, Dump
 
@@ -33,7 +33,6 @@ PLAIN_SHARE = 0.5  # of the events that follow the spectrum and decay isotropica
 _CONE = 6.0 * mrad  # half-width of the favoured directions
 _SLOW = 20.0 * GeV  # momenta of the hidden particle below which pairs are rarely accepted
 _FAST = 100.0 * GeV  # momenta above which they are drawn more often still: what lives short has them
-_LN10, _TURN = math.log(10.0), 1.0 / (2.0 * math.pi)
 _BLOCK = 512
 
 
@@ -118,8 +117,7 @@ def draw_two_body(seed: int, events: Any, b: TwoBodyArrays, second: float, made:
     """
     u, raw = np.empty((8, _BLOCK)), np.empty((4, _BLOCK), dtype=np.uint64)
     group = np.zeros(_BLOCK, dtype=np.int64)
-    n_theta = b.log_theta.size - 1
-    n_bins = (b.log_p.size - 1) * n_theta
+    n_bins = (b.log_p.size - 1) * (b.log_theta.size - 1)
     mass, share = b.parent, b.plain_share
     for begin in range(0, events.size, _BLOCK):
         block = events[begin : begin + _BLOCK]
@@ -133,12 +131,8 @@ def draw_two_body(seed: int, events: Any, b: TwoBodyArrays, second: float, made:
             else:
                 k = find_bin(b.favoured, (u[0, j] - share) / (1.0 - share))
             decay, row = k // n_bins, k % n_bins
-            a, t = row // n_theta, row % n_theta
-            p = exp(_LN10 * (b.log_p[a] + u[1, j] * (b.log_p[a + 1] - b.log_p[a])))
-            theta = exp(_LN10 * (b.log_theta[t] + u[2, j] * (b.log_theta[t + 1] - b.log_theta[t])))
-            sine, cosine = sincos_turns(theta * _TURN)
-            sp, cp = sincos_turns(u[3, j])
-            px, py, pz = p * sine * cp, p * sine * sp, p * cosine * stretch
+            px, py, pz = momentum_in_bin(b.log_p, b.log_theta, row, u[1, j], u[2, j], u[3, j])
+            pz *= stretch
             energy = np.sqrt(px * px + py * py + pz * pz + mass * mass)
             # a ray along z seen by the parent
             nx, ny, nz, e = boost(0.0, 0.0, 1.0, 1.0, -px, -py, -pz, energy, mass)
