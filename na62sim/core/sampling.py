@@ -82,3 +82,18 @@ def quantile(table: Any, u: float) -> float:
     x = u * 4096.0
     k = np.uint32(np.int32(x))  # unsigned: no test for a negative index
     return table[k] + (x - k) * (table[k + np.uint32(1)] - table[k])
+
+
+@formula
+def density(table: Any, x: float) -> float:
+    """The density that `quantile` draws from: a histogram of equally probable bins; 0 outside the table."""
+    if not table[0] <= x < table[4096]:
+        return 0.0
+    low, high = 0, 4096
+    while high - low > 1:
+        k = (low + high) // 2
+        if table[k] <= x:
+            low = k
+        else:
+            high = k
+    return 1.0 / (4096.0 * (table[low + 1] - table[low]))

@@ -179,6 +179,7 @@ class Lkr(Block):
     radius_min_mm: Length
     hole_radius_mm: Length
     apothem_mm: Length
+    active_apothem_mm: Length
     diagonal_mm: Length
     corner_a_x_mm: Length
     corner_a_y_mm: Length
@@ -218,7 +219,7 @@ class Lkr(Block):
     def _check(self) -> Self:
         ordered(self, "cryostat_z_min_m", "z_m", "cryostat_z_max_m")
         ordered(self, "hole_radius_mm", "apothem_mm", "diagonal_mm")
-        ordered(self, "radius_min_mm", "apothem_mm")
+        ordered(self, "radius_min_mm", "apothem_mm", "active_apothem_mm")
         # A Beta distribution of this mean cannot be wider than that of two points at 0 and 1.
         if self.hadron_eop_rms**2 >= self.hadron_eop_mean * (1 - self.hadron_eop_mean):
             raise ValueError(f"hadron_eop_rms = {self.hadron_eop_rms} is too wide for its mean")

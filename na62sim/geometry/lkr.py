@@ -17,7 +17,8 @@ class LkrArrays(NamedTuple):
 
     hole: float
     track_radius: float  # smallest distance of a track from the axis
-    apothem: float
+    active: float  # apothem of the octagon of cells
+    apothem: float  # of the accepted area
     diagonal: float
     corner_ax: float
     corner_ay: float
@@ -40,6 +41,7 @@ def lkr_arrays(detector: Detector) -> LkrArrays:
     return LkrArrays(
         hole=lkr.hole_radius_mm * mm,
         track_radius=lkr.radius_min_mm * mm,
+        active=lkr.active_apothem_mm * mm,
         apothem=lkr.apothem_mm * mm,
         diagonal=lkr.diagonal_mm * mm,
         corner_ax=lkr.corner_a_x_mm * mm,
@@ -59,7 +61,7 @@ def lkr_arrays(detector: Detector) -> LkrArrays:
 
 @formula
 def in_lkr(x: Any, y: Any, lkr: LkrArrays) -> Any:
-    """Whether a point of the LKr plane lies on the calorimeter: octagon with cut corners and beam hole.
+    """Whether a point of the LKr plane lies where analyses accept it: octagon with cut corners and beam hole.
 
     Not on it where a coordinate is not a number. Written with ``&`` and ``|``, so that `on_lkr` is the same formula.
     """
@@ -67,6 +69,14 @@ def in_lkr(x: Any, y: Any, lkr: LkrArrays) -> Any:
     octagon = (ax <= lkr.apothem) & (ay <= lkr.apothem) & (ax + ay <= lkr.diagonal)
     corners = ((ax <= lkr.corner_ax) | (ay <= lkr.corner_ay)) & ((ax <= lkr.corner_bx) | (ay <= lkr.corner_by))
     return octagon & corners & (x * x + y * y >= lkr.hole * lkr.hole)
+
+
+@formula
+def meets_lkr(x: float, y: float, lkr: LkrArrays) -> bool:
+    """Whether a point of the LKr plane lies on the cells, from the beam hole to the edge of the octagon."""
+    ax, ay = abs(x), abs(y)
+    octagon = max(ax, ay) <= lkr.active and ax + ay <= 1.4142135623730951 * lkr.active
+    return octagon and x * x + y * y >= lkr.hole * lkr.hole
 
 
 on_lkr = getattr(in_lkr, "py_func", in_lkr)

@@ -48,6 +48,7 @@ class RecoArrays(NamedTuple):
     veto_min: float
     merged_low: float
     merged_energy: float
+    surplus: float  # share of the track's momentum that another particle on its cluster may have
     merged_window: float
     time_a: float
     time_b: float
@@ -106,6 +107,7 @@ def reco_arrays(detector: Detector) -> RecoArrays:
         veto_min=d.lkr.veto_min_GeV * GeV,
         merged_low=d.lkr.merged_distance_mm[0] * mm,
         merged_energy=d.lkr.merged_energy_GeV * GeV,
+        surplus=d.lkr.total_over_p_max - 1.0,
         merged_window=d.lkr.merged_window_ns,
         time_a=d.lkr.time_a_ns,
         time_b=d.lkr.time_b,

@@ -185,19 +185,19 @@ def count_showers(event: Any, hits: Any, r: RecoArrays, out: Any) -> None:
         i = event[row]
         c, reference = out[:, row], np.float64(ktag[i])
         x, y = c[C.lkr_x], c[C.lkr_y]
-        best = -1.0
+        best, own, shows = -1.0, False, False
         for h in range(lkr_o[i], lkr_o[i + 1]):
             d = np.sqrt((hits.lkr_x[h] - x) ** 2 + (hits.lkr_y[h] - y) ** 2)
             e = np.float64(hits.lkr_energy[h])
             if d < r.track_distance:
                 c[C.lkr_matched] += 1.0
                 c[C.eop] += e / c[C.p]
-                if best < 0.0 or d < best:
-                    best = d
-                    c[C.lkr_pion_like] = hits.lkr_pion_like[h]
                 in_time = abs(hits.lkr_time[h] - reference - (r.lkr - r.z_gtk) / LIGHT) < r.merged_window
-                if d > r.merged_low and e > r.merged_energy and in_time:
-                    c[C.lkr_merged] += 1.0
+                shows = in_time and e > (r.surplus * c[C.p] if d <= r.merged_low else r.merged_energy)
+                c[C.lkr_merged] += 1.0 if shows else 0.0
+                if best < 0.0 or d < best:
+                    best, own = d, shows
+                    c[C.lkr_pion_like] = hits.lkr_pion_like[h]
             elif e > r.veto_min:
                 g = e / 1000.0
                 sigma = r.time_a + r.time_b / g + r.time_c / np.sqrt(g)
@@ -208,6 +208,7 @@ def count_showers(event: Any, hits: Any, r: RecoArrays, out: Any) -> None:
                 if abs(hits.lkr_time[h] - reference - (r.lkr - r.z_gtk) / LIGHT) < window:
                     c[C.lkr_extra] += 1.0
                     c[C.lkr_extra_energy] += e
+        c[C.lkr_merged] -= 1.0 if own else 0.0  # the track's own cluster
         for h in range(muv_o[i], muv_o[i + 1]):
             c[C.muv_energy] += hits.muv1_energy[h] + hits.muv2_energy[h]
         for h in range(lav_o[i], lav_o[i + 1]):

@@ -74,7 +74,7 @@ OF_EVENTS: tuple[tuple[str, str, str], ...] = (
     ("lkr_pion_like", "", "1 if the calorimeters identify a pion"),
     ("lkr_extra", "", "clusters away from the track, in the veto window"),
     ("lkr_extra_energy", "MeV", "their energy"),
-    ("lkr_merged", "", "energetic clusters in time near the track but not on it"),
+    ("lkr_merged", "", "energetic clusters in time near the track that are not its own"),
     ("muv_energy", "MeV", "energy in MUV1 and MUV2"),
     ("muv3_matched", "", "MUV3 hits near the track in time"),
     ("n_lav", "", "LAV hits in time"),
@@ -87,6 +87,10 @@ OF_EVENTS: tuple[tuple[str, str, str], ...] = (
 """Columns that need the other detectors, or hits that are on no track."""
 
 COLUMNS = OF_TRACKS + OF_EVENTS
+
+_NAMES = [name for name, _, _ in OF_EVENTS]
+OF_BEAM = (*_NAMES[_NAMES.index("n_gtk") : _NAMES.index("m2_rich") + 1],)
+"""Names of those that the beam tracks have a part in."""
 
 _NAMES_OF_TRACKS = [name for name, _, _ in OF_TRACKS]
 _NAMES_OF_TRACKS += [

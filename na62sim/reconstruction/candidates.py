@@ -20,7 +20,7 @@ from na62sim.reconstruction.association import (
     count_showers,
     match_ring,
 )
-from na62sim.reconstruction.candidate_columns import COLUMNS, OF_TRACKS, ROWS, ROWS_OF_TRACKS, C
+from na62sim.reconstruction.candidate_columns import COLUMNS, OF_BEAM, OF_TRACKS, ROWS, ROWS_OF_TRACKS, C
 from na62sim.reconstruction.extrapolation import first_tracks
 from na62sim.reconstruction.kaon_pion import KaonPion
 from na62sim.reconstruction.multiplicity import count_coincidences
@@ -60,6 +60,19 @@ def build_candidates(
     count_showers(event, arrays, reco, out)
     count_coincidences(event, arrays, reco, out)
     return {"event": event, **{name: out[getattr(C, name)] for name, _, _ in COLUMNS}}
+
+
+def beam_columns(
+    hits: Any, tracks: dict[str, Any], reco: RecoArrays, association: KaonPion, field: FieldMap
+) -> dict[str, Any]:
+    """The columns `OF_BEAM` alone, of the same rows."""
+    event, straw, arrays = _candidate_events(tracks), _straw(tracks), hit_arrays(hits)
+    out = np.zeros((ROWS, len(event)))
+    first_tracks(tracks["event"], tracks["n_views"], straw, reco, out)
+    match_ring(event, tracks["event"], straw, arrays, reco, out)
+    associate_beam(event, tracks["event"], straw, arrays, reco, association, field, out)
+    associate_ring(event, arrays, reco, out)
+    return {name: out[getattr(C, name)] for name in OF_BEAM}
 
 
 def _first_rows(tracks: dict[str, Any]) -> npt.NDArray[np.int64]:

@@ -131,6 +131,20 @@ def accepted(
     return chain.from_iterable(running.in_order(work, events))
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What lies behind the spectrometer, of some events: truth, hits, STRAW tracks, crossings and the columns of candidates.
+
+    ``event`` of tracks and candidates counts among these events. Of the momenta of the truth those of photons are there.
+    """
+
+    truth: Truth
+    hits: Hits
+    tracks: dict[str, Any]
+    crossings: Crossings
+    candidates: dict[str, Any]
+
+
 class LazyCandidates:
     """Candidates of the events with the number of tracks that a selection asks for.
 
@@ -208,7 +222,7 @@ class LazyCandidates:
         if self._selection.candidates == "reco/events":
             tracks = s.reconstruction.with_segments(self._straw, tracks)
         tracks = tracks | {"event": place[tracks["event"]]}
-        taken = self._crossings.take(wanted, place, s.as_weights.charged)
+        taken = self._crossings.take(wanted, place, s.as_weights.charged or s.as_weights.tails)
         crossings = carry_on(s.seed, truth, taken, s.planes, s.flight, s.field)
         hits, veto = respond_behind(s.seed, truth, crossings, s.generator.beam, s.response)
         rows = s.reconstruction.table(self._selection.candidates, len(event), hits, tracks, self._selection.tracks[0])
@@ -227,15 +241,13 @@ class LazyCandidates:
             self.make(np.arange(len(self)))
         return candidate_table(len(self._truth.events), self._made | {"event": self.event}, self._selection.candidates)
 
-    def taken(self, rows: IntArray) -> tuple[Truth, Crossings]:
-        """Truth and crossings of some rows (one of each event, in order), of those the cuts left."""
-        self.make(rows)
-        assert self._seen is not None and self._carried is not None
-        truth = self._seen[0]
-        wanted = np.zeros(len(truth.events), dtype=bool)
-        wanted[self._made["event"][self._place[rows]]] = True
-        kept = np.flatnonzero(wanted)
-        return truth.for_response(kept), self._carried.take(wanted, np.cumsum(wanted) - 1)
+    @property
+    def seen(self) -> Seen | None:
+        """What was made of the events that the first cuts left; None before a cut asked for it."""
+        if self._seen is None:
+            return None
+        assert self._carried is not None
+        return Seen(*self._seen, self._carried, self._made)
 
     def trigger_masks(self, rows: IntArray) -> npt.NDArray[np.uint32]:
         """The trigger masks of some rows, of those the cuts left."""

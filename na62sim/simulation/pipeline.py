@@ -27,7 +27,7 @@ from na62sim.geometry import Detector
 from na62sim.geometry.field import field_map
 from na62sim.geometry.straw import straw_arrays
 from na62sim.reconstruction.arrays import reco_arrays
-from na62sim.reconstruction.candidates import build_candidates, track_columns
+from na62sim.reconstruction.candidates import beam_columns, build_candidates, track_columns
 from na62sim.reconstruction.fit import fit_arrays
 from na62sim.reconstruction.kaon_pion import kaon_pion
 from na62sim.reconstruction.segments import count_segments, segment_arrays
@@ -66,6 +66,10 @@ class Reconstruction:
         if "n_segments" not in tracks:
             tracks = self.with_segments(hits["straw"], tracks)
         return build_candidates(n, hits, tracks, self.reco, self.association, self.field)
+
+    def beam_columns(self, hits: Hits, tracks: dict[str, Any]) -> dict[str, Any]:
+        """Of the candidates, the columns that the beam tracks have a part in."""
+        return beam_columns(hits, tracks, self.reco, self.association, self.field)
 
     def vertices(self, n: int, hits: Hits, tracks: dict[str, Any], at_least: int = 0) -> dict[str, Any]:
         """One row per event with a vertex of two or more tracks, of ``at_least`` so many."""

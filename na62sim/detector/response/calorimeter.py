@@ -27,7 +27,7 @@ from na62sim.detector.transport.planes import LKR, MUV1, MUV2
 from na62sim.detector.transport.track_block import BLOCK, Tracks, next_tracks, track_block
 from na62sim.generators.chain.truth import Truth
 from na62sim.geometry import Detector
-from na62sim.geometry.lkr import LkrArrays, energy_sigma, in_lkr, lkr_arrays, position_sigma, time_sigma
+from na62sim.geometry.lkr import LkrArrays, energy_sigma, lkr_arrays, meets_lkr, position_sigma, time_sigma
 
 
 class CalorimeterArrays(NamedTuple):
@@ -166,7 +166,7 @@ def _calorimeters(
             n = rows[i]
             px, py, kind, momentum = x[n], y[n], abs(pdg[2, n]), p[n]
             if beside[n] > 0:
-                weight[event_in[n]] *= 1.0 - c.efficiency if in_lkr(px, py, c.lkr) else 1.0
+                weight[event_in[n]] *= 1.0 - c.efficiency if meets_lkr(px, py, c.lkr) else 1.0
                 continue
             energy, like = 0.0, 0.0
             if kind == 211 or kind == 321:
@@ -184,7 +184,7 @@ def _calorimeters(
             else:
                 energy, like = momentum + energy_sigma(momentum, c.lkr) * g[0, i], c.electron_like
             deposited = min(energy, momentum)
-            if in_lkr(px, py, c.lkr) and u[2, i] < c.efficiency:
+            if meets_lkr(px, py, c.lkr) and u[2, i] < c.efficiency:
                 s = position_sigma(energy, c.lkr)
                 event[k], out_e[k] = event_in[n], max(energy, 0.0)
                 out_x[k], out_y[k] = px + s * g[1, i], py + s * g[2, i]

@@ -3,9 +3,10 @@
 The number of others is a Poisson number with the beam intensity of the moment. A kaon decays in proportion to that
 intensity, which fluctuates: a decay sees (1 + spread^2) times as many others as a random moment does.
 
-With forced tails half of the events have further particles close to the kaon in time, with directions spread twice as far,
-anywhere in the beam: one that is displaced along the pion still meets it. Both halves are Poisson processes, of intensity
-f and f + g, so that the weight of an event is exact: 1 over the mean of 1 and exp(-G) prod (1 + g/f), G the integral of g.
+With forced tails half of the events have further particles close to the kaon in time, with the directions of the beam, that pass
+near its decay or the line of what comes from there: those that are taken for the kaon. Both halves are Poisson processes, of
+intensity f and f + g, so that the weight of an event is exact: 1 over the mean of 1 and exp(-G) prod (1 + g/f), G the integral
+of g.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from hepunits import GeV, mm, ns
+from hepunits import GeV, m, mm, ns
 
 from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.core.elementary import exp, sincos_turns
 from na62sim.core.kernel import formula, kernel
 from na62sim.core.matter import single_scattering
 from na62sim.core.rng import STREAM_GTK, fill_draws
-from na62sim.core.sampling import inverse_cdf, quantile
+from na62sim.core.sampling import density, inverse_cdf, quantile
+from na62sim.detector.transport.crossings import Crossings
+from na62sim.detector.transport.planes import STRAW1
 from na62sim.detector.transport.single_scattering import draw_ratio, forced_weight
 from na62sim.generators.chain.truth import Truth
 from na62sim.generators.sources.kaon_beam import BeamArrays
@@ -29,8 +32,9 @@ from na62sim.geometry import Detector
 
 _BLOCKS = 2  # of random numbers, for the kaon and for each other particle
 _MOST = 200  # other particles of an event
+_TURN = 1000  # blocks of a turn
 _FORCED = 1.0  # mean number of forced particles
-_FORCED_TIME, _FORCED_SPREAD = 0.2, 2.0  # ns; directions, in units of the beam's
+_FORCED_TIME, _ALONG, _ACROSS = 0.2, 15.0, 2.5  # ns; mm along the line and across
 _NAMES = ("p", "dxdz", "dydz", "x", "y", "time")
 
 
@@ -49,6 +53,7 @@ class GtkArrays(NamedTuple):
     others: FloatArray  # quantiles of the mean number of other particles
     single: float  # probability of a large scattering angle in GTK3
     smallest: float  # such an angle times the momentum (MeV)
+    straw: float  # z of STRAW 1
     forced: bool
 
 
@@ -73,6 +78,7 @@ def gtk_arrays(detector: Detector, intensity: float, forced: bool = False) -> Gt
         * intensity_ratios(beam.intensity_spread, beam.intensity_max_ratio),
         single=probability,
         smallest=smallest,
+        straw=detector.straw.chamber_z_m[0] * m,
         forced=forced,
     )
 
@@ -84,8 +90,15 @@ def intensity_ratios(spread: float, largest: float) -> FloatArray:
     return inverse_cdf(lambda r: r * np.exp(-0.5 * ((r - 1.0) / spread) ** 2), 0.0, largest)
 
 
-def gtk_hits(seed: int, truth: Truth, beam: BeamArrays, gtk: GtkArrays) -> dict[str, Any]:
+def gtk_hits(
+    seed: int, truth: Truth, beam: BeamArrays, gtk: GtkArrays, tracks: Crossings | None = None, turn: int = 0
+) -> dict[str, Any]:
     """Tracks at GTK3, the kaon's first: p (MeV), dxdz, dydz, x, y (mm), time (ns), associated (0 or 1).
+
+    Parameters
+    ----------
+    tracks : of the decay; asked for where tails are forced
+    turn : the same decays with other measurements and other particles for each
 
     Returns
     -------
@@ -93,19 +106,39 @@ def gtk_hits(seed: int, truth: Truth, beam: BeamArrays, gtk: GtkArrays) -> dict[
     """
     n = len(truth.events)
     u, g = np.empty((8, n)), np.empty((6, n), dtype=np.float32)
-    fill_draws(np.uint64(seed), STREAM_GTK, np.zeros(n, dtype=np.int64), truth.events, u, g)
+    fill_draws(np.uint64(seed), STREAM_GTK, np.full(n, _TURN * turn), truth.events, u, g)
     number = np.empty(n, dtype=np.int64)  # of others
     _count_others(u, gtk, number)
     others = np.repeat(np.arange(n), number)
     which = np.arange(len(others)) - np.repeat(np.cumsum(number) - number, number)
     v, h = np.empty((4, len(others))), np.empty((6, len(others)), dtype=np.float32)
-    fill_draws(np.uint64(seed), STREAM_GTK, _BLOCKS * (1 + which), truth.events[others], v, h)
+    fill_draws(np.uint64(seed), STREAM_GTK, _TURN * turn + _BLOCKS * (1 + which), truth.events[others], v, h)
     rows = n + len(others)
     event, flag = np.empty(rows, dtype=np.int64), np.empty(rows, dtype=np.uint8)
     out, weight = np.empty((len(_NAMES), rows), dtype=np.float32), np.ones(n)
-    k = _gtk(truth.gtk, beam, gtk, u, g, number, v, h, event, out, flag, weight)
+    line = _lines(truth, tracks, gtk)
+    k = _gtk(truth.gtk, truth.vertex[0], line, beam, gtk, u, g, number, v, h, event, out, flag, weight)
     columns = {name: out[j, :k] for j, name in enumerate(_NAMES)}
     return {"event": event[:k], "associated": flag[:k], **columns, "weight": weight}
+
+
+def _lines(truth: Truth, tracks: Crossings | None, gtk: GtkArrays) -> FloatArray:
+    """Direction across the beam (2, n), of length 1, in which the first track of each event leaves its kaon's line."""
+    line = np.zeros((2, len(truth.events)))
+    line[0] = 1.0
+    if not gtk.forced:
+        return line
+    assert tracks is not None
+    rows = np.flatnonzero(tracks.first == STRAW1)[::-1]
+    event = tracks.event[rows]
+    x, y, z, _ = truth.vertex[0][:, event]
+    ahead = gtk.straw - z
+    tx, ty = (
+        (tracks.x[STRAW1, rows] - x) / ahead - truth.gtk[2, event],
+        (tracks.y[STRAW1, rows] - y) / ahead - truth.gtk[3, event],
+    )
+    line[:, event] = np.array((tx, ty)) / np.maximum(np.hypot(tx, ty), 1e-12)
+    return line
 
 
 def no_gtk_hits(n: int) -> dict[str, Any]:
@@ -143,8 +176,8 @@ def _bell(x: float, sigma: float) -> float:
 
 @kernel
 def _gtk(
-    kaon: Any, beam: BeamArrays, gtk: GtkArrays, u: Any, g: Any, number: Any, v: Any, h: Any, event: Any, out: Any,
-    flag: Any, weight: Any,
+    kaon: Any, decay: Any, line: Any, beam: BeamArrays, gtk: GtkArrays, u: Any, g: Any, number: Any, v: Any, h: Any,
+    event: Any, out: Any, flag: Any, weight: Any,
 ) -> int:  # fmt: skip
     k, j = 0, 0
     spread_x = np.sqrt(beam.divergence**2 + gtk.angle**2)
@@ -171,17 +204,24 @@ def _gtk(
         ratio = exp(-_FORCED)
         for _ in range(number[i]):
             forced = gtk.forced and u[7, i] < 0.5 and v[3, j] * (mean + _FORCED) >= mean
-            width = _FORCED_SPREAD * spread_x if forced else spread_x
+            tx, ty = beam.slope_x + spread_x * h[1, j], beam.slope_y + spread_x * h[2, j]
             x, y = quantile(beam.x_table, v[0, j]), quantile(beam.y_table, v[1, j])
-            t = _FORCED_TIME * h[5, j] if forced else gtk.window * (2.0 * v[2, j] - 1.0)
-            tx, ty = beam.slope_x + width * h[1, j], beam.slope_y + width * h[2, j]
+            t = gtk.window * (2.0 * v[2, j] - 1.0)
             if gtk.forced:
-                # densities of time and direction of a particle of the beam and of a forced one
-                near = (
-                    mean * _bell(tx - beam.slope_x, spread_x) * _bell(ty - beam.slope_y, spread_x) / (2.0 * gtk.window)
-                )
-                wide = _FORCED_SPREAD * spread_x
-                far = _FORCED * _bell(tx - beam.slope_x, wide) * _bell(ty - beam.slope_y, wide) * _bell(t, _FORCED_TIME)
+                ahead = decay[2, i] - beam.z0
+                x0, y0 = decay[0, i] - tx * ahead, decay[1, i] - ty * ahead  # of one that meets the decay
+                a, b = line[0, i], line[1, i]
+                if forced:
+                    x, y = (
+                        x0 + _ALONG * a * h[3, j] - _ACROSS * b * h[4, j],
+                        y0 + _ALONG * b * h[3, j] + _ACROSS * a * h[4, j],
+                    )
+                    t = _FORCED_TIME * h[5, j]
+                # densities of time and place of a particle of the beam and of a forced one
+                near = mean * density(beam.x_table, x) * density(beam.y_table, y) / (2.0 * gtk.window)
+                x, y = x - x0, y - y0
+                far = _FORCED * _bell(a * x + b * y, _ALONG) * _bell(a * y - b * x, _ACROSS) * _bell(t, _FORCED_TIME)
+                x, y = x + x0, y + y0
                 ratio *= 1.0 + far / near if abs(t) <= gtk.window and near > 0.0 else np.inf
             event[k], flag[k] = i, good
             out[0, k] = beam.momentum + spread_p * h[0, j]

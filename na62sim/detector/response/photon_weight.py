@@ -41,12 +41,20 @@ from na62sim.detector.transport.decay_in_flight import STEEPEST
 from na62sim.generators.chain.truth import Truth
 from na62sim.geometry import Detector
 from na62sim.geometry.annulus import in_annulus
-from na62sim.geometry.lkr import in_lkr
+from na62sim.geometry.lkr import meets_lkr
 from na62sim.geometry.straw import points_of_a_pair
 
 _FAR = 1e6  # mm: no track
 _UNEVEN = 0.05  # share of pairs, on either side, that are made more often
-_SOFTEST = 1e-3  # share of the pi0's energy from which on soft photons are made more often
+_SOFTEST = 1e-4  # share of the pi0's energy from which on soft photons are made more often
+
+
+class Hiding(NamedTuple):
+    """What hides photons: the track of an event at the LKr (mm), and the most energy (MeV) that its cluster hides."""
+
+    x: float
+    y: float
+    most: float
 
 
 class PairArrays(NamedTuple):
@@ -133,7 +141,7 @@ def photon_weights(
 
     Parameters
     ----------
-    track : (2, n) position (mm) at the LKr of the track that hides photons, far away where there is none
+    track : (3, n) `Hiding` of each event, far away where there is no track
     turns : directions of a pi0 decay that are averaged in events with such a track; 0: as it was generated
     pi0 : whether photons of a pi0 count
     """
@@ -157,16 +165,16 @@ def photon_weights(
 
 
 @formula
-def _missed(d: float, energy: float, v: VetoArrays) -> float:
-    """Inefficiency of the LKr for a photon that meets it at a distance d from the track."""
-    if d < v.merged_low or (d < v.track_distance and energy < v.merged_energy):
+def _missed(d: float, energy: float, most: float, v: VetoArrays) -> float:
+    """Inefficiency of the LKr for a photon that meets it at a distance d from the track, which hides so much energy at most."""
+    if d < v.track_distance and energy < (most if d < v.merged_low else v.merged_energy):
         return 1.0
     return photon_inefficiency(energy, 1, v)
 
 
 @formula
 def _electron_unseen(
-    x0: float, y0: float, tx: float, ty: float, bend: float, energy: float, near_x: float, near_y: float,
+    x0: float, y0: float, tx: float, ty: float, bend: float, energy: float, near: Hiding,
     v: VetoArrays, c: CalorimeterArrays, pairs: PairArrays,
 ) -> tuple[float, bool, bool]:  # fmt: skip
     """An electron on the line x0, y0, tx, ty before the magnet, bent there.
@@ -189,7 +197,7 @@ def _electron_unseen(
             return 1.0, third, False
     missed, fourth = 1.0, _point(x0 + tx * pairs.behind[1], y0 + ty * pairs.behind[1], 1, pairs)
     x, y = x0 + tx * pairs.newchod, y0 + ty * pairs.newchod
-    away = (x - near_x) ** 2 + (y - near_y) ** 2 > v.track_distance**2
+    away = (x - near.x) ** 2 + (y - near.y) ** 2 > v.track_distance**2
     if away and in_annulus(x * x + y * y, pairs.newchod_min, pairs.newchod_max):
         missed *= pairs.newchod_missed
     x, y = x0 + tx * v.front[last], y0 + ty * v.front[last]
@@ -199,8 +207,8 @@ def _electron_unseen(
     if in_irc(x, y, v):
         return missed * v.irc_charged, third, fourth
     x, y = x0 + tx * v.lkr_z, y0 + ty * v.lkr_z
-    if in_lkr(x, y, c.lkr):
-        return missed * _missed(np.sqrt((x - near_x) ** 2 + (y - near_y) ** 2), energy, v), third, fourth
+    if meets_lkr(x, y, c.lkr):
+        return missed * _missed(np.sqrt((x - near.x) ** 2 + (y - near.y) ** 2), energy, near.most, v), third, fourth
     x = x0 + tx * pairs.hasc + pairs.hasc_shift / energy * (1.0 if bend < 0.0 else -1.0)
     if pairs.hasc_x_min < x < pairs.hasc_x_max and abs(y0 + ty * pairs.hasc) < pairs.hasc_half_y:
         missed *= pairs.hasc_missed  # positive ones bend to its side, as those of the beam that lost momentum
@@ -225,7 +233,7 @@ def _segment(a: float, b: float, x: float, z: float, pairs: PairArrays) -> bool:
 
 @formula
 def _pair_unseen(
-    x: float, y: float, z: float, tx: float, ty: float, e: float, share: float, near_x: float, near_y: float,
+    x: float, y: float, z: float, tx: float, ty: float, e: float, share: float, near: Hiding,
     v: VetoArrays, c: CalorimeterArrays, pairs: PairArrays,
 ) -> float:  # fmt: skip
     """Probability that nothing behind the magnet sees a pair of the photon from x, y, z; ``share`` is the positron's."""
@@ -234,10 +242,10 @@ def _pair_unseen(
     plus, minus = pairs.kick / first, -pairs.kick / second
     missed, a3, a4, b3, b4 = 1.0, False, False, False, False
     if abs(plus) < STEEPEST and first > LEAST:
-        seen, a3, a4 = _electron_unseen(x0, y0, tx, ty, plus, first, near_x, near_y, v, c, pairs)
+        seen, a3, a4 = _electron_unseen(x0, y0, tx, ty, plus, first, near, v, c, pairs)
         missed *= seen
     if abs(minus) < STEEPEST and second > LEAST:
-        seen, b3, b4 = _electron_unseen(x0, y0, tx, ty, minus, second, near_x, near_y, v, c, pairs)
+        seen, b3, b4 = _electron_unseen(x0, y0, tx, ty, minus, second, near, v, c, pairs)
         missed *= seen
     if missed == 0.0 or abs(ty) >= pairs.slope:
         return missed
@@ -255,7 +263,7 @@ def _pair_unseen(
 
 @formula
 def _unseen(
-    px: float, py: float, pz: float, e: float, x: float, y: float, z: float, a: float, near_x: float, near_y: float,
+    px: float, py: float, pz: float, e: float, x: float, y: float, z: float, a: float, near: Hiding,
     v: VetoArrays, c: CalorimeterArrays, pairs: PairArrays,
 ) -> float:  # fmt: skip
     """Probability that a photon from x, y, z is not seen; ``a``: the uniform of the shares of a pair."""
@@ -273,7 +281,7 @@ def _unseen(
     else:
         d = v.lkr_z - z
         xl, yl = x + tx * d, y + ty * d
-        missed = _missed(np.sqrt((xl - near_x) ** 2 + (yl - near_y) ** 2), e, v)
+        missed = _missed(np.sqrt((xl - near.x) ** 2 + (yl - near.y) ** 2), e, near.most, v)
     gone, pair, steep = 0.0, 0.0, max(abs(tx), abs(ty)) >= pairs.slope
     for k in range(2):
         d = pairs.z[k] - z
@@ -283,7 +291,7 @@ def _unseen(
         share = pairs.depth[k] * straw_layers(xs, ys, k, pairs)
         gone += share
         part = pair_share(a, pairs.radiation)
-        both = _pair_unseen(x, y, z, tx, ty, e, part, near_x, near_y, v, c, pairs)
+        both = _pair_unseen(x, y, z, tx, ty, e, part, near, v, c, pairs)
         # the pair crosses STRAW 2 as one; with a point in STRAW 1, where it began, that is a segment
         if k == 0 and not steep:
             hole = (xs - pairs.hole_x[0]) ** 2 + ys * ys < pairs.near_hole[0] ** 2
@@ -325,15 +333,13 @@ def _average(
     It is averaged over ``turns`` directions of the decay, with an even number one in each of as many equal ranges.
     """
     for i in range(number.size):
-        x, y, z, near_x, near_y = vertex[0, i], vertex[1, i], vertex[2, i], track[0, i], track[1, i]
+        x, y, z, near = vertex[0, i], vertex[1, i], vertex[2, i], Hiding(track[0, i], track[1, i], track[2, i])
         block = 1000 * slot
-        if turns == 0 or abs(near_x) > _FAR:
+        if turns == 0 or abs(near.x) > _FAR:
             a, b, _, _ = uniforms4(seed, number[i], STREAM_TURNED_PHOTONS, block)
             for j in range(p.shape[0]):
                 share = a if j == 0 else b
-                weight[i] *= _unseen(
-                    p[j, 0, i], p[j, 1, i], p[j, 2, i], p[j, 3, i], x, y, z, share, near_x, near_y, v, c, pairs
-                )
+                weight[i] *= _unseen(p[j, 0, i], p[j, 1, i], p[j, 2, i], p[j, 3, i], x, y, z, share, near, v, c, pairs)
             continue
         px, py, pz, e = (
             p[0, 0, i] + p[1, 0, i],
@@ -359,8 +365,6 @@ def _average(
             kx, ky, kz, ke = boost(
                 f * bx + g * cx + h * ax, g * cy + h * ay, f * bz + g * cz + h * az, q, px, py, pz, e, mass
             )
-            first = _unseen(kx, ky, kz, ke, x, y, z, s, near_x, near_y, v, c, pairs)
-            total += (
-                factor * first * _unseen(px - kx, py - ky, pz - kz, e - ke, x, y, z, t, near_x, near_y, v, c, pairs)
-            )
+            first = _unseen(kx, ky, kz, ke, x, y, z, s, near, v, c, pairs)
+            total += factor * first * _unseen(px - kx, py - ky, pz - kz, e - ke, x, y, z, t, near, v, c, pairs)
         weight[i] *= total / turns

@@ -52,7 +52,6 @@ class Response:
     lav_z: npt.NDArray[np.float64]
     straw1_z: float
     irc_z: float
-    surplus: float  # share of the track's momentum by which the energy of all calorimeters may be above it
     carried: AsWeights = DICE
     flat: float = 1.0
 
@@ -80,7 +79,6 @@ def build_response(detector: Detector, intensity: float | None = None, carried: 
         lav_z=np.array(detector.lav.z_front_m) * 1e3,
         straw1_z=detector.straw.chamber_z_m[0] * 1e3,
         irc_z=detector.irc.z_m * 1e3,
-        surplus=detector.lkr.total_over_p_max - 1.0,
         carried=carried,
     )
     return _without_dice(response, detector) if carried.efficiencies else response
@@ -138,7 +136,7 @@ def respond_behind(
     uniform = ktag.pop("uniform")
     if beam is None:
         ktag["n_sectors"][:] = 0
-    gtk = no_gtk_hits(n) if beam is None else gtk_hits(seed, truth, beam, r.gtk)
+    gtk = no_gtk_hits(n) if beam is None else gtk_hits(seed, truth, beam, r.gtk, tracks)
     weight = r.flat * gtk.pop("weight")
     if r.carried.tails:
         np.multiply.at(weight, tracks.event, tracks.at_planes.weight)
@@ -148,7 +146,7 @@ def respond_behind(
         weight *= photons_unseen(seed, truth, tracks, r)
     beside = np.zeros(len(tracks.event), dtype=np.uint8)
     if r.carried.charged:
-        beside = counter.beside_tracks(tracks, r.counter, r.veto.track_distance, r.surplus, n)
+        beside = counter.beside_tracks(tracks, r.counter, r.veto.track_distance, r.veto.surplus, n)
     deposits = calorimeter.calorimeter_hits(
         seed, truth, tracks, r.calorimeter, shower.at_lkr, r.carried, beside, weight
     )
@@ -174,7 +172,7 @@ def respond_behind(
 
 def photons_unseen(seed: int, truth: Truth, tracks: Crossings, r: Response, pi0: bool = True) -> Any:
     """Probability that no generated photon of each event is seen, (n,); those of a pi0 are left out unless ``pi0``."""
-    track = veto.track_at_lkr(tracks, len(truth.events))
+    track = veto.track_at_lkr(tracks, len(truth.events), r.veto)
     return photon_weight.photon_weights(seed, truth, track, r.veto, r.calorimeter, r.pairs, r.carried.turns, pi0)
 
 

@@ -12,7 +12,7 @@ from na62sim.core.kernel import kernel
 from na62sim.detector.response.calorimeter import AtLkr, CalorimeterArrays, Clusters
 from na62sim.detector.transport.crossings import Crossings
 from na62sim.detector.transport.planes import LKR
-from na62sim.geometry.lkr import in_lkr
+from na62sim.geometry.lkr import meets_lkr
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def _join(
         n = begin
         while n < event.size and event[n] == born[0, b] and slot[n] != born[1, b]:
             n += 1
-        if n == event.size or event[n] != born[0, b] or last[n] <= LKR or not in_lkr(x[n], y[n], c.lkr):
+        if n == event.size or event[n] != born[0, b] or last[n] <= LKR or not meets_lkr(x[n], y[n], c.lkr):
             continue
         d = (lkr_z - born[9, b]) / born[5, b]
         px, py, energy = born[7, b] + born[3, b] * d, born[8, b] + born[4, b] * d, born[6, b]

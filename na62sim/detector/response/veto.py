@@ -32,7 +32,7 @@ from na62sim.detector.transport.crossings import Crossings
 from na62sim.detector.transport.planes import LKR
 from na62sim.generators.chain.truth import Truth
 from na62sim.geometry import Detector
-from na62sim.geometry.lkr import energy_sigma, in_lkr, position_sigma, time_sigma
+from na62sim.geometry.lkr import energy_sigma, meets_lkr, position_sigma, time_sigma
 
 NOTHING, AT_LAV, AT_LKR, AT_IRC, AT_SAC, WALL, CONVERTED = range(7)
 _BLOCK_ENERGY, _MAX_BLOCKS = 100.0, 12.0  # MeV of a lead-glass shower per block hit, and the most of them; assumed
@@ -63,6 +63,8 @@ class VetoArrays(NamedTuple):
     track_distance: float
     merged_low: float  # closer than this to a track a cluster is not told from the track's
     merged_energy: float  # above this it is, up to track_distance
+    surplus: float  # share of a track's momentum that all calorimeters may have beyond it
+    muon_share: float  # and the share that the LKr may have in all, of which a muon leaves next to nothing
     lav_charged: float  # inefficiencies for charged particles
     irc_charged: float
 
@@ -102,6 +104,8 @@ def veto_arrays(detector: Detector) -> VetoArrays:
         track_distance=detector.lkr.track_distance_mm * mm,
         merged_low=detector.lkr.merged_distance_mm[0] * mm,
         merged_energy=detector.lkr.merged_energy_GeV * GeV,
+        surplus=detector.lkr.total_over_p_max - 1.0,
+        muon_share=detector.lkr.electron_eop_min,
         lav_charged=lav.charged_inefficiency,
         irc_charged=irc.charged_inefficiency,
     )
@@ -188,7 +192,7 @@ def photon_target(x: float, y: float, z: float, tx: float, ty: float, v: VetoArr
             return AT_IRC, 0
     d = v.lkr_z - z
     px, py = x + tx * d, y + ty * d
-    if in_lkr(px, py, c.lkr):
+    if meets_lkr(px, py, c.lkr):
         return AT_LKR, 0
     if px * px + py * py > c.lkr.hole * c.lkr.hole:
         return NOTHING, 0
@@ -241,11 +245,16 @@ def photon_hits(
     return {"target": target} | {name: _join([f[name] for f in found]) for name in found[0]}
 
 
-def track_at_lkr(tracks: Crossings, n: int) -> FloatArray:
-    """Position (mm) at the LKr of the first charged track of n events; far away where there is none."""
-    first_track = np.full((2, n), 1e9)
+def track_at_lkr(tracks: Crossings, n: int, v: VetoArrays) -> FloatArray:
+    """Position (mm) at the LKr of the first charged track of n events, and the energy (MeV) that its cluster hides; (3, n).
+
+    The energy of all calorimeters is that of the track and what it hides: so much more it may be; of a muon, which leaves next to
+    nothing, E/p counts. Where there is no track the position is far away.
+    """
+    first_track = np.full((3, n), 1e9)
     seen = np.flatnonzero((tracks.first <= LKR) & (tracks.last > LKR))[::-1]
-    first_track[:, tracks.event[seen]] = tracks.x[LKR, seen], tracks.y[LKR, seen]
+    share = np.where(abs(tracks.pdg[2, seen]) == 13, v.muon_share, v.surplus)
+    first_track[:, tracks.event[seen]] = tracks.x[LKR, seen], tracks.y[LKR, seen], share * tracks.p[2, seen]
     return first_track
 
 

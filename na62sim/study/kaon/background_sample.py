@@ -17,7 +17,7 @@ from na62sim.core.arrays import BoolArray, FloatArray, IntArray
 from na62sim.core.particles import Species
 from na62sim.detector.response.as_weights import AsWeights
 from na62sim.detector.response.respond import Response, photons_unseen, respond_behind
-from na62sim.detector.response.veto import track_at_lkr
+from na62sim.detector.response.veto import track_at_lkr, veto_arrays
 from na62sim.detector.transport.crossings import Crossings
 from na62sim.generators.chain.compile import compile_chain
 from na62sim.generators.chain.truth import Truth
@@ -25,16 +25,20 @@ from na62sim.generators.registry import find_process
 from na62sim.geometry import Detector
 from na62sim.selection.cut import Selection
 from na62sim.simulation.conditions import Running
-from na62sim.simulation.on_demand import SelectedChunk, accepted, select_truth
+from na62sim.simulation.on_demand import Seen, SelectedChunk, accepted, select_truth
 from na62sim.simulation.pipeline import Simulation, warm_up
 from na62sim.study.kaon.background_parts import Sample
+from na62sim.study.kaon.other_beams import in_regions
 
 NOMINAL = "as it is"
 NO_PHOTONS = "photons are seen by nobody"
 NO_PI0 = "photons of a pi0 are seen by nobody"
 NO_NAMES = "every track is a pion"
+_KINDS = (NOMINAL, NO_PHOTONS, NO_PI0, NO_NAMES)
 TURNS = 200
 """Directions of a pi0 decay that are averaged."""
+BEAMS = 20
+"""Beams that are tried with each decay that reaches the regions by a tail alone."""
 PROBED = 32
 """Of the accepted events one in so many is weighed with each input varied."""
 SIGNAL = 2
@@ -78,10 +82,14 @@ class Accepted:
             self.generated, self.region[rows], self.p[rows], weights, self.near[rows], self.probed[rows], varied
         )
 
-    def scaled(self, factor: float) -> Accepted:
-        """The same with every weight times a factor."""
+    def times(self, factor: Any) -> Accepted:
+        """The same with the weights times a factor, or each times its own."""
         weights, varied = ({name: factor * w for name, w in table.items()} for table in (self.weights, self.varied))
-        return replace(self, generated=factor * self.generated, weights=weights, varied=varied)
+        return replace(self, weights=weights, varied=varied)
+
+    def scaled(self, factor: float) -> Accepted:
+        """The same with every weight times a factor, and the sum of all."""
+        return replace(self.times(factor), generated=factor * self.generated)
 
     @staticmethod
     def joined(parts: list[Accepted]) -> Accepted:
@@ -127,7 +135,13 @@ def simulate_sample(
     """
     carried = AsWeights(True, True, True, True, sample.tails, TURNS, late=True)
     simulation = Simulation(find_process(sample.process, **sample.parameters), d, seed, as_weights=carried)
-    weigh = _Weigh(simulation, selection, {} if changes is None else changes(simulation.response), thin)
+    weigh = _Weigh(
+        simulation,
+        selection,
+        {} if changes is None else changes(simulation.response),
+        thin,
+        BEAMS if sample.tails else 1,
+    )
     running = Running(threads)
     if not without:
         return Accepted.joined(list(accepted(simulation, selection, range(events), running, weigh)))
@@ -146,39 +160,45 @@ def simulate_sample(
 class _Weigh:
     """The accepted events of a chunk with their weights."""
 
-    def __init__(self, simulation: Simulation, selection: Selection, changes: Mapping[str, Change], thin: int) -> None:
-        self.simulation, self.selection, self.changes, self.thin = simulation, selection, changes, thin
+    def __init__(
+        self, simulation: Simulation, selection: Selection, changes: Mapping[str, Change], thin: int, beams: int
+    ) -> None:
+        self.simulation, self.selection, self.changes = simulation, selection, changes
+        self.thin, self.beams = thin, beams
 
     def __call__(self, chunk: SelectedChunk) -> Accepted:
-        rows, candidates = chunk.flow.signal_rows, chunk.candidates
-        columns = _Columns(candidates, rows)
-        inside = np.array([np.asarray(self.selection.regions[name](columns)) for name in self.selection.signal])  # type: ignore[arg-type]
-        region = inside.argmax(axis=0) if len(rows) else np.empty(0, dtype=np.int64)
-        number = chunk.truth.events[candidates.event[rows]]
-        signal = region < SIGNAL
-        kept = signal | (number % self.thin == 0)
-        weight = np.where(signal, 1.0, self.thin) * chunk.flow.signal_weight
-        found = self._weighed(chunk, rows[kept], weight[kept], (number % PROBED == 0)[kept])
-        p = np.asarray(columns["p"], dtype=float)[kept] if len(rows) else np.empty(0)
-        return replace(found, generated=chunk.flow.generated.sumw, region=region[kept], p=p)
+        seen, generated = chunk.candidates.seen, chunk.flow.generated.sumw
+        if seen is None:
+            return replace(self._nothing(), generated=generated)
+        inside = in_regions(self.simulation, self.selection, seen, self.beams)
+        number = seen.truth.events[seen.candidates["event"]]
+        inside[SIGNAL:] *= np.where(number % self.thin == 0, self.thin, 0.0)
+        region, rows = np.nonzero(inside)
+        if len(rows) == 0:
+            return replace(self._nothing(), generated=generated)
+        some, place = np.unique(rows, return_inverse=True)
+        found = self._weighed(seen, some, number[some] % PROBED == 0).take(place)
+        weight = inside[region, rows] * seen.truth.weight[seen.candidates["event"][rows]]
+        found = found.times(weight)
+        return replace(found, generated=generated, region=region, p=np.asarray(seen.candidates["p"], dtype=float)[rows])
 
-    def _weighed(self, chunk: SelectedChunk, rows: IntArray, weight: FloatArray, probed: BoolArray) -> Accepted:
-        """Weights of some rows."""
-        s, r, n = self.simulation, self.simulation.response, len(rows)
-        names = (NOMINAL, NO_PHOTONS, NO_PI0, NO_NAMES)
-        if n == 0:
-            none = np.empty(0)
-            return Accepted(
-                0.0, rows, none, dict.fromkeys(names, none), probed, probed, dict.fromkeys(self.changes, none)
-            )
-        truth, crossings = chunk.candidates.taken(rows)
+    def _nothing(self) -> Accepted:
+        none, no = np.empty(0), np.empty(0, dtype=bool)
+        weights, varied = dict.fromkeys(_KINDS, none), dict.fromkeys(self.changes, none)
+        return Accepted(0.0, np.empty(0, dtype=np.int64), none, weights, no, no, varied)
+
+    def _weighed(self, seen: Seen, rows: IntArray, probed: BoolArray) -> Accepted:
+        """What is a weight, of some candidates (in order), without that of their beams."""
+        s, n = self.simulation, len(rows)
+        r = without_forced_beams(s.response)
+        event = seen.candidates["event"][rows]
+        wanted = np.zeros(len(seen.truth.events), dtype=bool)
+        wanted[event] = True
+        truth, crossings = seen.truth.for_response(event), seen.crossings.take(wanted, np.cumsum(wanted) - 1)
         photons, others = photons_unseen(s.seed, truth, crossings, r), self._others(truth, crossings, r)
         alone = photons_unseen(s.seed, truth, crossings, r, pi0=False)
         pions = self._others(truth, crossings, every_track_a_pion(r))
-        weights = dict(
-            zip(names, (weight * others * photons, weight * others, weight * others * alone, weight * photons * pions),
-                strict=True)
-        )  # fmt: skip
+        weights = dict(zip(_KINDS, (others * photons, others, others * alone, photons * pions), strict=True))
         near = _near(truth, crossings, s.detector)
         varied = {name: np.zeros(n) for name in self.changes}
         some = np.flatnonzero(probed)
@@ -186,12 +206,12 @@ class _Weigh:
             place = np.cumsum(probed) - 1
             truth, crossings = truth.for_response(some), crossings.take(probed, place)
             for name, change in self.changes.items():
-                new = change.response
+                new = without_forced_beams(change.response)
                 if change.photons:
-                    varied[name][some] = (weight * others)[some] * photons_unseen(s.seed, truth, crossings, new)
+                    varied[name][some] = others[some] * photons_unseen(s.seed, truth, crossings, new)
                 else:
-                    varied[name][some] = (weight * photons)[some] * self._others(truth, crossings, new)
-        return Accepted(0.0, rows, weight, weights, near, probed, varied)
+                    varied[name][some] = photons[some] * self._others(truth, crossings, new)
+        return Accepted(0.0, rows, photons, weights, near, probed, varied)
 
     def _others(self, truth: Truth, crossings: Crossings, r: Response) -> FloatArray:
         """What the weight is without the photons."""
@@ -199,14 +219,9 @@ class _Weigh:
         return np.asarray(weight)
 
 
-class _Columns:
-    """Columns of some candidates, as the functions of a region ask for them."""
-
-    def __init__(self, candidates: Any, rows: IntArray) -> None:
-        self.candidates, self.rows = candidates, rows
-
-    def __getitem__(self, name: str) -> Any:
-        return self.candidates.column(name, self.rows)
+def without_forced_beams(r: Response) -> Response:
+    """The response with the beam as it is: what it weighs does not hold the weight of forced beam particles."""
+    return replace(r, gtk=r.gtk._replace(forced=False))
 
 
 def every_track_a_pion(r: Response) -> Response:
@@ -218,7 +233,7 @@ def every_track_a_pion(r: Response) -> Response:
 def _near(truth: Truth, crossings: Crossings, d: Detector) -> BoolArray:
     """Whether a generated photon meets the LKr within the radius of the track's cluster."""
     near = np.zeros(len(truth.events), dtype=bool)
-    track, z = track_at_lkr(crossings, len(near)), d.lkr.z_m * m
+    track, z = track_at_lkr(crossings, len(near), veto_arrays(d)), d.lkr.z_m * m
     for slot, particle in enumerate(truth.chain.particles):
         if particle.pdg != 22:
             continue

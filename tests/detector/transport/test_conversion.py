@@ -161,7 +161,7 @@ def test_dice_and_weight_agree(bench: Any) -> None:
     for name in ("lav", "lkr", "irc", "sac"):
         seen[dice[name]["event"]] = True
     pairs = r.pairs._replace(depth=np.zeros(2))
-    weight = photon_weights(1, truth, veto.track_at_lkr(tracks, 40_000), v, r.calorimeter, pairs, 100)
+    weight = photon_weights(1, truth, veto.track_at_lkr(tracks, 40_000, v), v, r.calorimeter, pairs, 100)
     whole = ~tracks.converted.any(axis=0)
     assert (~seen)[whole].mean() == pytest.approx(weight[whole].mean(), abs=4.0 * math.sqrt(0.1 / whole.sum()))
     assert weight.min() > 0.08  # both photons meet a detector, or fewer
@@ -172,7 +172,7 @@ def test_turned_photons_have_the_mean_of_one_direction(bench: Any) -> None:
     truth = bench.generate("k2pi", 30_000)
     tracks = bench.carry(truth)
     r = bench.response
-    track = veto.track_at_lkr(tracks, 30_000)
+    track = veto.track_at_lkr(tracks, 30_000, r.veto)
     good = np.flatnonzero(np.abs(track[0]) < 1e6)
     steep = (
         np.clip(np.sqrt(r.veto.low), 0.0, 1.0),
@@ -255,7 +255,7 @@ def test_pairs_of_dice_and_weights_agree(bench: Any, shoot: Any, sx: float, sy: 
         seen |= np.diff(hits[name]["offsets"]) > 0
     unseen = (tracks.converted[0] > 0) & ~seen
     r, dark = b.response, np.zeros_like(b.response.veto.low)
-    pairs, nowhere = r.pairs._replace(depth=np.full(2, depth)), np.full((2, n), 1e9)
+    pairs, nowhere = r.pairs._replace(depth=np.full(2, depth)), np.full((3, n), 1e9)
     v = r.veto._replace(low=dark, high=dark)
     weight = photon_weights(1, truth, nowhere, v, r.calorimeter, pairs, 0).sum()
     assert unseen.sum() == pytest.approx(weight, abs=4.0 * math.sqrt(weight + 1.0) + 0.1 * weight)
