@@ -83,7 +83,7 @@ def rows() -> dict[str, Row]:
         Row(
             "k2pi",
             "K+ → π+π0",
-            2_900_000,
+            2_000_000,
             (
                 Sample("tail", "k2pi", with_pi0("pi pi0", gg)[0], 0.9, True),
                 *_radiative("radiative", "k2pig", 0.1, False),
@@ -94,14 +94,14 @@ def rows() -> dict[str, Row]:
         Row(
             "kmu2",
             "K+ → μ+ν",
-            6_000_000,
+            5_000_000,
             (Sample("tail", "kmu2", KAON["mu nu"][0], 0.6, True), *_radiative("radiative", "kmu2g", 0.4, False)),
             "mu nu",
             10,
         ),
         Row("ke4", "K+ → π+π−e+ν", 3_000_000, (Sample("all", "ke4", KAON["pi pi e nu"][0], 1.0),), others=True),
         Row("k3pi", "K+ → π+π+π−", 2_000_000, (k3pi,), "3 pi", others=True),
-        Row("kpigg", "K+ → π+γγ", 900_000, (Sample("all", "kpigg", KAON["pi gamma gamma"][0], 1.0),)),
+        Row("kpigg", "K+ → π+γγ", 300_000, (Sample("all", "kpigg", KAON["pi gamma gamma"][0], 1.0),)),
         Row(
             "kl3",
             "K+ → π0ℓ+ν",

@@ -88,25 +88,29 @@ def test_forced_beam_tracks_have_exact_weights(bench: Any, beam: Any) -> None:
     """Mixture and plain draws agree: sum of weights, and moments of what is made of the other particles (4 standard errors)."""
     n = 100_000
     plain, _ = gtk(bench, beam, 475.0)
-    detector = bench.detector
-    forced = gtk_hits(6, beam[0], beam[1], gtk_arrays(detector, 475.0, True))
+    truth, tracks = beam[0], bench.carry(beam[0])
+    forced = gtk_hits(6, truth, beam[1], gtk_arrays(bench.detector, 475.0, True), tracks)
     weight = forced["weight"]
     assert weight.max() < 2.0 / 0.7 + 1e-9
     assert weight.mean() == pytest.approx(1.0, abs=4.0 * weight.std() / math.sqrt(n))
-    kaon = beam[0].gtk
+    kaon, decay = truth.gtk, truth.vertex[0]
 
     def near(hits: Any) -> Any:
-        """Other particles per event close to the kaon in place and time, by the size of their slope."""
-        k = kaon[:, hits["event"]]
-        d = np.hypot(hits["x"] - k[0], hits["y"] - k[1])
-        chosen = (d > 0.6) & (d < 6.0) & (np.abs(hits["time"]) < 0.3)
+        """Other particles per event close to the kaon in time that pass near its decay, by the size of their slope."""
+        event = hits["event"]
+        ahead = decay[2, event] - 102.4e3
+        x, y = hits["x"] + hits["dxdz"] * ahead - decay[0, event], hits["y"] + hits["dydz"] * ahead - decay[1, event]
+        other = np.hypot(hits["x"] - kaon[0, event], hits["y"] - kaon[1, event]) > 0.6
+        chosen = other & (np.hypot(x, y) < 4.0) & (np.abs(hits["time"]) < 0.3)
         slope = np.abs(hits["dxdz"] - 1.2e-3)
-        return [np.bincount(hits["event"][chosen & (slope > low)], minlength=n) for low in (0.0, 1e-4, 2e-4)]
+        return [np.bincount(event[chosen & (slope > low)], minlength=n) for low in (0.0, 1e-4, 2e-4)]
 
     for a, b in zip(near(plain), near(forced), strict=True):
         error = math.hypot(a.std(), (b * weight).std()) / math.sqrt(n)
         assert (b * weight).mean() == pytest.approx(a.mean(), abs=4.0 * error)
-    assert near(forced)[2].sum() > 5 * near(plain)[2].sum()  # what it is for, anywhere in the beam
+    assert near(forced)[0].sum() > 3 * near(plain)[0].sum()  # what it is for
+    again = gtk_hits(6, truth, beam[1], gtk_arrays(bench.detector, 475.0, True), tracks, 1)
+    assert np.corrcoef(again["weight"], weight)[0, 1] == pytest.approx(0.0, abs=5.0 / math.sqrt(n))  # other particles
 
 
 def test_single_scattering_in_gtk3(bench: Any, beam: Any) -> None:
