@@ -105,10 +105,10 @@ def rows() -> dict[str, Row]:
         Row(
             "kl3",
             "K+ → π0ℓ+ν",
-            1_200_000,
+            350_000,
             (
-                Sample("ke3", "ke3", with_pi0("pi0 e nu", gg)[0], 0.5),
-                Sample("kmu3", "kmu3", with_pi0("pi0 mu nu", gg)[0], 0.5),
+                Sample("ke3", "ke3", with_pi0("pi0 e nu", gg)[0], 0.1),
+                Sample("kmu3", "kmu3", with_pi0("pi0 mu nu", gg)[0], 0.9),
             ),
         ),
     ]

@@ -26,7 +26,7 @@ def row_performance(made: Made) -> dict[str, float | None]:
     above = np.zeros(len(REGIONS))
     for sample, a in made.samples[: 1 if name == "k2pi" else None]:
         weight = a.weights[left_out(made.row, sample)]
-        kept = _in_range(a) & ~(a.near & (name == "kmu2"))  # a photon on the muon's cluster is a case of its own
+        kept = _in_range(a)
         above += [float(weight[kept & (a.region == k)].sum()) for k in range(len(REGIONS))]
     tails = (above / below).tolist() if below else [None] * len(REGIONS)
     found: dict[str, float | None] = {f"{name}.kinematic_tails": float(above.sum()) / below if below else None}

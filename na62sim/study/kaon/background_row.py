@@ -24,6 +24,7 @@ from na62sim.study.kaon.background_sample import (
     NO_PHOTONS,
     NO_PI0,
     NOMINAL,
+    ON_MUON,
     SIGNAL,
     Accepted,
     particles_of,
@@ -125,9 +126,8 @@ def _row(made: Made, d: Detector, relative: float, product: float | None) -> Bac
     row, hidden, kept = made.row, 0.0, []
     parts: dict[str, float] = {}
     for sample, a in made.samples:
-        near = a.near & (sample.process == "kmu2g")  # a case of its own
-        hidden += math.fsum(a.weights[NOMINAL][near & (a.region < SIGNAL)])
-        kept.append((sample, a.take((a.region < SIGNAL) & ~near)))
+        kept.append((sample, a.take(a.region < SIGNAL)))
+        hidden += math.fsum(kept[-1][1].weights[ON_MUON])
         parts[sample.part] = parts.get(sample.part, 0.0) + math.fsum(kept[-1][1].weights[NOMINAL])
     weight = np.concatenate([a.weights[NOMINAL] for _, a in kept])
     region, p = (np.concatenate([getattr(a, name) for _, a in kept]) for name in ("region", "p"))
@@ -191,8 +191,7 @@ def _by_control(made: Made) -> float:
     passing = over(made.binned(main, main.weights[NOMINAL], control=True), whole)
     total = 0.0
     for sample, a in made.samples:
-        kept = a.take(~a.near) if sample.process == "kmu2g" else a
-        total += float(made.binned(kept, kept.weights[left_out(made.row, sample)]) @ passing)
+        total += float(made.binned(a, a.weights[left_out(made.row, sample)]) @ passing)
     return total
 
 

@@ -11,13 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from hepunits import m, mm
 
 from na62sim.core.arrays import BoolArray, FloatArray, IntArray
 from na62sim.core.particles import Species
 from na62sim.detector.response.as_weights import AsWeights
 from na62sim.detector.response.respond import Response, photons_unseen, respond_behind
-from na62sim.detector.response.veto import track_at_lkr, veto_arrays
 from na62sim.detector.transport.crossings import Crossings
 from na62sim.generators.chain.compile import compile_chain
 from na62sim.generators.chain.truth import Truth
@@ -34,7 +32,8 @@ NOMINAL = "as it is"
 NO_PHOTONS = "photons are seen by nobody"
 NO_PI0 = "photons of a pi0 are seen by nobody"
 NO_NAMES = "every track is a pion"
-_KINDS = (NOMINAL, NO_PHOTONS, NO_PI0, NO_NAMES)
+ON_MUON = "a photon on the muon's cluster"
+_KINDS = (NOMINAL, NO_PHOTONS, NO_PI0, NO_NAMES, ON_MUON)
 TURNS = 200
 """Directions of a pi0 decay that are averaged."""
 BEAMS = 20
@@ -62,7 +61,6 @@ class Accepted:
     generated : sum of the weights of all generated events
     region : (n,) number of the region of each event; p : (n,) momentum (MeV)
     weights : (n,) of each event, by what is left out of it
-    near : (n,) whether a photon is on the cluster of the track in the LKr
     probed : (n,) whether it was weighed with inputs varied
     varied : (n,) these weights, by name of the change; 0 where it was not
     """
@@ -71,16 +69,13 @@ class Accepted:
     region: IntArray
     p: FloatArray
     weights: dict[str, FloatArray]
-    near: BoolArray
     probed: BoolArray
     varied: dict[str, FloatArray]
 
     def take(self, rows: Any) -> Accepted:
         """Some of the events."""
         weights, varied = ({name: w[rows] for name, w in table.items()} for table in (self.weights, self.varied))
-        return Accepted(
-            self.generated, self.region[rows], self.p[rows], weights, self.near[rows], self.probed[rows], varied
-        )
+        return Accepted(self.generated, self.region[rows], self.p[rows], weights, self.probed[rows], varied)
 
     def times(self, factor: Any) -> Accepted:
         """The same with the weights times a factor, or each times its own."""
@@ -102,7 +97,7 @@ class Accepted:
                 return {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
             return np.concatenate(tables)
 
-        columns = {name: all_of(name) for name in ("region", "p", "weights", "near", "probed", "varied")}
+        columns = {name: all_of(name) for name in ("region", "p", "weights", "probed", "varied")}
         return replace(first, generated=float(np.sum([part.generated for part in parts])), **columns)
 
 
@@ -185,12 +180,14 @@ class _Weigh:
     def _nothing(self) -> Accepted:
         none, no = np.empty(0), np.empty(0, dtype=bool)
         weights, varied = dict.fromkeys(_KINDS, none), dict.fromkeys(self.changes, none)
-        return Accepted(0.0, np.empty(0, dtype=np.int64), none, weights, no, no, varied)
+        return Accepted(0.0, np.empty(0, dtype=np.int64), none, weights, no, varied)
 
     def _weighed(self, seen: Seen, rows: IntArray, probed: BoolArray) -> Accepted:
         """What is a weight, of some candidates (in order), without that of their beams."""
         s, n = self.simulation, len(rows)
-        r = without_forced_beams(s.response)
+        hiding = without_forced_beams(s.response)
+        muon = any(abs(particle.pdg) == 13 for particle in seen.truth.chain.particles)
+        r = nothing_hidden(hiding) if muon else hiding
         event = seen.candidates["event"][rows]
         wanted = np.zeros(len(seen.truth.events), dtype=bool)
         wanted[event] = True
@@ -198,8 +195,9 @@ class _Weigh:
         photons, others = photons_unseen(s.seed, truth, crossings, r), self._others(truth, crossings, r)
         alone = photons_unseen(s.seed, truth, crossings, r, pi0=False)
         pions = self._others(truth, crossings, every_track_a_pion(r))
-        weights = dict(zip(_KINDS, (others * photons, others, others * alone, photons * pions), strict=True))
-        near = _near(truth, crossings, s.detector)
+        hidden = photons_unseen(s.seed, truth, crossings, hiding) - photons if muon else np.zeros(n)
+        kinds = others * photons, others, others * alone, photons * pions, others * hidden
+        weights = dict(zip(_KINDS, kinds, strict=True))
         varied = {name: np.zeros(n) for name in self.changes}
         some = np.flatnonzero(probed)
         if len(some) and self.changes:
@@ -207,11 +205,12 @@ class _Weigh:
             truth, crossings = truth.for_response(some), crossings.take(probed, place)
             for name, change in self.changes.items():
                 new = without_forced_beams(change.response)
+                new = nothing_hidden(new) if muon else new
                 if change.photons:
                     varied[name][some] = others[some] * photons_unseen(s.seed, truth, crossings, new)
                 else:
                     varied[name][some] = photons[some] * self._others(truth, crossings, new)
-        return Accepted(0.0, rows, photons, weights, near, probed, varied)
+        return Accepted(0.0, rows, photons, weights, probed, varied)
 
     def _others(self, truth: Truth, crossings: Crossings, r: Response) -> FloatArray:
         """What the weight is without the photons."""
@@ -224,21 +223,12 @@ def without_forced_beams(r: Response) -> Response:
     return replace(r, gtk=r.gtk._replace(forced=False))
 
 
+def nothing_hidden(r: Response) -> Response:
+    """The response whose tracks hide no photon: one on a muon's cluster changes what the muon looks like, a case of its own."""
+    return replace(r, veto=r.veto._replace(track_distance=0.0))
+
+
 def every_track_a_pion(r: Response) -> Response:
     """The response that takes muons and electrons for pions."""
     rich = r.rich._replace(muon_like=np.ones_like(r.rich.muon_like), electron_like=1.0)
     return replace(r, rich=rich, calorimeter=r.calorimeter._replace(muon_like=1.0, electron_like=1.0))
-
-
-def _near(truth: Truth, crossings: Crossings, d: Detector) -> BoolArray:
-    """Whether a generated photon meets the LKr within the radius of the track's cluster."""
-    near = np.zeros(len(truth.events), dtype=bool)
-    track, z = track_at_lkr(crossings, len(near), veto_arrays(d)), d.lkr.z_m * m
-    for slot, particle in enumerate(truth.chain.particles):
-        if particle.pdg != 22:
-            continue
-        p, vertex = truth.p[slot], truth.vertex[truth.chain.vertex[slot]]
-        way = (z - vertex[2]) / p[2]
-        x, y = vertex[0] + p[0] * way - track[0], vertex[1] + p[1] * way - track[1]
-        near |= (p[2] > 0.0) & (x * x + y * y < (d.lkr.track_distance_mm * mm) ** 2)
-    return near

@@ -15,7 +15,7 @@ from na62sim.core.branching_ratios import KAON, with_pi0
 from na62sim.study.kaon import background_parts, background_sample
 from na62sim.study.kaon.background_inputs import shifts
 from na62sim.study.kaon.background_parts import Sample
-from na62sim.study.kaon.background_sample import NOMINAL, SIGNAL, Accepted, simulate_sample
+from na62sim.study.kaon.background_sample import NO_PHOTONS, NOMINAL, ON_MUON, SIGNAL, Accepted, simulate_sample
 from na62sim.study.kaon.backgrounds import background_selection, backgrounds, upstream
 from na62sim.study.kaon.matching import match_probability
 
@@ -115,6 +115,23 @@ def test_weights_of_accepted_events_are_those_of_the_whole_chain(monkeypatch: py
     assert some.sum() == pytest.approx(whole.sum(), abs=4.0 * math.sqrt((some**2).sum()))
 
 
+def test_a_photon_on_the_cluster_of_a_muon_is_a_case_of_its_own() -> None:
+    """Of a muon it is left out of the weight and kept beside it; a pion hides it as far as the energy allows."""
+    d = na.load_detector("run1-2018-s2")
+    selection = background_selection(d)
+    muon = Sample("radiative", "kmu2g", KAON["mu nu"][0], 1.0, parameters={"E_min": 30.0}, radiative=True)
+    pion = Sample("all", "kpigg", KAON["pi gamma gamma"][0], 1.0)
+    beside, hidden = (simulate_sample(sample, selection, d, 20_000, 1, 1) for sample in (muon, pion))
+    assert not hidden.weights[ON_MUON].any()
+    on = beside.weights[ON_MUON] > 0.5 * beside.weights[NO_PHOTONS]
+    assert 20 < on.sum() < 0.05 * len(on)
+    both = beside.weights[NOMINAL] + beside.weights[ON_MUON]
+    assert np.all(both <= beside.weights[NO_PHOTONS] * (1.0 + 1e-12))
+    assert (
+        beside.weights[NOMINAL][on].max() <= 0.1 * beside.weights[NO_PHOTONS][on].max()
+    )  # seen, but for its inefficiency
+
+
 def test_a_particle_that_is_taken_out_is_not_there() -> None:
     """Of K3pi a pi+ alone passes for the end of pi nu nubar beyond the regions; with the two others it is vetoed."""
     d = na.load_detector("run1-2018-s2")
@@ -131,7 +148,7 @@ def test_shift_of_a_sum_for_an_input() -> None:
     probed = np.array([True, True, False, False])
     varied = {"a up": 2.0 * probed, "a down": 0.5 * probed, "charged up": 1.3 * probed, "charged down": 0.7 * probed}
     varied |= {"small up": 1.001 * probed, "small down": one * probed}
-    a = Accepted(4.0, np.zeros(4, dtype=np.int64), one, {NOMINAL: one}, probed, probed, varied)
+    a = Accepted(4.0, np.zeros(4, dtype=np.int64), one, {NOMINAL: one}, probed, varied)
     assert shifts(a) == pytest.approx({"a": 0.75, "charged": 0.3 / math.sqrt(3.0)})
 
 
