@@ -254,6 +254,7 @@ def acceptance(
             progress=ticker,
             workers=workers or 1,
             dask=dask,
+            full_cutflow=full,
             **arguments,
         )
     found = wanted.of(flow, arguments["process"], arguments["detector"]) if wanted.wanted else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from na62sim.core.remarks import remark_lines
 from na62sim.report.text import grid
+from na62sim.selection.cutflow import FEWER, fewer_text
 from na62sim.statistics.text import few, fraction, number
 
 if TYPE_CHECKING:
@@ -36,9 +37,16 @@ def cutflow_table(flows: Mapping[str, Mapping[str, Any]], title: str) -> Rendera
                 cells += ["", "", ""]
                 continue
             relative = row["efficiency"] / before if before else 0.0
-            cells += [f"{row['n']:d}", fraction(row["efficiency"]), f"{relative:.4f}"]
+            mark = FEWER if "n_generated" in row else ""
+            cells += [f"{row['n']:d}{mark}", fraction(row["efficiency"]), f"{relative:.4f}"]
             before = row["efficiency"]
     return grid(f"{title}: events, share kept so far, share kept by the cut", columns, rows)
+
+
+def fewer_lines(flow: Mapping[str, Any]) -> list[str]:
+    """What the mark of counts of some of the events says, where there are any; ``flow`` is the dictionary of a cut-flow."""
+    counted = {row["n_generated"] for row in flow["cutflow"] if "n_generated" in row}
+    return [f"{fewer_text(n, flow['n_generated'])} (--full counts all)." for n in counted]
 
 
 def cut_order(flows: Iterable[Iterable[str]]) -> list[str]:
@@ -135,7 +143,7 @@ def flow_report(flow: CutFlow, full: bool = False) -> list[RenderableType]:
 
     data, ledger = flow.to_dict(), ledger_rows(flow.selection.ledger)
     cuts = cutflow_table({str(data["process"]): data}, f"Cut-flow of {flow.selection.name}")
-    parts: list[RenderableType] = [acceptance_text(data, len(ledger), flow.selection.signal), cuts]
+    parts: list[RenderableType] = [acceptance_text(data, len(ledger), flow.selection.signal), cuts, *fewer_lines(data)]
     more: list[RenderableType] = [bin_table(data, flow.selection.bin_edges)] if data["bins"] else []
     if ledger:
         more.append(ledger_table(ledger))

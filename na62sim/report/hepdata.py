@@ -100,8 +100,10 @@ def _flow_tables(flow: Mapping[str, Any]) -> Iterator[HepTable]:
     what = f"{flow.get('label') or flow.get('process')} in {flow.get('geometry')}"
     about = f"{flow.get('process')}, selection {flow.get('selection')}, {flow.get('n_generated')} events, seed {flow.get('seed')}"
     rows = flow["cutflow"]
+    fewer = {row["n_generated"]: row["cut"] for row in rows if "n_generated" in row}  # and the last such cut
+    some = "".join(f"; up to '{cut}' the counts are those of {n} events" for n, cut in fewer.items())
     yield HepTable(
-        f"Cut-flow of {what}", f"Events that pass each cut and those before: {about}",
+        f"Cut-flow of {what}", f"Events that pass each cut and those before: {about}{some}",
         [("cut", "", [row["cut"] for row in rows])],
         [("events", "", [row["n"] for row in rows]), ("efficiency", "", [row["efficiency"] for row in rows])],
     )  # fmt: skip

@@ -24,6 +24,15 @@ CutFunction = Callable[[Table], Mask]
 TABLES = ("reco/events", "reco/vertices")
 
 
+THROWN = {
+    "gtk": "the beam track's quality",
+    "chanti": "no activity in CHANTI",
+    "rich": "the ring of a pion passes the likelihood",
+    "lkr": "the cluster of a pion is there and identified",
+}
+"""What the response throws flat, by name: a cut may ask for it in ``Cut(..., thrown=)``."""
+
+
 ANY = 1 << 30  # number of tracks: no upper end
 
 
@@ -34,16 +43,20 @@ class Cut:
     ``momentum`` (MeV/c) is the range outside which no track passes, of a cut that asks for one: where it is the first cut of
     a selection of one track, particles far outside are not carried through the spectrometer.
 
+    ``thrown`` names what the response throws flat (`THROWN`), if nothing passes the cut without it: a selection of one track
+    may then drop an event before it is carried through the spectrometer, see `Selection.complete_from`.
+
     Raises
     ------
     TypeError : a name that is no text, a function that cannot be called
-    ValueError : a factor outside 0 to 1
+    ValueError : a factor outside 0 to 1, an unknown name in ``thrown``
     """
 
     name: str
     function: CutFunction
     factor: float = 1.0
     momentum: tuple[float, float] | None = None
+    thrown: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
@@ -51,6 +64,9 @@ class Cut:
         if not callable(self.function):
             raise TypeError(f"function of cut '{self.name}' = {self.function!r}: it must be a function of a table")
         in_range(f"factor of cut '{self.name}'", self.factor, "[0, 1]")
+        for name in self.thrown:
+            if name not in THROWN:
+                raise ValueError(f"thrown of cut '{self.name}' = '{name}': it must be one of {', '.join(THROWN)}")
 
 
 @dataclass(frozen=True)
@@ -107,10 +123,24 @@ class Selection:
     observables: Mapping[str, Callable[[Table], npt.NDArray[np.float64]]] = field(default_factory=dict)
 
     @property
+    def single(self) -> bool:
+        """Whether it is a selection of one track."""
+        return self.candidates == "reco/events" and self.tracks == (1, 1)
+
+    @property
     def momentum(self) -> tuple[float, float] | None:
         """Range (MeV/c) outside which the only track of an event does not pass the first cut; None where there is none."""
-        single = self.candidates == "reco/events" and self.tracks == (1, 1)
-        return self.cuts[0].momentum if single and len(self.cuts) else None
+        return self.cuts[0].momentum if self.single and len(self.cuts) else None
+
+    @property
+    def thrown(self) -> tuple[str, ...]:
+        """What the response throws flat and the cuts ask for, of a selection of one track."""
+        return tuple(dict.fromkeys(name for cut in self.cuts for name in cut.thrown)) if self.single else ()
+
+    @property
+    def complete_from(self) -> int:
+        """The first cut whose count does not change when events are dropped for what is thrown: the last that asks for it."""
+        return max((k for k, cut in enumerate(self.cuts) if cut.thrown), default=0) if self.single else 0
 
     def __post_init__(self) -> None:
         what = f"selection '{self.name}'"

@@ -42,6 +42,7 @@ class CutFlow:
         self._width = 1 + bins  # counters of a region
         self._first = 1 + len(selection.cuts)  # of the first region
         self._counters = Counters(self._first + len(selection.regions) * self._width)
+        self._followed: Counters | None = None  # of the events that every cut has seen, where these are not all
         self._signal_regions: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)  # of these rows, a bit per region
         self._words: dict[int, Counter] | None = None  # accepted candidates by trigger masks and regions
         self._names: list[str] = []
@@ -52,9 +53,25 @@ class CutFlow:
         return self._counters.counter(0)
 
     @property
+    def followed(self) -> Counter:
+        """What was generated and followed to every cut: all, or every so many runs of events (`on_demand.is_followed`)."""
+        return self.generated if self._followed is None else self._followed.counter(0)
+
+    @property
     def cuts(self) -> list[Counter]:
-        """What passed each cut, and those before."""
-        return [self._counters.counter(1 + k) for k in range(len(self.selection.cuts))]
+        """What passed each cut, and those before.
+
+        Where not every event was followed, the first of them (`Selection.complete_from`) are those of the events that were:
+        their efficiencies (`rows`) are shares of `followed`, not of `generated`.
+        """
+        some = self._counted_in_some()
+        return [*some, *(self._counters.counter(1 + k) for k in range(len(some), len(self.selection.cuts)))]
+
+    def _counted_in_some(self) -> list[Counter]:
+        """The first cuts in the events that every cut has seen, where these are not all."""
+        if self._followed is None or self.followed.n == self.generated.n:
+            return []
+        return [self._followed.counter(1 + k) for k in range(self.selection.complete_from)]
 
     @property
     def counts(self) -> dict[str, Counter]:
@@ -105,7 +122,11 @@ class CutFlow:
         )
 
     def fill(
-        self, table: Table | Candidates, weight: npt.NDArray[np.float64], generated: npt.NDArray[np.float64]
+        self,
+        table: Table | Candidates,
+        weight: npt.NDArray[np.float64],
+        generated: npt.NDArray[np.float64],
+        followed: tuple[Mask, Mask] | None = None,
     ) -> npt.NDArray[np.int64]:
         """Count a chunk.
 
@@ -114,6 +135,8 @@ class CutFlow:
         table : candidates
         weight : weight of each candidate
         generated : weight of every generated event of the chunk
+        followed : which candidates, and which of the generated events, belong to events that were not dropped for what the
+            response throws (`Selection.thrown`); None: none was
 
         Returns
         -------
@@ -124,6 +147,10 @@ class CutFlow:
         ValueError : a weight that is not a finite number
         """
         self._counters.add(tally_all(generated))
+        if followed is not None:
+            self._followed = Counters(1 + len(self.selection.cuts))
+            self._followed.add(tally_all(generated[followed[1]]))
+        some = None if followed is None else followed[0]
         weight, counted = np.array(weight, dtype=float), 0
         rows: npt.NDArray[np.int64] = np.arange(len(table))  # what the cuts see
         alive = np.ones(len(table), dtype=np.bool_)  # and which of it passed so far
@@ -140,14 +167,14 @@ class CutFlow:
             alive &= _mask(cut.name, mask, len(rows))
             if cut.factor != 1.0:
                 # counted apart: the cuts before it see the weight without the factor
-                self._count(depth, weight, counted, k)
+                self._count(depth, weight, counted, k, some)
                 weight[rows[alive]] *= cut.factor
                 counted, depth[:] = k, k
             deepen(alive, rows, depth)
         rows = rows[alive]
         if not isinstance(table, Table) and self.selection.regions:
             table.make(rows)
-        self._count(depth, weight, counted, len(self.selection.cuts))
+        self._count(depth, weight, counted, len(self.selection.cuts), some)
         self.signal_rows = self._regions(Survivors(table, rows), weight[rows])
         self.signal_weight = weight[self.signal_rows]
         return rows
@@ -167,9 +194,19 @@ class CutFlow:
         for k, word in enumerate(words.tolist()):
             self._words.setdefault(word, Counter()).merge(counters.counter(k))
 
-    def _count(self, depth: npt.NDArray[np.int64], weight: npt.NDArray[np.float64], start: int, stop: int) -> None:
+    def _count(
+        self,
+        depth: npt.NDArray[np.int64],
+        weight: npt.NDArray[np.float64],
+        start: int,
+        stop: int,
+        followed: Mask | None,
+    ) -> None:
         """Add the candidates to the cuts from ``start`` to below ``stop`` that they passed."""
         self._counters.add_reached(tally(weight, depth - start, stop - start + 1), 1 + start)
+        if followed is not None and self._followed is not None:
+            depth, weight = depth[followed], weight[followed]
+            self._followed.add_reached(tally(weight, depth - start, stop - start + 1), 1 + start)
 
     def _regions(self, table: Survivors, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """Count the regions and their bins; rows of the table that count as accepted."""
@@ -190,6 +227,8 @@ class CutFlow:
 
     def merge(self, other: CutFlow) -> None:
         """Add the counts of another chunk of the same selection."""
+        if self._followed is not None or other._followed is not None:
+            self._followed = Counters.sum(self._followed or self._counters, other._followed or other._counters)
         self._counters.merge(other._counters)
         if other._words is not None:
             if self._words is None:
@@ -243,11 +282,17 @@ class CutFlow:
         return {name: share(c, total) for name, c in self.triggers.items()} if total.total > 0 else {}
 
     def rows(self) -> list[dict[str, Any]]:
-        """The cut-flow as dictionaries: cut, n, sumw, efficiency relative to generated."""
-        total = self.generated.sumw
-        rows = [{"cut": "generated", "n": self.generated.n, "sumw": total, "efficiency": 1.0}]
-        for cut, c in zip(self.selection.cuts, self.cuts, strict=True):
-            rows.append({"cut": cut.name, "n": c.n, "sumw": c.sumw, "efficiency": c.sumw / total if total else 0.0})
+        """The cut-flow as dictionaries: cut, n, sumw, efficiency relative to generated.
+
+        Cuts that did not see every event (see `cuts`) have ``n_generated`` as well: n and sumw are those of so many events.
+        """
+        every, some = self.generated, self.followed
+        rows: list[dict[str, Any]] = [{"cut": "generated", "n": every.n, "sumw": every.sumw, "efficiency": 1.0}]
+        first = len(self._counted_in_some())
+        for k, (cut, c) in enumerate(zip(self.selection.cuts, self.cuts, strict=True)):
+            total = some.sumw if k < first else every.sumw
+            row = {"cut": cut.name, "n": c.n, "sumw": c.sumw, "efficiency": c.sumw / total if total else 0.0}
+            rows.append(row | {"n_generated": some.n} if k < first else row)
         return rows
 
     def bins(self) -> list[dict[str, Any]]:
@@ -322,16 +367,30 @@ def _mask(name: str, mask: Any, n: int) -> Mask:
     return out
 
 
+FEWER = "*"
+"""Marks a count of some of the events."""
+
+
+def fewer_text(followed: int, generated: int) -> str:
+    """What the mark `FEWER` says."""
+    return f"{FEWER} counted in {followed} of the {generated} events: others may be dropped before"
+
+
 def cutflow_text(flow: CutFlow) -> str:
     """A cut-flow as plain text, with the acceptance and its regions."""
-    rows = flow.rows()
+    rows, some = flow.rows(), flow.followed.n
     width = max(len(str(r["cut"])) for r in rows)
     lines = [f"{'cut':<{width}}  {'events':>10}  {'efficiency':>10}  {'relative':>8}"]
     before = rows[0]["efficiency"]
     for r in rows:
         relative = r["efficiency"] / before if before else 0.0
-        lines.append(f"{r['cut']:<{width}}  {r['n']:>10d}  {fraction(r['efficiency']):>10}  {relative:>8.4f}")
+        mark = FEWER if "n_generated" in r else " "
+        lines.append(
+            f"{r['cut']:<{width}}  {r['n']:>10d}{mark} {fraction(r['efficiency']):>10}  {relative:>8.4f}".rstrip()
+        )
         before = r["efficiency"]
+    if some < flow.generated.n:
+        lines.append(fewer_text(some, flow.generated.n))
     a = flow.acceptance
     lines.append(
         f"acceptance {fraction(a.value)} ± {fraction(a.stat)} (stat) ± {fraction(flow.systematic)} (components)"

@@ -90,11 +90,11 @@ def beam_cuts(d: Detector) -> list[Cut]:
     cuts = [
         Cut("KTAG >= 5 sectors", lambda t: np.asarray(t["ktag_sectors"] >= d.ktag.min_sectors)),
         Cut("GTK track", lambda t: np.asarray(t["n_gtk"] > 0)),
-        Cut("K-pi association", lambda t: np.asarray(t["gtk_associated"] > 0)),
+        Cut("K-pi association", lambda t: np.asarray(t["gtk_associated"] > 0), thrown=("gtk",)),
         Cut("GTK momentum and direction", kaon),
         Cut("CDA < 4 mm", lambda t: np.asarray(t["cda"] < d.pinunu.cda_mm * mm)),
         Cut("vertex in the fiducial volume", lambda t: inside(t["vertex_z"], d.pinunu.vertex_z_m, m)),
-        Cut("no CHANTI activity", lambda t: np.asarray(t["n_chanti"] == 0)),
+        Cut("no CHANTI activity", lambda t: np.asarray(t["n_chanti"] == 0), thrown=("chanti",)),
     ]
     if up.method == "box":
         cuts.append(
@@ -115,8 +115,8 @@ def pion_cuts(d: Detector) -> list[Cut]:
     return [
         Cut("RICH ring, >= 4 hits", lambda t: np.asarray((t["n_rings"] > 0) & (t["ring_hits"] >= d.rich.min_hits))),
         Cut("RICH mass", lambda t: inside(t["rich_mass"], d.pinunu.rich_mass_MeV)),
-        Cut("RICH likelihood", lambda t: np.asarray(t["rich_pion_like"] > 0)),
-        Cut("calorimeter identification", lambda t: np.asarray(t["lkr_pion_like"] > 0)),
+        Cut("RICH likelihood", lambda t: np.asarray(t["rich_pion_like"] > 0), thrown=("rich",)),
+        Cut("calorimeter identification", lambda t: np.asarray(t["lkr_pion_like"] > 0), thrown=("lkr",)),
         Cut("no MUV3", lambda t: np.asarray(t["muv3_matched"] == 0)),
     ]
 

@@ -154,6 +154,15 @@ class Counters:
             reached.merge(groups._counters[k])
             self._counters[begin + k - 1].merge(reached)
 
+    @classmethod
+    def sum(cls, first: Counters, second: Counters) -> Counters:
+        """The counters of two chunks together, as many as both have."""
+        both = cls(min(len(first._counters), len(second._counters)))
+        for total, a, b in zip(both._counters, first._counters, second._counters, strict=False):
+            total.merge(a)
+            total.merge(b)
+        return both
+
     def merge(self, other: Counters) -> None:
         """Add the counters of another chunk."""
         for mine, theirs in zip(self._counters, other._counters, strict=True):

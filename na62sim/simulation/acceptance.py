@@ -99,6 +99,7 @@ def acceptance(
     dask: Any = None,
     progress: Progress | None = None,
     keep: Keep | None = None,
+    full_cutflow: bool = False,
     selection_parameters: Mapping[str, float] | None = None,
     **parameters: Any,
 ) -> CutFlow:
@@ -109,6 +110,9 @@ def acceptance(
     (`na62sim.simulation.precision`). ``keep(part, candidates, weight)`` sees every chunk in order (figures;
     `na62sim.simulation.on_demand.SelectedChunk`: candidates of events that have the number of tracks the selection asks for);
     ``tails`` makes large single scatterings and other beam particles near the kaon more often, with weights;
+    ``full_cutflow`` shows every event to every cut: else, unless something is kept, events that a later cut would reject for what
+    the response throws flat are dropped early, and the cuts up to that one are counted in the first 20 000 events and in one
+    of twenty thousands behind (`CutFlow.cuts`); what is accepted is the same;
     ``selection_parameters`` are those of the selection (``m_a`` of kpiaa), the process's own masses by default;
     ``workers`` and ``dask`` (see `na62sim.simulation.shards.make.simulate_shards`) count in other processes,
     where nothing is kept.
@@ -131,12 +135,13 @@ def acceptance(
     if counts_elsewhere(selection, running, keep is not None):
         check_sendable(decay)
         job = Job(
-            uuid4().hex, decay, d, seed, conditions, running.threads_each, chunk, source_hash(), selection, cut_parameters
+            uuid4().hex, decay, d, seed, conditions, running.threads_each, chunk, source_hash(), selection, cut_parameters,
+            early=not full_cutflow,
         )  # fmt: skip
 
     def flows(part: range) -> Iterator[CutFlow]:
         if job is None or len(part) <= RANGE:
-            return _flows(simulation, chosen, part, running, keep)
+            return _flows(simulation, chosen, part, running, keep, not full_cutflow)
         warm_up(simulation, chosen.candidates)  # here, before others start
         return count(job, part, running)
 
@@ -159,11 +164,11 @@ def acceptance(
 
 
 def _flows(
-    simulation: Simulation, selection: Selection, events: range, running: Running, keep: Keep | None
+    simulation: Simulation, selection: Selection, events: range, running: Running, keep: Keep | None, early: bool
 ) -> Iterator[CutFlow]:
     """The cut-flow of each chunk, counted here, after the chunk has been shown to who keeps of it."""
     if keep is None:
-        return accepted(simulation, selection, events, running, lambda chunk: chunk.flow)
+        return accepted(simulation, selection, events, running, lambda chunk: chunk.flow, early=early)
 
     def kept(chunk: SelectedChunk) -> CutFlow:
         keep(chunk, chunk.table, chunk.weight)

@@ -39,7 +39,7 @@ def count_range(job: Job, events: tuple[int, int]) -> tuple[CutFlow, int]:
 
     def work(start: int, m: int) -> CutFlow:
         flow = CutFlow(selection)
-        for part in selected_parts(simulation, selection, start, m):
+        for part in selected_parts(simulation, selection, start, m, early=job.early):
             flow.merge(part.flow)
         return flow
 

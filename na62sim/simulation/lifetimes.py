@@ -91,7 +91,7 @@ def lifetime_acceptance(
         return times, chunk.flow.signal_weight, chunk.flow.generated
 
     times, weights, generated = [], [], Counter()
-    for t, w, total in accepted(simulation, chosen, range(check_events(events)), running, take):
+    for t, w, total in accepted(simulation, chosen, range(check_events(events)), running, take, early=True):
         times.append(t)
         weights.append(w)
         generated.merge(total)

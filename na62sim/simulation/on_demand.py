@@ -1,11 +1,14 @@
 """A chunk as far as a selection looks at it: only what can be accepted is made.
 
-Particles are carried through the STRAW spectrometer, but for those alone in their event and far outside the momentum range
-of the first cut (`detector.transport.early`), and tracks are found in events that can have as many as the selection asks for
-(`traceable`). What lies behind is made for the events that are left when a cut first asks for it: the
-way through the rest of the detector, the responses, the candidates. Trigger words are made of accepted events alone. A
-response is a pure function of the seed, the event and the particle, so that the counts are those of the full chain, but
-for one event in a thousand at the first cut that has a track of the hits of two particles (`traceable`).
+Particles are carried through the STRAW spectrometer in events that may have what the selection asks for
+(`detector.transport.early`), and tracks are found in events that can have as many as it wants (`straw_acceptance`). What lies
+behind is made for the events that are left when a cut first asks for it: the way through the rest of the detector, the
+responses, the candidates. Trigger words are made of accepted events alone. A response is a pure function of the seed, the event
+and the particle, so that the counts are those of the full chain, but for one event in a thousand at the first cut that has a
+track of the hits of two particles (`straw_acceptance`).
+
+``early``: events are dropped, too, for what the response throws and a later cut asks for. What is accepted stays the same. The
+cuts up to that one would count too few: they are counted in some runs of events that are followed to every cut (`is_followed`).
 """
 
 from __future__ import annotations
@@ -23,20 +26,23 @@ from na62sim.core.first_use import compile_first
 from na62sim.core.suggest import did_you_mean
 from na62sim.detector.response.respond import Hits, respond_behind
 from na62sim.detector.response.straw import straw_hits
+from na62sim.detector.response.thrown import build_draws
 from na62sim.detector.transport.crossings import Crossings, carry_on, to_straw4
-from na62sim.detector.transport.early import doomed_outside
+from na62sim.detector.transport.early import NO_WINDOW, Early, doomed_outside
 from na62sim.detector.trigger import trigger_bits
 from na62sim.generators.chain.truth import Truth
 from na62sim.reconstruction.candidate_columns import COLUMNS
 from na62sim.sample.table import Table
 from na62sim.selection.cut import NotMadeError, Selection
 from na62sim.selection.cutflow import CutFlow
+from na62sim.simulation.chunks import RUN
 from na62sim.simulation.conditions import Running
 from na62sim.simulation.pipeline import Chunk, Simulation, warm_up
 from na62sim.simulation.tables import candidate_table
 
 T = TypeVar("T")
 _NAMES = frozenset(name for name, _, _ in COLUMNS)
+FIRST_RUNS, EVERY = 20, 20  # runs of 1000 events that are followed to every cut: so many, then one of so many
 
 
 @dataclass(frozen=True)
@@ -71,30 +77,50 @@ class SelectedChunk:
 
 
 def run_selected(
-    simulation: Simulation, selection: Selection, first: int, n: int, whole: bool = False
+    simulation: Simulation, selection: Selection, first: int, n: int, whole: bool = False, early: bool = False
 ) -> SelectedChunk:
     """Events ``first`` to ``first + n - 1``, from the first random number to the cut-flow.
 
-    ``whole`` : carry all particles to their end, and make all columns of all candidates; they are wanted
+    Parameters
+    ----------
+    whole : carry all particles to their end, and make all columns of all candidates; they are wanted
+    early : drop events for what the response throws; not if they are wanted whole
     """
-    return select_truth(simulation, selection, simulation.generator.generate(simulation.seed, first, n), whole)
+    return select_truth(simulation, selection, simulation.generator.generate(simulation.seed, first, n), whole, early)
 
 
 def selected_parts(
-    simulation: Simulation, selection: Selection, first: int, n: int, whole: bool = False
+    simulation: Simulation, selection: Selection, first: int, n: int, whole: bool = False, early: bool = False
 ) -> Iterator[SelectedChunk]:
     """The same for any process: of a file of events one chunk per kind of event."""
     for truth in simulation.generator.parts(simulation.seed, first, n):
-        yield select_truth(simulation, selection, truth, whole)
+        yield select_truth(simulation, selection, truth, whole, early)
 
 
-def select_truth(simulation: Simulation, selection: Selection, truth: Truth, whole: bool = False) -> SelectedChunk:
+def is_followed(number: IntArray) -> npt.NDArray[np.bool_]:
+    """Which events, by their number, every cut sees although others are dropped early: whatever the chunks."""
+    run = number // RUN
+    return np.asarray((run < FIRST_RUNS) | (run % EVERY == 0))
+
+
+def asked_early(simulation: Simulation, selection: Selection, early: bool) -> Early:
+    """What a selection asks of the particles at STRAW 1."""
+    s, least, window = simulation, selection.tracks[0], selection.momentum
+    outside = NO_WINDOW if window is None else doomed_outside(s.detector, window)
+    draws = build_draws(s.response, selection.thrown if early else (), s.generator.beam is not None)
+    return Early(least, outside, s.response.straw, draws if least == 1 else None)
+
+
+def select_truth(
+    simulation: Simulation, selection: Selection, truth: Truth, whole: bool = False, early: bool = False
+) -> SelectedChunk:
     """Generated events, from the transport to the cut-flow."""
     s = simulation
     least, _ = selection.tracks
-    window = None if whole else selection.momentum
-    outside = None if window is None else doomed_outside(s.detector, window)
-    crossings = to_straw4(s.seed, truth, s.planes, s.flight, s.field, least, outside)
+    early = early and not whole and bool(selection.thrown)
+    followed = is_followed(truth.events) if early else None
+    asked = Early(least) if whole else asked_early(s, selection, early)
+    crossings = to_straw4(s.seed, truth, s.planes, s.flight, s.field, asked, followed)
     straw = straw_hits(s.seed, truth, crossings, s.response.straw, least)
     tracks = s.reconstruction.tracks({"straw": straw}, least)
     if whole:
@@ -102,7 +128,7 @@ def select_truth(simulation: Simulation, selection: Selection, truth: Truth, who
     candidates = LazyCandidates(s, selection, truth, crossings, straw, tracks)
     if whole or (s.as_weights.any and not s.as_weights.late) or selection.candidates != "reco/events":
         candidates.make(np.arange(len(candidates)))
-    weight, flow, masks = candidates.count()
+    weight, flow, masks = candidates.count(followed)
     return SelectedChunk(truth, crossings, tracks, candidates, candidates.event, weight, candidates.veto, flow, masks)
 
 
@@ -113,20 +139,21 @@ def accepted(
     running: Running,
     take: Callable[[SelectedChunk], T],
     whole: bool = False,
+    early: bool = False,
 ) -> Iterator[T]:
     """What is taken of each chunk of a range of events, in order; the kernels are compiled once this returns.
 
     Parameters
     ----------
     take : what is wanted of a chunk, worked out on the thread of the chunk: the rest is freed at once
-    whole : see `run_selected`
+    whole, early : see `run_selected`
     """
     name = f"{simulation.process.short} {selection.candidates} selected"
-    compile_first(name, lambda: run_selected(simulation, selection, 0, 0, whole))
+    compile_first(name, lambda: run_selected(simulation, selection, 0, 0, whole, early))
     warm_up(simulation, selection.candidates)
 
     def work(first: int, n: int) -> list[T]:
-        return [take(chunk) for chunk in selected_parts(simulation, selection, first, n, whole)]
+        return [take(chunk) for chunk in selected_parts(simulation, selection, first, n, whole, early)]
 
     return chain.from_iterable(running.in_order(work, events))
 
@@ -258,10 +285,16 @@ class LazyCandidates:
         local = self._made["event"][self._place[rows]]
         return trigger_bits(self._simulation.seed, truth.events, hits, tracks, self._simulation.trigger, local)["masks"]
 
-    def count(self) -> tuple[npt.NDArray[np.float64], CutFlow, npt.NDArray[np.uint32]]:
-        """Apply the selection: weight of each row, cut-flow, and trigger masks of the accepted rows."""
+    def count(
+        self, followed: npt.NDArray[np.bool_] | None = None
+    ) -> tuple[npt.NDArray[np.float64], CutFlow, npt.NDArray[np.uint32]]:
+        """Apply the selection: weight of each row, cut-flow, and trigger masks of the accepted rows.
+
+        ``followed`` : (n,) of the generated events, see `CutFlow.fill`
+        """
         weight, flow = self._truth.weight[self.event] * self.veto, CutFlow(self._selection)
-        flow.fill(self.table if self.complete else self, weight, self._truth.weight)
+        some = None if followed is None else (followed[self.event], followed)
+        flow.fill(self.table if self.complete else self, weight, self._truth.weight, some)
         masks = self.trigger_masks(flow.signal_rows)
         flow.count_triggers(masks, list(self._simulation.detector.trigger.masks))
         return weight, flow, masks

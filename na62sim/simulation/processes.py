@@ -45,6 +45,7 @@ class Job:
     sources: str  # hash of the program: a worker with another one would make other events
     selection: str | Selection | None = None
     selection_parameters: Mapping[str, float] = field(default_factory=dict)
+    early: bool = False  # see `on_demand.run_selected`
 
 
 _prepared: dict[str, tuple[Simulation, Selection | None]] = {}  # of the job that this process works for

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.detector.transport.conversion import convert_photons, photon_slots
 from na62sim.detector.transport.downstream import carry_downstream
-from na62sim.detector.transport.early import Window, not_doomed
+from na62sim.detector.transport.early import Early, going_on
 from na62sim.detector.transport.planes import STRAW4, Flight, Planes
 from na62sim.detector.transport.state import GIVEN, LOSS, NEVER, PlaneCrossings, empty_crossings
 from na62sim.detector.transport.track_block import Tracks
@@ -122,13 +122,12 @@ def to_straw4(
     planes: Planes,
     flight: Flight,
     field: FieldMap,
-    at_least: int = 0,
-    outside: Window | None = None,
+    early: Early | None = None,
+    exempt: npt.NDArray[np.bool_] | None = None,
 ) -> Crossings:
     """Carry all charged particles of a chunk through the spectrometer; of them `carry_on` knows how to go on.
 
-    Events in which fewer than ``at_least`` particles come to a STRAW chamber have no crossings, nor have those whose only
-    particle has a momentum below the first or above the second number of ``outside`` (MeV/c), see `early`.
+    Events that cannot have what ``early`` asks for have no crossings; of the (n,) ``exempt`` ones no draws are asked for.
     """
     chain, n = truth.chain, len(truth.events)
     charged = _charged(chain, flight)
@@ -146,11 +145,9 @@ def to_straw4(
     if rows > reached:  # two lists in event order become one
         order = np.argsort(ids[0], kind="stable")
         ids, state = ids.take(order, axis=1), state.take(order, axis=1)
-    if at_least > 1:
-        enough = np.flatnonzero(np.bincount(ids[0], minlength=n)[ids[0]] >= at_least)
-        ids, state = ids.take(enough, axis=1), state.take(enough, axis=1)
-    if outside is not None:
-        left = not_doomed(state, ids, planes, outside)
+    if early is not None:
+        exempt = np.zeros(n, dtype=np.bool_) if exempt is None else exempt
+        left = going_on(seed, truth.events, ids, state, planes, flight, early, exempt)
         ids, state = ids.take(left, axis=1), state.take(left, axis=1)
     ids, state = np.ascontiguousarray(ids), np.ascontiguousarray(state)  # `carry_downstream` compiles once
     rest = Rest(state, ids, np.ones(ids.shape[1], dtype=np.uint8))

@@ -1,35 +1,81 @@
-"""Particles that cannot be the track a selection asks for: they need not be carried through the spectrometer.
+"""Events that cannot have what a selection asks for, told at STRAW 1: they need not be carried through the spectrometer.
 
-The only track of an event is looked for in a range of momentum. A particle alone in its event, to which nothing happens on the
-way to STRAW 4 but the Gaussian scattering in the chambers, is measured with its own momentum, within a margin of five times
-the resolution that the broad component of the hits has in points of two views: for points of four views ten of its standard
-deviations, more than 25 of those of other hits. Particles that may decay on the way, radiate, are scattered once by a large
-angle, or are not alone, are carried on.
+Tracks. A particle that nothing happens to on the way to STRAW 4 but the Gaussian scattering in the chambers flies as the field
+alone says, within the scattering angles that the random numbers can make. Where it misses the straws of a chamber by more, it
+is no track; an event with too few others is dropped. Particles that may decay on the way, radiate or are scattered once by a
+large angle are taken for tracks.
+
+Momentum. The only particle of an event, undisturbed in this sense, is measured with its own momentum, within a margin of five
+times the resolution that the broad component of the hits has in points of two views: for points of four views ten of its
+standard deviations, more than 25 of those of other hits.
+
+Draws. What the response throws by the number of the event, and of the particle in it, alone: see `detector.response.thrown`.
 """
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from hepunits import GeV, m
 
-from na62sim.core.arrays import IntArray
+from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.core.constants import KICK
-from na62sim.core.kernel import kernel
+from na62sim.core.kernel import formula, kernel, step
 from na62sim.core.matter import highland
-from na62sim.detector.transport.planes import STRAW4, Planes
+from na62sim.core.rng import fill_draws
+from na62sim.detector.transport.decay_in_flight import mass_of
+from na62sim.detector.transport.planes import LKR, STRAW4, Flight, Planes
 from na62sim.detector.transport.single_scattering import can_scatter
-from na62sim.detector.transport.state import FLY, LOSS, P
+from na62sim.detector.transport.state import FLY, LOSS, P, U, V, X, Y
 from na62sim.geometry import Detector
+from na62sim.geometry.field import Segment, propagate
+from na62sim.geometry.straw import StrawArrays, on_straws
 
 _WIDTHS = 5.0
 _FEW_VIEWS = 2.0  # error of a point of two views, one of them far from its coordinate, over that of four; at most
-_STEEP = 1.05  # longest path through the spectrometer over its length
+_STEEP = 1.05  # longest path through the spectrometer, or to the LKr, over its length
+_FURTHEST = 6.7  # standard deviations of a pair of normals, at most: `normal_pair`
+_BLOCK = 256  # rows whose random numbers are drawn together
+N_DICE = 4  # of a draw
 
 Window = tuple[float, float]
+NO_WINDOW: Window = (0.0, math.inf)
+
+
+class Draws(NamedTuple):
+    """What the response throws, in the order in which it is asked for; a draw has `N_DICE` uniforms, as `fill_draws` makes them.
+
+    An event goes on where each is below its upper end. ``of_track``: thrown for each particle, and asked of one that is alone in
+    its event; ``of_pion``: and asked of pions alone, those that do not decay before the LKr. ``always``: asked of exempt events.
+    """
+
+    stream: npt.NDArray[np.uint64]  # (d,)
+    of_track: npt.NDArray[np.bool_]
+    of_pion: npt.NDArray[np.bool_]
+    always: npt.NDArray[np.bool_]
+    high: FloatArray  # (d, N_DICE)
+    lost: bool  # whether such a pion must come as far as the LKr
+
+
+class Early(NamedTuple):
+    """What a selection asks for.
+
+    Attributes
+    ----------
+    at_least : tracks of an event
+    outside : momenta (MeV/c) below the first or above the second of which the only one is of no interest
+    straw : the straws that tracks must cross, or None: any particle at STRAW 1 may be a track
+    draws : see `Draws`
+    """
+
+    at_least: int = 0
+    outside: Window = NO_WINDOW
+    straw: StrawArrays | None = None
+    draws: Draws | None = None
 
 
 @lru_cache(maxsize=64)
@@ -55,26 +101,151 @@ def doomed_outside(detector: Detector, window: Window) -> Window:
     return max(low * (1.0 - margin(low)), 0.0), above
 
 
+@formula
+def _plane_of(slot: int, planes: Planes) -> int:
+    """The plane that is a measuring plane."""
+    k = 0
+    while planes.slot[k] != slot:
+        k += 1
+    return k
+
+
+@step
+def _crosses_straws(x: float, y: float, u: float, v: float, margin: float, chamber: int, straw: StrawArrays) -> bool:
+    """Whether a particle may cross straws of a view of a chamber, within a margin (mm)."""
+    inverse = 1.0 / np.sqrt(1.0 - u * u - v * v)
+    sx, sy = u * inverse, v * inverse
+    for w in range(straw.offset.size):
+        px, py = x + sx * straw.offset[w], y + sy * straw.offset[w]
+        a, b = px * straw.cosine[w] + py * straw.sine[w], abs(py * straw.cosine[w] - px * straw.sine[w])
+        if on_straws(a, b, straw.hole[chamber, w], straw.half_gap - margin, straw.half_length + margin):
+            return True
+    return False
+
+
+@step
+def _may_be_track(
+    i: int, ids: Any, state: Any, last: int, probability: float, planes: Planes, flight: Flight, straw: StrawArrays
+) -> bool:
+    """Whether a particle at STRAW 1 may cross straws of all four chambers. ``last`` is the plane of STRAW 4."""
+    x, y, u, v, p, loss = state[X, i], state[Y, i], state[U, i], state[V, i], state[P, i], state[LOSS, i]
+    if ids[4, i] > 0 or not _crosses_straws(x, y, u, v, 0.0, 0, straw):
+        return False
+    length = _STEEP * (planes.z[last] - planes.z[0])
+    if state[FLY, i] <= length or can_scatter(loss, probability, planes):
+        return True
+    mass, bend, electron = mass_of(ids[2, i], flight), KICK * ids[3, i] / p, abs(ids[2, i]) == 11
+    widest = _FURTHEST * np.sqrt(p * p + mass * mass) / (p * p)
+    turned, away, thickness = 0.0, 0.0, max(abs(straw.offset[0]), abs(straw.offset[-1]))
+    for k in range(1, last + 1):
+        if electron and loss < planes.radiated[k - 1]:
+            return True
+        f = planes.segments[k]
+        s = Segment(f[0], f[1], f[2], f[3], f[4], f[5], f[6])
+        u, v, dx, dy, _ = propagate(u, v, bend, s)
+        x, y = x + dx, y + dy
+        turned += widest * planes.theta0[k - 1]
+        away += turned * s.dz
+        if planes.slot[k] < 0:
+            continue
+        # a place turns with the direction cosines as 1 + 3/2 (u^2 + v^2) and higher terms
+        margin = (away + turned * thickness) * (1.1 + 3.0 * (u * u + v * v))
+        if not _crosses_straws(x, y, u, v, margin, planes.slot[k], straw):
+            return False
+    return True
+
+
 @kernel
 def _select(
-    event: Any, pdg: Any, first: Any, p: Any, fly: Any, loss: Any, planes: Planes, low: float, high: float, rows: Any
-) -> int:
-    length, n, last, probability = 0.0, 0, rows.size - 1, planes.single.sum()
-    for k in range(planes.z.size):
-        if planes.slot[k] == STRAW4:
-            length = _STEEP * (planes.z[k] - planes.z[0])
-    for i in range(rows.size):
-        rows[n] = i
-        alone = (i == 0 or event[i - 1] != event[i]) and (i == last or event[i + 1] != event[i])
-        undisturbed = (
-            first[i] == 0 and fly[i] > length and abs(pdg[i]) != 11 and not can_scatter(loss[i], probability, planes)
-        )
-        n += not (alone and undisturbed and (p[i] < low or p[i] > high))
+    ids: Any, state: Any, planes: Planes, flight: Flight, straw: StrawArrays, at_least: int, low: float, high: float,
+    rows: Any,
+) -> int:  # fmt: skip
+    """Rows of the events that may have enough tracks, and not a single one of another momentum; all are in event order."""
+    event, pdg, first = ids[0], ids[2], ids[4]
+    p, fly, loss, probability = state[P], state[FLY], state[LOSS], planes.single.sum()
+    last = _plane_of(STRAW4, planes)
+    length = _STEEP * (planes.z[last] - planes.z[0])
+    stop, n = 0, 0
+    while stop < event.size:
+        begin, left = stop, 0
+        while stop < event.size and event[stop] == event[begin]:
+            stop += 1
+            left += 1
+        if at_least > 1:
+            for i in range(begin, stop):
+                if left < at_least:
+                    break
+                if not _may_be_track(i, ids, state, last, probability, planes, flight, straw):
+                    left -= 1
+        elif left == 1:
+            i = begin
+            if first[i] > 0 or not _crosses_straws(state[X, i], state[Y, i], state[U, i], state[V, i], 0.0, 0, straw):
+                left = 0
+            elif p[i] < low or p[i] > high:
+                undisturbed = fly[i] > length and abs(pdg[i]) != 11
+                if undisturbed and not can_scatter(loss[i], probability, planes):
+                    left = 0
+        if left >= at_least:
+            for i in range(begin, stop):
+                rows[n] = i
+                n += 1
     return n
 
 
-def not_doomed(state: Any, ids: Any, planes: Planes, outside: Window) -> IntArray:
-    """Rows of the tracks at STRAW 1, in event order, that may be measured inside the window."""
+@kernel
+def _throw(
+    seed: int, number: Any, ids: Any, state: Any, exempt: Any, planes: Planes, draws: Draws, rows: Any, n: int
+) -> int:
+    """Of the first n rows those whose draws let them go on, to the beginning of ``rows``; how many there are."""
+    event, slot, pdg, first, fly, loss = ids[0], ids[1], ids[2], ids[4], state[FLY], state[LOSS]
+    at_lkr = _plane_of(LKR, planes)
+    length, lost = _STEEP * (planes.z[at_lkr] - planes.z[0]), planes.lost[at_lkr - 1] if draws.lost else 0.0
+    free, alone = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.bool_)
+    pion, left = np.empty(n, dtype=np.bool_), 0
+    for q in range(n):
+        i = rows[q]
+        single = (q == 0 or event[rows[q - 1]] != event[i]) and (q == n - 1 or event[rows[q + 1]] != event[i])
+        free[left], alone[left] = exempt[event[i]], single
+        pion[left] = single and abs(pdg[i]) == 211 and first[i] == 0 and fly[i] > length
+        goes = not pion[left] or free[left] or loss[i] >= lost
+        rows[left] = i
+        left += goes
+    u, none = np.empty((N_DICE, _BLOCK)), np.empty((0, _BLOCK), dtype=np.float32)
+    who, block = np.empty(_BLOCK, dtype=np.int64), np.empty(_BLOCK, dtype=np.int64)
+    for d in range(draws.stream.size):
+        n, left = left, 0
+        for begin in range(0, n, _BLOCK):
+            end = min(begin + _BLOCK, n)
+            for q in range(begin, end):
+                who[q - begin] = number[event[rows[q]]]
+                block[q - begin] = 4 * slot[rows[q]] if draws.of_track[d] else 0
+            fill_draws(seed, draws.stream[d], block[: end - begin], who[: end - begin], u, none)
+            for q in range(begin, end):
+                asked = draws.always[d] or not free[q]
+                asked = asked and (alone[q] or not draws.of_track[d]) and (pion[q] or not draws.of_pion[d])
+                goes = True
+                for k in range(N_DICE):
+                    goes = goes and u[k, q - begin] < draws.high[d, k]
+                rows[left], free[left], alone[left], pion[left] = rows[q], free[q], alone[q], pion[q]
+                left += goes or not asked
+    return left
+
+
+def going_on(
+    seed: int, number: IntArray, ids: Any, state: Any, planes: Planes, flight: Flight, early: Early, exempt: Any
+) -> IntArray:
+    """Rows of the tracks at STRAW 1, in event order, of the events that may have what a selection asks for.
+
+    Parameters
+    ----------
+    number, exempt : of each event of the chunk its number, and whether its draws are not asked for
+    ids, state : see `carry_downstream`
+    """
     rows = np.empty(ids.shape[1], dtype=np.int64)
-    n = _select(ids[0], ids[2], ids[4], state[P], state[FLY], state[LOSS], planes, *outside, rows)
+    if early.straw is None:
+        counts = np.bincount(ids[0], minlength=len(number))
+        return np.flatnonzero(counts[ids[0]] >= early.at_least)
+    n = _select(ids, state, planes, flight, early.straw, early.at_least, *early.outside, rows)
+    if early.draws is not None:
+        n = _throw(np.uint64(seed), number, ids, state, exempt, planes, early.draws, rows, n)
     return rows[:n]

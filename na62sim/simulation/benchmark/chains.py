@@ -44,10 +44,10 @@ def build_chain(name: str, folder: Path) -> TimedChain:
     return CHAINS[name](folder)
 
 
-def _ranges(events: int) -> Iterator[tuple[int, int]]:
-    from na62sim.simulation.chunks import CHUNK
+def _ranges(events: int, first: int = 0) -> Iterator[tuple[int, int]]:
+    from na62sim.simulation.chunks import CHUNK, chunks_of
 
-    return ((k, min(CHUNK, events - k)) for k in range(0, events, CHUNK))
+    return chunks_of(first, events, CHUNK)
 
 
 def _simulation(process: str, **parameters: float) -> Any:
@@ -92,9 +92,10 @@ def _generation(process: str, **parameters: float) -> TimedChain:
 
 
 def _full(process: str, share: float, **parameters: float) -> TimedChain:
-    """From the beam to the selection, as an acceptance runs it: only what can be selected is made."""
+    """From the beam to the selection, as an acceptance runs it behind its first events: only what can be selected is made."""
     from na62sim.selection.registry import find_selection
-    from na62sim.simulation.on_demand import run_selected
+    from na62sim.simulation.chunks import RUN
+    from na62sim.simulation.on_demand import FIRST_RUNS, run_selected
     from na62sim.simulation.pipeline import warm_up
 
     s = _simulation(process, **parameters)
@@ -102,8 +103,8 @@ def _full(process: str, share: float, **parameters: float) -> TimedChain:
     warm_up(s, selection.candidates)
 
     def run(events: int) -> dict[str, float]:
-        for first, n in _ranges(events):
-            run_selected(s, selection, first, n)
+        for first, n in _ranges(events, RUN * FIRST_RUNS):
+            run_selected(s, selection, first, n, early=True)
         return {}
 
     part = run_selected(s, selection, 0, 1000)

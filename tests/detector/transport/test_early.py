@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from na62sim.detector.response.as_weights import as_weights
 from na62sim.detector.transport.crossings import to_straw4
-from na62sim.detector.transport.early import doomed_outside
+from na62sim.detector.transport.early import Early, doomed_outside
 from na62sim.detector.transport.planes import STRAW4
 from na62sim.generators.registry import find_process
 from na62sim.geometry import load_detector
+from na62sim.geometry.straw import straw_arrays
 from na62sim.selection.cut import Cut, Selection
 from na62sim.selection.registry import find_selection
 from na62sim.simulation.on_demand import run_selected
@@ -78,11 +79,11 @@ def test_counts_of_random_windows_stay(low: float, width: float, first: int, pro
 def test_only_what_cannot_change_its_momentum_is_left_out(bench: Any, shoot: Any) -> None:
     """Pions that decay before STRAW 4 or are scattered by a large angle go on, and so do electrons."""
     field, planes, flight = bench._setup
-    n, outside = 20_000, doomed_outside(D, (15e3, 45e3))
+    n, early = 20_000, Early(1, doomed_outside(D, (15e3, 45e3)), straw_arrays(D))
     for name in ("pi+", "e+"):
         truth = shoot(name, np.full(n, 10e3), x=-300.0, y=-100.0)
         everything = to_straw4(1, truth, planes, flight, field)
-        some = to_straw4(1, truth, planes, flight, field, outside=outside)
+        some = to_straw4(1, truth, planes, flight, field, early)
         if name == "e+":
             np.testing.assert_array_equal(some.event, everything.event)
             continue
@@ -97,7 +98,7 @@ def test_only_what_cannot_change_its_momentum_is_left_out(bench: Any, shoot: Any
         assert not (left_out & arrived & scattered).any()
     inside = shoot("pi+", np.full(n, 14.5e3), x=-300.0, y=-100.0)
     whole = to_straw4(1, inside, planes, flight, field)
-    left_out = ~np.isin(whole.event, to_straw4(1, inside, planes, flight, field, outside=outside).event)
+    left_out = ~np.isin(whole.event, to_straw4(1, inside, planes, flight, field, early).event)
     assert (whole.pdg[0, left_out] == -13).all() and left_out.sum() < 0.01 * n  # muons of decays before STRAW 1
 
 

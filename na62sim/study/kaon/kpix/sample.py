@@ -184,7 +184,7 @@ def _chunks(
         slices = np.searchsorted(edges, m2, side="right")
         return _Accepted(chunk.flow.generated, chunk.flow.signal_weight, slices, proper_times(chunk, planes))
 
-    return accepted(simulation, selection, events, running, take)
+    return accepted(simulation, selection, events, running, take, early=True)
 
 
 def _worst(counts: Sequence[DataSetCount], mixture: Mixture) -> float:

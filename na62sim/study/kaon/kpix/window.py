@@ -97,7 +97,7 @@ def _spectrum(d: Detector, seed: int, threads: int | None) -> Spectrum:
         return chunk.flow.generated, m2, chunk.flow.signal_weight
 
     generated, m2, weights = Counter(), [], []
-    for total, mass, weight in accepted(simulation, selection, range(EVENTS), Running(threads), take):
+    for total, mass, weight in accepted(simulation, selection, range(EVENTS), Running(threads), take, early=True):
         generated.merge(total)
         m2.append(mass)
         weights.append(weight)
