@@ -45,6 +45,8 @@ def simulate(
     intensity: options.Intensity = None,
     photons: options.Photons = "dice",
     as_weights: options.AsWeights = "",
+    skim: options.Skim = "",
+    keep: options.Keep = "",
     compression: options.Compression = "none",
     threads: options.Threads = None,
     chunk: options.Chunk = None,
@@ -70,7 +72,7 @@ def simulate(
 
         simulate_folder(
             out, count, seed, arguments, as_json, compression=compression, shard_events=shard_events, shards=shards,
-            workers=workers, dask=dask, resume=resume, force=force,
+            workers=workers, dask=dask, resume=resume, force=force, skim=skim, keep=keep,
         )  # fmt: skip
         return
     check_name(out, force, ".h5", what=" (with --shard-events a folder)")
@@ -84,6 +86,8 @@ def simulate(
             force=force,
             progress=ticker,
             **arguments,
+            skim=skim,
+            keep=keep,
             compression=cast("Compression", compression),
         )
     with sample:

@@ -152,6 +152,10 @@ class CutFlow:
         self.signal_weight = weight[self.signal_rows]
         return rows
 
+    def add_generated(self, counter: Counter) -> None:
+        """Count generated events whose weights are not given to `fill`: those that a skim left out, and its own."""
+        self._counters.add_to(0, counter)
+
     def count_triggers(self, masks: npt.NDArray[np.uint32], names: Sequence[str]) -> None:
         """Count which trigger masks hold for the accepted candidates of the chunk filled last.
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import numpy as np
+
 from na62sim.core.progress import Progress
 from na62sim.core.remarks import remarks
 from na62sim.core.version import source_hash
@@ -16,10 +18,12 @@ from na62sim.generators.chain.process import Process
 from na62sim.generators.registry import find_process
 from na62sim.geometry import Detector
 from na62sim.geometry.detector import as_detector
+from na62sim.sample.generated import Generated
 from na62sim.sample.table import Table
 from na62sim.selection.cut import Selection
 from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.registry import find_selection
+from na62sim.selection.tally import Counter
 from na62sim.simulation.chunks import CHUNK, check_chunk
 from na62sim.simulation.conditions import Conditions, Running, weights_asked
 from na62sim.simulation.counting import RANGE, count, counts_elsewhere
@@ -72,10 +76,16 @@ def select(
             **remarks(described),
         },
     )
+    skim = p.skim
+    if skim is not None:
+        flow.info["skim"] = skim
+        g = Generated.from_dict(p.generated or {})
+        flow.add_generated(Counter(g.n, g.total, g.square, g.largest))
     for part in opened.chunks(check_chunk(chunk)):
         table, events = part[chosen.candidates], part["events"]
         rows = table.event_of_row()
-        flow.fill(table, (events["weight"] * events["veto_weight"])[rows], events["weight"])
+        generated = events["weight"] if skim is None else np.empty(0)
+        flow.fill(table, (events["weight"] * events["veto_weight"])[rows], generated)
         flow.count_triggers(part["trigger"]["masks"][rows[flow.signal_rows]], list(made_with.trigger.masks))
     return flow
 

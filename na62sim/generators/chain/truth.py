@@ -40,6 +40,19 @@ class Truth:
         """Number of events of weight 1 with the same relative error: (sum w)^2 / sum w^2."""
         return float(self.weight.sum() ** 2 / (self.weight**2).sum())
 
+    def take(self, rows: npt.NDArray[np.int64]) -> Truth:
+        """Some of the events, whole."""
+        return Truth(
+            chain=self.chain,
+            events=self.events[rows],
+            p=self.p.take(rows, axis=2),
+            vertex=self.vertex.take(rows, axis=2),
+            gtk=self.gtk.take(rows, axis=1),
+            weight=self.weight[rows],
+            made=None if self.made is None else self.made.take(rows, axis=1),
+            rows=None if self.rows is None else self.rows[rows],
+        )
+
     def for_response(self, rows: npt.NDArray[np.int64]) -> Truth:
         """Some of the events, with what the detectors ask for: of the momenta, those of photons."""
         p = np.empty((*self.p.shape[:2], len(rows)))
