@@ -127,6 +127,14 @@ AsWeights = Annotated[
         help="Of photons, charged, identification, efficiencies: what is carried as a weight instead of thrown.",
     ),
 ]
+Importance = Annotated[
+    bool | None,
+    typer.Option(
+        "--importance/--no-importance",
+        help="Draw K+ -> pi+ nu nubar in the signal regions of pinunu more often, with weights; by itself with --precision.",
+        show_default=False,
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option(

@@ -196,6 +196,7 @@ def acceptance(
     intensity: options.Intensity = None,
     photons: options.Photons = "dice",
     as_weights: options.AsWeights = "",
+    importance: options.Importance = None,
     threads: options.Threads = None,
     chunk: options.Chunk = None,
     lifetimes: Annotated[
@@ -241,6 +242,8 @@ def acceptance(
     if lifetimes is not None:
         if workers or dask:
             raise ValueError("--lifetimes: one sample is reweighted here; it takes --threads, not --workers or --dask")
+        if importance:
+            raise ValueError("--lifetimes: it reweights decays to lifetimes, not with --importance")
         if wanted.wanted:
             raise ValueError("--lifetimes: it gives acceptances alone, without --sensitivity")
         _against_lifetime(lifetimes, process, chosen, count, seed, arguments, as_json)
@@ -254,6 +257,7 @@ def acceptance(
             selection=chosen,
             events=most,
             precision=precision,
+            importance=importance,
             seed=seed,
             progress=ticker,
             workers=workers or 1,

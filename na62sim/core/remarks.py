@@ -44,6 +44,10 @@ def remark_lines(described: Mapping[str, Any]) -> list[str]:
     ['K+: flat phase space', 'lepton number may be violated, as asked for']
     """
     lines = [_WORDS[key].format(name) for key, names in remarks(described).items() for name in names]
+    if described.get("importance"):
+        carried = ", ".join(described.get("as_weights", ()))
+        also = f"; as weights: {carried}" if carried else ""
+        lines.append(f"importance sampling in (q2, cos theta*) towards the signal regions{also}")
     if described.get("skim"):
         lines.append(
             f"skim {skim_text(described['skim'])}: the sample has, and the rows count, only events that pass it"

@@ -17,7 +17,7 @@ from na62sim.core.remarks import remark_lines
 from na62sim.sample.table import Table
 from na62sim.selection.cut import Candidates, Mask, NotMadeError, Selection, Survivors
 from na62sim.selection.tally import Counter, Counters, deepen, tally, tally_all, tally_regions
-from na62sim.statistics import Interval, clopper_pearson, weighted_efficiency
+from na62sim.statistics import Interval, clopper_pearson, sampled_mean, weighted_efficiency
 from na62sim.statistics.text import few, fraction
 
 _SPARSE = 0.6  # share of survivors below which they are gathered
@@ -31,6 +31,8 @@ class CutFlow:
     ----------
     selection : the selection
     info : what was selected (process, geometry, seed, decay volume), for printing and JSON
+    importance : the largest weight of importance sampling, a factor that the candidates have, and what was generated has not;
+        0 without
     """
 
     def __init__(self, selection: Selection, info: Mapping[str, Any] | None = None) -> None:
@@ -38,6 +40,7 @@ class CutFlow:
         self.info: dict[str, Any] = dict(info or {})
         self.signal_rows = np.empty(0, dtype=np.int64)  # of the table filled last: what counts as accepted
         self.signal_weight = np.empty(0)  # of these rows, with the factors of the cuts
+        self.importance = 0.0
         bins = max(len(selection.bin_edges) - 1, 0)
         self._width = 1 + bins  # counters of a region
         self._first = 1 + len(selection.cuts)  # of the first region
@@ -195,6 +198,7 @@ class CutFlow:
     def merge(self, other: CutFlow) -> None:
         """Add the counts of another chunk of the same selection."""
         self._counters.merge(other._counters)
+        self.importance = max(self.importance, other.importance)
         if other._words is not None:
             if self._words is None:
                 self._names, self._words = other._names, {}
@@ -229,6 +233,8 @@ class CutFlow:
     def efficiency(self, counter: Counter) -> Interval:
         """A counter over what was generated: exact binomial if all weights are 1, else effective counts.
 
+        With importance sampling the mean of the candidates' weights, over what is generated, which hardly varies.
+
         Raises
         ------
         ValueError : nothing was generated, or only events of weight 0
@@ -238,6 +244,8 @@ class CutFlow:
             raise ValueError("an acceptance needs at least one generated event")
         if g.total <= 0:
             raise ValueError(f"the {g.n} generated events have no weight above 0: there is nothing to divide by")
+        if self.importance:
+            return sampled_mean(*counter.over(g), g.n, self.importance)
         return share(counter, g)
 
     @property

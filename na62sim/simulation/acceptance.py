@@ -25,7 +25,7 @@ from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.registry import find_selection
 from na62sim.selection.tally import Counter
 from na62sim.simulation.chunks import CHUNK, check_chunk
-from na62sim.simulation.conditions import Conditions, Running, weights_asked
+from na62sim.simulation.conditions import Conditions, Running, sampling, weights_asked
 from na62sim.simulation.counting import RANGE, count, counts_elsewhere
 from na62sim.simulation.given import check_sendable, events_of, reused
 from na62sim.simulation.on_demand import SelectedChunk, accepted
@@ -103,6 +103,7 @@ def acceptance(
     photons: str = "dice",
     as_weights: str | Sequence[str] = "",
     tails: bool = False,
+    importance: bool | None = None,
     threads: int | None = None,
     chunk: int = CHUNK,
     workers: int = 1,
@@ -116,7 +117,9 @@ def acceptance(
 
     Parameters are those of `simulate`. Instead of a number of events a ``precision`` may be asked for, the relative
     statistical error of the acceptance (``"0.5%"`` or 0.005); ``events`` is then the most to make, by default of a file all
-    (`na62sim.simulation.precision`). ``keep(part, candidates, weight)`` sees every chunk in order (figures;
+    (`na62sim.simulation.precision`). ``importance`` draws K+ -> pi+ nu nubar in the signal regions more often, with weights,
+    for the selection ``pinunu``; with a precision that is done by itself, and efficiencies are carried as weights, unless it is
+    False (`na62sim.simulation.conditions.sampling`). ``keep(part, candidates, weight)`` sees every chunk in order (figures;
     `na62sim.simulation.on_demand.SelectedChunk`: candidates of events that have the number of tracks the selection asks for);
     ``tails`` makes large single scatterings and other beam particles near the kaon more often, with weights;
     ``selection_parameters`` are those of the selection (``m_a`` of kpiaa), the process's own masses by default;
@@ -128,9 +131,10 @@ def acceptance(
     CutFlow with ``info`` (process, geometry, decay volume, events per second; and, where there is any,
     ``phase_space``, ``violates`` and ``stable`` of the process, see `na62sim.core.remarks`)
     """
-    conditions = Conditions(decay_volume_m, intensity, photons, weights_asked(as_weights), tails)
     running = Running(threads, chunk, workers, dask, progress)
     decay, d = find_process(process, **parameters), as_detector(detector)
+    sampled, carried = sampling(importance, weights_asked(as_weights), decay, selection, precision is not None)
+    conditions = Conditions(decay_volume_m, intensity, photons, carried, tails, sampled)
     simulation, cut_parameters = conditions.simulation(decay, d, seed), selection_parameters or {}
     chosen = find_selection(selection, d, decay.mass, **cut_parameters)
     if events is None and precision is None and decay.n_events is None:
@@ -151,6 +155,8 @@ def acceptance(
         return count(job, part, running)
 
     info = {"process": decay.short, "geometry": d.name, "seed": seed, "decay_volume_m": list(simulation.volume_m)}
+    if sampled:
+        info |= {"importance": True, "as_weights": conditions.carried.names()}
     flow, done, seconds = CutFlow(chosen, info | remarks(decay.describe())), 0, 0.0
     total = most or 0 if wanted is None else wanted.total(0, math.inf)
     while done < total:

@@ -27,6 +27,7 @@ from na62sim.detector.transport.crossings import Crossings, carry_on, to_straw4
 from na62sim.detector.transport.early import doomed_outside
 from na62sim.detector.trigger import trigger_bits
 from na62sim.generators.chain.truth import Truth
+from na62sim.generators.sources.importance import LARGEST
 from na62sim.reconstruction.candidate_columns import COLUMNS
 from na62sim.sample.table import Table
 from na62sim.selection.cut import NotMadeError, Selection
@@ -156,7 +157,7 @@ class LazyCandidates:
         if selection.candidates == "reco/events":
             self._of_tracks = simulation.reconstruction.track_columns(self._tracks)
             self.event = self._of_tracks["event"]
-        self.veto: npt.NDArray[np.float64] = np.ones(len(self.event))
+        self.veto: npt.NDArray[np.float64] = self._drawn(self.event)
         self._made: dict[str, Any] = {}
         self._place: IntArray = np.empty(0, dtype=np.int64)  # of each row in what is made
         self._seen: tuple[Truth, Hits, dict[str, Any]] | None = None
@@ -189,6 +190,7 @@ class LazyCandidates:
         track = np.flatnonzero(wanted[self._tracks["event"]])
         tracks = {name: column.take(track, axis=0) for name, column in self._tracks.items()}
         self._made, event, veto = self._see(wanted, tracks)
+        veto = veto * self._drawn(event)
         if self._selection.candidates == "reco/events":
             self._place = np.full(len(self.event), -1)
             self._place[rows] = np.arange(len(rows))
@@ -214,6 +216,11 @@ class LazyCandidates:
         rows = s.reconstruction.table(self._selection.candidates, len(event), hits, tracks, self._selection.tracks[0])
         self._seen, self._carried = (truth, hits, tracks), crossings
         return rows, event[rows["event"]], veto[rows["event"]]
+
+    def _drawn(self, event: IntArray) -> npt.NDArray[np.float64]:
+        """Weights of importance sampling of some events."""
+        drawn = self._truth.importance
+        return np.ones(len(event)) if drawn is None else drawn[event]
 
     @property
     def complete(self) -> bool:
@@ -249,6 +256,7 @@ class LazyCandidates:
     def count(self) -> tuple[npt.NDArray[np.float64], CutFlow, npt.NDArray[np.uint32]]:
         """Apply the selection: weight of each row, cut-flow, and trigger masks of the accepted rows."""
         weight, flow = self._truth.weight[self.event] * self.veto, CutFlow(self._selection)
+        flow.importance = 0.0 if self._truth.importance is None else LARGEST
         flow.fill(self.table if self.complete else self, weight, self._truth.weight)
         masks = self.trigger_masks(flow.signal_rows)
         flow.count_triggers(masks, list(self._simulation.detector.trigger.masks))

@@ -23,6 +23,7 @@ class Truth:
     gtk : (5, n) the beam particle: x, y (mm), dx/dz, dy/dz, p (MeV); the kaon at GTK3, or the proton at the dump
     weight : (n,) probability of the forced decay, times the weight of vertices that are not unweighted
     made : (4, n) from the dump only: where the mother was made, x, y, z (mm), and ``base`` (mm), see `dump.source`
+    importance : (n,) by importance sampling only: what the weight of an accepted event is multiplied by, of mean 1
     rows : (n,) of a file of events only: which of the events asked for these are, which have the particles of ``chain``
     """
 
@@ -34,6 +35,12 @@ class Truth:
     weight: FloatArray
     made: FloatArray | None = None
     rows: npt.NDArray[np.int64] | None = None
+    importance: FloatArray | None = None
+
+    @property
+    def drawn_weight(self) -> FloatArray:
+        """Weight of each event as it was drawn: with that of importance sampling."""
+        return self.weight if self.importance is None else self.weight * self.importance
 
     @property
     def n_effective(self) -> float:
@@ -51,6 +58,7 @@ class Truth:
             weight=self.weight[rows],
             made=None if self.made is None else self.made.take(rows, axis=1),
             rows=None if self.rows is None else self.rows[rows],
+            importance=None if self.importance is None else self.importance[rows],
         )
 
     def for_response(self, rows: npt.NDArray[np.int64]) -> Truth:
