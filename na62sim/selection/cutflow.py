@@ -148,12 +148,34 @@ class CutFlow:
                 counted, depth[:] = k, k
             deepen(alive, rows, depth)
         rows = rows[alive]
-        if not isinstance(table, Table) and self.selection.regions:
-            table.make(rows)
+        if not isinstance(table, Table):
+            counted = self._weigh(table, rows, weight, depth, counted)
         self._count(depth, weight, counted, len(self.selection.cuts))
         self.signal_rows = self._regions(Survivors(table, rows), weight[rows])
         self.signal_weight = weight[self.signal_rows]
         return rows
+
+    def _weigh(
+        self,
+        table: Candidates,
+        rows: npt.NDArray[np.int64],
+        weight: npt.NDArray[np.float64],
+        depth: npt.NDArray[np.int64],
+        counted: int,
+    ) -> int:
+        """Make the candidates that are left where regions or weights ask for it; the cuts that are counted.
+
+        The cuts before the last see the weight that was presumed, if one was.
+        """
+        if self.selection.regions or table.presumed:
+            table.make(rows)
+        last = len(self.selection.cuts) - 1
+        if table.presumed and last >= 0:
+            self._count(np.minimum(depth, last), weight, counted, last)
+            counted, depth[:] = last, last
+            depth[rows] = last + 1
+            weight[rows] = table.made_weight(rows) * self.selection.factor
+        return counted
 
     def add_generated(self, counter: Counter) -> None:
         """Count generated events whose weights are not given to `fill`: those that a skim left out, and its own."""

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from na62sim.core.arrays import IntArray
 from na62sim.core.first_use import compile_first
 from na62sim.core.suggest import did_you_mean
-from na62sim.detector.response.respond import Hits, respond_behind
+from na62sim.detector.response.respond import Hits, pion_weight, respond_behind
 from na62sim.detector.response.straw import straw_hits
 from na62sim.detector.transport.crossings import Crossings, carry_on, to_straw4
 from na62sim.detector.transport.early import doomed_outside
@@ -101,7 +101,8 @@ def select_truth(simulation: Simulation, selection: Selection, truth: Truth, who
     if whole:
         crossings = carry_on(s.seed, truth, crossings, s.planes, s.flight, s.field)
     candidates = LazyCandidates(s, selection, truth, crossings, straw, tracks)
-    if whole or (s.as_weights.any and not s.as_weights.late) or selection.candidates != "reco/events":
+    weighted = s.as_weights.any and not s.as_weights.late and not candidates.presumed
+    if whole or weighted or selection.candidates != "reco/events":
         candidates.make(np.arange(len(candidates)))
     weight, flow, masks = candidates.count()
     return SelectedChunk(truth, crossings, tracks, candidates, candidates.event, weight, candidates.veto, flow, masks)
@@ -157,7 +158,12 @@ class LazyCandidates:
         if selection.candidates == "reco/events":
             self._of_tracks = simulation.reconstruction.track_columns(self._tracks)
             self.event = self._of_tracks["event"]
+        # of importance sampling the weight of what is not made yet is that of a pion that every detector sees
+        carried = simulation.as_weights
+        self.presumed = simulation.importance and carried.names() == ["efficiencies"] and not carried.tails
         self.veto: npt.NDArray[np.float64] = self._drawn(self.event)
+        if self.presumed:
+            self.veto *= pion_weight(simulation.response)
         self._made: dict[str, Any] = {}
         self._place: IntArray = np.empty(0, dtype=np.int64)  # of each row in what is made
         self._seen: tuple[Truth, Hits, dict[str, Any]] | None = None
@@ -227,6 +233,10 @@ class LazyCandidates:
         """Whether every column of every row is there."""
         return bool(self._made) and len(self._made["event"]) == len(self.event)
 
+    def made_weight(self, rows: IntArray) -> npt.NDArray[np.float64]:
+        """Weights of rows that are made."""
+        return np.asarray(self._truth.weight[self.event[rows]] * self.veto[rows])
+
     @property
     def table(self) -> Table:
         """Every column of every row; what is not there is made."""
@@ -258,6 +268,8 @@ class LazyCandidates:
         weight, flow = self._truth.weight[self.event] * self.veto, CutFlow(self._selection)
         flow.importance = 0.0 if self._truth.importance is None else LARGEST
         flow.fill(self.table if self.complete else self, weight, self._truth.weight)
+        if self.presumed:
+            weight = self._truth.weight[self.event] * self.veto
         masks = self.trigger_masks(flow.signal_rows)
         flow.count_triggers(masks, list(self._simulation.detector.trigger.masks))
         return weight, flow, masks

@@ -122,7 +122,7 @@ class Simulation:
         self.process, self.detector, self.seed = process, detector, seed
         block = detector.decay_volume
         self.volume_m = (block.z_min_m, block.z_max_m) if volume_m is None else _volume(volume_m)
-        self.as_weights = as_weights
+        self.as_weights, self.importance = as_weights, importance
         self.generator = Generator(process, detector, (self.volume_m[0] * m, self.volume_m[1] * m), importance)
         self.field = field_map(detector)
         self.planes, self.flight = build_planes(detector, as_weights.tails), build_flight()

@@ -112,6 +112,13 @@ def matched_alone(r: Response) -> Response:
     )
 
 
+def pion_weight(r: Response) -> float:
+    """The weight by the efficiencies of an event with a pion that every detector sees, where they are in the weight."""
+    if not r.carried.efficiencies:
+        return 1.0
+    return r.flat * r.rich.pion_like * r.calorimeter.pion_like * r.calorimeter.quiet * r.counter.pion_quiet
+
+
 def offsets_of(event: Any, n: int) -> Offsets:
     """Row offsets per event from the event index of each row (rows in event order)."""
     out = np.zeros(n + 1, dtype=np.int64)

@@ -1,9 +1,10 @@
 """Importance sampling of K+ -> pi+ nu nubar towards the signal regions: q^2 inside them, the pion in their momentum range.
 
-The two uniforms that make q^2 and the pion's angle in the kaon's frame are stretched: u goes to t(u), increasing and linear
-between its nodes, from 0 to 0 and from 1 to 1, and the event has the weight dt/du, whose mean is 1 whatever t is. A share of
-both densities stays uniform, so that no weight is above the inverse of its square. Which events are wanted only decides how
-many are needed: regions are smeared with the resolution of the missing mass, momenta with that of the beam.
+The two uniforms that make q^2 and the pion's angle in the kaon's frame are stretched: u goes to t(u), increasing, from 0 to 0
+and from 1 to 1, with a density that is constant in equal parts of t, and the event has the weight dt/du, whose mean is 1
+whatever the density is. A share of both densities stays uniform, so that no weight is above the inverse of its square. Which
+events are wanted only decides how many are needed: regions are smeared with the resolution of the missing mass, momenta with
+the spread of the beam.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from hepunits import GeV
 from scipy.special import ndtr
 
 from na62sim.core.arrays import FloatArray
-from na62sim.core.kernel import step
+from na62sim.core.kernel import formula, step
 from na62sim.generators.amplitudes.phase_space import momentum
 from na62sim.generators.chain.compile import Chain
 from na62sim.generators.chain.process import Process
@@ -24,22 +25,21 @@ from na62sim.geometry import Detector
 
 __all__ = ["LARGEST", "Importance", "can_sample", "importance_arrays", "no_importance", "stretch"]
 
-_NODES = 256  # of the map of each uniform
-_ROWS = 256  # maps of the angle, one for each part of the range of q^2
-_UNIFORM = 0.02  # share of either density that is as without
+_PARTS = 256  # of the range of each uniform
+_UNIFORM = 0.01  # share of either density that is as without
 _NEAR = 0.05  # share of events in wider windows: what the tails of the resolution bring in
 _WIDTHS = (2.0, 5.0)  # of the resolution of the missing mass, by which the windows are smeared, and the wider ones
-_MOMENTUM = (0.01, 0.05)  # relative: the spread of the beam and the resolution of the spectrometer
+_MOMENTUM = (0.015, 0.05)  # relative: the spread of the beam and the resolution of the spectrometer
 _BELOW_ONE = 1.0 - 2.0**-53
 LARGEST = 1.0 / _UNIFORM**2
 """No weight is above it."""
 
 
 class Importance(NamedTuple):
-    """Maps of the uniforms for the kernel; ``mass`` of none where nothing is stretched."""
+    """Cumulative probabilities at the edges of equal parts, for the kernel; ``mass`` of none where nothing is stretched."""
 
-    mass: FloatArray  # (nodes + 1,)
-    angle: FloatArray  # (rows, nodes + 1), by the stretched uniform of q^2
+    mass: FloatArray  # (parts + 1,)
+    angle: FloatArray  # (parts, parts + 1), by the stretched uniform of q^2
 
 
 def no_importance() -> Importance:
@@ -64,12 +64,12 @@ def importance_arrays(chain: Chain, detector: Detector) -> Importance:
     assert a.mass_kind[0] == TABLE
     kaon, pion = chain.particles[0].mass, chain.particles[int(a.first[0])].mass
     table = a.tables[a.mass_table[0]]
-    middle = (np.arange(_ROWS) + 0.5) / _ROWS
+    middle = (np.arange(_PARTS) + 0.5) / _PARTS
     q2 = np.interp(middle, np.linspace(0.0, 1.0, len(table)), table)
-    p = _pion_momentum(kaon, pion, q2, 1.0 - 2.0 * (np.arange(_NODES) + 0.5) / _NODES, detector.beam.momentum_GeV * GeV)
+    p = _pion_momentum(kaon, pion, q2, 1.0 - 2.0 * middle, detector.beam.momentum_GeV * GeV)
     core, near = (_in_regions(detector, q2[:, None], p, *widths) for widths in zip(_WIDTHS, _MOMENTUM, strict=True))
     wanted = (1.0 - _NEAR) * core / core.mean() + _NEAR * near / near.mean()
-    return Importance(_map(wanted.mean(axis=1)), np.array([_map(row) for row in wanted]))
+    return Importance(_cumulative(wanted.mean(axis=1)), np.array([_cumulative(row) for row in wanted]))
 
 
 def _in_regions(detector: Detector, q2: FloatArray, p: FloatArray, widths: float, relative: float) -> FloatArray:
@@ -94,30 +94,34 @@ def _window(x: FloatArray, window: Any, width: Any, unit: float) -> FloatArray:
     return np.asarray(ndtr((x - low) / width) - ndtr((x - high) / width))
 
 
-def _map(wanted: FloatArray) -> FloatArray:
-    """Nodes of t(u) for a density over equal parts of t, of which a share is uniform."""
+def _cumulative(wanted: FloatArray) -> FloatArray:
+    """Cumulative probability at the edges of equal parts of t, for a density of which a share is uniform."""
     mean = wanted.mean()
     density = _UNIFORM + (1.0 - _UNIFORM) * wanted / mean if mean > 1e-9 else np.ones(len(wanted))
-    cumulative = np.concatenate(([0.0], np.cumsum(density)))
-    nodes = np.interp(
-        np.linspace(0.0, 1.0, _NODES + 1), cumulative / cumulative[-1], np.linspace(0.0, 1.0, len(wanted) + 1)
-    )
-    nodes[0], nodes[-1] = 0.0, 1.0
-    return nodes
+    edges = np.concatenate(([0.0], np.cumsum(density)))
+    return np.asarray(edges / edges[-1])
+
+
+@formula
+def _stretched(edges: Any, u: float) -> tuple[float, float]:
+    """t(u), and dt/du, of a map with these cumulative probabilities."""
+    parts = edges.size - 1
+    low, high = 0, parts
+    while high - low > 1:
+        middle = (low + high) >> 1
+        if edges[middle] <= u:
+            low = middle
+        else:
+            high = middle
+    slope = 1.0 / ((edges[low + 1] - edges[low]) * parts)
+    return min(low / parts + (u - edges[low]) * slope, _BELOW_ONE), slope
 
 
 @step
 def stretch(n: int, importance: Importance, mass: Any, angle: Any, factor: Any) -> None:
     """Stretch the uniforms of q^2 and of the angle; ``factor`` receives the weights."""
-    nodes = importance.mass.size - 1
+    rows = importance.angle.shape[0]
     for i in range(n):
-        x = mass[i] * nodes
-        k = int(x)
-        low, width = importance.mass[k], importance.mass[k + 1] - importance.mass[k]
-        mass[i] = min(low + (x - k) * width, _BELOW_ONE)
-        row = importance.angle[int(mass[i] * importance.angle.shape[0])]
-        y = angle[i] * nodes
-        j = int(y)
-        first, other = row[j], row[j + 1] - row[j]
-        angle[i] = min(first + (y - j) * other, _BELOW_ONE)
-        factor[i] = nodes * width * nodes * other
+        mass[i], first = _stretched(importance.mass, mass[i])
+        angle[i], second = _stretched(importance.angle[int(mass[i] * rows)], angle[i])
+        factor[i] = first * second

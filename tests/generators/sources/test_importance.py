@@ -62,9 +62,9 @@ def test_events_are_where_they_are_wanted() -> None:
 def test_maps_cover_the_interval() -> None:
     """From 0 to 1, increasing: the mean of the weights is 1 exactly."""
     arrays = importance_arrays(generated(True, 1).chain, S2)
-    for nodes in (arrays.mass[None], arrays.angle):
-        assert np.all(nodes[:, 0] == 0.0) and np.all(nodes[:, -1] == 1.0)
-        assert np.all(np.diff(nodes, axis=1) > 0.0)
+    for edges in (arrays.mass[None], arrays.angle):
+        assert np.all(edges[:, 0] == 0.0) and np.all(edges[:, -1] == 1.0)
+        assert np.all(np.diff(edges, axis=1) > 0.0)
 
 
 def test_the_beam_is_the_same() -> None:
