@@ -94,6 +94,7 @@ def _names() -> dict[str, list[str]]:
     from na62sim.geometry import available_detectors
     from na62sim.report.reference import REFERENCES
     from na62sim.selection.registry import SELECTIONS
+    from na62sim.simulation.stored import GROUPS
     from na62sim.study.kaon.background_parts import NAMES
     from na62sim.study.kaon.mixture import DATA
     from na62sim.study.scenario.scenario import available_scenarios
@@ -106,6 +107,8 @@ def _names() -> dict[str, list[str]]:
         "process": processes,
         "search.process": list(available_searches()),
         "selection": selections,
+        "skim": selections,
+        "keep": GROUPS,
         "geometry": detectors,
         "a": detectors,
         "b": detectors,

@@ -127,6 +127,14 @@ AsWeights = Annotated[
         help="Of photons, charged, identification, efficiencies: what is carried as a weight instead of thrown.",
     ),
 ]
+Importance = Annotated[
+    bool | None,
+    typer.Option(
+        "--importance/--no-importance",
+        help="Draw K+ -> pi+ nu nubar in the signal regions of pinunu more often, with weights; by itself with --precision.",
+        show_default=False,
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option(
@@ -157,6 +165,20 @@ Without = Annotated[
     list[str] | None, typer.Option("--without", metavar="CUT", help="Leave out a cut, by its name in the cut-flow.")
 ]
 SampleFile = Annotated[Path, typer.Argument(metavar="FILE", parser=path, help="A sample file.")]
+Skim = Annotated[
+    str,
+    typer.Option(
+        "--skim",
+        metavar="SELECTION[:CUT]",
+        help="Store only the events that pass; the sample says how many were generated.",
+    ),
+]
+Keep = Annotated[
+    str,
+    typer.Option(
+        "--keep", metavar="GROUPS", help="Store only these groups of columns: truth,beam,hits,trigger or hits/straw."
+    ),
+]
 Compression = Annotated[
     str,
     typer.Option("--compression", metavar="none|lzf|gzip|zstd", help="Of the events; zstd, blosc with hdf5plugin."),

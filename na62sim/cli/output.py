@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from na62sim.cli.streams import tell
-from na62sim.core.remarks import remark_lines, remarks
+from na62sim.core.remarks import remark_lines, remarks, skim_text
 from na62sim.report.as_json import to_json
 from na62sim.report.text import console, visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from na62sim.sample.provenance import Provenance
     from na62sim.sample.sample import Sample
 
 
@@ -98,16 +99,28 @@ def file_facts(sample: Sample, path: Path) -> dict[str, Any]:
         "decay_volume_m": list(p.decay_volume_m or ()),
         "bytes": path.stat().st_size,
         "groups": list(sample.groups),
+        **skim_facts(p),
         **remarks(p.extra.get("process", {})),
     }
 
 
+def skim_facts(provenance: Provenance) -> dict[str, Any]:
+    """What a skim is of: nothing of another sample."""
+    if provenance.skim is None:
+        return {}
+    generated = provenance.generated or {}
+    return {"skim": provenance.skim, "n_generated": generated.get("n"), "sumw_generated": generated.get("sumw")}
+
+
 def file_text(payload: dict[str, Any]) -> str:
     """The same for people."""
-    size = payload["bytes"] / 1e6
+    size, events, skim = payload["bytes"] / 1e6, f"{payload['n_events']} events", ""
+    if "skim" in payload:
+        events = f"{payload['n_events']} of {payload['n_generated']} generated events"
+        skim = f", skim {skim_text(payload['skim'])}"
     return "\n".join((
-        f"{payload['file']}: {payload['n_events']} events of {payload['process']} in {payload['geometry']}, "
-        f"seed {payload['seed']}, {size:.1f} MB",
-        *remark_lines(payload),
+        f"{payload['file']}: {events} of {payload['process']} in {payload['geometry']}, "
+        f"seed {payload['seed']}{skim}, {size:.1f} MB",
+        *remark_lines({key: value for key, value in payload.items() if key != "skim"}),
         f"content sha256 {payload['content_sha256']}",
     ))  # fmt: skip

@@ -14,7 +14,7 @@ import typer
 from na62sim.cli import options
 from na62sim.cli.output import check_name, emit, file_facts, file_text, kernels, say
 from na62sim.cli.progress import Ticker
-from na62sim.core.remarks import remark_lines
+from na62sim.core.remarks import remark_lines, skim_text
 from na62sim.core.units import parse_count
 
 _FILES = (".h5", ".hdf5", ".root", ".json", ".csv", ".txt", ".png")  # endings that no folder should have
@@ -104,8 +104,12 @@ def _folder_text(payload: dict[str, Any]) -> str:
             f"{payload['folder']}: {payload['n_finished']} of {payload['n_shards']} shards of {what}, {size}; "
             f"the run is not complete yet{said}"
         )
+    events = f"{payload['n_events']} events"
+    if "skim" in payload:
+        events = f"{payload['n_events']} of {payload['events']} generated events"
+        what += f", skim {skim_text(payload['skim'])}"
     return (
-        f"{payload['folder']}: {payload['n_events']} events of {what}, {payload['n_shards']} shards, {size}{said}\n"
+        f"{payload['folder']}: {events} of {what}, {payload['n_shards']} shards, {size}{said}\n"
         f"content sha256 {payload['content_sha256']}"
     )
 

@@ -45,6 +45,8 @@ def simulate(
     intensity: options.Intensity = None,
     photons: options.Photons = "dice",
     as_weights: options.AsWeights = "",
+    skim: options.Skim = "",
+    keep: options.Keep = "",
     compression: options.Compression = "none",
     threads: options.Threads = None,
     chunk: options.Chunk = None,
@@ -70,7 +72,7 @@ def simulate(
 
         simulate_folder(
             out, count, seed, arguments, as_json, compression=compression, shard_events=shard_events, shards=shards,
-            workers=workers, dask=dask, resume=resume, force=force,
+            workers=workers, dask=dask, resume=resume, force=force, skim=skim, keep=keep,
         )  # fmt: skip
         return
     check_name(out, force, ".h5", what=" (with --shard-events a folder)")
@@ -84,6 +86,8 @@ def simulate(
             force=force,
             progress=ticker,
             **arguments,
+            skim=skim,
+            keep=keep,
             compression=cast("Compression", compression),
         )
     with sample:
@@ -192,6 +196,7 @@ def acceptance(
     intensity: options.Intensity = None,
     photons: options.Photons = "dice",
     as_weights: options.AsWeights = "",
+    importance: options.Importance = None,
     threads: options.Threads = None,
     chunk: options.Chunk = None,
     lifetimes: Annotated[
@@ -237,6 +242,8 @@ def acceptance(
     if lifetimes is not None:
         if workers or dask:
             raise ValueError("--lifetimes: one sample is reweighted here; it takes --threads, not --workers or --dask")
+        if importance:
+            raise ValueError("--lifetimes: it reweights decays to lifetimes, not with --importance")
         if wanted.wanted:
             raise ValueError("--lifetimes: it gives acceptances alone, without --sensitivity")
         _against_lifetime(lifetimes, process, chosen, count, seed, arguments, as_json)
@@ -250,6 +257,7 @@ def acceptance(
             selection=chosen,
             events=most,
             precision=precision,
+            importance=importance,
             seed=seed,
             progress=ticker,
             workers=workers or 1,

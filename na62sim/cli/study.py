@@ -34,6 +34,13 @@ def run(
             help="Events of the largest sample; other samples, points of scans and masses of a dump in proportion.",
         ),
     ] = None,
+    importance: Annotated[
+        bool,
+        typer.Option(
+            "--importance",
+            help="K+ -> pi+ nu nubar in its signal regions more often, with weights, for smaller errors.",
+        ),
+    ] = False,
     threads: options.Threads = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Take over the scan points that an interrupted run finished.")
@@ -52,6 +59,8 @@ def run(
         chosen = chosen.with_seed(seed)
     if events is not None:
         chosen = chosen.scaled_to(parse_count("events", events))
+    if importance:
+        chosen = chosen.with_importance()
     folder = out or Path(chosen.name)
     with kernels():
         result = write_run(chosen, folder, threads=threads, say=say, resume=resume, force=force, meter=Ticker)

@@ -27,10 +27,29 @@ def remarks(described: Mapping[str, Any]) -> dict[str, list[str]]:
     return {key: list(described[key]) for key in _WORDS if described.get(key)}
 
 
+def skim_text(skim: Mapping[str, Any]) -> str:
+    """What the events of a skim passed.
+
+    >>> skim_text({"selection": "pinunu", "cut": None})
+    'pinunu'
+    """
+    cut = f" as far as '{skim['cut']}'" if skim.get("cut") else ""
+    return f"{skim['selection']}{cut}"
+
+
 def remark_lines(described: Mapping[str, Any]) -> list[str]:
     """The same in words, one line for each particle or number.
 
     >>> remark_lines({"phase_space": ["K+"], "violates": ["lepton"]})
     ['K+: flat phase space', 'lepton number may be violated, as asked for']
     """
-    return [_WORDS[key].format(name) for key, names in remarks(described).items() for name in names]
+    lines = [_WORDS[key].format(name) for key, names in remarks(described).items() for name in names]
+    if described.get("importance"):
+        carried = ", ".join(described.get("as_weights", ()))
+        also = f"; as weights: {carried}" if carried else ""
+        lines.append(f"importance sampling in (q2, cos theta*) towards the signal regions{also}")
+    if described.get("skim"):
+        lines.append(
+            f"skim {skim_text(described['skim'])}: the sample has, and the rows count, only events that pass it"
+        )
+    return lines

@@ -11,6 +11,7 @@ from na62sim.generators.chain.compile import spread_flights
 from na62sim.generators.chain.process import Process
 from na62sim.generators.chain.truth import Truth
 from na62sim.generators.sources.events import EventSource
+from na62sim.generators.sources.importance import can_sample
 from na62sim.generators.sources.kaon_beam import BeamArrays, KaonBeam
 from na62sim.geometry import Detector
 
@@ -26,6 +27,7 @@ class Generator:
     process : what decays
     detector : beam and fields, or the dump
     volume : (z1, z2) in mm, where the mother decays
+    importance : K+ -> pi+ nu nubar is drawn in its signal regions more often, with weights (`sources.importance`)
 
     Examples
     --------
@@ -36,17 +38,22 @@ class Generator:
     (3, 4, 10)
     """
 
-    def __init__(self, process: Process, detector: Detector, volume: tuple[float, float]) -> None:
+    def __init__(
+        self, process: Process, detector: Detector, volume: tuple[float, float], importance: bool = False
+    ) -> None:
+        if importance and not can_sample(process):
+            raise ValueError(f"importance: it is for K+ -> pi+ nu nubar alone, not for {process.short}")
         self.process, self.detector = process, detector
         self.source: KaonBeam | DumpSource | EventSource
         if process.record is not None:
             self.source = EventSource(process, detector, volume)
         elif process.production is None:
-            self.source = KaonBeam(process, detector, volume)
+            self.source = KaonBeam(process, detector, volume, importance)
         else:
             from na62sim.generators.sources.dump import DumpSource
 
             self.source = DumpSource(process, detector, volume)
+        self.importance = importance
         self.chain = self.source.chain
         self.beam: BeamArrays | None = self.source.beam
 
@@ -83,7 +90,8 @@ class Generator:
         rest = np.empty((chain.n_rest, 4, n))
         vertex_weight = sample_vertices(seed, events, chain.samplers, rest)
         made = None if self.process.production is None else np.empty((4, n))
-        failed = self.source.fill(seed, events, rest, p, vertex, gtk, weight, made)
+        importance = np.empty(n) if self.importance else None
+        failed = self.source.fill(seed, events, rest, p, vertex, gtk, weight, importance if made is None else made)
         if failed:
             raise RuntimeError(f"{failed} events exceeded the bound of the trials")
         for cluster, bias in chain.biases:
@@ -93,4 +101,4 @@ class Generator:
             weight *= vertex_weight
             if made is not None:
                 made[3] *= vertex_weight
-        return Truth(chain, events, p, vertex, gtk, weight, made)
+        return Truth(chain, events, p, vertex, gtk, weight, made, importance=importance)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from na62sim.core.remarks import remark_lines, remarks
+from na62sim.core.remarks import remark_lines, remarks, skim_text
 from na62sim.report.flow import ledger_table
 from na62sim.report.reference import reference_report
 from na62sim.report.text import grid
@@ -189,13 +189,26 @@ def _scenario(data: Mapping[str, Any]) -> list[RenderableType]:
 
 
 def _sample(data: Mapping[str, Any]) -> list[RenderableType]:
-    hidden = {"kind", "file", "groups", "extra", "scenario", "geometry_lines", "checksums", "verified", *remarks(data)}
+    hidden = {
+        "kind",
+        "file",
+        "groups",
+        "extra",
+        "scenario",
+        "geometry_lines",
+        "checksums",
+        "verified",
+        "generated",
+        *remarks(data),
+    }
     facts = [
         [name, _pair(value) if isinstance(value, tuple) else str(value)]
         for name, value in data.items()
         if name not in hidden
     ]
-    facts += [[name, str(value)] for name, value in data["extra"].items()]
+    facts += [[name, _told(name, value)] for name, value in data["extra"].items()]
+    if (generated := data["generated"]) is not None:
+        facts.append(["generated", f"{generated['n']} events, sum of weights {generated['sumw']:.10g}"])
     facts += [["the process", line] for line in remark_lines(data)]
     facts.append(["geometry text", f"{data['geometry_lines']} lines, in the file's attribute geometry_text"])
     facts.append(["scenario", "in the file's attribute scenario" if data["scenario"] else "none"])
@@ -216,6 +229,15 @@ def _sample(data: Mapping[str, Any]) -> list[RenderableType]:
     ]
 
 
+def _told(name: str, value: Any) -> str:
+    """A value of the provenance in words."""
+    if name == "skim" and isinstance(value, dict):
+        return f"only events that pass {skim_text(value)}"
+    if name == "keep" and isinstance(value, list):
+        return f"only {', '.join(map(str, value))}, beside events"
+    return str(value)
+
+
 def _run(data: Mapping[str, Any]) -> list[RenderableType]:
     missing = data["missing"]
     few = ", ".join(str(shard) for shard in missing[:10]) + (", …" if len(missing) > 10 else "")
@@ -224,7 +246,7 @@ def _run(data: Mapping[str, Any]) -> list[RenderableType]:
         ["events", str(data["n_events"])],
         ["bytes", str(data["bytes"])],
         ["content_sha256", data["content_sha256"] or "not before all shards are there"],
-        *([name, str(value)] for name, value in data["run"].items()),
+        *([name, _told(name, value)] for name, value in data["run"].items()),
         *([["verified", "every finished shard has its SHA-256"]] if data.get("verified") else []),
     ]
     return [grid(f"Run of shards {data['folder']}", ["what", "value"], facts)]

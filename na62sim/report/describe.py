@@ -260,6 +260,7 @@ def _file(path: Path) -> dict[str, Any]:
             "file": str(path),
             "bytes": path.stat().st_size,
             **values,
+            "n_generated": p.n_events if groups.generated is None else groups.generated.n,
             "checksums": groups.checked,
             **remarks(values["extra"].get("process", {})),
             "scenario": scenario,

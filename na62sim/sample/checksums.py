@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from na62sim.core.arrays import IntArray
-from na62sim.sample.content_hash import RUN_EVENTS
+from na62sim.sample.runs import RUN_EVENTS
 from na62sim.sample.table import Array, Column, Table
 
 __all__ = ["GROUP", "SEAL", "GroupChecksums", "rows_per_event", "run_edges", "seal_of_file", "seal_of_group"]
@@ -31,21 +31,19 @@ SEAL = "header_sha256"
 """Attribute of the file."""
 
 
-def run_edges(n_events: int, offsets: Array | None = None) -> IntArray:
-    """First row of each run of events, and the end of the last.
+def run_edges(n_events: int) -> IntArray:
+    """First row of each run of a sample of all its events, and the end of the last.
 
     Parameters
     ----------
     n_events : from the start of a run
-    offsets : of these events; None where each is one row
 
     Examples
     --------
     >>> run_edges(2500).tolist()
     [0, 1000, 2000, 2500]
     """
-    edges = np.append(np.arange(0, n_events, RUN_EVENTS), n_events)
-    return edges if offsets is None else offsets[edges]
+    return np.append(np.arange(0, n_events, RUN_EVENTS), n_events)
 
 
 def rows_per_event(offsets: Array) -> Array:
@@ -61,13 +59,15 @@ class GroupChecksums:
         self._runs: list[Sums] = []
         self._rest: Table | None = None  # the events of the run that is not complete yet
 
-    def update(self, table: Table) -> None:
-        """Add the next events."""
+    def update(self, table: Table, cuts: IntArray) -> None:
+        """Add the next events; ``cuts`` : where among them runs begin or end, see `na62sim.sample.runs`."""
         if self._rest is not None:
+            cuts = cuts + self._rest.n_events
             table, self._rest = Table.concatenate([self._rest, table]), None
-        whole = table.n_events - table.n_events % RUN_EVENTS
+        edges = np.unique(np.append(cuts, 0))
+        whole = int(edges[-1])
         if whole:
-            self._runs.append(_of_runs(table.slice_events(0, whole) if whole < table.n_events else table))
+            self._runs.append(_of_runs(table.slice_events(0, whole) if whole < table.n_events else table, edges))
         if whole < table.n_events:  # a copy, because a caller may fill the same arrays again before the run is complete
             self._rest = Table.concatenate([table.slice_events(whole, table.n_events)])
 
@@ -76,19 +76,19 @@ class GroupChecksums:
         self._runs.append(sums)
 
     def all_runs(self, n_columns: int) -> Sums:
-        """One row per run, the last possibly of fewer than 1000 events."""
-        last = [] if self._rest is None else [_of_runs(self._rest)]
+        """One row per run; what is left over is a run of its own."""
+        last = [] if self._rest is None else [_of_runs(self._rest, np.array([0, self._rest.n_events]))]
         return np.concatenate([np.empty((0, n_columns), dtype=np.uint64), *self._runs, *last])
 
 
-def _of_runs(table: Table) -> Sums:
+def _of_runs(table: Table, events: IntArray) -> Sums:
+    """A row of checksums for each run; ``events`` : the first of each, and the end of the last."""
     from na62sim.core.checksum import checksums  # compiled code, which a file that is only looked at does not need
 
-    n, offsets = table.n_events, table.offsets
-    edges = run_edges(n, offsets)
+    offsets = table.offsets
+    edges = events if offsets is None else offsets[events]
     sums = [checksums(table[name], edges[:-1], edges[1:]) for name in table.names]
     if offsets is not None:
-        events = run_edges(n)
         sums.append(checksums(rows_per_event(offsets), events[:-1], events[1:]))
     return np.stack(sums, axis=1) if sums else np.empty((len(edges) - 1, 0), dtype=np.uint64)
 

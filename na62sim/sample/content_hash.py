@@ -9,12 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from na62sim.sample.runs import RUN_EVENTS, RunCuts
 from na62sim.sample.table import Array, Column, Table
 
 __all__ = ["RUN_EVENTS", "ContentHash", "check_events"]
-
-RUN_EVENTS = 1000
-"""Events per digest. Runs start at event numbers that are multiples of it."""
 
 
 def check_events(groups: Mapping[str, Table], n_events: int) -> None:
@@ -25,7 +23,7 @@ def check_events(groups: Mapping[str, Table], n_events: int) -> None:
 
 
 class ContentHash:
-    """SHA-256 of events, composed from one digest per 1000 events.
+    """SHA-256 of events, composed from one digest per run of 1000 event numbers (`na62sim.sample.runs`).
 
     The digest of a run covers the names of groups and columns, the dtypes, the rows per event (uint32) and
     the bytes of the columns, little-endian, in sorted order; the hash is the SHA-256 of the
@@ -35,6 +33,8 @@ class ContentHash:
     ----------
     first_event : int
         Number of the first event, a multiple of 1000.
+    skimmed : bool
+        Events are missing. The hash is that of the runs that events are left of.
 
     Examples
     --------
@@ -47,11 +47,13 @@ class ContentHash:
     (True, 2)
     """
 
-    def __init__(self, first_event: int = 0) -> None:
+    def __init__(self, first_event: int = 0, skimmed: bool = False) -> None:
         if first_event < 0 or first_event % RUN_EVENTS:
             raise ValueError(f"first_event = {first_event} is not a multiple of {RUN_EVENTS}")
         self.n_events = 0
+        self._skimmed, self._cuts = skimmed, RunCuts(skimmed)
         self._digests: list[bytes] = []
+        self._run_events: list[int] = []
         self._parts: list[list[Array]] = []  # the events of the run that is not complete yet
         self._pending = 0  # how many events those are
         self._sealed = False  # true once a partial run came as a digest: nothing can follow it
@@ -71,17 +73,31 @@ class ContentHash:
             cutter.add(groups[name], columns)
         self.n_events += n_events
         start = 0
-        if self._pending:
-            start = min(RUN_EVENTS - self._pending, n_events)
-            self._keep(cutter.cut(0, start), start)
-        while n_events - start >= RUN_EVENTS:
-            self._digests.append(self._digest([cutter.cut(start, start + RUN_EVENTS)], RUN_EVENTS))
-            start += RUN_EVENTS
+        for cut in self._cuts.add(groups, n_events).tolist():
+            if self._pending:
+                self._keep(cutter.cut(start, cut), cut - start)
+                self._complete(self._parts, self._pending)
+                self._parts, self._pending = [], 0
+            elif cut > start:
+                self._complete([cutter.cut(start, cut)], cut - start)
+            start = cut
         if start < n_events:
             self._keep(cutter.cut(start, n_events), n_events - start)
 
-    def extend(self, run_digests: Sequence[bytes], n_events: int) -> None:
-        """Add the next events by the digests of their runs, without reading them."""
+    def extend(self, run_digests: Sequence[bytes], n_events: int, run_events: Sequence[int] | None = None) -> None:
+        """Add the next events by the digests of their runs, without reading them.
+
+        ``run_events`` : of a skim, how many events each of these runs has
+        """
+        if self._skimmed:
+            if self._pending:
+                raise ValueError("digests of a skim are joined to digests")
+            if run_events is None or len(run_digests) != len(run_events) or sum(run_events) != n_events:
+                raise ValueError(f"{len(run_digests)} run digests do not fit the runs of {n_events} events of a skim")
+            self._digests.extend(run_digests)
+            self._run_events.extend(run_events)
+            self.n_events += n_events
+            return
         if self._pending or self._sealed:
             raise ValueError(f"digests can only be joined at a multiple of {RUN_EVENTS} events")
         if len(run_digests) != -(-n_events // RUN_EVENTS):
@@ -92,10 +108,15 @@ class ContentHash:
 
     @property
     def run_digests(self) -> list[bytes]:
-        """The SHA-256 of each run, the last possibly of fewer than 1000 events."""
+        """The SHA-256 of each run; what is left over is a run of its own."""
         if not self._pending:
             return list(self._digests)
         return [*self._digests, self._digest(self._parts, self._pending)]
+
+    @property
+    def run_events(self) -> list[int]:
+        """Events of each run of a skim."""
+        return [*self._run_events, *([self._pending] if self._pending else [])]
 
     def hexdigest(self) -> str:
         """Return the hash of all events so far, as 64 hexadecimal digits."""
@@ -110,9 +131,11 @@ class ContentHash:
         # Copies, because a caller may fill the same arrays again before the run is complete.
         self._parts.append([array.copy() for array in arrays])
         self._pending += n_events
-        if self._pending == RUN_EVENTS:
-            self._digests.append(self._digest(self._parts, RUN_EVENTS))
-            self._parts, self._pending = [], 0
+
+    def _complete(self, parts: list[list[Array]], n_events: int) -> None:
+        self._digests.append(self._digest(parts, n_events))
+        if self._skimmed:
+            self._run_events.append(n_events)
 
     def _digest(self, parts: list[list[Array]], n_events: int) -> bytes:
         digest = hashlib.sha256(self._header)

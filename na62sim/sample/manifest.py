@@ -118,6 +118,12 @@ class Entry:
     content_sha256: str  # of the events
     run_digests: Sequence[str]  # of each thousand events
     run: str  # `ShardRun.key`
+    n_generated: int | None = None  # of a skim; otherwise all events are there
+
+    @property
+    def covered(self) -> int:
+        """How many events of the run the shard stands for."""
+        return self.n_events if self.n_generated is None else self.n_generated
 
     def damage(self, folder: Path) -> str:
         """What is wrong with the file of this entry, which is read whole; empty if nothing is."""
@@ -156,8 +162,13 @@ def read_entry(folder: Path, run: ShardRun, shard: int) -> Entry | None:
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     first, n = run.events_of(shard)
-    expected = (f"{name}.h5", first, n, run.key, -(-n // RUN_EVENTS))
-    if not whole or (entry.file, entry.first_event, entry.n_events, entry.run, len(digests)) != expected:
+    there = (
+        n if entry.n_generated is None else entry.n_events
+    )  # a skim has less, and perhaps nothing of a thousand events
+    expected = (f"{name}.h5", first, n, run.key, there)
+    if not whole or (entry.file, entry.first_event, entry.covered, entry.run, entry.n_events) != expected:
+        return None
+    if not (len(digests) == -(-n // RUN_EVENTS) or (there < n and len(digests) <= there)):
         return None
     return entry
 

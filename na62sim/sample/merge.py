@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -38,13 +38,14 @@ class _Part:
     path: Path
     first_event: int
     n_events: int
+    n_generated: int  # of a skim more than it has
     compression: str
     verified: bool  # by the SHA-256 of the whole file in an entry beside it
 
     @property
     def end(self) -> int:
-        """Number of the event after the last."""
-        return self.first_event + self.n_events
+        """Number of the event after the last that was generated."""
+        return self.first_event + self.n_generated
 
 
 def merge(
@@ -84,7 +85,7 @@ def merge(
         raise SampleError(f"{out}: would replace one of the files that it is made of")
     target_of(out, force=force)
     parts = sorted(_look_at(files), key=lambda part: (part.first_event, part.end))
-    parts = [part for part in parts if part.n_events] or parts[:1]
+    parts = [part for part in parts if part.n_generated] or parts[:1]
     _check_consecutive(parts)
     with Sample.open(parts[0].path) as sample:
         first = sample.provenance
@@ -104,7 +105,7 @@ def merge(
                 if say is not None and not sample.has_checksums:
                     say(f"{part.path}: {NO_CHECKSUMS}")
                 _add(sample, writer, bool(packed))
-            done += part.n_events
+            done += part.n_generated
             if progress is not None:
                 progress(done)
     return writer.provenance
@@ -149,22 +150,22 @@ def _look_at(files: Sequence[Path]) -> Iterator[_Part]:
         if entry is not None and (damage := entry.damage(path.parent)):
             raise SampleError(damage)
         if entry is not None and entry.run in compression:
-            yield _Part(path, entry.first_event, entry.n_events, compression[entry.run], True)
+            yield _Part(path, entry.first_event, entry.n_events, entry.covered, compression[entry.run], True)
             continue
         groups = FileGroups(path)
         provenance, packing = groups.provenance, groups.compression
+        covered = provenance.n_events if groups.generated is None else groups.generated.n
         groups.close()
         if entry is not None:
             compression[entry.run] = packing
-        yield _Part(path, provenance.first_event, provenance.n_events, packing, entry is not None)
+        yield _Part(path, provenance.first_event, provenance.n_events, covered, packing, entry is not None)
 
 
 def _entry_beside(path: Path) -> Entry | None:
     """The entry of a shard, which has the SHA-256 of its file; None for a file that is no shard of a folder."""
-    names = {field.name for field in fields(Entry)}
     try:
         values: dict[str, Any] = json.loads(path.with_suffix(".json").read_bytes())
-        return Entry(**values) if set(values) == names and values["file"] == path.name else None
+        return Entry(**values) if values["file"] == path.name else None
     except (OSError, ValueError, TypeError, RecursionError):
         return None
 
@@ -204,10 +205,9 @@ def _add(sample: Sample, writer: SampleWriter, packed: bool) -> None:
             return
         if sample.n_events == 0:  # the columns are worth having all the same
             writer.append(groups, 0)
-        for chunk in sample.chunks(_EVENTS_AT_A_TIME):
-            run = (chunk.first_event - sample.first_event) // RUN_EVENTS
-            known = groups.run_digests[run : run + _EVENTS_AT_A_TIME // RUN_EVENTS]
-            writer.append(chunk.groups, chunk.n_events, known)
+        for first, end, known in groups.pieces(_EVENTS_AT_A_TIME):
+            writer.append(sample.slice_events(first, end).groups, end - first, known)
+        writer.add_generated(groups.generated)
     except SampleError:
         raise
     except ValueError as error:

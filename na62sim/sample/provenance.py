@@ -9,10 +9,12 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "NO_CHECKSUMS", "Provenance", "SampleError", "first_line"]
+__all__ = ["FORMAT", "FORMAT_VERSION", "LATER_VERSION", "NO_CHECKSUMS", "Provenance", "SampleError", "first_line"]
 
 FORMAT = "na62sim-sample"
 FORMAT_VERSION = 1
+LATER_VERSION = 2
+"""Of files that a reader of the first version would take for something else: skims, and narrow columns."""
 NO_CHECKSUMS = "no checksums (made by an earlier version): all of it is compared with its hash before it is used"
 """What is said of such a file."""
 
@@ -34,7 +36,7 @@ def _now() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What made a sample. The writer fills the last four when the file is complete.
+    """What made a sample. The writer fills the last five when the file is complete.
 
     Parameters
     ----------
@@ -58,6 +60,8 @@ class Provenance:
         True in every file that was closed properly.
     content_sha256 : str
         Hash of the events alone.
+    generated : mapping, optional
+        Of a skim alone: how many events were generated, with the sums of their weights (`na62sim.sample.generated`).
 
     Examples
     --------
@@ -80,17 +84,29 @@ class Provenance:
     first_event: int = 0
     complete: bool = False
     content_sha256: str = ""
+    generated: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**64:
             raise ValueError(f"seed = {self.seed} is outside 0 to 2**64 - 1")
+
+    @property
+    def skim(self) -> dict[str, Any] | None:
+        """``selection`` and ``cut`` (None: all of them) that the events of a skim passed; None where all are there."""
+        skim = self.extra.get("skim")
+        return skim if isinstance(skim, dict) else None
+
+    @property
+    def format_version(self) -> int:
+        """The version of the format of a file with these events."""
+        return LATER_VERSION if self.skim is not None or self.extra.get("narrow") else FORMAT_VERSION
 
     def to_attributes(self) -> dict[str, Any]:
         """Return the values as file attributes; absent ones are left out."""
         values: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
-            if item.name == "extra":
+            if item.name in ("extra", "generated") and value is not None:
                 value = json.dumps(dict(value), sort_keys=True)
             if isinstance(value, str):  # HDF5 strings are UTF-8 that ends at the first NUL
                 value = value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
@@ -104,7 +120,7 @@ class Provenance:
         values: dict[str, Any] = {}
         for item in fields(cls):
             name = item.name
-            if name == "decay_volume_m" and name not in attributes:
+            if name in ("decay_volume_m", "generated") and name not in attributes:
                 continue
             if name not in attributes:
                 raise ValueError(f"attribute {name!r} is missing")
@@ -142,6 +158,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "complete": bool,
     "decay_volume_m": _bounds,
     "extra": _extra,
+    "generated": _extra,
 }
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,18 @@ from na62sim.core.arrays import IntArray
 from na62sim.sample import checksums
 from na62sim.sample.compression import compression_of
 from na62sim.sample.content_hash import RUN_EVENTS, ContentHash
+from na62sim.sample.generated import Generated
 from na62sim.sample.manifest import MANIFEST
-from na62sim.sample.provenance import FORMAT, FORMAT_VERSION, LIBVER, Provenance, SampleError, first_line
+from na62sim.sample.provenance import (
+    FORMAT,
+    FORMAT_VERSION,
+    LATER_VERSION,
+    LIBVER,
+    Provenance,
+    SampleError,
+    first_line,
+)
+from na62sim.sample.runs import RUN_LENGTHS
 from na62sim.sample.stored import check_filled, own_column, own_dataset, own_group, parse_json
 from na62sim.sample.structure import is_whole
 from na62sim.sample.table import Array, Column, Source, Table
@@ -127,22 +138,46 @@ class FileGroups(Mapping[str, Table]):
         if attributes.get("format") != FORMAT:
             raise ValueError("an HDF5 file, but not a na62sim sample")
         version = attributes.get("format_version")
-        if version != FORMAT_VERSION:
-            raise ValueError(f"format version {version}; this program reads version {FORMAT_VERSION}")
+        if version not in (FORMAT_VERSION, LATER_VERSION):
+            raise ValueError(
+                f"format version {version}; this program reads versions {FORMAT_VERSION} and {LATER_VERSION}"
+            )
         self.provenance = Provenance.from_attributes(attributes)
         if not self.provenance.complete:
             raise ValueError("the file is not complete")
+        if version != self.provenance.format_version:
+            raise ValueError(f"format version {version} of events that are of version {self.provenance.format_version}")
         n_events = self.provenance.n_events
+        self.skimmed = self.provenance.skim is not None
+        self.generated = Generated.from_dict(self.provenance.generated or {}) if self.skimmed else None
         # Columns first: they cost nothing to look at, the digests are read as a whole.
         self._columns = {name: self._read_group(name, n_events) for name in _names(attributes["groups"], "groups")}
+        self.run_edges = self._read_runs(n_events) if self.skimmed else checksums.run_edges(n_events)
         stored = own_dataset(self._file, "provenance/run_digests")
-        if stored.shape != (-(-n_events // RUN_EVENTS), 32) or stored.dtype != np.uint8:
+        if stored.shape != (len(self.run_edges) - 1, 32) or stored.dtype != np.uint8:
             raise ValueError(f"run digests of shape {stored.shape} do not fit {n_events} events")
         check_filled(stored, "provenance/run_digests")
         self.run_digests = [row.tobytes() for row in np.asarray(stored)]
         if ContentHash.compose(self.run_digests) != self.provenance.content_sha256:
             raise ValueError("the run digests do not give the content hash")
         self._check_header(attributes)
+
+    def _read_runs(self, n_events: int) -> IntArray:
+        """First event of each run of a skim, and the end of the last."""
+        stored = own_dataset(self._file, RUN_LENGTHS)
+        if stored.ndim != 1 or stored.dtype != np.int64:
+            raise ValueError(f"{RUN_LENGTHS} is no list of numbers of events")
+        check_filled(stored, RUN_LENGTHS)
+        lengths = np.asarray(stored)
+        if lengths.sum() != n_events or ((lengths < 1) | (lengths > RUN_EVENTS)).any():
+            raise ValueError(f"{RUN_LENGTHS} does not fit {n_events} events")
+        return np.concatenate(([0], np.cumsum(lengths)))
+
+    def _first_event_of(self, run: int) -> int:
+        """Number of the first event of a run, for messages."""
+        if self.skimmed:
+            return int(self._columns["events"]["number"][int(self.run_edges[run])])
+        return self.provenance.first_event + run * RUN_EVENTS
 
     def _check_header(self, attributes: dict[str, Any]) -> None:
         """Compare what the file says of its events with its seal."""
@@ -185,6 +220,14 @@ class FileGroups(Mapping[str, Table]):
         """The datasets of a group, its offsets included."""
         return self._columns[name]
 
+    def pieces(self, events: int) -> Iterator[tuple[int, int, list[bytes]]]:
+        """First event, end and digests of consecutive whole runs, of at least so many events together."""
+        edges, run = self.run_edges, 0
+        while run < len(edges) - 1:
+            stop = min(int(np.searchsorted(edges, edges[run] + events)), len(edges) - 1)
+            yield int(edges[run]), int(edges[stop]), self.run_digests[run:stop]
+            run = stop
+
     @property
     def file(self) -> Any:
         """The open file."""
@@ -218,17 +261,17 @@ class FileGroups(Mapping[str, Table]):
         ------
         SampleError : it differs; the message says where
         """
-        first, self._hashed = self.provenance.first_event, True  # nothing is hashed to hash it
+        self._hashed = True  # nothing is hashed to hash it
         try:
-            content = ContentHash(first)
+            content = ContentHash(self.provenance.first_event, self.skimmed)
             with _reading(self.path):
                 for i in range(0, self.provenance.n_events, _EVENTS_AT_A_TIME):
                     n = min(_EVENTS_AT_A_TIME, self.provenance.n_events - i)
                     content.update({name: self.read(name, i, i + n) for name in self}, n)
-            pairs = zip(content.run_digests, self.run_digests, strict=True)
+            pairs = zip_longest(content.run_digests, self.run_digests)
             bad = next((k for k, (mine, theirs) in enumerate(pairs) if mine != theirs), None)
             if bad is not None:
-                event = first + bad * RUN_EVENTS
+                event = self._first_event_of(min(bad, len(self.run_digests) - 1))
                 raise SampleError(f"{self.path}: damaged, at or after event {event}: the content hash differs")
         except BaseException:
             self._hashed = False
@@ -245,11 +288,12 @@ class FileGroups(Mapping[str, Table]):
             fields = self._describe(name)
             if not (self.checked or self._hashed):
                 self.verify()
-            begin, end = i0 - i0 % RUN_EVENTS, min(-(-i1 // RUN_EVENTS) * RUN_EVENTS, self.provenance.n_events)
-            if i0 == i1:
-                begin = end = i0
-            a, b, offsets, edges = i0, i1, None, checksums.run_edges(end - begin) + begin
-            run = begin // RUN_EVENTS
+            run, edges = 0, np.array([i0])
+            if i0 < i1:
+                run = int(np.searchsorted(self.run_edges, i0, "right")) - 1
+                edges = self.run_edges[run : int(np.searchsorted(self.run_edges, i1)) + 1]
+            begin, end = int(edges[0]), int(edges[-1])
+            a, b, offsets = i0, i1, None
             if "offsets" in datasets:
                 stored = datasets["offsets"][begin : end + 1]
                 self._check(name, -1, run, checksums.rows_per_event(stored), edges - begin)
@@ -284,7 +328,7 @@ class FileGroups(Mapping[str, Table]):
         wrong = np.flatnonzero(checksums_of(values, edges[:-1], edges[1:]) != expected)
         if wrong.size:
             column = "offsets" if k < 0 else self._fields[name][k].name
-            event = self.provenance.first_event + (run + int(wrong[0])) * RUN_EVENTS
+            event = self._first_event_of(run + int(wrong[0]))
             raise ValueError(f"{name}/{column} is damaged at or after event {event}: its checksum differs")
 
     def _describe(self, name: str) -> list[Column]:
@@ -298,7 +342,7 @@ class FileGroups(Mapping[str, Table]):
             if self.checked:
                 jagged = "offsets" in self._columns[name]
                 stored = self._checksums[name]
-                shape = (-(-self.provenance.n_events // RUN_EVENTS), len(fields) + jagged)
+                shape = (len(self.run_edges) - 1, len(fields) + jagged)
                 if stored.shape != shape or stored.dtype != np.uint64:
                     raise ValueError(f"checksums of shape {stored.shape} do not fit {shape[1]} columns")
                 check_filled(stored, stored.name)

@@ -101,14 +101,19 @@ class Sample:
     def __getitem__(self, name: str) -> Table:
         if name not in self.groups:
             where = f"{self.groups.path}: " if isinstance(self.groups, FileGroups) else ""
-            raise SampleError(f"{where}no group {name!r}{did_you_mean(str(name), self.groups)}")
+            kept = self.provenance.extra.get("keep")
+            why = f": only {', '.join(kept)} was kept (--keep)" if kept else did_you_mean(str(name), self.groups)
+            raise SampleError(f"{where}no group {name!r}{why}")
         return self.groups[name]
 
     def __repr__(self) -> str:
         return f"Sample({self.n_events} events from {self.first_event}: {', '.join(self.groups)})"
 
     def slice_events(self, i0: int, i1: int) -> Sample:
-        """Events i0 to i1 (excluded), counted from the start of the sample."""
+        """Events i0 to i1 (excluded), counted from the start of the sample.
+
+        Those of a skim keep the number of the first event that was generated.
+        """
         if not 0 <= i0 <= i1 <= self.n_events:
             raise IndexError(f"events {i0} to {i1} of a sample of {self.n_events}")
         groups = self.groups
@@ -116,7 +121,8 @@ class Sample:
             cut = {name: groups.read(name, i0, i1) for name in groups}
         else:
             cut = {name: table.slice_events(i0, i1) for name, table in groups.items()}
-        return Sample(cut, self.provenance, i1 - i0, self.first_event + i0)
+        first = self.first_event if self.provenance.skim is not None else self.first_event + i0
+        return Sample(cut, self.provenance, i1 - i0, first)
 
     def chunks(self, n: int) -> Iterator[Sample]:
         """Yield the sample in pieces of n events, reading each from the file when it is used."""
@@ -155,7 +161,7 @@ class Sample:
 
     def content_sha256(self) -> str:
         """Return the hash of the events, computed now."""
-        content = ContentHash(self.first_event)
+        content = ContentHash(self.first_event, self.provenance.skim is not None)
         for chunk in self.chunks(_EVENTS_AT_A_TIME):
             content.update(chunk.groups, chunk.n_events)
         return content.hexdigest()

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from na62sim.sample.compression import Compression
+from na62sim.sample.generated import Generated
 from na62sim.sample.provenance import Provenance
 from na62sim.sample.sample import Sample
 from na62sim.sample.table import Table
@@ -57,6 +58,7 @@ class SampleSink:
         self._writer = None if path is None else SampleWriter(path, provenance, compression, events, force=force)
         self._chunks: list[Mapping[str, Table]] = []
         self._n_events = 0
+        self._generated: Generated | None = None
 
     def append(
         self,
@@ -65,19 +67,22 @@ class SampleSink:
         run_digests: Sequence[bytes] | None = None,
         *,
         known: Mapping[str, Table] | None = None,
+        generated: Generated | None = None,
     ) -> None:
         """Add the next events.
 
         Parameters
         ----------
-        groups, n_events, run_digests : as `SampleWriter.append` takes them
+        groups, n_events, run_digests, generated : as `SampleWriter.append` takes them
         known : groups of these events that another sample holds: they go into the file, before the others, but are
             not kept in memory a second time
         """
         if self._writer is None:
             self._chunks.append(groups)
+            if generated is not None:
+                self._generated = generated + (self._generated or Generated())
         else:
-            self._writer.append({**(known or {}), **groups}, n_events, run_digests)
+            self._writer.append({**(known or {}), **groups}, n_events, run_digests, generated)
         self._n_events += n_events
 
     def sample(self) -> Sample:
@@ -87,6 +92,8 @@ class SampleSink:
         names = self._chunks[0] if self._chunks else ()
         groups = {name: Table.concatenate([chunk[name] for chunk in self._chunks]) for name in names}
         provenance = replace(self._provenance, n_events=self._n_events)
+        if self._generated is not None:
+            provenance = replace(provenance, generated=self._generated.to_dict())
         return Sample(groups, provenance, self._n_events, provenance.first_event)
 
     def __enter__(self) -> Self:

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, Self
 import h5py
 import numpy as np
 
+from na62sim.core.arrays import IntArray
 from na62sim.sample import checksums
 from na62sim.sample.atomic import Temporary
 from na62sim.sample.compression import Compression, column_filters
 from na62sim.sample.content_hash import RUN_EVENTS, ContentHash, check_events
+from na62sim.sample.generated import Generated
 from na62sim.sample.pieces import Piece, copy_pieces, join_pieces
-from na62sim.sample.provenance import FORMAT, FORMAT_VERSION, LIBVER, Provenance, SampleError, first_line
+from na62sim.sample.provenance import FORMAT, LIBVER, Provenance, SampleError, first_line
+from na62sim.sample.runs import RUN_LENGTHS, RunCuts
 from na62sim.sample.structure import append_structure, chunks_of
 from na62sim.sample.table import Array, Column, Table
 
@@ -148,14 +151,15 @@ class _GroupWriter:
         if (table.offsets is None) != (self._offsets is None):
             raise ValueError(f"group {name!r} is jagged in some appends only")
 
-    def append(self, table: Table) -> None:
+    def append(self, table: Table, cuts: IntArray) -> None:
         for name, column in self._columns.items():
             column.append(table[name])
         self._append_offsets(table)
-        self._checksums.update(table)
+        self._checksums.update(table, cuts)
 
     def join(self, source: FileGroups, name: str) -> None:
         """Copy the columns of another file as they are stored; `finish` joins the pieces."""
+        runs = RunCuts()  # of a file without checksums, which is no skim
         provenance = source.provenance
         for column in self._columns:
             stored = source.columns(name)[column]
@@ -169,7 +173,7 @@ class _GroupWriter:
                 table = source.read(name, i, min(i + _EVENTS_AT_A_TIME, provenance.n_events))
                 self._append_offsets(table)
                 if known is None:
-                    self._checksums.update(table)
+                    self._checksums.update(table, runs.add({}, table.n_events))
 
     def _append_offsets(self, table: Table) -> None:
         if self._offsets is not None and table.offsets is not None:
@@ -243,7 +247,10 @@ class SampleWriter:
     ) -> None:
         self.path = Path(path)
         self._filters = column_filters(compression)
-        self._hash = ContentHash(provenance.first_event)
+        self._skimmed = provenance.skim is not None
+        self._hash = ContentHash(provenance.first_event, self._skimmed)
+        self._cuts = RunCuts(self._skimmed)
+        self._generated: Generated | None = None
         self._groups: dict[str, _GroupWriter] = {}
         self._events = events
         self.provenance = provenance
@@ -252,12 +259,19 @@ class SampleWriter:
         with self._h5():
             # The lock is ours already; no chunk may wait for the closing.
             self._file = h5py.File(self._temporary.path, "w", libver=LIBVER, locking=False, rdcc_nbytes=0)
-            self._file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION, complete=False)
+            self._file.attrs.update(format=FORMAT, format_version=provenance.format_version, complete=False)
 
-    def append(self, groups: Mapping[str, Table], n_events: int, run_digests: Sequence[bytes] | None = None) -> None:
+    def append(
+        self,
+        groups: Mapping[str, Table],
+        n_events: int,
+        run_digests: Sequence[bytes] | None = None,
+        generated: Generated | None = None,
+    ) -> None:
         """Add the next events: every time the same groups with the same columns.
 
-        `run_digests`, where they are known already, save hashing the events.
+        `run_digests`, where they are known already, save hashing the events, which are whole runs then; `generated` is what
+        they are left of in a skim, unless the provenance has it of all events.
         """
         if self._file is None:
             raise SampleError(f"{self.path}: the file is closed")
@@ -267,17 +281,20 @@ class SampleWriter:
         check_events(groups, n_events)
         for name, writer in self._groups.items():
             writer.check(name, groups[name])
+        cuts = self._cuts.add(groups, n_events)
         if run_digests is None:
             self._hash.update(groups, n_events)
         else:
-            self._hash.extend(run_digests, n_events)
+            self._hash.extend(run_digests, n_events, np.diff(cuts, append=n_events).tolist() if self._skimmed else None)
+            cuts = np.append(cuts, n_events) if self._skimmed else cuts
+        self.add_generated(generated)
         with self._h5():
             if not self._groups:
                 for name, table in groups.items():
                     group = self._file.require_group(name)
                     self._groups[name] = _GroupWriter(group, table, self._filters, n_events / (self._events or np.inf))
             for name, writer in self._groups.items():
-                writer.append(groups[name])
+                writer.append(groups[name], cuts)
 
     def join(self, source: FileGroups) -> None:
         """Add the events of an open file as they are stored there, compressed or not; only offsets are written anew.
@@ -292,12 +309,18 @@ class SampleWriter:
             raise ValueError("its groups differ from those of the files before")
         for name, writer in self._groups.items():
             writer.check(name, tables[name])
-        self._hash.extend(source.run_digests, n_events)
+        self._hash.extend(source.run_digests, n_events, np.diff(source.run_edges).tolist())
+        self.add_generated(source.generated)
         with self._h5():
             for name, table in tables.items():
                 if name not in self._groups:
                     self._groups[name] = _GroupWriter(self._file.require_group(name), table, self._filters)
                 self._groups[name].join(source, name)
+
+    def add_generated(self, generated: Generated | None) -> None:
+        """Add what the events of a skim are left of."""
+        if generated is not None:
+            self._generated = generated + (self._generated or Generated())
 
     @property
     def run_digests(self) -> list[bytes]:
@@ -311,13 +334,20 @@ class SampleWriter:
         self._temporary.check()
         digests = self._hash.run_digests
         content = ContentHash.compose(digests)
-        self.provenance = replace(self.provenance, n_events=self._hash.n_events, content_sha256=content, complete=True)
+        generated = self.provenance.generated if self._generated is None else self._generated.to_dict()
+        self.provenance = replace(
+            self.provenance, n_events=self._hash.n_events, content_sha256=content, complete=True, generated=generated
+        )
         with self._h5():
             seals = {name: group.finish(name) for name, group in self._groups.items()}
             rows = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 32)
             stored = self._file.create_dataset("provenance/run_digests", data=rows)
             _describe(stored, "", f"SHA-256 of each run of {RUN_EVENTS} events")
-            about = {"format": FORMAT, "format_version": FORMAT_VERSION, "groups": json.dumps(list(self._groups))}
+            if self._skimmed:
+                counts = self._file.create_dataset(RUN_LENGTHS, data=np.array(self._hash.run_events, dtype="<i8"))
+                _describe(counts, "", "events of each run that is not empty")
+            version = self.provenance.format_version
+            about = {"format": FORMAT, "format_version": version, "groups": json.dumps(list(self._groups))}
             attributes = {**about, **self.provenance.to_attributes()}
             attributes[checksums.SEAL] = checksums.seal_of_file(attributes, seals)
             for name in ("content_sha256", "complete"):  # last, in this order

@@ -252,6 +252,13 @@ class Candidates(Protocol):
     def make(self, rows: npt.NDArray[np.int64]) -> None:
         """Make all columns of some rows, unless they are there."""
 
+    @property
+    def presumed(self) -> bool:
+        """Whether the weights of rows are presumed until they are made."""
+
+    def made_weight(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Weights of rows that are made, without the factors of cuts."""
+
 
 class Survivors:
     """A Table seen through the rows that are left; a column is gathered when a cut asks for it, and cannot be changed."""

@@ -17,7 +17,7 @@ from na62sim.core.remarks import remark_lines
 from na62sim.sample.table import Table
 from na62sim.selection.cut import Candidates, Mask, NotMadeError, Selection, Survivors
 from na62sim.selection.tally import Counter, Counters, deepen, tally, tally_all, tally_regions
-from na62sim.statistics import Interval, clopper_pearson, weighted_efficiency
+from na62sim.statistics import Interval, clopper_pearson, sampled_mean, weighted_efficiency
 from na62sim.statistics.text import few, fraction
 
 _SPARSE = 0.6  # share of survivors below which they are gathered
@@ -31,6 +31,8 @@ class CutFlow:
     ----------
     selection : the selection
     info : what was selected (process, geometry, seed, decay volume), for printing and JSON
+    importance : the largest weight of importance sampling, a factor that the candidates have, and what was generated has not;
+        0 without
     """
 
     def __init__(self, selection: Selection, info: Mapping[str, Any] | None = None) -> None:
@@ -38,6 +40,7 @@ class CutFlow:
         self.info: dict[str, Any] = dict(info or {})
         self.signal_rows = np.empty(0, dtype=np.int64)  # of the table filled last: what counts as accepted
         self.signal_weight = np.empty(0)  # of these rows, with the factors of the cuts
+        self.importance = 0.0
         bins = max(len(selection.bin_edges) - 1, 0)
         self._width = 1 + bins  # counters of a region
         self._first = 1 + len(selection.cuts)  # of the first region
@@ -172,12 +175,39 @@ class CutFlow:
                 counted, depth[:] = k, k
             deepen(alive, rows, depth)
         rows = rows[alive]
-        if not isinstance(table, Table) and self.selection.regions:
-            table.make(rows)
+        if not isinstance(table, Table):
+            counted = self._weigh(table, rows, weight, depth, counted, some)
         self._count(depth, weight, counted, len(self.selection.cuts), some)
         self.signal_rows = self._regions(Survivors(table, rows), weight[rows])
         self.signal_weight = weight[self.signal_rows]
         return rows
+
+    def _weigh(
+        self,
+        table: Candidates,
+        rows: npt.NDArray[np.int64],
+        weight: npt.NDArray[np.float64],
+        depth: npt.NDArray[np.int64],
+        counted: int,
+        some: Mask | None,
+    ) -> int:
+        """Make the candidates that are left where regions or weights ask for it; the cuts that are counted.
+
+        The cuts before the last see the weight that was presumed, if one was.
+        """
+        if self.selection.regions or table.presumed:
+            table.make(rows)
+        last = len(self.selection.cuts) - 1
+        if table.presumed and last >= 0:
+            self._count(np.minimum(depth, last), weight, counted, last, some)
+            counted, depth[:] = last, last
+            depth[rows] = last + 1
+            weight[rows] = table.made_weight(rows) * self.selection.factor
+        return counted
+
+    def add_generated(self, counter: Counter) -> None:
+        """Count generated events whose weights are not given to `fill`: those that a skim left out, and its own."""
+        self._counters.add_to(0, counter)
 
     def count_triggers(self, masks: npt.NDArray[np.uint32], names: Sequence[str]) -> None:
         """Count which trigger masks hold for the accepted candidates of the chunk filled last.
@@ -230,6 +260,7 @@ class CutFlow:
         if self._followed is not None or other._followed is not None:
             self._followed = Counters.sum(self._followed or self._counters, other._followed or other._counters)
         self._counters.merge(other._counters)
+        self.importance = max(self.importance, other.importance)
         if other._words is not None:
             if self._words is None:
                 self._names, self._words = other._names, {}
@@ -264,6 +295,8 @@ class CutFlow:
     def efficiency(self, counter: Counter) -> Interval:
         """A counter over what was generated: exact binomial if all weights are 1, else effective counts.
 
+        With importance sampling the mean of the candidates' weights, over what is generated, which hardly varies.
+
         Raises
         ------
         ValueError : nothing was generated, or only events of weight 0
@@ -273,6 +306,8 @@ class CutFlow:
             raise ValueError("an acceptance needs at least one generated event")
         if g.total <= 0:
             raise ValueError(f"the {g.n} generated events have no weight above 0: there is nothing to divide by")
+        if self.importance:
+            return sampled_mean(*counter.over(g), g.n, self.importance)
         return share(counter, g)
 
     @property

@@ -168,6 +168,10 @@ class Counters:
         for mine, theirs in zip(self._counters, other._counters, strict=True):
             mine.merge(theirs)
 
+    def add_to(self, group: int, counter: Counter) -> None:
+        """Add a counter to one of them."""
+        self._counters[group].merge(counter)
+
     def counter(self, group: int) -> Counter:
         """A copy of one of them."""
         copy = Counter()

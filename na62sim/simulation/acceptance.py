@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import numpy as np
+
 from na62sim.core.progress import Progress
 from na62sim.core.remarks import remarks
 from na62sim.core.version import source_hash
@@ -16,12 +18,14 @@ from na62sim.generators.chain.process import Process
 from na62sim.generators.registry import find_process
 from na62sim.geometry import Detector
 from na62sim.geometry.detector import as_detector
+from na62sim.sample.generated import Generated
 from na62sim.sample.table import Table
 from na62sim.selection.cut import Selection
 from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.registry import find_selection
+from na62sim.selection.tally import Counter
 from na62sim.simulation.chunks import CHUNK, check_chunk
-from na62sim.simulation.conditions import Conditions, Running, weights_asked
+from na62sim.simulation.conditions import Conditions, Running, sampling, weights_asked
 from na62sim.simulation.counting import RANGE, count, counts_elsewhere
 from na62sim.simulation.given import check_sendable, events_of, reused
 from na62sim.simulation.on_demand import SelectedChunk, accepted
@@ -72,10 +76,16 @@ def select(
             **remarks(described),
         },
     )
+    skim = p.skim
+    if skim is not None:
+        flow.info["skim"] = skim
+        g = Generated.from_dict(p.generated or {})
+        flow.add_generated(Counter(g.n, g.total, g.square, g.largest))
     for part in opened.chunks(check_chunk(chunk)):
         table, events = part[chosen.candidates], part["events"]
         rows = table.event_of_row()
-        flow.fill(table, (events["weight"] * events["veto_weight"])[rows], events["weight"])
+        generated = events["weight"] if skim is None else np.empty(0)
+        flow.fill(table, (events["weight"] * events["veto_weight"])[rows], generated)
         flow.count_triggers(part["trigger"]["masks"][rows[flow.signal_rows]], list(made_with.trigger.masks))
     return flow
 
@@ -93,6 +103,7 @@ def acceptance(
     photons: str = "dice",
     as_weights: str | Sequence[str] = "",
     tails: bool = False,
+    importance: bool | None = None,
     threads: int | None = None,
     chunk: int = CHUNK,
     workers: int = 1,
@@ -107,7 +118,9 @@ def acceptance(
 
     Parameters are those of `simulate`. Instead of a number of events a ``precision`` may be asked for, the relative
     statistical error of the acceptance (``"0.5%"`` or 0.005); ``events`` is then the most to make, by default of a file all
-    (`na62sim.simulation.precision`). ``keep(part, candidates, weight)`` sees every chunk in order (figures;
+    (`na62sim.simulation.precision`). ``importance`` draws K+ -> pi+ nu nubar in the signal regions more often, with weights,
+    for the selection ``pinunu``; with a precision that is done by itself, and efficiencies are carried as weights, unless it is
+    False (`na62sim.simulation.conditions.sampling`). ``keep(part, candidates, weight)`` sees every chunk in order (figures;
     `na62sim.simulation.on_demand.SelectedChunk`: candidates of events that have the number of tracks the selection asks for);
     ``tails`` makes large single scatterings and other beam particles near the kaon more often, with weights;
     ``full_cutflow`` shows every event to every cut: else, unless something is kept, events that a later cut would reject for what
@@ -122,9 +135,10 @@ def acceptance(
     CutFlow with ``info`` (process, geometry, decay volume, events per second; and, where there is any,
     ``phase_space``, ``violates`` and ``stable`` of the process, see `na62sim.core.remarks`)
     """
-    conditions = Conditions(decay_volume_m, intensity, photons, weights_asked(as_weights), tails)
     running = Running(threads, chunk, workers, dask, progress)
     decay, d = find_process(process, **parameters), as_detector(detector)
+    sampled, carried = sampling(importance, weights_asked(as_weights), decay, selection, precision is not None)
+    conditions = Conditions(decay_volume_m, intensity, photons, carried, tails, sampled)
     simulation, cut_parameters = conditions.simulation(decay, d, seed), selection_parameters or {}
     chosen = find_selection(selection, d, decay.mass, **cut_parameters)
     if events is None and precision is None and decay.n_events is None:
@@ -146,6 +160,8 @@ def acceptance(
         return count(job, part, running)
 
     info = {"process": decay.short, "geometry": d.name, "seed": seed, "decay_volume_m": list(simulation.volume_m)}
+    if sampled:
+        info |= {"importance": True, "as_weights": conditions.carried.names()}
     flow, done, seconds = CutFlow(chosen, info | remarks(decay.describe())), 0, 0.0
     total = most or 0 if wanted is None else wanted.total(0, math.inf)
     while done < total:

@@ -10,11 +10,13 @@ from na62sim.core.checks import whole_number
 from na62sim.core.progress import Progress
 from na62sim.detector.response.as_weights import AsWeights, as_weights
 from na62sim.generators.chain.process import Process
+from na62sim.generators.sources.importance import can_sample
 from na62sim.geometry import Detector
+from na62sim.selection.cut import Selection
 from na62sim.simulation.chunks import CHUNK, check_chunk, chunks_of, default_threads, side_by_side
 from na62sim.simulation.pipeline import Simulation
 
-__all__ = ["Conditions", "Running"]
+__all__ = ["Conditions", "Running", "sampling", "weights_asked"]
 
 T = TypeVar("T")
 
@@ -24,6 +26,35 @@ MOST = 4096  # threads, or workers
 def weights_asked(asked: str | Sequence[str]) -> str | tuple[str, ...]:
     """What is asked for, so that it can be compared and sent to processes."""
     return asked if isinstance(asked, str) else tuple(asked)
+
+
+def sampling(
+    importance: bool | None,
+    carried: str | tuple[str, ...],
+    process: Process,
+    selection: str | Selection,
+    by_itself: bool,
+) -> tuple[bool, str | tuple[str, ...]]:
+    """Whether to draw decays by importance, and what to carry as a weight.
+
+    Parameters
+    ----------
+    importance : what is asked for; None: where it is known to help, if it is to be done by itself
+    carried : kinds of weights asked for; where importance sampling is done by itself without any, efficiencies
+
+    Raises
+    ------
+    ValueError : asked for with another process or selection
+    """
+    name = selection.name if isinstance(selection, Selection) else selection
+    known = can_sample(process) and name == "pinunu"
+    if importance and not known:
+        raise ValueError(
+            f"importance: it is for K+ -> pi+ nu nubar with the selection pinunu, not for {process.short} with {name}"
+        )
+    if importance is None and by_itself and known:
+        return True, carried or "efficiencies"
+    return bool(importance), carried
 
 
 @dataclass(frozen=True)
@@ -38,6 +69,7 @@ class Conditions:
     as_weights : what is carried as a weight: ``photons``, ``charged``, ``identification``, ``efficiencies``, joined by commas
         or in a list, or ``all``
     tails : kinematic tails are made more often, with weights
+    importance : K+ -> pi+ nu nubar is drawn in the signal regions more often, with weights
     """
 
     decay_volume_m: tuple[float, float] | None = None
@@ -45,6 +77,7 @@ class Conditions:
     photons: str = "dice"
     as_weights: str | tuple[str, ...] = ""
     tails: bool = False
+    importance: bool = False
 
     @property
     def carried(self) -> AsWeights:
@@ -59,8 +92,9 @@ class Conditions:
         ValueError : for a value outside its range
         """
         return Simulation(
-            process, detector, seed, volume_m=self.decay_volume_m, intensity=self.intensity, as_weights=self.carried
-        )
+            process, detector, seed, volume_m=self.decay_volume_m, intensity=self.intensity, as_weights=self.carried,
+            importance=self.importance,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

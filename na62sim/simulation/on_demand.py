@@ -24,13 +24,14 @@ import numpy.typing as npt
 from na62sim.core.arrays import IntArray
 from na62sim.core.first_use import compile_first
 from na62sim.core.suggest import did_you_mean
-from na62sim.detector.response.respond import Hits, respond_behind
+from na62sim.detector.response.respond import Hits, pion_weight, respond_behind
 from na62sim.detector.response.straw import straw_hits
 from na62sim.detector.response.thrown import build_draws
 from na62sim.detector.transport.crossings import Crossings, carry_on, to_straw4
 from na62sim.detector.transport.early import NO_WINDOW, Early, doomed_outside
 from na62sim.detector.trigger import trigger_bits
 from na62sim.generators.chain.truth import Truth
+from na62sim.generators.sources.importance import LARGEST
 from na62sim.reconstruction.candidate_columns import COLUMNS
 from na62sim.sample.table import Table
 from na62sim.selection.cut import NotMadeError, Selection
@@ -126,7 +127,8 @@ def select_truth(
     if whole:
         crossings = carry_on(s.seed, truth, crossings, s.planes, s.flight, s.field)
     candidates = LazyCandidates(s, selection, truth, crossings, straw, tracks)
-    if whole or (s.as_weights.any and not s.as_weights.late) or selection.candidates != "reco/events":
+    weighted = s.as_weights.any and not s.as_weights.late and not candidates.presumed
+    if whole or weighted or selection.candidates != "reco/events":
         candidates.make(np.arange(len(candidates)))
     weight, flow, masks = candidates.count(followed)
     return SelectedChunk(truth, crossings, tracks, candidates, candidates.event, weight, candidates.veto, flow, masks)
@@ -197,7 +199,12 @@ class LazyCandidates:
         if selection.candidates == "reco/events":
             self._of_tracks = simulation.reconstruction.track_columns(self._tracks)
             self.event = self._of_tracks["event"]
-        self.veto: npt.NDArray[np.float64] = np.ones(len(self.event))
+        # of importance sampling the weight of what is not made yet is that of a pion that every detector sees
+        carried = simulation.as_weights
+        self.presumed = simulation.importance and carried.names() == ["efficiencies"] and not carried.tails
+        self.veto: npt.NDArray[np.float64] = self._drawn(self.event)
+        if self.presumed:
+            self.veto *= pion_weight(simulation.response)
         self._made: dict[str, Any] = {}
         self._place: IntArray = np.empty(0, dtype=np.int64)  # of each row in what is made
         self._seen: tuple[Truth, Hits, dict[str, Any]] | None = None
@@ -230,6 +237,7 @@ class LazyCandidates:
         track = np.flatnonzero(wanted[self._tracks["event"]])
         tracks = {name: column.take(track, axis=0) for name, column in self._tracks.items()}
         self._made, event, veto = self._see(wanted, tracks)
+        veto = veto * self._drawn(event)
         if self._selection.candidates == "reco/events":
             self._place = np.full(len(self.event), -1)
             self._place[rows] = np.arange(len(rows))
@@ -256,10 +264,19 @@ class LazyCandidates:
         self._seen, self._carried = (truth, hits, tracks), crossings
         return rows, event[rows["event"]], veto[rows["event"]]
 
+    def _drawn(self, event: IntArray) -> npt.NDArray[np.float64]:
+        """Weights of importance sampling of some events."""
+        drawn = self._truth.importance
+        return np.ones(len(event)) if drawn is None else drawn[event]
+
     @property
     def complete(self) -> bool:
         """Whether every column of every row is there."""
         return bool(self._made) and len(self._made["event"]) == len(self.event)
+
+    def made_weight(self, rows: IntArray) -> npt.NDArray[np.float64]:
+        """Weights of rows that are made."""
+        return np.asarray(self._truth.weight[self.event[rows]] * self.veto[rows])
 
     @property
     def table(self) -> Table:
@@ -293,8 +310,11 @@ class LazyCandidates:
         ``followed`` : (n,) of the generated events, see `CutFlow.fill`
         """
         weight, flow = self._truth.weight[self.event] * self.veto, CutFlow(self._selection)
+        flow.importance = 0.0 if self._truth.importance is None else LARGEST
         some = None if followed is None else (followed[self.event], followed)
         flow.fill(self.table if self.complete else self, weight, self._truth.weight, some)
+        if self.presumed:
+            weight = self._truth.weight[self.event] * self.veto
         masks = self.trigger_masks(flow.signal_rows)
         flow.count_triggers(masks, list(self._simulation.detector.trigger.masks))
         return weight, flow, masks

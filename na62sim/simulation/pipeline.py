@@ -16,7 +16,7 @@ from hepunits import m
 from na62sim.core.checks import number, whole_number
 from na62sim.core.first_use import compile_first
 from na62sim.detector.response.as_weights import DICE, AsWeights
-from na62sim.detector.response.respond import Hits, build_response, respond
+from na62sim.detector.response.respond import Hits, build_response, matched_alone, respond
 from na62sim.detector.transport.crossings import Crossings, transport_charged
 from na62sim.detector.transport.planes import build_flight, build_planes, lost_behind_straws
 from na62sim.detector.trigger import trigger_arrays, trigger_bits
@@ -104,6 +104,7 @@ class Simulation:
     volume_m : decay volume (z1, z2) in metres; the data set's own by default
     intensity : instantaneous beam intensity in MHz; the data set's mean by default
     as_weights : what multiplies the weight of an event instead of being thrown, see `detector.response.as_weights`
+    importance : the decays are drawn in the signal regions more often, with weights, see `generators.sources.importance`
 
     Raises
     ------
@@ -119,13 +120,14 @@ class Simulation:
         volume_m: tuple[float, float] | None = None,
         intensity: float | None = None,
         as_weights: AsWeights = DICE,
+        importance: bool = False,
     ) -> None:
         seed = whole_number("seed", seed, 0, 2**64 - 1, "0 to 2**64 - 1")
         self.process, self.detector, self.seed = process, detector, seed
         block = detector.decay_volume
         self.volume_m = (block.z_min_m, block.z_max_m) if volume_m is None else _volume(volume_m)
-        self.as_weights = as_weights
-        self.generator = Generator(process, detector, (self.volume_m[0] * m, self.volume_m[1] * m))
+        self.as_weights, self.importance = as_weights, importance
+        self.generator = Generator(process, detector, (self.volume_m[0] * m, self.volume_m[1] * m), importance)
         self.field = field_map(detector)
         self.planes, self.flight = build_planes(detector, as_weights.tails), build_flight()
         if as_weights.photons:  # conversions are in the weight
@@ -134,6 +136,8 @@ class Simulation:
         if as_weights.charged:  # what interacts in a chamber is not seen as a track there, but its products are
             self.planes, survival = lost_behind_straws(self.planes)
             self.response = replace(self.response, flat=self.response.flat * survival)
+        if importance and as_weights.efficiencies:
+            self.response = matched_alone(self.response)
         self.trigger = trigger_arrays(detector)
         self.reconstruction = Reconstruction(detector)
 

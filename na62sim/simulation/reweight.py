@@ -38,6 +38,10 @@ def reweight(sample: Sample, function: Amplitude | str, particle: str | None = N
     ------
     ValueError : the function fails or returns anything else, or no such particle decays in the sample
     """
+    if sample.provenance.skim is not None:
+        raise ValueError(
+            "reweight: of a skim the events that it left out are not there, and so not the mean of the factors"
+        )
     call = load_amplitude(function) if isinstance(function, str) else function
     factors = np.concatenate([_factors(part, call, particle) for part in sample.chunks(CHUNK)])
     if not factors.any():

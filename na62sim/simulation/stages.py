@@ -18,17 +18,18 @@ from na62sim.generators.registry import find_process
 from na62sim.geometry import Detector
 from na62sim.geometry.detector import as_detector, detector_from_text
 from na62sim.sample.compression import Compression
-from na62sim.sample.content_hash import ContentHash
 from na62sim.sample.provenance import Provenance
 from na62sim.sample.reader import FileGroups
 from na62sim.sample.sample import Sample
 from na62sim.sample.sink import SampleSink
 from na62sim.sample.table import Table
+from na62sim.selection.cut import Selection
 from na62sim.simulation.chunks import CHUNK
 from na62sim.simulation.conditions import Conditions, Running, weights_asked
 from na62sim.simulation.given import events_of, reused
 from na62sim.simulation.pipeline import Reconstruction, Simulation, warm_up
-from na62sim.simulation.tables import hits_of, in_order_of_events, reco_groups, sample_groups
+from na62sim.simulation.stored import ALL, Digested, Stored, Written, digested
+from na62sim.simulation.tables import hits_of, reco_groups
 
 
 def simulate(
@@ -43,6 +44,8 @@ def simulate(
     intensity: float | None = None,
     photons: str = "dice",
     as_weights: str | Sequence[str] = "",
+    skim: str | Selection = "",
+    keep: str | Sequence[str] = (),
     compression: Compression = "none",
     threads: int | None = None,
     chunk: int = CHUNK,
@@ -64,6 +67,9 @@ def simulate(
     intensity : beam intensity (MHz); the data set's mean by default
     photons : ``dice``, or ``weight``, short for the first of
     as_weights : losses that multiply the weight instead of being thrown: photons, charged, identification, efficiencies, or all
+    skim : ``SELECTION`` or ``SELECTION:CUT``: only events that pass it, or its cuts as far as that one, are stored; the sample
+        says how many were generated, and an acceptance of it is per generated decay
+    keep : names of groups, ``truth,hits,trigger``: what is stored beside the numbers and weights of the events; all by default
     compression : ``none``, ``lzf`` or ``gzip``; ``zstd`` and ``blosc`` where hdf5plugin is installed
     threads, chunk : how to run; the result does not depend on them
     progress : called with the number of events done
@@ -79,31 +85,29 @@ def simulate(
     decay = find_process(process, **parameters)
     events = events_of(decay, events)
     simulation = conditions.simulation(decay, as_detector(detector), seed)
+    written = Stored(skim, keep).of(simulation.process, simulation.detector)
+    provenance, stored = (
+        provenance_of(simulation, intensity, parameters, events, written),
+        events if skim == "" else None,
+    )
 
     def work(first: int, n: int) -> Digested:
-        return digested(simulation, first, n)
+        return digested(simulation, first, n, written)
 
-    with SampleSink(path, provenance_of(simulation, intensity, parameters, events), compression, events, force) as sink:
+    with SampleSink(path, provenance, compression, stored, force) as sink:
         warm_up(simulation)
-        for groups, n, digests in running.in_order(work, range(events)):
-            sink.append(groups, n, digests)
+        written.warm_up(simulation)
+        for part in running.in_order(work, range(events)):
+            sink.append(part.groups, part.n_events, part.run_digests, generated=part.generated)
     return sink.sample()
 
 
-Digested = tuple[dict[str, Table], int, list[bytes]]
-
-
-def digested(simulation: Simulation, first: int, n: int) -> Digested:
-    """The groups of a sample for a range of events, how many events, and the digests of their runs."""
-    parts = simulation.generator.parts(simulation.seed, first, n)
-    groups = in_order_of_events([sample_groups(simulation.see(truth)) for truth in parts], [t.rows for t in parts])
-    digest = ContentHash(first)
-    digest.update(groups, n)
-    return groups, n, digest.run_digests
-
-
 def provenance_of(
-    simulation: Simulation, intensity: float | None, parameters: Mapping[str, Any] | None = None, events: int = 0
+    simulation: Simulation,
+    intensity: float | None,
+    parameters: Mapping[str, Any] | None = None,
+    events: int = 0,
+    written: Written = ALL,
 ) -> Provenance:
     """What a file says of where its events come from; ``events`` : how many the whole run has."""
     d = simulation.detector
@@ -114,6 +118,7 @@ def provenance_of(
         "as_weights": simulation.as_weights.names(),
         "parameters": {k: sorted(v) if isinstance(v, (set, frozenset)) else v for k, v in (parameters or {}).items()},
         "sources": source_hash(),
+        **written.about(),
     }
     return Provenance(
         program_version=program_version(),
@@ -170,7 +175,7 @@ def reconstruct(
     )
     running, done = Running(chunk=chunk, progress=progress), 0
     with SampleSink(path, provenance, force=force) as sink:
-        for part in opened.chunks(running.chunk):
+        for part in opened.chunks(running.chunk) if len(opened) else [opened]:  # the columns are worth having
             if not done:
                 compile_first("reconstruct", partial(_reconstructed, reco, part))
             sink.append(_reconstructed(reco, part), len(part), known=part.groups)

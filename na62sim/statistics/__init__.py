@@ -1,6 +1,6 @@
 """From counts to results: intervals, yields and limits."""
 
-from na62sim.statistics.intervals import Interval, clopper_pearson, garwood, weighted_efficiency
+from na62sim.statistics.intervals import Interval, clopper_pearson, garwood, sampled_mean, weighted_efficiency
 from na62sim.statistics.limits import Expected, Limit, upper_limit
 from na62sim.statistics.measured import Measured
 from na62sim.statistics.yields import (
@@ -24,6 +24,7 @@ __all__ = [
     "expected_events",
     "garwood",
     "kaons_from_normalisation",
+    "sampled_mean",
     "single_event_sensitivity",
     "upper_limit",
     "weighted_efficiency",

@@ -131,6 +131,37 @@ def weighted_efficiency(
     return Interval(efficiency, counted.low, counted.high, cl)
 
 
+def sampled_mean(sumw: float, sumw2: float, n: int, largest: float, cl: float = ONE_SIGMA) -> Interval:
+    """Return an efficiency by importance sampling, the mean of weights of which those of rejected events are 0.
+
+    Its variance is S₂ − S²/n, with S = Σw and S₂ = Σw² in units of the number of generated events; the interval is that
+    of a count with the same relative error. Without an accepted event the bound is the one of weights that are the largest.
+
+    Parameters
+    ----------
+    sumw, sumw2 : float
+        Σw of the accepted events over n, and Σw² over n².
+    n : int
+        Number of generated events.
+    largest : float
+        No weight is above it.
+    cl : float
+        Confidence level.
+
+    Examples
+    --------
+    >>> print(sampled_mean(0.1, 0.5 * 0.2**2 / 1e4, 10_000, 1.0))  # half of the events, each with the weight 0.2
+    0.1 [0.09899, 0.101]
+    """
+    total = in_range("n", n, "[1, inf)")
+    mean, square = in_range("sumw", sumw, "[0, inf)"), in_range("sumw2", sumw2, "[0, inf)")
+    if mean == 0.0:
+        return Interval(0.0, 0.0, min(garwood(0, cl).high * in_range("largest", largest, "[1, inf)") / total, 1.0), cl)
+    count = mean**2 / max(square - mean**2 / total, square / total)
+    counted = garwood(count, cl)
+    return Interval(mean, mean * counted.low / count, mean * counted.high / count, cl)
+
+
 def garwood(count: float, cl: float = ONE_SIGMA) -> Interval:
     """Return a Poisson mean with its exact central interval.
 

@@ -252,7 +252,7 @@ def _count(
     plan: Plan, planned: PlannedSample, normalisation: Normalisation | None, threads: int | None, meter: Meter
 ) -> CountedSample:
     """Simulate, reconstruct and select one sample; fill its histograms."""
-    from na62sim.simulation.conditions import Conditions
+    from na62sim.simulation.conditions import Conditions, sampling
     from na62sim.study.kaon.count import count
     from na62sim.study.kaon.limits import point_limits
     from na62sim.study.kaon.rows import row_of
@@ -270,6 +270,8 @@ def _count(
         histograms = Histograms(block.process, planned.detector, block.selection)
     kept = histograms or masses
     normalised = block.branching_ratio is not None or block.role == "search"
+    importance, carried = sampling(block.importance, block.as_weights, planned.process, planned.selection, False)
+    conditions = Conditions(block.decay_volume_m, block.intensity_MHz, block.photons, carried, importance=importance)
     with meter(f"{block.label}: {block.process} in {mixture.name}", block.events) as progress:
         counted = count(
             planned.process,
@@ -278,7 +280,7 @@ def _count(
             scenario.seed,
             block.events,
             trigger=plan.trigger if normalised else None,
-            conditions=Conditions(block.decay_volume_m, block.intensity_MHz, block.photons),
+            conditions=conditions,
             threads=threads,
             progress=progress,
             keep=kept.fill if kept else None,

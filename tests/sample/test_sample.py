@@ -369,7 +369,7 @@ def _offsets(file):
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda f: f.attrs.update(format_version=7), "format version 7; this program reads version 1"),
+        (lambda f: f.attrs.update(format_version=7), "format version 7; this program reads versions 1 and 2"),
         (lambda f: f.attrs.update(complete=False), "not complete"),
         (lambda f: f.attrs.pop("seed"), "'seed' is missing"),
         (lambda f: f.attrs.update(extra="{"), "'extra' is damaged"),

@@ -64,7 +64,7 @@ def test_bounds() -> None:
 @pytest.mark.parametrize(("chunk", "threads"), [(1000, 1), (3000, 2), (8000, 2)])
 def test_the_same_everywhere(chunk: int, threads: int) -> None:
     """Chunks and threads change nothing; with as many events asked for, the counts are the same."""
-    flow = na.acceptance("kpinunu", "pinunu", precision="2.4%", seed=3, chunk=chunk, threads=threads)
+    flow = na.acceptance("kpinunu", "pinunu", precision="2.4%", seed=3, chunk=chunk, threads=threads, importance=False)
     asked = flow.info["precision"]
     assert asked["met"] and asked["reached"] <= 0.024
     n = flow.generated.n
@@ -75,7 +75,7 @@ def test_the_same_everywhere(chunk: int, threads: int) -> None:
 
 def test_weights_count() -> None:
     """Photon inefficiencies as weights: the error comes from sums of squares, the effective number is given."""
-    flow = na.acceptance("kpinunu", "pinunu", precision="5%", photons="weight", seed=2, threads=1)
+    flow = na.acceptance("kpinunu", "pinunu", precision="5%", photons="weight", seed=2, threads=1, importance=False)
     selected = flow.selected
     effective = flow.to_dict()["acceptance"]["n_effective"]
     assert effective == pytest.approx(selected.sumw**2 / selected.sumw2)
@@ -92,7 +92,7 @@ def test_nothing_accepted() -> None:
 
 
 def test_not_reached(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["acceptance", "kpinunu", "--selection", "pinunu", "--precision", "0.1%", "-n", "20000"]
+    words = ["acceptance", "kpinunu", "--selection", "pinunu", "--precision", "0.1%", "-n", "20000", "--no-importance"]
     assert main(words) == 0
     out = capsys.readouterr().out
     assert (

@@ -11,6 +11,7 @@ from na62sim.statistics.intervals import (
     clopper_pearson,
     garwood,
     in_range,
+    sampled_mean,
     weighted_efficiency,
 )
 
@@ -169,3 +170,18 @@ def test_errors_name_value_and_range(call, message):
         call()
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_mean_of_weights_is_covered() -> None:
+    """Importance sampling: 4000 samples of 400 events of two weights; the 68.27 % interval covers, the mean is unbiased."""
+    rng = np.random.default_rng(5)
+    n, weights = 400, np.array([0.0, 0.05, 2.0])
+    share = np.array([0.48, 0.5, 0.02])
+    truth = float(share @ weights)
+    counts = rng.multinomial(n, share, size=4000)
+    found = [sampled_mean(c @ weights / n, c @ weights**2 / n**2, n, 2.0) for c in counts]
+    value = np.array([i.value for i in found])
+    assert abs(value.mean() - truth) < 4.0 * value.std() / np.sqrt(4000)
+    covered = np.mean([i.low <= truth <= i.high for i in found])
+    assert 0.62 < covered < 0.76  # few events of the large weight: eight of 400
+    assert sampled_mean(0.0, 0.0, n, 2.0).high == pytest.approx(2.0 * 1.841 / n, rel=1e-3)

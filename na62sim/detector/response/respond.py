@@ -99,6 +99,24 @@ def _without_dice(r: Response, d: Detector) -> Response:
     )
 
 
+def matched_alone(r: Response) -> Response:
+    """The response of events with one charged particle: the efficiencies of what its track is matched with are in the weight."""
+    matching = r.counter.newchod_efficiency * r.counter.chod_efficiency * r.calorimeter.efficiency
+    return replace(
+        r,
+        counter=r.counter._replace(newchod_efficiency=1.0, chod_efficiency=1.0),
+        calorimeter=r.calorimeter._replace(efficiency=1.0),
+        flat=r.flat * matching,
+    )
+
+
+def pion_weight(r: Response) -> float:
+    """The weight by the efficiencies of an event with a pion that every detector sees, where they are in the weight."""
+    if not r.carried.efficiencies:
+        return 1.0
+    return r.flat * r.rich.pion_like * r.calorimeter.pion_like * r.calorimeter.quiet * r.counter.pion_quiet
+
+
 def offsets_of(event: Any, n: int) -> Offsets:
     """Row offsets per event from the event index of each row (rows in event order)."""
     out = np.zeros(n + 1, dtype=np.int64)

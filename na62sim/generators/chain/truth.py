@@ -23,6 +23,7 @@ class Truth:
     gtk : (5, n) the beam particle: x, y (mm), dx/dz, dy/dz, p (MeV); the kaon at GTK3, or the proton at the dump
     weight : (n,) probability of the forced decay, times the weight of vertices that are not unweighted
     made : (4, n) from the dump only: where the mother was made, x, y, z (mm), and ``base`` (mm), see `dump.source`
+    importance : (n,) by importance sampling only: what the weight of an accepted event is multiplied by, of mean 1
     rows : (n,) of a file of events only: which of the events asked for these are, which have the particles of ``chain``
     """
 
@@ -34,11 +35,31 @@ class Truth:
     weight: FloatArray
     made: FloatArray | None = None
     rows: npt.NDArray[np.int64] | None = None
+    importance: FloatArray | None = None
+
+    @property
+    def drawn_weight(self) -> FloatArray:
+        """Weight of each event as it was drawn: with that of importance sampling."""
+        return self.weight if self.importance is None else self.weight * self.importance
 
     @property
     def n_effective(self) -> float:
         """Number of events of weight 1 with the same relative error: (sum w)^2 / sum w^2."""
         return float(self.weight.sum() ** 2 / (self.weight**2).sum())
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Truth:
+        """Some of the events, whole."""
+        return Truth(
+            chain=self.chain,
+            events=self.events[rows],
+            p=self.p.take(rows, axis=2),
+            vertex=self.vertex.take(rows, axis=2),
+            gtk=self.gtk.take(rows, axis=1),
+            weight=self.weight[rows],
+            made=None if self.made is None else self.made.take(rows, axis=1),
+            rows=None if self.rows is None else self.rows[rows],
+            importance=None if self.importance is None else self.importance[rows],
+        )
 
     def for_response(self, rows: npt.NDArray[np.int64]) -> Truth:
         """Some of the events, with what the detectors ask for: of the momenta, those of photons."""

@@ -23,6 +23,7 @@ from na62sim.core.sampling import BINS, quantile
 from na62sim.generators.chain.compile import compile_chain
 from na62sim.generators.chain.process import Process
 from na62sim.generators.chain.steps import ChainArrays, run_chain
+from na62sim.generators.sources.importance import Importance, importance_arrays, no_importance, stretch
 from na62sim.geometry import Detector
 from na62sim.geometry.field import FieldMap, field_map
 
@@ -149,19 +150,26 @@ _BLOCK = 512
 class KaonBeam:
     """The kaons of the beam as a source of mothers."""
 
-    def __init__(self, process: Process, detector: Detector, volume: tuple[float, float]) -> None:
+    def __init__(
+        self, process: Process, detector: Detector, volume: tuple[float, float], importance: bool = False
+    ) -> None:
         if detector.dump is not None:
             raise ValueError(f"process {process.short} needs a kaon beam; the geometry {detector.name} has none")
         self.chain = compile_chain(process.tree, process.species, process.amplitude)
         self.beam = beam_arrays(detector, process.species["K+"], volume)
         self.field = field_map(detector)
+        self.importance = importance_arrays(self.chain, detector) if importance else no_importance()
 
-    def fill(self, seed: int, events: Any, rest: Any, p: Any, vertex: Any, gtk: Any, weight: Any, _made: Any) -> int:
-        """Fill the arrays of a `Truth`; the number of events that failed (must be zero)."""
+    def fill(self, seed: int, events: Any, rest: Any, p: Any, vertex: Any, gtk: Any, weight: Any, factor: Any) -> int:
+        """Fill the arrays of a `Truth`; the number of events that failed (must be zero).
+
+        ``factor`` : (n,) weights of importance sampling; None without
+        """
         chain, turns, draws = self.chain.arrays, self.chain.n_turns, self.chain.n_draws
         return _generate(
-            np.uint64(seed), events, self.beam, self.field, chain, turns, draws, rest, p, vertex, gtk, weight
-        )
+            np.uint64(seed), events, self.beam, self.field, chain, turns, draws, rest, p, vertex, gtk, weight,
+            self.importance, np.empty(0) if factor is None else factor,
+        )  # fmt: skip
 
 
 @kernel
@@ -178,6 +186,8 @@ def _generate(
     vertex: Any,
     gtk: Any,
     weight: Any,
+    importance: Importance,
+    factor: Any,
 ) -> int:
     n = events.size
     u = np.empty((turns + draws, _BLOCK))
@@ -191,6 +201,8 @@ def _generate(
         block = events[begin:end]
         fill_decays(seed, STREAM_CHAIN, group, block, raw, u, turns)
         fill_draws(seed, STREAM_BEAM, group, block, dice, g)
+        if importance.mass.size:
+            stretch(end - begin, importance, u[chain.draw[0] + 1], u[chain.draw[0]], factor[begin:end])
         decay_kaons(begin, end, beam, field, dice, g, p, vertex, gtk, weight)
         failed += run_chain(seed, events, begin, end, chain, u, rest, mass, p, vertex)
     return failed

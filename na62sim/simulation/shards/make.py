@@ -42,7 +42,8 @@ from na62sim.simulation.pipeline import Simulation, warm_up
 from na62sim.simulation.processes import Job, elsewhere, prepared
 from na62sim.simulation.shards.folder import claim, make_folder
 from na62sim.simulation.shards.lock import gate, locked
-from na62sim.simulation.stages import Digested, digested, provenance_of
+from na62sim.simulation.stages import provenance_of
+from na62sim.simulation.stored import Digested, Stored, digested
 
 SHARD_EVENTS = 100_000
 """Events per shard by default: some seconds of work, some tens of MB."""
@@ -57,6 +58,7 @@ class Shards:
     provenance: Provenance
     compression: Compression
     job: Job
+    stored: Stored
 
 
 def make_shards(
@@ -64,9 +66,11 @@ def make_shards(
 ) -> Iterator[Entry]:
     """Make shards one after the other; threads go on with the next one while a shard is completed."""
     run, job = shards.run, shards.job
+    written = shards.stored.of(simulation.process, simulation.detector)
+    written.warm_up(simulation)
 
     def work(first: int, n: int) -> Digested:
-        return digested(simulation, first, n)
+        return digested(simulation, first, n, written)
 
     ranges = chain.from_iterable(chunks_of(*run.events_of(number), job.chunk) for number in numbers)
     chunks = side_by_side(work, ranges, job.threads)
@@ -75,17 +79,18 @@ def make_shards(
             first, n = run.events_of(number)
             path = shards.folder / f"{shard_name(number)}.h5"
             left, provenance = n, replace(shards.provenance, first_event=first)
-            with SampleWriter(path, provenance, shards.compression, n, own=True) as writer:
+            whole = written.skim is None
+            with SampleWriter(path, provenance, shards.compression, n if whole else None, own=True) as writer:
                 while left:
-                    groups, m, digests = next(chunks)
-                    writer.append(groups, m, digests)
-                    left -= m
+                    part = next(chunks)
+                    writer.append(part.groups, part.n_events, part.run_digests, part.generated)
+                    left -= part.n
                     if progress is not None:
-                        progress(m)
+                        progress(part.n)
                 digests = writer.run_digests
             entry = Entry(
-                path.name, first, n, path.stat().st_size, file_sha256(path), writer.provenance.content_sha256,
-                [digest.hex() for digest in digests], run.key,
+                path.name, first, writer.provenance.n_events, path.stat().st_size, file_sha256(path),
+                writer.provenance.content_sha256, [digest.hex() for digest in digests], run.key, None if whole else n,
             )  # fmt: skip
             write_entry(shards.folder, entry)
             yield entry
@@ -119,6 +124,8 @@ def simulate_shards(
     intensity: float | None = None,
     photons: str = "dice",
     as_weights: str | Sequence[str] = "",
+    skim: str = "",
+    keep: str | Sequence[str] = (),
     compression: Compression = "none",
     threads: int | None = None,
     chunk: int = CHUNK,
@@ -165,8 +172,14 @@ def simulate_shards(
     events = events_of(simulation.process, events)
     if running.elsewhere:
         check_sendable(simulation.process)
-    provenance = provenance_of(simulation, intensity, parameters, events)
-    run = ShardRun(_what(simulation, provenance, compression), events, _check_shard_events(shard_events, events))
+    stored = Stored(skim, keep if isinstance(keep, str) else tuple(keep))
+    written = stored.of(simulation.process, simulation.detector)
+    if not isinstance(skim, str):
+        raise TypeError("skim: of shards it is a name, SELECTION or SELECTION:CUT, or MODULE:FUNCTION")
+    provenance = provenance_of(simulation, intensity, parameters, events, written)
+    run = ShardRun(
+        _what(simulation, provenance, compression) | written.about(), events, _check_shard_events(shard_events, events)
+    )
     wanted = _check_range(shards, run.n_shards)
     job = Job(
         run.key, simulation.process, simulation.detector, seed, conditions, running.threads_each,
@@ -176,7 +189,7 @@ def simulate_shards(
     with locked(folder, wanted.start, wanted.stop if len(wanted) < run.n_shards else MAX_SHARDS):
         kept = claim(folder, run, wanted, resume, force, say or (lambda _: None))
         try:
-            _complete(Shards(folder, run, provenance, compression, job), simulation, wanted, kept, running)
+            _complete(Shards(folder, run, provenance, compression, job, stored), simulation, wanted, kept, running)
         except BaseException as error:
             with suppress(OSError):
                 drop(folder, wanted, only_unfinished=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from na62sim.core.progress import Progress
@@ -18,7 +18,7 @@ from na62sim.core.suggest import did_you_mean
 from na62sim.generators.chain.process import Process
 from na62sim.geometry import Detector
 from na62sim.selection.cut import Selection
-from na62sim.selection.cutflow import CutFlow, share
+from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.registry import find_selection
 from na62sim.selection.tally import Counter
 from na62sim.simulation.acceptance import Keep
@@ -113,11 +113,11 @@ def count(
     events : in all data sets together; with a precision the most
     trigger : masks that take the events; without them the acceptance alone counts
     precision : relative statistical error of acceptance times trigger efficiency at which to stop
-    conditions : intensity and photons; the decay volume is that of the mixture
+    conditions : all but the decay volume, which is that of the mixture
     keep : sees every chunk, as in `na62sim.simulation.acceptance.acceptance`
     """
     given = conditions or Conditions()
-    own = Conditions(mixture.volume_m, given.intensity, given.photons)
+    own = replace(given, decay_volume_m=mixture.volume_m)
     parts = [
         _Part(own.simulation(process, d, seed), find_selection(selection, d, process.mass)) for d in mixture.detectors
     ]
@@ -142,6 +142,7 @@ def count(
         "process": process.short, "geometry": mixture.name, "seed": seed,
         "decay_volume_m": list(parts[0].simulation.volume_m), **remarks(process.describe()),
         "events_per_second": done / max(counted.seconds, 1e-9),
+        **({"importance": True, "as_weights": own.carried.names()} if own.importance else {}),
     })  # fmt: skip
     return counted
 
@@ -187,5 +188,5 @@ def _together(flows: Sequence[CutFlow], mixture: Mixture, trigger: Trigger | Non
 
 def _relative_error(counted: Counted) -> float:
     """Statistical error of acceptance times trigger efficiency over its value; infinite without an event."""
-    found = share(counted.taken[""], counted.flow.generated)
+    found = counted.flow.efficiency(counted.taken[""])
     return found.stat / found.value if found.value > 0.0 else math.inf

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from na62sim.selection.cutflow import share
 from na62sim.statistics.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -192,5 +191,5 @@ def row_of(counted: Counted, parameters: Mapping[str, str]) -> ScanRow:
 
 
 def _rate(counter: Counter, counted: Counted) -> Rate:
-    interval = share(counter, counted.flow.generated)
+    interval = counted.flow.efficiency(counter)
     return Rate(interval.value, interval.stat if interval.value else 0.0, interval.high)

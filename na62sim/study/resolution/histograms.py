@@ -122,7 +122,7 @@ class Histograms:
         slot = self._charged(chunk)
         px, py, pz = truth.p[slot, 0], truth.p[slot, 1], truth.p[slot, 2]
         p_true = np.sqrt(px * px + py * py + pz * pz)
-        self._generated.append(np.stack((p_true / GeV, truth.vertex[0, 2] / m, truth.weight)))
+        self._generated.append(np.stack((p_true / GeV, truth.vertex[0, 2] / m, truth.drawn_weight)))
         self._waiting += len(p_true)
         early = (candidates["n_tracks"] == 1) & (candidates["charge"] > 0) & (candidates["gtk_associated"] > 0)
         early &= candidates["cda"] < _CDA_MAX

@@ -88,6 +88,8 @@ class SampleBlock(ProcessBlock):
 
     role: Literal["signal", "normalisation", "figure", "count", "search"] = "count"
     photons: Literal["dice", "weight"] = "dice"
+    as_weights: str = ""
+    importance: bool = False
     intensity_MHz: float | None = Field(None, gt=0.0, lt=1e5)
     stored_events: int = Field(0, ge=0, le=10**9)
     branching_ratio: float | None = Field(None, gt=0.0, le=1.0)

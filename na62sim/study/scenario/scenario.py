@@ -138,6 +138,24 @@ class Scenario(Block):
             raise ScenarioError(f"seed = {seed}: it must lie in 0 to 2**64 - 1")
         return self.changed({"seed": seed})
 
+    def with_importance(self) -> Scenario:
+        """The same scenario, K+ -> pi+ nu nubar drawn in the signal regions more often, with efficiencies as weights.
+
+        Raises
+        ------
+        ScenarioError : no sample is kpinunu with the selection pinunu
+        """
+        update = {"importance": True, "as_weights": "efficiencies"}
+        samples = [
+            b.model_copy(update=update) if (b.process, b.selection, b.role) == ("kpinunu", "pinunu", "signal") else b
+            for b in self.sample
+        ]
+        if samples == list(self.sample):
+            raise ScenarioError(
+                f"importance: scenario {self.name} has no signal sample of kpinunu with the selection pinunu"
+            )
+        return self.changed({"sample": samples})
+
     def scaled_to(self, events: int) -> Scenario:
         """The same scenario with ``events`` in its largest sample, the others and the normalisation in proportion."""
         region, normalisation = self.exclusion, self.normalisation
