@@ -126,7 +126,7 @@ def test_a_photon_on_the_cluster_of_a_muon_is_a_case_of_its_own() -> None:
     on = beside.weights[ON_MUON] > 0.5 * beside.weights[NO_PHOTONS]
     assert 8 < on.sum() < 0.05 * len(on)
     both = beside.weights[NOMINAL] + beside.weights[ON_MUON]
-    assert np.all(both <= beside.weights[NO_PHOTONS] * (1.0 + 1e-12))
+    assert np.all(both <= beside.weights[NO_PHOTONS] * 1.02)  # directions of pairs have weights of up to 2
     assert (
         beside.weights[NOMINAL][on].max() <= 0.1 * beside.weights[NO_PHOTONS][on].max()
     )  # seen, but for its inefficiency
