@@ -10,7 +10,7 @@ import pytest
 
 from na62sim.geometry import load_detector
 from na62sim.reconstruction.arrays import reco_arrays
-from na62sim.reconstruction.association import count_scintillators
+from na62sim.reconstruction.association import count_scintillators, count_showers
 from na62sim.reconstruction.candidate_columns import ROWS, C
 
 LIGHT = 299.792458  # mm/ns
@@ -18,6 +18,7 @@ KTAG = 2.5  # ns
 TRACK = (300.0, -200.0)  # mm: where the track crosses
 DETECTORS = ("newchod", "chod", "muv3", "hasc", "chanti")
 plain = getattr(count_scintillators, "py_func", count_scintillators)
+plain_showers = getattr(count_showers, "py_func", count_showers)
 
 
 def counted(**hits: list[tuple[float, float, float]]) -> Any:
@@ -61,3 +62,33 @@ def test_hits_in_time_at_the_track() -> None:
 def test_chod_and_muv3_hits_away_from_the_track_do_not_count() -> None:
     c = counted(chod=[(61.0, 0.0, 0.0)], muv3=[(500.0, 0.0, 0.0)])
     assert (c[C.chod_matched], c[C.muv3_matched]) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("clusters", "counted"),
+    [
+        ([(1.0, 20e3)], 0),  # the track's own
+        ([(1.0, 20e3), (30.0, 3.9e3)], 0),  # 1.2 of the momentum of 20 GeV/c in all
+        ([(1.0, 20e3), (30.0, 4.1e3)], 1),
+        ([(30.0, 4.1e3), (1.0, 20e3)], 1),  # in any order
+        ([(1.0, 3e3), (70.0, 1.9e3)], 0),  # away from it 2 GeV are enough
+        ([(1.0, 3e3), (70.0, 2.1e3)], 1),
+    ],
+)
+def test_another_cluster_at_the_track(clusters: list[tuple[float, float]], counted: int) -> None:
+    """Clusters in time at so many mm from the track, with so many MeV: those that are not the track's alone."""
+    r = reco_arrays(load_detector("run1-2018-s2"))
+    arrays: dict[str, Any] = {"ktag_time": np.array([KTAG], dtype=np.float32)}
+    for name in ("lkr", "muv1", "muv2", "lav", "irc", "sac"):
+        arrays[f"{name}_offsets"] = np.array([0, len(clusters) if name == "lkr" else 0])
+    arrays["lkr_x"], arrays["lkr_energy"] = (
+        np.array(column, dtype=np.float32) for column in zip(*clusters, strict=True)
+    )
+    arrays["lkr_y"] = np.zeros(len(clusters), dtype=np.float32)
+    arrays["lkr_time"] = np.full(len(clusters), KTAG + (r.lkr - r.z_gtk) / LIGHT, dtype=np.float32)
+    arrays["lkr_pion_like"] = np.ones(len(clusters), dtype=np.uint8)
+    out = np.zeros((ROWS, 1))
+    out[C.p] = 20e3
+    plain_showers(np.array([0]), SimpleNamespace(**arrays), r, out)
+    assert out[C.lkr_merged, 0] == counted
+    assert out[C.lkr_matched, 0] == len(clusters)
