@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from na62sim.core.remarks import remark_lines
 from na62sim.report.text import grid
-from na62sim.selection.cutflow import FEWER, fewer_text
+from na62sim.selection.cutflow_text import FEWER, fewer_text
 from na62sim.statistics.text import few, fraction, number
 
 if TYPE_CHECKING:

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from na62sim.core.remarks import remark_lines
 from na62sim.sample.table import Table
 from na62sim.selection.cut import Candidates, Mask, NotMadeError, Selection, Survivors
+from na62sim.selection.cutflow_text import cutflow_text
 from na62sim.selection.tally import Counter, Counters, deepen, tally, tally_all, tally_regions
 from na62sim.statistics import Interval, clopper_pearson, sampled_mean, weighted_efficiency
-from na62sim.statistics.text import few, fraction
 
 _SPARSE = 0.6  # share of survivors below which they are gathered
 _REGIONS = 32  # in a word of trigger masks and regions: the first bit of the regions
@@ -400,40 +399,3 @@ def _mask(name: str, mask: Any, n: int) -> Mask:
     if out.dtype != np.bool_ or out.shape != (n,):
         raise ValueError(f"cut '{name}' must return a boolean mask of {n} candidates, got {out.dtype} {out.shape}")
     return out
-
-
-FEWER = "*"
-"""Marks a count of some of the events."""
-
-
-def fewer_text(followed: int, generated: int) -> str:
-    """What the mark `FEWER` says."""
-    return f"{FEWER} counted in {followed} of the {generated} events: others may be dropped before"
-
-
-def cutflow_text(flow: CutFlow) -> str:
-    """A cut-flow as plain text, with the acceptance and its regions."""
-    rows, some = flow.rows(), flow.followed.n
-    width = max(len(str(r["cut"])) for r in rows)
-    lines = [f"{'cut':<{width}}  {'events':>10}  {'efficiency':>10}  {'relative':>8}"]
-    before = rows[0]["efficiency"]
-    for r in rows:
-        relative = r["efficiency"] / before if before else 0.0
-        mark = FEWER if "n_generated" in r else " "
-        lines.append(
-            f"{r['cut']:<{width}}  {r['n']:>10d}{mark} {fraction(r['efficiency']):>10}  {relative:>8.4f}".rstrip()
-        )
-        before = r["efficiency"]
-    if some < flow.generated.n:
-        lines.append(fewer_text(some, flow.generated.n))
-    a = flow.acceptance
-    lines.append(
-        f"acceptance {fraction(a.value)} ± {fraction(a.stat)} (stat) ± {fraction(flow.systematic)} (components)"
-        f"{few(flow.selected.n_effective)}"
-    )
-    lines += remark_lines(flow.info)
-    lines += [
-        f"  {name}: {fraction(i.value)} [{fraction(i.low)}, {fraction(i.high)}]{few(flow.counts[name].n_effective)}"
-        for name, i in flow.regions.items()
-    ]
-    return "\n".join(lines)
