@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from na62sim.core.remarks import remark_lines
 from na62sim.sample.table import Table
 from na62sim.selection.cut import Candidates, Mask, NotMadeError, Selection, Survivors
-from na62sim.selection.cutflow_text import cutflow_text
+from na62sim.selection.cutflow_text import row_lines
 from na62sim.selection.tally import Counter, Counters, deepen, tally, tally_all, tally_regions
 from na62sim.statistics import Interval, clopper_pearson, sampled_mean, weighted_efficiency
+from na62sim.statistics.text import few, fraction
 
 _SPARSE = 0.6  # share of survivors below which they are gathered
 _REGIONS = 32  # in a word of trigger masks and regions: the first bit of the regions
@@ -372,7 +374,18 @@ class CutFlow:
         }
 
     def __str__(self) -> str:
-        return cutflow_text(self)
+        a = self.acceptance
+        lines = row_lines(self.rows(), self.followed.n, self.generated.n)
+        lines.append(
+            f"acceptance {fraction(a.value)} ± {fraction(a.stat)} (stat) ± {fraction(self.systematic)} (components)"
+            f"{few(self.selected.n_effective)}"
+        )
+        lines += remark_lines(self.info)
+        lines += [
+            f"  {name}: {fraction(i.value)} [{fraction(i.low)}, {fraction(i.high)}]{few(self.counts[name].n_effective)}"
+            for name, i in self.regions.items()
+        ]
+        return "\n".join(lines)
 
 
 def share(counter: Counter, of: Counter) -> Interval:

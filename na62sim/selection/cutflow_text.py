@@ -1,14 +1,11 @@
-"""A cut-flow as plain text."""
+"""The rows of a cut-flow as plain text."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from na62sim.core.remarks import remark_lines
-from na62sim.statistics.text import few, fraction
-
-if TYPE_CHECKING:
-    from na62sim.selection.cutflow import CutFlow
+from na62sim.statistics.text import fraction
 
 FEWER = "*"
 """Marks a count of some of the events."""
@@ -19,9 +16,8 @@ def fewer_text(followed: int, generated: int) -> str:
     return f"{FEWER} counted in {followed} of the {generated} events: others may be dropped before"
 
 
-def cutflow_text(flow: CutFlow) -> str:
-    """A cut-flow as plain text, with the acceptance and its regions."""
-    rows, some = flow.rows(), flow.followed.n
+def row_lines(rows: Sequence[Mapping[str, Any]], followed: int, generated: int) -> list[str]:
+    """A line for each row of `CutFlow.rows`, and one that says so where ``followed`` of the generated events were counted."""
     width = max(len(str(r["cut"])) for r in rows)
     lines = [f"{'cut':<{width}}  {'events':>10}  {'efficiency':>10}  {'relative':>8}"]
     before = rows[0]["efficiency"]
@@ -32,16 +28,6 @@ def cutflow_text(flow: CutFlow) -> str:
             f"{r['cut']:<{width}}  {r['n']:>10d}{mark} {fraction(r['efficiency']):>10}  {relative:>8.4f}".rstrip()
         )
         before = r["efficiency"]
-    if some < flow.generated.n:
-        lines.append(fewer_text(some, flow.generated.n))
-    a = flow.acceptance
-    lines.append(
-        f"acceptance {fraction(a.value)} ± {fraction(a.stat)} (stat) ± {fraction(flow.systematic)} (components)"
-        f"{few(flow.selected.n_effective)}"
-    )
-    lines += remark_lines(flow.info)
-    lines += [
-        f"  {name}: {fraction(i.value)} [{fraction(i.low)}, {fraction(i.high)}]{few(flow.counts[name].n_effective)}"
-        for name, i in flow.regions.items()
-    ]
-    return "\n".join(lines)
+    if followed < generated:
+        lines.append(fewer_text(followed, generated))
+    return lines
