@@ -96,6 +96,8 @@ def _performance(name: str, value: float) -> str:
     known = published_numbers().get(key)
     if known is None:
         return f"{name.replace('_', ' ')}: {number(value)}"
+    if more[:1].isdigit():  # other momenta than those of the published number
+        return f"{known.quantity.replace('15–35', more.replace('-', '–'))}: {number(value)}"
     if more:
         return f"{known.quantity}, {more}: {number(value)}"
     return f"{known.quantity}: {number(value)} (published {number(known.value)})"

@@ -46,6 +46,7 @@ from na62sim.geometry.straw import points_of_a_pair
 
 _FAR = 1e6  # mm: no track
 _UNEVEN = 0.05  # share of pairs, on either side, that are made more often
+_DRAWS, _LARGE = 10, 0.02  # of the shares of a pair, where the other photon is missed with a larger probability
 _SOFTEST = 1e-4  # share of the pi0's energy from which on soft photons are made more often
 
 
@@ -263,11 +264,13 @@ def _pair_unseen(
 
 @formula
 def _unseen(
-    px: float, py: float, pz: float, e: float, x: float, y: float, z: float, a: float, near: Hiding,
+    px: float, py: float, pz: float, e: float, x: float, y: float, z: float, a: float, draws: int, near: Hiding,
     v: VetoArrays, c: CalorimeterArrays, pairs: PairArrays,
 ) -> float:  # fmt: skip
-    """Probability that a photon from x, y, z is not seen; ``a``: the uniform of the shares of a pair."""
-    a, uneven = uneven_pair(a)
+    """Probability that a photon from x, y, z is not seen.
+
+    Its pairs are averaged over so many draws of their shares, evenly spread by the uniform ``a``.
+    """
     if pz <= 0.0:
         return 1.0
     tx, ty = px / pz, py / pz
@@ -282,7 +285,7 @@ def _unseen(
         d = v.lkr_z - z
         xl, yl = x + tx * d, y + ty * d
         missed = _missed(np.sqrt((xl - near.x) ** 2 + (yl - near.y) ** 2), e, near.most, v)
-    gone, pair, steep = 0.0, 0.0, max(abs(tx), abs(ty)) >= pairs.slope
+    gone, left, steep = 0.0, 0.0, max(abs(tx), abs(ty)) >= pairs.slope
     for k in range(2):
         d = pairs.z[k] - z
         if d <= 0.0:
@@ -290,14 +293,18 @@ def _unseen(
         xs, ys = x + tx * d, y + ty * d
         share = pairs.depth[k] * straw_layers(xs, ys, k, pairs)
         gone += share
-        part = pair_share(a, pairs.radiation)
-        both = _pair_unseen(x, y, z, tx, ty, e, part, near, v, c, pairs)
         # the pair crosses STRAW 2 as one; with a point in STRAW 1, where it began, that is a segment
         if k == 0 and not steep:
             hole = (xs - pairs.hole_x[0]) ** 2 + ys * ys < pairs.near_hole[0] ** 2
-            both *= 1.0 - pairs.point[1 if hole else 0] * (1.0 - pairs.segment)
-        pair += share * both * uneven
-    return (1.0 - gone) * missed + pair
+            share *= 1.0 - pairs.point[1 if hole else 0] * (1.0 - pairs.segment)
+        left += share
+    if left == 0.0:
+        return (1.0 - gone) * missed
+    both = 0.0  # of a pair, on the line of the photon wherever it begins
+    for j in range(draws):
+        b, uneven = uneven_pair((j + a) / draws)
+        both += uneven * _pair_unseen(x, y, z, tx, ty, e, pair_share(b, pairs.radiation), near, v, c, pairs)
+    return (1.0 - gone) * missed + left * both / draws
 
 
 @formula
@@ -339,7 +346,9 @@ def _average(
             a, b, _, _ = uniforms4(seed, number[i], STREAM_TURNED_PHOTONS, block)
             for j in range(p.shape[0]):
                 share = a if j == 0 else b
-                weight[i] *= _unseen(p[j, 0, i], p[j, 1, i], p[j, 2, i], p[j, 3, i], x, y, z, share, near, v, c, pairs)
+                weight[i] *= _unseen(
+                    p[j, 0, i], p[j, 1, i], p[j, 2, i], p[j, 3, i], x, y, z, share, 1, near, v, c, pairs
+                )
             continue
         px, py, pz, e = (
             p[0, 0, i] + p[1, 0, i],
@@ -365,6 +374,7 @@ def _average(
             kx, ky, kz, ke = boost(
                 f * bx + g * cx + h * ax, g * cy + h * ay, f * bz + g * cz + h * az, q, px, py, pz, e, mass
             )
-            first = _unseen(kx, ky, kz, ke, x, y, z, s, near, v, c, pairs)
-            total += factor * first * _unseen(px - kx, py - ky, pz - kz, e - ke, x, y, z, t, near, v, c, pairs)
+            first = _unseen(kx, ky, kz, ke, x, y, z, s, 1, near, v, c, pairs)
+            draws = _DRAWS if first > _LARGE else 1  # where the other photon decides
+            total += factor * first * _unseen(px - kx, py - ky, pz - kz, e - ke, x, y, z, t, draws, near, v, c, pairs)
         weight[i] *= total / turns

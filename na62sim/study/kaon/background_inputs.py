@@ -17,6 +17,7 @@ from na62sim.detector.response.respond import Response
 from na62sim.study.kaon.background_sample import NOMINAL, Accepted, Change
 
 FACTOR = 2.0  # either way, of a photon inefficiency
+LEAST_SHIFT = 0.01  # relative, below which it is not named
 CHARGED = (3e-4, 3e-3)  # of the lead glass for charged particles; the value's source names the range
 _TABLES = ("LAV", "LKr", "IRC and SAC")
 
@@ -64,6 +65,6 @@ def shifts(a: Accepted) -> dict[str, float]:
         shift = 0.5 * abs(ends[0] - ends[1]) / whole
         if "charged" in word:
             shift /= math.sqrt(3.0)
-        if shift > 0.01:
+        if shift > LEAST_SHIFT:
             found[word] = shift
     return dict(sorted(found.items(), key=lambda item: -item[1]))

@@ -83,7 +83,7 @@ def rows() -> dict[str, Row]:
         Row(
             "k2pi",
             "K+ → π+π0",
-            2_000_000,
+            3_200_000,
             (
                 Sample("tail", "k2pi", with_pi0("pi pi0", gg)[0], 0.9, True),
                 *_radiative("radiative", "k2pig", 0.1, False),
@@ -105,7 +105,7 @@ def rows() -> dict[str, Row]:
         Row(
             "kl3",
             "K+ → π0ℓ+ν",
-            350_000,
+            650_000,
             (
                 Sample("ke3", "ke3", with_pi0("pi0 e nu", gg)[0], 0.1),
                 Sample("kmu3", "kmu3", with_pi0("pi0 mu nu", gg)[0], 0.9),

@@ -17,7 +17,7 @@ from hepunits import GeV
 from na62sim.core.arrays import FloatArray
 from na62sim.geometry import Detector
 from na62sim.selection.cut import Selection
-from na62sim.study.kaon.background_inputs import shifts, varied_charged, varied_photons
+from na62sim.study.kaon.background_inputs import LEAST_SHIFT, shifts, varied_charged, varied_photons
 from na62sim.study.kaon.background_parts import Row, Sample
 from na62sim.study.kaon.background_sample import (
     NO_NAMES,
@@ -142,6 +142,7 @@ def _row(made: Made, d: Detector, relative: float, product: float | None) -> Bac
         share = math.fsum(a.weights[NOMINAL]) / total if total else 0.0
         for name, shift in shifts(a).items():
             inputs[name] = inputs.get(name, 0.0) + share * shift
+    inputs = {name: shift for name, shift in sorted(inputs.items(), key=lambda item: -item[1]) if shift > LEAST_SHIFT}
     share = float(weight.max(initial=0.0)) / total if total else 1.0
     edges = [edge / GeV for edge in made.edges]
     result = BackgroundRow(
