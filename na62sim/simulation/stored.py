@@ -60,7 +60,7 @@ class Written:
         """Compile the kernels of a skim before threads start."""
         if (skim := self.skim) is not None:
             name = f"{simulation.process.short} {skim.candidates} selected"
-            compile_first(name, lambda: run_selected(simulation, skim, 0, 0))
+            compile_first(name, lambda: run_selected(simulation, skim, 0, 0, early=True))
 
     def groups(self, groups: dict[str, Table]) -> dict[str, Table]:
         """Those that are kept, as they are written."""
@@ -195,5 +195,5 @@ def _generated(truth: Truth) -> Generated:
 
 def _passing(simulation: Simulation, selection: Selection, truth: Truth) -> Truth:
     """The events with an accepted candidate."""
-    chunk = select_truth(simulation, selection, truth)
+    chunk = select_truth(simulation, selection, truth, early=True)
     return truth.take(np.unique(chunk.event[chunk.flow.signal_rows]))
