@@ -22,6 +22,7 @@ import na62sim as na
 YARDSTICK = 228e6
 WAYS: dict[str, dict[str, Any]] = {
     "everything": {},
+    "--narrow": {"narrow": True},
     "--keep truth,trigger": {"keep": "truth,trigger"},
     "--skim pinunu": {"skim": "pinunu"},
     "--skim pinunu --keep hits": {"skim": "pinunu", "keep": "hits"},

@@ -179,6 +179,9 @@ Keep = Annotated[
         "--keep", metavar="GROUPS", help="Store only these groups of columns: truth,beam,hits,trigger or hits/straw."
     ),
 ]
+Narrow = Annotated[
+    bool, typer.Option("--narrow", help="Momenta of true particles and of the beam in single precision.")
+]
 Compression = Annotated[
     str,
     typer.Option("--compression", metavar="none|lzf|gzip|zstd", help="Of the events; zstd, blosc with hdf5plugin."),

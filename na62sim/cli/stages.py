@@ -47,6 +47,7 @@ def simulate(
     as_weights: options.AsWeights = "",
     skim: options.Skim = "",
     keep: options.Keep = "",
+    narrow: options.Narrow = False,
     compression: options.Compression = "none",
     threads: options.Threads = None,
     chunk: options.Chunk = None,
@@ -73,6 +74,7 @@ def simulate(
         simulate_folder(
             out, count, seed, arguments, as_json, compression=compression, shard_events=shard_events, shards=shards,
             workers=workers, dask=dask, resume=resume, force=force, skim=skim, keep=keep,
+            narrow=narrow,
         )  # fmt: skip
         return
     check_name(out, force, ".h5", what=" (with --shard-events a folder)")
@@ -88,6 +90,7 @@ def simulate(
             **arguments,
             skim=skim,
             keep=keep,
+            narrow=narrow,
             compression=cast("Compression", compression),
         )
     with sample:

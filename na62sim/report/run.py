@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from na62sim.core.remarks import remark_lines
 from na62sim.report.answer import answer
 from na62sim.report.background import background_report
 from na62sim.report.dump import dump_report
@@ -100,6 +101,10 @@ def _geometry_tables(name: str, samples: Sequence[CountedSample]) -> list[Render
         parts.append(
             "K2π here with photon inefficiencies as weights. This shows the bands, it is no background estimate.\n"
         )
+    for s in counted:
+        if s.flow.importance:
+            told = {key: s.flow.info[key] for key in ("importance", "as_weights")}
+            parts.append(f"{_short(s)}: {remark_lines(told)[0]}\n")
     for s in counted:
         if s.flow.regions:
             parts.append(_regions(s))

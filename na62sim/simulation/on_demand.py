@@ -118,7 +118,7 @@ def select_truth(
     """Generated events, from the transport to the cut-flow."""
     s = simulation
     least, _ = selection.tracks
-    early = early and not whole and bool(selection.thrown)
+    early = early and not whole and bool(selection.thrown) and not s.one_weight
     followed = is_followed(truth.events) if early else None
     asked = Early(least) if whole else asked_early(s, selection, early)
     crossings = to_straw4(s.seed, truth, s.planes, s.flight, s.field, asked, followed)
@@ -200,8 +200,7 @@ class LazyCandidates:
             self._of_tracks = simulation.reconstruction.track_columns(self._tracks)
             self.event = self._of_tracks["event"]
         # of importance sampling the weight of what is not made yet is that of a pion that every detector sees
-        carried = simulation.as_weights
-        self.presumed = simulation.importance and carried.names() == ["efficiencies"] and not carried.tails
+        self.presumed = simulation.one_weight
         self.veto: npt.NDArray[np.float64] = self._drawn(self.event)
         if self.presumed:
             self.veto *= pion_weight(simulation.response)

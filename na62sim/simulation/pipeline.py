@@ -141,6 +141,11 @@ class Simulation:
         self.trigger = trigger_arrays(detector)
         self.reconstruction = Reconstruction(detector)
 
+    @property
+    def one_weight(self) -> bool:
+        """Whether all that the response throws flat is in the weight, which is the same for every pion that is accepted."""
+        return self.importance and self.as_weights.names() == ["efficiencies"] and not self.as_weights.tails
+
     def run(self, first: int, n: int) -> Chunk:
         """Events ``first`` to ``first + n - 1``, from the first random number to the trigger."""
         return self.see(self.generator.generate(self.seed, first, n))

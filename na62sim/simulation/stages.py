@@ -46,6 +46,7 @@ def simulate(
     as_weights: str | Sequence[str] = "",
     skim: str | Selection = "",
     keep: str | Sequence[str] = (),
+    narrow: bool = False,
     compression: Compression = "none",
     threads: int | None = None,
     chunk: int = CHUNK,
@@ -70,6 +71,7 @@ def simulate(
     skim : ``SELECTION`` or ``SELECTION:CUT``: only events that pass it, or its cuts as far as that one, are stored; the sample
         says how many were generated, and an acceptance of it is per generated decay
     keep : names of groups, ``truth,hits,trigger``: what is stored beside the numbers and weights of the events; all by default
+    narrow : momenta of true particles and of the beam in single precision; another content hash
     compression : ``none``, ``lzf`` or ``gzip``; ``zstd`` and ``blosc`` where hdf5plugin is installed
     threads, chunk : how to run; the result does not depend on them
     progress : called with the number of events done
@@ -85,7 +87,7 @@ def simulate(
     decay = find_process(process, **parameters)
     events = events_of(decay, events)
     simulation = conditions.simulation(decay, as_detector(detector), seed)
-    written = Stored(skim, keep).of(simulation.process, simulation.detector)
+    written = Stored(skim, keep, narrow).of(simulation.process, simulation.detector)
     provenance, stored = (
         provenance_of(simulation, intensity, parameters, events, written),
         events if skim == "" else None,

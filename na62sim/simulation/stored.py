@@ -31,6 +31,7 @@ __all__ = ["ALL", "GROUPS", "Digested", "Stored", "Written", "digested"]
 GROUPS = ["hits", *(name for name in SCHEMA if not name.startswith("reco/"))]
 """What can be kept; ``hits`` are those of all detectors."""
 _ALWAYS = "events"  # the numbers and weights
+_NARROWED = ("truth", "beam")
 
 
 @dataclass(frozen=True)
@@ -42,27 +43,30 @@ class Written:
     skim : events that pass it are; None for all events
     cut : name of its last cut, where that was asked for
     keep : names of groups, ``hits`` for all hits; none for all groups
+    narrow : momenta of true particles and of the beam in single precision
     """
 
     skim: Selection | None = None
     cut: str | None = None
     keep: tuple[str, ...] = ()
+    narrow: bool = False
 
     def about(self) -> dict[str, Any]:
         """For the provenance, and for what tells runs of shards apart: nothing where everything is written."""
         skim = {} if self.skim is None else {"skim": {"selection": self.skim.name, "cut": self.cut}}
-        return skim | ({"keep": list(self.keep)} if self.keep else {})
+        return skim | ({"keep": list(self.keep)} if self.keep else {}) | ({"narrow": True} if self.narrow else {})
 
     def warm_up(self, simulation: Simulation) -> None:
         """Compile the kernels of a skim before threads start."""
         if (skim := self.skim) is not None:
             name = f"{simulation.process.short} {skim.candidates} selected"
-            compile_first(name, lambda: run_selected(simulation, skim, 0, 0))
+            compile_first(name, lambda: run_selected(simulation, skim, 0, 0, early=True))
 
     def groups(self, groups: dict[str, Table]) -> dict[str, Table]:
-        """Those that are kept."""
+        """Those that are kept, as they are written."""
         wanted = (_ALWAYS, *self.keep)
-        return {n: table for n, table in groups.items() if not self.keep or n in wanted or n.split("/")[0] in wanted}
+        kept = {n: table for n, table in groups.items() if not self.keep or n in wanted or n.split("/")[0] in wanted}
+        return kept | {n: _narrow(kept[n]) for n in _NARROWED if n in kept} if self.narrow else kept
 
 
 ALL = Written()
@@ -77,10 +81,12 @@ class Stored:
     ----------
     skim : ``SELECTION`` or ``SELECTION:CUT``, events that pass all of it or the cuts as far as that one; or a `Selection`
     keep : names of groups, joined by commas or in a list; the events' numbers and weights are there always
+    narrow : momenta of true particles and of the beam in single precision
     """
 
     skim: str | Selection = ""
     keep: str | Sequence[str] = ()
+    narrow: bool = False
 
     def of(self, process: Process, detector: Detector) -> Written:
         """What is written of a process in a detector.
@@ -92,7 +98,13 @@ class Stored:
         selection, cut = (None, None) if self.skim == "" else _skim(self.skim, process, detector)
         if selection is not None:
             _check_tracks(selection, process)
-        return Written(selection, cut, _groups(self.keep))
+        return Written(selection, cut, _groups(self.keep), bool(self.narrow))
+
+
+def _narrow(table: Table) -> Table:
+    """The same columns, those in double precision in single precision."""
+    fields = [replace(f, dtype="float32") if f.dtype == "float64" else f for f in table.fields]
+    return Table(fields, {f.name: table[f.name].astype(f.dtype, copy=False) for f in fields}, table.offsets)
 
 
 def _groups(keep: str | Sequence[str]) -> tuple[str, ...]:
@@ -183,5 +195,5 @@ def _generated(truth: Truth) -> Generated:
 
 def _passing(simulation: Simulation, selection: Selection, truth: Truth) -> Truth:
     """The events with an accepted candidate."""
-    chunk = select_truth(simulation, selection, truth)
+    chunk = select_truth(simulation, selection, truth, early=True)
     return truth.take(np.unique(chunk.event[chunk.flow.signal_rows]))

@@ -110,4 +110,4 @@ def test_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_scenario_takes_it() -> None:
     asked = load_scenario("pinunu-2018").with_importance()
     drawn = {block.label for block in asked.sample if block.importance}
-    assert drawn == {"S1-kpinunu", "S2-kpinunu"}
+    assert drawn == {"S1-kpinunu", "S2-kpinunu"} and asked.model_dump()["sample"][0]["as_weights"] == "efficiencies"

@@ -189,6 +189,25 @@ def test_groups_that_are_kept(tmp_path: Path, whole: Sample) -> None:
     assert len(na.reconstruct(hits)["reco/events"]) == len(hits)
 
 
+def test_narrow_columns(tmp_path: Path, whole: Sample) -> None:
+    """Momenta in single precision, everything else as it was; a version of the format that an old program refuses."""
+    path = tmp_path / "a.h5"
+    with simulated(path, narrow=True) as sample, h5py.File(path) as file:
+        assert file.attrs["format_version"] == 2 and verify(path) == sample.provenance.content_sha256
+        for name in whole.groups:
+            for field, column in zip(
+                sample[name].fields, (whole[name][f.name] for f in whole[name].fields), strict=True
+            ):
+                narrowed = name in ("truth", "beam") and column.dtype == np.float64
+                assert field.dtype == ("float32" if narrowed else str(column.dtype))
+                np.testing.assert_array_equal(sample[name][field.name], column.astype(field.dtype))
+        assert na.select(na.reconstruct(sample), "pinunu").rows() == na.select(na.reconstruct(whole), "pinunu").rows()
+    how: dict[str, Any] = {"seed": 5, "threads": 1, "narrow": True, "shard_events": 4000}
+    assert simulate_shards("kpinunu", EVENTS, tmp_path / "b", **how)["content_sha256"] == verify(path)
+    assert na.merge([tmp_path / "b"], tmp_path / "b.h5").content_sha256 == verify(path)
+    assert simulated(events=RUN, narrow=True, skim="pinunu", keep="truth")["truth"]["px"].dtype == np.float32
+
+
 @pytest.mark.parametrize(
     ("asked", "line"),
     [

@@ -15,7 +15,7 @@ import numpy as np
 from hepunits import GeV
 from scipy.special import ndtr
 
-from na62sim.core.arrays import FloatArray
+from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.core.kernel import formula, step
 from na62sim.generators.amplitudes.phase_space import momentum
 from na62sim.generators.chain.compile import Chain
@@ -25,11 +25,12 @@ from na62sim.geometry import Detector
 
 __all__ = ["LARGEST", "Importance", "can_sample", "importance_arrays", "no_importance", "stretch"]
 
-_PARTS = 256  # of the range of each uniform
+_ROWS, _PARTS = 96, 256  # parts of the range of the uniform of q^2, and of that of the angle
 _UNIFORM = 0.01  # share of either density that is as without
 _NEAR = 0.05  # share of events in wider windows: what the tails of the resolution bring in
 _WIDTHS = (2.0, 5.0)  # of the resolution of the missing mass, by which the windows are smeared, and the wider ones
 _MOMENTUM = (0.015, 0.05)  # relative: the spread of the beam and the resolution of the spectrometer
+_NOTHING = 1e-9  # mean density below which a row is uniform
 _BELOW_ONE = 1.0 - 2.0**-53
 LARGEST = 1.0 / _UNIFORM**2
 """No weight is above it."""
@@ -38,13 +39,15 @@ LARGEST = 1.0 / _UNIFORM**2
 class Importance(NamedTuple):
     """Cumulative probabilities at the edges of equal parts, for the kernel; ``mass`` of none where nothing is stretched."""
 
-    mass: FloatArray  # (parts + 1,)
-    angle: FloatArray  # (parts, parts + 1), by the stretched uniform of q^2
+    mass: FloatArray  # (rows + 1,)
+    mass_first: IntArray  # (rows,) the first part that reaches into each of as many equal parts of the uniform
+    angle: FloatArray  # (rows, parts + 1), by the stretched uniform of q^2
+    angle_first: IntArray  # (rows, parts)
 
 
 def no_importance() -> Importance:
     """Nothing is stretched."""
-    return Importance(np.empty(0), np.empty((0, 0)))
+    return Importance(np.empty(0), np.empty(0, dtype=np.int16), np.empty((0, 0)), np.empty((0, 0), dtype=np.int16))
 
 
 def can_sample(process: Process) -> bool:
@@ -64,12 +67,13 @@ def importance_arrays(chain: Chain, detector: Detector) -> Importance:
     assert a.mass_kind[0] == TABLE
     kaon, pion = chain.particles[0].mass, chain.particles[int(a.first[0])].mass
     table = a.tables[a.mass_table[0]]
-    middle = (np.arange(_PARTS) + 0.5) / _PARTS
-    q2 = np.interp(middle, np.linspace(0.0, 1.0, len(table)), table)
-    p = _pion_momentum(kaon, pion, q2, 1.0 - 2.0 * middle, detector.beam.momentum_GeV * GeV)
+    q2 = np.interp((np.arange(_ROWS) + 0.5) / _ROWS, np.linspace(0.0, 1.0, len(table)), table)
+    cosine = 1.0 - 2.0 * (np.arange(_PARTS) + 0.5) / _PARTS
+    p = _pion_momentum(kaon, pion, q2, cosine, detector.beam.momentum_GeV * GeV)
     core, near = (_in_regions(detector, q2[:, None], p, *widths) for widths in zip(_WIDTHS, _MOMENTUM, strict=True))
     wanted = (1.0 - _NEAR) * core / core.mean() + _NEAR * near / near.mean()
-    return Importance(_cumulative(wanted.mean(axis=1)), np.array([_cumulative(row) for row in wanted]))
+    mass, angle = _cumulative(wanted.mean(axis=1)), _cumulative(wanted)
+    return Importance(mass, _first_parts(mass), angle, np.array([_first_parts(row) for row in angle]))
 
 
 def _in_regions(detector: Detector, q2: FloatArray, p: FloatArray, widths: float, relative: float) -> FloatArray:
@@ -95,33 +99,36 @@ def _window(x: FloatArray, window: Any, width: Any, unit: float) -> FloatArray:
 
 
 def _cumulative(wanted: FloatArray) -> FloatArray:
-    """Cumulative probability at the edges of equal parts of t, for a density of which a share is uniform."""
-    mean = wanted.mean()
-    density = _UNIFORM + (1.0 - _UNIFORM) * wanted / mean if mean > 1e-9 else np.ones(len(wanted))
-    edges = np.concatenate(([0.0], np.cumsum(density)))
-    return np.asarray(edges / edges[-1])
+    """Cumulative probabilities at the edges of equal parts of t (last axis), for densities of which a share is uniform."""
+    mean = wanted.mean(axis=-1, keepdims=True)
+    density = np.where(mean > _NOTHING, _UNIFORM + (1.0 - _UNIFORM) * wanted / np.maximum(mean, _NOTHING), 1.0)
+    edges = np.concatenate((np.zeros_like(mean), np.cumsum(density, axis=-1)), axis=-1)
+    return np.asarray(edges / edges[..., -1:])
+
+
+def _first_parts(edges: FloatArray) -> IntArray:
+    """The part in which each of as many equal parts of the uniform begins."""
+    begin = np.arange(len(edges) - 1) / (len(edges) - 1)
+    return np.asarray(np.searchsorted(edges, begin, side="right") - 1).astype(np.int16)
 
 
 @formula
-def _stretched(edges: Any, u: float) -> tuple[float, float]:
+def _stretched(edges: Any, first: Any, u: float) -> tuple[float, float]:
     """t(u), and dt/du, of a map with these cumulative probabilities."""
     parts = edges.size - 1
-    low, high = 0, parts
-    while high - low > 1:
-        middle = (low + high) >> 1
-        if edges[middle] <= u:
-            low = middle
-        else:
-            high = middle
-    slope = 1.0 / ((edges[low + 1] - edges[low]) * parts)
-    return min(low / parts + (u - edges[low]) * slope, _BELOW_ONE), slope
+    k = np.int64(first[int(u * parts)])
+    while edges[k + 1] <= u:
+        k += 1
+    slope = 1.0 / ((edges[k + 1] - edges[k]) * parts)
+    return min(k / parts + (u - edges[k]) * slope, _BELOW_ONE), slope
 
 
 @step
 def stretch(n: int, importance: Importance, mass: Any, angle: Any, factor: Any) -> None:
     """Stretch the uniforms of q^2 and of the angle; ``factor`` receives the weights."""
-    rows = importance.angle.shape[0]
+    rows = importance.mass.size - 1
     for i in range(n):
-        mass[i], first = _stretched(importance.mass, mass[i])
-        angle[i], second = _stretched(importance.angle[int(mass[i] * rows)], angle[i])
-        factor[i] = first * second
+        mass[i], slope = _stretched(importance.mass, importance.mass_first, mass[i])
+        row = int(mass[i] * rows)
+        angle[i], other = _stretched(importance.angle[row], importance.angle_first[row], angle[i])
+        factor[i] = slope * other

@@ -126,6 +126,7 @@ def simulate_shards(
     as_weights: str | Sequence[str] = "",
     skim: str = "",
     keep: str | Sequence[str] = (),
+    narrow: bool = False,
     compression: Compression = "none",
     threads: int | None = None,
     chunk: int = CHUNK,
@@ -172,7 +173,7 @@ def simulate_shards(
     events = events_of(simulation.process, events)
     if running.elsewhere:
         check_sendable(simulation.process)
-    stored = Stored(skim, keep if isinstance(keep, str) else tuple(keep))
+    stored = Stored(skim, keep if isinstance(keep, str) else tuple(keep), narrow)
     written = stored.of(simulation.process, simulation.detector)
     if not isinstance(skim, str):
         raise TypeError("skim: of shards it is a name, SELECTION or SELECTION:CUT, or MODULE:FUNCTION")

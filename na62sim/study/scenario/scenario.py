@@ -146,15 +146,13 @@ class Scenario(Block):
         ScenarioError : no sample is kpinunu with the selection pinunu
         """
         update = {"importance": True, "as_weights": "efficiencies"}
-        samples = [
-            b.model_copy(update=update) if (b.process, b.selection, b.role) == ("kpinunu", "pinunu", "signal") else b
-            for b in self.sample
-        ]
-        if samples == list(self.sample):
+        drawn = [(b.process, b.selection, b.role) == ("kpinunu", "pinunu", "signal") for b in self.sample]
+        if not any(drawn):
             raise ScenarioError(
                 f"importance: scenario {self.name} has no signal sample of kpinunu with the selection pinunu"
             )
-        return self.changed({"sample": samples})
+        pairs = zip(self.sample, drawn, strict=True)
+        return self.changed({"sample": tuple(b.model_copy(update=update) if yes else b for b, yes in pairs)})
 
     def scaled_to(self, events: int) -> Scenario:
         """The same scenario with ``events`` in its largest sample, the others and the normalisation in proportion."""
