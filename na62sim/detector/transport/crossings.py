@@ -19,10 +19,11 @@ from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.detector.transport.conversion import convert_photons, photon_slots
 from na62sim.detector.transport.downstream import carry_downstream
 from na62sim.detector.transport.early import Early, going_on
+from na62sim.detector.transport.gather import gather_crossings, gather_tracks
 from na62sim.detector.transport.planes import STRAW4, Flight, Planes
 from na62sim.detector.transport.state import GIVEN, LOSS, NEVER, PlaneCrossings, empty_crossings
 from na62sim.detector.transport.track_block import Tracks
-from na62sim.detector.transport.upstream import Charged, carry_upstream
+from na62sim.detector.transport.upstream import Charged, carry_upstream, carry_while_enough
 from na62sim.generators.chain.compile import Chain
 from na62sim.generators.chain.truth import Truth
 from na62sim.geometry.field import FieldMap
@@ -96,15 +97,10 @@ class Crossings:
         if self.rest is None:
             at_planes = PlaneCrossings._make(column.take(rows, axis=-1) for column in self.at_planes)
         else:  # what is behind the chambers does not ask for the places in them
-            at_planes = empty_crossings(len(rows))
-            at_planes.pdg[0], at_planes.p[0] = self.at_planes.pdg[0].take(rows), self.at_planes.p[0].take(rows)
-            for name in ("first", "last", "time", "weight"):
-                getattr(at_planes, name)[:] = getattr(self.at_planes, name).take(rows)
-            if chambers:
-                at_planes.x[:4], at_planes.y[:4] = self.x[:4].take(rows, axis=1), self.y[:4].take(rows, axis=1)
-            ids = self.rest.ids.take(rows, axis=1)
+            at_planes = gather_crossings(rows, self.at_planes, chambers)
+            ids, state = gather_tracks(rows, self.rest.ids, self.rest.state)
             ids[0] = event
-            rest = Rest(self.rest.state.take(rows, axis=1), ids, self.rest.going[rows])
+            rest = Rest(state, ids, self.rest.going[rows])
         return Crossings(
             event, self.slot[rows], at_planes, place[self.lav_event[lav]], self.lav_station[lav], secondary,
             self.secondary_time[born], self.secondary_name[born], self.converted.compress(wanted, axis=1), rest,
@@ -134,10 +130,12 @@ def to_straw4(
     cap = max(n * (len(charged.slot) + 2 * len(photon_slots(truth))), 1)
     state, ids = np.empty((GIVEN, cap)), np.empty((5, cap), dtype=np.int64)
     lav, secondary, counts = _room_for_records(cap)
-    carry_upstream(
-        np.uint64(seed), truth.events, truth.p, truth.vertex, charged, planes, flight, field, state, ids, lav, secondary,
-        counts,
-    )  # fmt: skip
+    given = np.uint64(seed), truth.events, truth.p, truth.vertex, charged, planes, flight, field
+    if early is not None and early.straw is not None and early.at_least > 1:
+        others = 2 * len(photon_slots(truth))
+        carry_while_enough(*given, early.straw, early.at_least, others, state, ids, lav, secondary, counts)
+    else:
+        carry_upstream(*given, state, ids, lav, secondary, counts)
     reached = int(counts[0])
     converted = convert_photons(seed, truth, planes, flight, state, ids, secondary, counts)
     rows = int(counts[0])
@@ -147,8 +145,8 @@ def to_straw4(
         ids, state = ids.take(order, axis=1), state.take(order, axis=1)
     if early is not None:
         exempt = np.zeros(n, dtype=np.bool_) if exempt is None else exempt
-        left = going_on(seed, truth.events, ids, state, planes, flight, early, exempt)
-        ids, state = ids.take(left, axis=1), state.take(left, axis=1)
+        left = going_on(seed, truth.events, ids, state, rows > reached, planes, flight, early, exempt)
+        ids, state = gather_tracks(left, ids, state)
     ids, state = np.ascontiguousarray(ids), np.ascontiguousarray(state)  # `carry_downstream` compiles once
     rest = Rest(state, ids, np.ones(ids.shape[1], dtype=np.uint8))
     at_planes = empty_crossings(ids.shape[1])

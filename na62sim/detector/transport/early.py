@@ -1,9 +1,9 @@
 """Events that cannot have what a selection asks for, told at STRAW 1: they need not be carried through the spectrometer.
 
-Tracks. A particle that nothing happens to on the way to STRAW 4 but the Gaussian scattering in the chambers flies as the field
-alone says, within the scattering angles that the random numbers can make. Where it misses the straws of a chamber by more, it
-is no track; an event with too few others is dropped. Particles that may decay on the way, radiate or are scattered once by a
-large angle are taken for tracks.
+Tracks. A particle that nothing happens to on the way to STRAW 4 but scattering in the chambers flies as the field alone says,
+within the angles that the random numbers of the Gaussian can make, and that of a single scattering where one is drawn. Where
+it misses the straws of a chamber by more, it is no track; an event with too few others is dropped. Particles that may decay on
+the way or radiate are taken for tracks.
 
 Momentum. The only particle of an event, undisturbed in this sense, is measured with its own momentum, within a margin of five
 times the resolution that the broad component of the hits has in points of two views: for points of four views ten of its
@@ -29,7 +29,7 @@ from na62sim.core.matter import highland
 from na62sim.core.rng import fill_draws
 from na62sim.detector.transport.decay_in_flight import mass_of
 from na62sim.detector.transport.planes import LKR, STRAW4, Flight, Planes
-from na62sim.detector.transport.single_scattering import can_scatter
+from na62sim.detector.transport.single_scattering import can_scatter, scattering_of
 from na62sim.detector.transport.state import FLY, LOSS, P, U, V, X, Y
 from na62sim.geometry import Detector
 from na62sim.geometry.field import Segment, propagate
@@ -40,25 +40,30 @@ _FEW_VIEWS = 2.0  # error of a point of two views, one of them far from its coor
 _STEEP = 1.05  # longest path through the spectrometer, or to the LKr, over its length
 _FURTHEST = 6.7  # standard deviations of a pair of normals, at most: `normal_pair`
 _BLOCK = 256  # rows whose random numbers are drawn together
-N_DICE = 4  # of a draw
+KINDS = ANY, PION, MUON = (
+    0,
+    1,
+    2,
+)  # the only particle of its event: any, a pion or a muon that does not decay before the LKr
 
 Window = tuple[float, float]
 NO_WINDOW: Window = (0.0, math.inf)
 
 
 class Draws(NamedTuple):
-    """What the response throws, in the order in which it is asked for; a draw has `N_DICE` uniforms, as `fill_draws` makes them.
+    """What the response throws, in the order in which it is asked for.
 
-    An event goes on where each is below its upper end. ``of_track``: thrown for each particle, and asked of one that is alone in
-    its event; ``of_pion``: and asked of pions alone, those that do not decay before the LKr. ``always``: asked of exempt events.
+    Two uniforms of a draw, ``dice``, are numbered as `fill_draws` makes them; an event goes on where each is below its upper end,
+    that of the kind of the particle (`KINDS`). ``of_track``: thrown for each particle, and asked of one that is alone in its
+    event. ``always``: asked of exempt events, too.
     """
 
     stream: npt.NDArray[np.uint64]  # (d,)
     of_track: npt.NDArray[np.bool_]
-    of_pion: npt.NDArray[np.bool_]
     always: npt.NDArray[np.bool_]
-    high: FloatArray  # (d, N_DICE)
-    lost: bool  # whether such a pion must come as far as the LKr
+    dice: IntArray  # (d, 2)
+    high: FloatArray  # (d, kinds, 2)
+    lost: bool  # whether a pion must come as far as the LKr
 
 
 class Early(NamedTuple):
@@ -68,22 +73,30 @@ class Early(NamedTuple):
     ----------
     at_least : tracks of an event
     outside : momenta (MeV/c) below the first or above the second of which the only one is of no interest
+    core : the same for a track without the broad component of the hits
+    broad : probability of that component
     straw : the straws that tracks must cross, or None: any particle at STRAW 1 may be a track
     draws : see `Draws`
     """
 
     at_least: int = 0
     outside: Window = NO_WINDOW
+    core: Window = NO_WINDOW
+    broad: float = 1.0
     straw: StrawArrays | None = None
     draws: Draws | None = None
 
 
 @lru_cache(maxsize=64)
-def doomed_outside(detector: Detector, window: Window) -> Window:
-    """True momenta (MeV/c) below and above which no track is measured in a window (MeV/c) of momentum."""
+def doomed_outside(detector: Detector, window: Window, core: bool = False) -> Window:
+    """True momenta (MeV/c) below and above which no track is measured in a window (MeV/c) of momentum.
+
+    ``core`` : of tracks without the broad component of the hits
+    """
     straw = detector.straw
     z = [1e3 * at for at in straw.chamber_z_m]
-    point = 1e-3 * straw.chamber_resolution_um * max(straw.tail_scale, 1.0) * _FEW_VIEWS  # mm
+    scale = 1.0 if core else max(straw.tail_scale, 1.0)
+    point = 1e-3 * straw.chamber_resolution_um * scale * _FEW_VIEWS  # mm
     bend = point * math.sqrt(2.0 / (z[1] - z[0]) ** 2 + 2.0 / (z[3] - z[2]) ** 2)
     thickness = [layer.x_over_x0 for layer in detector.material.values() if layer.z_m in straw.chamber_z_m]
     kick = abs(KICK * detector.field.mnp33.integral_Tm * m)  # MeV/c
@@ -111,80 +124,132 @@ def _plane_of(slot: int, planes: Planes) -> int:
 
 
 @step
-def _crosses_straws(x: float, y: float, u: float, v: float, margin: float, chamber: int, straw: StrawArrays) -> bool:
-    """Whether a particle may cross straws of a view of a chamber, within a margin (mm)."""
+def _crosses_straws(x: float, y: float, u: float, v: float, chamber: int, straw: StrawArrays) -> bool:
+    """Whether a particle crosses straws of a view of a chamber."""
     inverse = 1.0 / np.sqrt(1.0 - u * u - v * v)
     sx, sy = u * inverse, v * inverse
     for w in range(straw.offset.size):
         px, py = x + sx * straw.offset[w], y + sy * straw.offset[w]
         a, b = px * straw.cosine[w] + py * straw.sine[w], abs(py * straw.cosine[w] - px * straw.sine[w])
-        if on_straws(a, b, straw.hole[chamber, w], straw.half_gap - margin, straw.half_length + margin):
+        if on_straws(a, b, straw.hole[chamber, w], straw.half_gap, straw.half_length):
             return True
     return False
 
 
 @step
-def _may_be_track(
-    i: int, ids: Any, state: Any, last: int, probability: float, planes: Planes, flight: Flight, straw: StrawArrays
-) -> bool:
-    """Whether a particle at STRAW 1 may cross straws of all four chambers. ``last`` is the plane of STRAW 4."""
-    x, y, u, v, p, loss = state[X, i], state[Y, i], state[U, i], state[V, i], state[P, i], state[LOSS, i]
-    if ids[4, i] > 0 or not _crosses_straws(x, y, u, v, 0.0, 0, straw):
-        return False
-    length = _STEEP * (planes.z[last] - planes.z[0])
-    if state[FLY, i] <= length or can_scatter(loss, probability, planes):
-        return True
-    mass, bend, electron = mass_of(ids[2, i], flight), KICK * ids[3, i] / p, abs(ids[2, i]) == 11
-    widest = _FURTHEST * np.sqrt(p * p + mass * mass) / (p * p)
-    turned, away, thickness = 0.0, 0.0, max(abs(straw.offset[0]), abs(straw.offset[-1]))
-    for k in range(1, last + 1):
-        if electron and loss < planes.radiated[k - 1]:
-            return True
-        f = planes.segments[k]
-        s = Segment(f[0], f[1], f[2], f[3], f[4], f[5], f[6])
-        u, v, dx, dy, _ = propagate(u, v, bend, s)
-        x, y = x + dx, y + dy
-        turned += widest * planes.theta0[k - 1]
-        away += turned * s.dz
-        if planes.slot[k] < 0:
+def _see_straws(n: int, x: Any, y: Any, margin: Any, chamber: int, straw: StrawArrays, seen: Any) -> None:
+    """The same for the particles of a block, each within a margin (mm) of its own: ``seen`` is 1 or 0.
+
+    LLVM vectorises the loop.
+    """
+    for i in range(n):
+        seen[i] = 0.0
+    half_gap, half_length = straw.half_gap, straw.half_length
+    for w in range(straw.offset.size):
+        cosine, sine, hole = straw.cosine[w], straw.sine[w], straw.hole[chamber, w]
+        for i in range(n):
+            a, b = x[i] * cosine + y[i] * sine, abs(y[i] * cosine - x[i] * sine)
+            before, wide = seen[i], margin[i]
+            seen[i] = 1.0 if on_straws(a, b, hole, half_gap - wide, half_length + wide) else before
+
+
+@step
+def _large_scatterings(n: int, loss: Any, planes: Planes, scale: Any, free: Any, angle: Any, from_z: Any) -> None:
+    """Angle (1/scale MeV) and z of the single scattering by a large angle of each particle of a block, 0 for none."""
+    probability = planes.single.sum()
+    for i in range(n):
+        angle[i], from_z[i] = 0.0, 0.0
+        if not can_scatter(loss[i], probability, planes):
             continue
-        # a place turns with the direction cosines as 1 + 3/2 (u^2 + v^2) and higher terms
-        margin = (away + turned * thickness) * (1.1 + 3.0 * (u * u + v * v))
-        if not _crosses_straws(x, y, u, v, margin, planes.slot[k], straw):
-            return False
-    return True
+        if planes.forced:
+            free[i] = 1.0
+            continue
+        chamber, ratio = scattering_of(loss[i], planes)
+        if chamber < 4:
+            angle[i] = planes.smallest[chamber] * ratio * scale[i]
+            from_z[i] = planes.z[_plane_of(chamber, planes)]
+
+
+@step
+def may_be_tracks(
+    n: int, lane: Any, bend: Any, mass: Any, electron: Any, loss: Any, free: Any, planes: Planes, straw: StrawArrays,
+    work: Any, possible: Any,
+) -> None:  # fmt: skip
+    """Which particles of a block may cross straws of all four chambers: ``possible`` stays 1, or is set to 0.
+
+    Parameters
+    ----------
+    lane : rows X to FLY (>= n) at STRAW 1
+    bend, mass, electron, loss : (>= n) 0.2998 q / p, MeV, 1 for electrons, the uniform that decides about interactions
+    free : (>= n) 1 for those that may turn on the way; overwritten
+    possible : (>= n) 1, or 0 for those that are known to be no tracks
+    work : (9, >= n) work space
+    """
+    x, y, u, v, scale, margin = work[0, :n], work[1, :n], work[2, :n], work[3, :n], work[4, :n], work[5, :n]
+    seen, angle, from_z, given, p, fly = work[6, :n], work[7, :n], work[8, :n], lane, lane[P, :n], lane[FLY, :n]
+    last, thickness = _plane_of(STRAW4, planes), max(abs(straw.offset[0]), abs(straw.offset[-1]))
+    length = _STEEP * (planes.z[last] - planes.z[0])
+    for i in range(n):
+        x[i], y[i], u[i], v[i] = given[X, i], given[Y, i], given[U, i], given[V, i]
+        scale[i] = np.sqrt(p[i] * p[i] + mass[i] * mass[i]) / (p[i] * p[i])
+        margin[i] = thickness * (abs(u[i]) + abs(v[i])) * (1.1 + 3.0 * (u[i] * u[i] + v[i] * v[i]))
+        free[i] = 1.0 if fly[i] <= length else free[i]
+    _large_scatterings(n, loss, planes, scale, free, angle, from_z)
+    _see_straws(n, x, y, margin, 0, straw, seen)
+    for i in range(n):
+        possible[i] *= seen[i]
+    turned, away = 0.0, 0.0
+    for k in range(1, last + 1):
+        f, radiated, z = planes.segments[k], planes.radiated[k - 1], planes.z[k]
+        s = Segment(f[0], f[1], f[2], f[3], f[4], f[5], f[6])
+        turned += _FURTHEST * planes.theta0[k - 1]
+        away += turned * s.dz
+        for i in range(n):
+            un, vn, dx, dy, _ = propagate(u[i], v[i], bend[i], s)
+            x[i], y[i], u[i], v[i] = x[i] + dx, y[i] + dy, un, vn
+            # a place turns with the direction cosines as 1 + 3/2 (u^2 + v^2) and higher terms
+            turns = scale[i] * away + angle[i] * max(z - from_z[i], 0.0)
+            slope = abs(un) + abs(vn) + scale[i] * turned + angle[i]
+            margin[i] = (turns + thickness * slope) * (1.1 + 3.0 * (un * un + vn * vn))
+            free[i] = 1.0 if (loss[i] < electron[i] * radiated) else free[i]
+        if planes.slot[k] >= 0:
+            _see_straws(n, x, y, margin, planes.slot[k], straw, seen)
+            for i in range(n):
+                possible[i] *= max(seen[i], free[i])
+
+
+@step
+def _of_rows(begin: int, n: int, ids: Any, state: Any, flight: Flight, work: Any, possible: Any) -> None:
+    """What `may_be_tracks` takes, for rows that begin at STRAW 1."""
+    for c in range(FLY + 1):
+        for i in range(n):
+            work[c, i] = state[c, begin + i]
+    bend, mass, electron, loss, free = work[FLY + 1], work[FLY + 2], work[FLY + 3], work[FLY + 4], work[FLY + 5]
+    for i in range(n):
+        row = begin + i
+        bend[i], mass[i] = KICK * ids[3, row] / state[P, row], mass_of(ids[2, row], flight)
+        electron[i], loss[i], free[i] = 1.0 if abs(ids[2, row]) == 11 else 0.0, state[LOSS, row], 0.0
+        possible[row] = 1.0 if ids[4, row] == 0 else 0.0
 
 
 @kernel
-def _select(
-    ids: Any, state: Any, planes: Planes, flight: Flight, straw: StrawArrays, at_least: int, low: float, high: float,
-    rows: Any,
-) -> int:  # fmt: skip
-    """Rows of the events that may have enough tracks, and not a single one of another momentum; all are in event order."""
-    event, pdg, first = ids[0], ids[2], ids[4]
-    p, fly, loss, probability = state[P], state[FLY], state[LOSS], planes.single.sum()
-    last = _plane_of(STRAW4, planes)
-    length = _STEEP * (planes.z[last] - planes.z[0])
+def _enough(ids: Any, state: Any, planes: Planes, flight: Flight, straw: StrawArrays, at_least: int, rows: Any) -> int:
+    """Rows of the events that may have several tracks; all are in event order."""
+    event = ids[0]
+    possible, work, lane = np.empty(event.size), np.empty((9, _BLOCK)), np.empty((FLY + 6, _BLOCK))
+    for begin in range(0, event.size, _BLOCK):
+        m = min(_BLOCK, event.size - begin)
+        _of_rows(begin, m, ids, state, flight, lane, possible)
+        may_be_tracks(
+            m, lane, lane[FLY + 1], lane[FLY + 2], lane[FLY + 3], lane[FLY + 4], lane[FLY + 5], planes, straw, work,
+            possible[begin : begin + m],
+        )  # fmt: skip
     stop, n = 0, 0
     while stop < event.size:
         begin, left = stop, 0
         while stop < event.size and event[stop] == event[begin]:
+            left += possible[stop] > 0.0
             stop += 1
-            left += 1
-        if at_least > 1:
-            for i in range(begin, stop):
-                if left < at_least:
-                    break
-                if not _may_be_track(i, ids, state, last, probability, planes, flight, straw):
-                    left -= 1
-        elif left == 1:
-            i = begin
-            if first[i] > 0 or not _crosses_straws(state[X, i], state[Y, i], state[U, i], state[V, i], 0.0, 0, straw):
-                left = 0
-            elif p[i] < low or p[i] > high:
-                undisturbed = fly[i] > length and abs(pdg[i]) != 11
-                if undisturbed and not can_scatter(loss[i], probability, planes):
-                    left = 0
         if left >= at_least:
             for i in range(begin, stop):
                 rows[n] = i
@@ -192,47 +257,89 @@ def _select(
     return n
 
 
+@step
+def _undisturbed(i: int, pdg: Any, fly: Any, loss: Any, length: float, probability: float, planes: Planes) -> bool:
+    """Whether nothing happens to a particle on a way of some length but the Gaussian scattering."""
+    return fly[i] > length and abs(pdg[i]) != 11 and not can_scatter(loss[i], probability, planes)
+
+
+@kernel
+def _select(ids: Any, state: Any, planes: Planes, straw: StrawArrays, low: float, high: float, rows: Any) -> int:
+    """Rows but those of the only particle of an event that misses STRAW 1, or has another momentum; all are in event order."""
+    event, pdg, first = ids[0], ids[2], ids[4]
+    p, fly, loss, probability = state[P], state[FLY], state[LOSS], planes.single.sum()
+    length = _STEEP * (planes.z[_plane_of(STRAW4, planes)] - planes.z[0])
+    last, n = event.size - 1, 0
+    for i in range(event.size):
+        alone = (i == 0 or event[i - 1] != event[i]) and (i == last or event[i + 1] != event[i])
+        goes = not ((p[i] < low or p[i] > high) and _undisturbed(i, pdg, fly, loss, length, probability, planes))
+        if goes and alone:
+            goes = first[i] == 0 and _crosses_straws(state[X, i], state[Y, i], state[U, i], state[V, i], 0, straw)
+        rows[n] = i
+        n += goes or not alone
+    return n
+
+
 @kernel
 def _throw(
-    seed: int, number: Any, ids: Any, state: Any, exempt: Any, planes: Planes, draws: Draws, rows: Any, n: int
-) -> int:
-    """Of the first n rows those whose draws let them go on, to the beginning of ``rows``; how many there are."""
+    seed: int, number: Any, ids: Any, state: Any, exempt: Any, planes: Planes, draws: Draws, low: float, high: float,
+    broad: float, rows: Any, n: int,
+) -> int:  # fmt: skip
+    """Of the first n rows those whose draws let them go on, to the beginning of ``rows``; how many there are.
+
+    ``low``, ``high`` and ``broad`` : see `Early`; the draw that is always asked for tells the hits of that component.
+    """
     event, slot, pdg, first, fly, loss = ids[0], ids[1], ids[2], ids[4], state[FLY], state[LOSS]
+    p, probability = state[P], planes.single.sum()
+    straight = _STEEP * (planes.z[_plane_of(STRAW4, planes)] - planes.z[0])
     at_lkr = _plane_of(LKR, planes)
     length, lost = _STEEP * (planes.z[at_lkr] - planes.z[0]), planes.lost[at_lkr - 1] if draws.lost else 0.0
     free, alone = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.bool_)
-    pion, left = np.empty(n, dtype=np.bool_), 0
+    kind, other, left = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.bool_), 0
     for q in range(n):
         i = rows[q]
         single = (q == 0 or event[rows[q - 1]] != event[i]) and (q == n - 1 or event[rows[q + 1]] != event[i])
         free[left], alone[left] = exempt[event[i]], single
-        pion[left] = single and abs(pdg[i]) == 211 and first[i] == 0 and fly[i] > length
-        goes = not pion[left] or free[left] or loss[i] >= lost
+        stays = single and first[i] == 0 and fly[i] > length
+        kind[left] = (PION if abs(pdg[i]) == 211 else (MUON if abs(pdg[i]) == 13 else ANY)) if stays else ANY
+        other[left] = (
+            single and (p[i] < low or p[i] > high) and _undisturbed(i, pdg, fly, loss, straight, probability, planes)
+        )
+        goes = kind[left] != PION or free[left] or loss[i] >= lost
         rows[left] = i
         left += goes
-    u, none = np.empty((N_DICE, _BLOCK)), np.empty((0, _BLOCK), dtype=np.float32)
+    u, none = np.empty((4, _BLOCK)), np.empty((0, _BLOCK), dtype=np.float32)
     who, block = np.empty(_BLOCK, dtype=np.int64), np.empty(_BLOCK, dtype=np.int64)
     for d in range(draws.stream.size):
         n, left = left, 0
+        of_track, always, a, b = draws.of_track[d], draws.always[d], u[draws.dice[d, 0]], u[draws.dice[d, 1]]
+        ends, needed = draws.high[d], u[: 2 * (1 + draws.dice[d, 1] // 2)]
         for begin in range(0, n, _BLOCK):
             end = min(begin + _BLOCK, n)
             for q in range(begin, end):
                 who[q - begin] = number[event[rows[q]]]
-                block[q - begin] = 4 * slot[rows[q]] if draws.of_track[d] else 0
-            fill_draws(seed, draws.stream[d], block[: end - begin], who[: end - begin], u, none)
+                block[q - begin] = 4 * slot[rows[q]] if of_track else 0
+            fill_draws(seed, draws.stream[d], block[: end - begin], who[: end - begin], needed, none)
             for q in range(begin, end):
-                asked = draws.always[d] or not free[q]
-                asked = asked and (alone[q] or not draws.of_track[d]) and (pion[q] or not draws.of_pion[d])
-                goes = True
-                for k in range(N_DICE):
-                    goes = goes and u[k, q - begin] < draws.high[d, k]
-                rows[left], free[left], alone[left], pion[left] = rows[q], free[q], alone[q], pion[q]
-                left += goes or not asked
+                asked = (always | (not free[q])) & (alone[q] | (not of_track))
+                k = kind[q]
+                goes = (a[q - begin] < ends[k, 0]) & (b[q - begin] < ends[k, 1])
+                goes = goes & ((not always) | (not other[q]) | (u[2, q - begin] < broad))
+                rows[left], free[left], alone[left], kind[left], other[left] = rows[q], free[q], alone[q], k, other[q]
+                left += goes | (not asked)
     return left
 
 
 def going_on(
-    seed: int, number: IntArray, ids: Any, state: Any, planes: Planes, flight: Flight, early: Early, exempt: Any
+    seed: int,
+    number: IntArray,
+    ids: Any,
+    state: Any,
+    converted: bool,
+    planes: Planes,
+    flight: Flight,
+    early: Early,
+    exempt: Any,
 ) -> IntArray:
     """Rows of the tracks at STRAW 1, in event order, of the events that may have what a selection asks for.
 
@@ -240,12 +347,17 @@ def going_on(
     ----------
     number, exempt : of each event of the chunk its number, and whether its draws are not asked for
     ids, state : see `carry_downstream`
+    converted : whether tracks of photons have been added
     """
     rows = np.empty(ids.shape[1], dtype=np.int64)
     if early.straw is None:
         counts = np.bincount(ids[0], minlength=len(number))
         return np.flatnonzero(counts[ids[0]] >= early.at_least)
-    n = _select(ids, state, planes, flight, early.straw, early.at_least, *early.outside, rows)
+    if early.at_least > 1:
+        if not converted:  # `carry_upstream` has counted them
+            return np.arange(len(rows))
+        return rows[: _enough(ids, state, planes, flight, early.straw, early.at_least, rows)]
+    n = _select(ids, state, planes, early.straw, *early.outside, rows)
     if early.draws is not None:
-        n = _throw(np.uint64(seed), number, ids, state, exempt, planes, early.draws, rows, n)
+        n = _throw(np.uint64(seed), number, ids, state, exempt, planes, early.draws, *early.core, early.broad, rows, n)
     return rows[:n]
