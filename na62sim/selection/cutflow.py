@@ -259,7 +259,8 @@ class CutFlow:
     def merge(self, other: CutFlow) -> None:
         """Add the counts of another chunk of the same selection."""
         if self._followed is not None or other._followed is not None:
-            self._followed = Counters.sum(self._followed or self._counters, other._followed or other._counters)
+            self._followed = self._followed or self._counters.copy()
+            self._followed.merge(other._followed or other._counters)
         self._counters.merge(other._counters)
         self.importance = max(self.importance, other.importance)
         if other._words is not None:

@@ -125,48 +125,51 @@ class Sums(NamedTuple):
 
 
 class Counters:
-    """Several counters, filled together."""
+    """Several counters, filled together.
+
+    Sums of kernels wait in arrays, exponent by exponent, as long as 64 bits hold them; then they become whole numbers.
+    """
 
     def __init__(self, groups: int) -> None:
-        self._counters = [Counter() for _ in range(groups)]
+        self._n = np.zeros(groups, dtype=np.int64)
+        self._largest = np.zeros(groups, dtype=np.int64)
+        self._waiting: dict[int, IntArray] = {}  # by biased exponent: the parts of the sums of each group
+        self._added = 0  # weights that wait
+        self._exact = [(0, 0)] * groups  # sums of weights and of squared weights of those that do not
 
     def add(self, sums: list[Sums], begin: int = 0) -> None:
         """Add sums to the groups from ``begin`` on."""
         for part in sums:
-            for k in np.flatnonzero(part.n).tolist():
-                counter = self._counters[begin + k]
-                counter.n += int(part.n[k])
-                counter.largest = max(counter.largest, float(part.largest[k : k + 1].view(np.float64)[0]))
-            groups, exponents = np.nonzero(part.parts.any(axis=2))
-            rows = part.parts[groups, exponents].tolist()
-            for g, k, (high, low, first, second, third) in zip(groups.tolist(), exponents.tolist(), rows, strict=True):
-                shift = part.low + k - 1
-                counter = self._counters[begin + g]
-                counter.total += ((high << 26) + low) << shift
-                counter.square += ((third << 72) + (second << 36) + first) << 2 * shift
+            groups = slice(begin, begin + len(part.n))
+            self._room(int(part.n.sum()))
+            self._n[groups] += part.n
+            np.maximum(self._largest[groups], part.largest, out=self._largest[groups])
+            for k in range(part.parts.shape[1]):
+                self._of_exponent(part.low + k)[groups] += part.parts[:, k]
 
     def add_reached(self, sums: list[Sums], begin: int) -> None:
         """Add sums by how far a row came: what reached group k is what came to k or further; group 0 is left out."""
-        groups = Counters(len(sums[0].n)) if sums else Counters(0)
-        groups.add(sums)
-        reached = Counter()
-        for k in range(len(groups._counters) - 1, 0, -1):
-            reached.merge(groups._counters[k])
-            self._counters[begin + k - 1].merge(reached)
-
-    @classmethod
-    def sum(cls, first: Counters, second: Counters) -> Counters:
-        """The counters of two chunks together, as many as both have."""
-        both = cls(min(len(first._counters), len(second._counters)))
-        for total, a, b in zip(both._counters, first._counters, second._counters, strict=False):
-            total.merge(a)
-            total.merge(b)
-        return both
+        for part in sums:
+            n, parts = (np.cumsum(a[:0:-1], axis=0)[::-1] for a in (part.n, part.parts))
+            self.add([Sums(n, np.maximum.accumulate(part.largest[:0:-1])[::-1], parts, part.low)], begin)
 
     def merge(self, other: Counters) -> None:
-        """Add the counters of another chunk."""
-        for mine, theirs in zip(self._counters, other._counters, strict=True):
-            mine.merge(theirs)
+        """Add the counters of another chunk; of another number of them those that both have."""
+        groups = slice(0, min(len(self._n), len(other._n)))
+        self._room(other._added)
+        self._n[groups] += other._n[groups]
+        np.maximum(self._largest[groups], other._largest[groups], out=self._largest[groups])
+        for exponent, parts in other._waiting.items():
+            self._of_exponent(exponent)[groups] += parts[groups]
+        if any(total for total, _ in other._exact):
+            pairs = zip(self._exact, other._exact, strict=False)
+            self._exact[groups] = [(a + c, b + d) for (a, b), (c, d) in pairs]
+
+    def copy(self) -> Counters:
+        """The same counters, to be filled apart."""
+        other = Counters(len(self._n))
+        other.merge(self)
+        return other
 
     def add_to(self, group: int, counter: Counter) -> None:
         """Add a counter to one of them."""
@@ -174,9 +177,31 @@ class Counters:
 
     def counter(self, group: int) -> Counter:
         """A copy of one of them."""
-        copy = Counter()
-        copy.merge(self._counters[group])
-        return copy
+        total, square = self._exact[group]
+        for exponent, parts in self._waiting.items():
+            more = _whole(exponent, parts[group].tolist())
+            total, square = total + more[0], square + more[1]
+        return Counter(int(self._n[group]), total, square, float(self._largest[group : group + 1].view(np.float64)[0]))
+
+    def _of_exponent(self, exponent: int) -> IntArray:
+        if exponent not in self._waiting:
+            self._waiting[exponent] = np.zeros((len(self._n), 5), dtype=np.int64)
+        return self._waiting[exponent]
+
+    def _room(self, weights: int) -> None:
+        """Make room for so many weights, at most those of a kernel's sums for each group."""
+        if self._added + weights > _AT_ONCE:
+            for group in np.flatnonzero(self._n).tolist():
+                counter = self.counter(group)
+                self._exact[group] = counter.total, counter.square
+            self._waiting, self._added = {}, 0
+        self._added += weights
+
+
+def _whole(exponent: int, parts: list[int]) -> tuple[int, int]:
+    """Sums of weights and of squared weights of a biased exponent as whole numbers, see `Counter`."""
+    high, low, first, second, third = parts
+    return ((high << 26) + low) << (exponent - 1), ((third << 72) + (second << 36) + first) << 2 * (exponent - 1)
 
 
 def tally(weight: FloatArray, group: IntArray, groups: int) -> list[Sums]:

@@ -125,7 +125,7 @@ def acceptance(
     ``tails`` makes large single scatterings and other beam particles near the kaon more often, with weights;
     ``full_cutflow`` shows every event to every cut: else, unless something is kept, events that a later cut would reject for what
     the response throws flat are dropped early, and the cuts up to that one are counted in the first 20 000 events and in one
-    of twenty thousands behind (`CutFlow.cuts`); what is accepted is the same;
+    of forty thousands behind (`CutFlow.cuts`); what is accepted is the same;
     ``selection_parameters`` are those of the selection (``m_a`` of kpiaa), the process's own masses by default;
     ``workers`` and ``dask`` (see `na62sim.simulation.shards.make.simulate_shards`) count in other processes,
     where nothing is kept.

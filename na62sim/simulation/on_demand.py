@@ -43,7 +43,7 @@ from na62sim.simulation.tables import candidate_table
 
 T = TypeVar("T")
 _NAMES = frozenset(name for name, _, _ in COLUMNS)
-FIRST_RUNS, EVERY = 20, 20  # runs of 1000 events that are followed to every cut: so many, then one of so many
+FIRST_RUNS, EVERY = 20, 40  # runs of 1000 events that are followed to every cut: so many, then one of so many
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from na62sim.core.rng import STREAM_BEAM_DETECTORS, STREAM_CALORIMETER, STREAM_GTK, STREAM_RICH, STREAM_STRAW_POSITION
 from na62sim.detector.response.respond import Response
-from na62sim.detector.transport.early import N_DICE, Draws
+from na62sim.detector.transport.early import KINDS, N_DICE, Draws
 
 _ALL = 2.0  # above any uniform
 
@@ -25,22 +25,25 @@ def build_draws(r: Response, names: Collection[str], beam: bool) -> Draws:
     beam : whether KTAG, GTK and CHANTI see a beam
     """
     certain = r.carried.efficiencies  # they are in the weight
-    # stream, of each particle, of pions alone, asked of exempt events, upper ends of its uniforms
-    table = [(STREAM_STRAW_POSITION, True, False, True, {1: r.straw.quality})]  # straw.py
+    # stream, of each particle, asked of exempt events, upper ends of its uniforms for any particle, for pions, for muons
+    table: list[tuple[np.uint64, bool, bool, *tuple[dict[int, float], ...]]] = []
     if "lkr" in names:  # calorimeter.py
-        like = _ALL if certain else r.calorimeter.pion_like
-        table.append((STREAM_CALORIMETER, True, True, False, {2: r.calorimeter.efficiency, 3: like}))
+        seen, like = {2: r.calorimeter.efficiency}, _ALL if certain else r.calorimeter.pion_like
+        table.append((STREAM_CALORIMETER, True, False, seen, seen | {3: like}, seen))
     if "gtk" in names and beam:  # gtk.py
-        table.append((STREAM_GTK, False, False, False, {3: r.gtk.quality}))
-    if "rich" in names and not certain:  # cherenkov.py
-        table.append((STREAM_RICH, True, True, False, {1: r.rich.pion_like}))
+        table.append((STREAM_GTK, False, False, *({3: r.gtk.quality},) * 3))
+    if "rich" in names:  # cherenkov.py; muons carried as a weight are all taken for pions
+        pion = _ALL if certain else r.rich.pion_like
+        muon = _ALL if r.carried.identification else float(r.rich.muon_like.max())
+        electron = _ALL if r.carried.identification else r.rich.electron_like
+        table.append((STREAM_RICH, True, False, {1: max(pion, muon, electron)}, {1: pion}, {1: muon}))
     if "chanti" in names and beam:  # counter.py, with the uniforms of the KTAG
-        table.append((STREAM_BEAM_DETECTORS, False, False, False, {1: r.chanti_quiet}))
-    high = np.full((len(table), N_DICE), _ALL)
-    for row, (*_, ends) in zip(high, table, strict=True):
-        for k, end in ends.items():
-            row[k] = end
-    stream, of_track, of_pion, always, _ = zip(*table, strict=True)
-    return Draws(
-        np.array(stream, dtype=np.uint64), np.array(of_track), np.array(of_pion), np.array(always), high, "lkr" in names
-    )
+        table.append((STREAM_BEAM_DETECTORS, False, False, *({1: r.chanti_quiet},) * 3))
+    table.append((STREAM_STRAW_POSITION, True, True, *({1: r.straw.quality},) * 3))  # straw.py
+    high = np.full((len(table), len(KINDS), N_DICE), _ALL)
+    for row, (_, _, _, *kinds) in enumerate(table):
+        for kind, ends in enumerate(kinds):
+            for k, end in ends.items():
+                high[row, kind, k] = end
+    stream, of_track, always = (np.array([row[k] for row in table]) for k in range(3))
+    return Draws(stream, of_track, always, high, "lkr" in names)

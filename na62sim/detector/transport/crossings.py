@@ -22,7 +22,7 @@ from na62sim.detector.transport.early import Early, going_on
 from na62sim.detector.transport.planes import STRAW4, Flight, Planes
 from na62sim.detector.transport.state import GIVEN, LOSS, NEVER, PlaneCrossings, empty_crossings
 from na62sim.detector.transport.track_block import Tracks
-from na62sim.detector.transport.upstream import Charged, carry_upstream
+from na62sim.detector.transport.upstream import Charged, carry_upstream, carry_while_enough
 from na62sim.generators.chain.compile import Chain
 from na62sim.generators.chain.truth import Truth
 from na62sim.geometry.field import FieldMap
@@ -134,10 +134,12 @@ def to_straw4(
     cap = max(n * (len(charged.slot) + 2 * len(photon_slots(truth))), 1)
     state, ids = np.empty((GIVEN, cap)), np.empty((5, cap), dtype=np.int64)
     lav, secondary, counts = _room_for_records(cap)
-    carry_upstream(
-        np.uint64(seed), truth.events, truth.p, truth.vertex, charged, planes, flight, field, state, ids, lav, secondary,
-        counts,
-    )  # fmt: skip
+    given = np.uint64(seed), truth.events, truth.p, truth.vertex, charged, planes, flight, field
+    if early is not None and early.straw is not None and early.at_least > 1:
+        others = 2 * len(photon_slots(truth))
+        carry_while_enough(*given, early.straw, early.at_least, others, state, ids, lav, secondary, counts)
+    else:
+        carry_upstream(*given, state, ids, lav, secondary, counts)
     reached = int(counts[0])
     converted = convert_photons(seed, truth, planes, flight, state, ids, secondary, counts)
     rows = int(counts[0])
@@ -147,8 +149,9 @@ def to_straw4(
         ids, state = ids.take(order, axis=1), state.take(order, axis=1)
     if early is not None:
         exempt = np.zeros(n, dtype=np.bool_) if exempt is None else exempt
-        left = going_on(seed, truth.events, ids, state, planes, flight, early, exempt)
-        ids, state = ids.take(left, axis=1), state.take(left, axis=1)
+        left = going_on(seed, truth.events, ids, state, rows > reached, planes, flight, early, exempt)
+        if len(left) < rows:
+            ids, state = ids.take(left, axis=1), state.take(left, axis=1)
     ids, state = np.ascontiguousarray(ids), np.ascontiguousarray(state)  # `carry_downstream` compiles once
     rest = Rest(state, ids, np.ones(ids.shape[1], dtype=np.uint8))
     at_planes = empty_crossings(ids.shape[1])

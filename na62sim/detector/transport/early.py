@@ -41,6 +41,11 @@ _STEEP = 1.05  # longest path through the spectrometer, or to the LKr, over its 
 _FURTHEST = 6.7  # standard deviations of a pair of normals, at most: `normal_pair`
 _BLOCK = 256  # rows whose random numbers are drawn together
 N_DICE = 4  # of a draw
+KINDS = ANY, PION, MUON = (
+    0,
+    1,
+    2,
+)  # the only particle of its event: any, a pion or a muon that does not decay before the LKr
 
 Window = tuple[float, float]
 NO_WINDOW: Window = (0.0, math.inf)
@@ -49,16 +54,15 @@ NO_WINDOW: Window = (0.0, math.inf)
 class Draws(NamedTuple):
     """What the response throws, in the order in which it is asked for; a draw has `N_DICE` uniforms, as `fill_draws` makes them.
 
-    An event goes on where each is below its upper end. ``of_track``: thrown for each particle, and asked of one that is alone in
-    its event; ``of_pion``: and asked of pions alone, those that do not decay before the LKr. ``always``: asked of exempt events.
+    An event goes on where each is below its upper end, that of the kind of the particle (`KINDS`). ``of_track``: thrown for each
+    particle, and asked of one that is alone in its event. ``always``: asked of exempt events.
     """
 
     stream: npt.NDArray[np.uint64]  # (d,)
     of_track: npt.NDArray[np.bool_]
-    of_pion: npt.NDArray[np.bool_]
     always: npt.NDArray[np.bool_]
-    high: FloatArray  # (d, N_DICE)
-    lost: bool  # whether such a pion must come as far as the LKr
+    high: FloatArray  # (d, kinds, N_DICE)
+    lost: bool  # whether a pion must come as far as the LKr
 
 
 class Early(NamedTuple):
@@ -111,84 +115,138 @@ def _plane_of(slot: int, planes: Planes) -> int:
 
 
 @step
-def _crosses_straws(x: float, y: float, u: float, v: float, margin: float, chamber: int, straw: StrawArrays) -> bool:
-    """Whether a particle may cross straws of a view of a chamber, within a margin (mm)."""
+def _crosses_straws(x: float, y: float, u: float, v: float, chamber: int, straw: StrawArrays) -> bool:
+    """Whether a particle crosses straws of a view of a chamber."""
     inverse = 1.0 / np.sqrt(1.0 - u * u - v * v)
     sx, sy = u * inverse, v * inverse
     for w in range(straw.offset.size):
         px, py = x + sx * straw.offset[w], y + sy * straw.offset[w]
         a, b = px * straw.cosine[w] + py * straw.sine[w], abs(py * straw.cosine[w] - px * straw.sine[w])
-        if on_straws(a, b, straw.hole[chamber, w], straw.half_gap - margin, straw.half_length + margin):
+        if on_straws(a, b, straw.hole[chamber, w], straw.half_gap, straw.half_length):
             return True
     return False
 
 
 @step
-def _may_be_track(
-    i: int, ids: Any, state: Any, last: int, probability: float, planes: Planes, flight: Flight, straw: StrawArrays
-) -> bool:
-    """Whether a particle at STRAW 1 may cross straws of all four chambers. ``last`` is the plane of STRAW 4."""
-    x, y, u, v, p, loss = state[X, i], state[Y, i], state[U, i], state[V, i], state[P, i], state[LOSS, i]
-    if ids[4, i] > 0 or not _crosses_straws(x, y, u, v, 0.0, 0, straw):
-        return False
-    length = _STEEP * (planes.z[last] - planes.z[0])
-    if state[FLY, i] <= length or can_scatter(loss, probability, planes):
-        return True
-    mass, bend, electron = mass_of(ids[2, i], flight), KICK * ids[3, i] / p, abs(ids[2, i]) == 11
-    widest = _FURTHEST * np.sqrt(p * p + mass * mass) / (p * p)
-    turned, away, thickness = 0.0, 0.0, max(abs(straw.offset[0]), abs(straw.offset[-1]))
+def _see_straws(
+    n: int, x: Any, y: Any, u: Any, v: Any, margin: Any, chamber: int, straw: StrawArrays, slope: Any, seen: Any
+) -> None:
+    """The same for the particles of a block, each within a margin of its own: ``seen`` is 1 or 0. LLVM vectorises the loops."""
+    sx, sy = slope[0, :n], slope[1, :n]
+    for i in range(n):
+        inverse = 1.0 / np.sqrt(1.0 - u[i] * u[i] - v[i] * v[i])
+        sx[i], sy[i], seen[i] = u[i] * inverse, v[i] * inverse, 0.0
+    for w in range(straw.offset.size):
+        offset, cosine, sine, hole = straw.offset[w], straw.cosine[w], straw.sine[w], straw.hole[chamber, w]
+        half_gap, half_length = straw.half_gap, straw.half_length
+        for i in range(n):
+            px, py, wide = x[i] + sx[i] * offset, y[i] + sy[i] * offset, margin[i]
+            a, b = px * cosine + py * sine, abs(py * cosine - px * sine)
+            before = seen[i]
+            seen[i] = 1.0 if on_straws(a, b, hole, half_gap - wide, half_length + wide) else before
+
+
+@step
+def may_be_tracks(
+    n: int, lane: Any, bend: Any, mass: Any, electron: Any, loss: Any, free: Any, planes: Planes, straw: StrawArrays,
+    work: Any, possible: Any,
+) -> None:  # fmt: skip
+    """Which particles of a block may cross straws of all four chambers: ``possible`` stays 1, or is set to 0.
+
+    Parameters
+    ----------
+    lane : rows X to FLY (>= n) at STRAW 1
+    bend, mass, electron, loss : (>= n) 0.2998 q / p, MeV, 1 for electrons, the uniform that decides about interactions
+    free : (>= n) 1 for those that may turn on the way; overwritten
+    possible : (>= n) 1, or 0 for those that are known to be no tracks
+    work : (9, >= n) work space
+    """
+    x, y, u, v, widest, margin = work[0, :n], work[1, :n], work[2, :n], work[3, :n], work[4, :n], work[5, :n]
+    slope, seen, given, p, fly = work[6:8], work[8, :n], lane, lane[P, :n], lane[FLY, :n]
+    last, probability = _plane_of(STRAW4, planes), planes.single.sum()
+    length, thickness = _STEEP * (planes.z[last] - planes.z[0]), max(abs(straw.offset[0]), abs(straw.offset[-1]))
+    for i in range(n):
+        x[i], y[i], u[i], v[i] = given[X, i], given[Y, i], given[U, i], given[V, i]
+        widest[i] = _FURTHEST * np.sqrt(p[i] * p[i] + mass[i] * mass[i]) / (p[i] * p[i])
+        margin[i] = 0.0
+    for i in range(n):
+        turns = (fly[i] <= length) | can_scatter(loss[i], probability, planes)
+        free[i] = 1.0 if turns else free[i]
+    _see_straws(n, x, y, u, v, margin, 0, straw, slope, seen)
+    for i in range(n):
+        possible[i] *= seen[i]
+    turned, away = 0.0, 0.0
     for k in range(1, last + 1):
-        if electron and loss < planes.radiated[k - 1]:
-            return True
-        f = planes.segments[k]
+        f, radiated = planes.segments[k], planes.radiated[k - 1]
         s = Segment(f[0], f[1], f[2], f[3], f[4], f[5], f[6])
-        u, v, dx, dy, _ = propagate(u, v, bend, s)
-        x, y = x + dx, y + dy
-        turned += widest * planes.theta0[k - 1]
+        turned += planes.theta0[k - 1]
         away += turned * s.dz
-        if planes.slot[k] < 0:
-            continue
-        # a place turns with the direction cosines as 1 + 3/2 (u^2 + v^2) and higher terms
-        margin = (away + turned * thickness) * (1.1 + 3.0 * (u * u + v * v))
-        if not _crosses_straws(x, y, u, v, margin, planes.slot[k], straw):
-            return False
-    return True
+        for i in range(n):
+            un, vn, dx, dy, _ = propagate(u[i], v[i], bend[i], s)
+            x[i], y[i], u[i], v[i] = x[i] + dx, y[i] + dy, un, vn
+            # a place turns with the direction cosines as 1 + 3/2 (u^2 + v^2) and higher terms
+            margin[i] = widest[i] * (away + turned * thickness) * (1.1 + 3.0 * (un * un + vn * vn))
+            free[i] = 1.0 if (loss[i] < electron[i] * radiated) else free[i]
+        if planes.slot[k] >= 0:
+            _see_straws(n, x, y, u, v, margin, planes.slot[k], straw, slope, seen)
+            for i in range(n):
+                possible[i] *= max(seen[i], free[i])
+
+
+@step
+def _of_rows(begin: int, n: int, ids: Any, state: Any, flight: Flight, work: Any, possible: Any) -> None:
+    """What `may_be_tracks` takes, for rows that begin at STRAW 1."""
+    for c in range(FLY + 1):
+        for i in range(n):
+            work[c, i] = state[c, begin + i]
+    bend, mass, electron, loss, free = work[FLY + 1], work[FLY + 2], work[FLY + 3], work[FLY + 4], work[FLY + 5]
+    for i in range(n):
+        row = begin + i
+        bend[i], mass[i] = KICK * ids[3, row] / state[P, row], mass_of(ids[2, row], flight)
+        electron[i], loss[i], free[i] = 1.0 if abs(ids[2, row]) == 11 else 0.0, state[LOSS, row], 0.0
+        possible[row] = 1.0 if ids[4, row] == 0 else 0.0
 
 
 @kernel
-def _select(
-    ids: Any, state: Any, planes: Planes, flight: Flight, straw: StrawArrays, at_least: int, low: float, high: float,
-    rows: Any,
-) -> int:  # fmt: skip
-    """Rows of the events that may have enough tracks, and not a single one of another momentum; all are in event order."""
-    event, pdg, first = ids[0], ids[2], ids[4]
-    p, fly, loss, probability = state[P], state[FLY], state[LOSS], planes.single.sum()
-    last = _plane_of(STRAW4, planes)
-    length = _STEEP * (planes.z[last] - planes.z[0])
+def _enough(ids: Any, state: Any, planes: Planes, flight: Flight, straw: StrawArrays, at_least: int, rows: Any) -> int:
+    """Rows of the events that may have several tracks; all are in event order."""
+    event = ids[0]
+    possible, work, lane = np.empty(event.size), np.empty((9, _BLOCK)), np.empty((FLY + 6, _BLOCK))
+    for begin in range(0, event.size, _BLOCK):
+        m = min(_BLOCK, event.size - begin)
+        _of_rows(begin, m, ids, state, flight, lane, possible)
+        may_be_tracks(
+            m, lane, lane[FLY + 1], lane[FLY + 2], lane[FLY + 3], lane[FLY + 4], lane[FLY + 5], planes, straw, work,
+            possible[begin : begin + m],
+        )  # fmt: skip
     stop, n = 0, 0
     while stop < event.size:
         begin, left = stop, 0
         while stop < event.size and event[stop] == event[begin]:
+            left += possible[stop] > 0.0
             stop += 1
-            left += 1
-        if at_least > 1:
-            for i in range(begin, stop):
-                if left < at_least:
-                    break
-                if not _may_be_track(i, ids, state, last, probability, planes, flight, straw):
-                    left -= 1
-        elif left == 1:
-            i = begin
-            if first[i] > 0 or not _crosses_straws(state[X, i], state[Y, i], state[U, i], state[V, i], 0.0, 0, straw):
-                left = 0
-            elif p[i] < low or p[i] > high:
-                undisturbed = fly[i] > length and abs(pdg[i]) != 11
-                if undisturbed and not can_scatter(loss[i], probability, planes):
-                    left = 0
         if left >= at_least:
             for i in range(begin, stop):
                 rows[n] = i
                 n += 1
+    return n
+
+
+@kernel
+def _select(ids: Any, state: Any, planes: Planes, straw: StrawArrays, low: float, high: float, rows: Any) -> int:
+    """Rows but those of the only particle of an event that misses STRAW 1, or has another momentum; all are in event order."""
+    event, pdg, first = ids[0], ids[2], ids[4]
+    p, fly, loss, probability = state[P], state[FLY], state[LOSS], planes.single.sum()
+    length = _STEEP * (planes.z[_plane_of(STRAW4, planes)] - planes.z[0])
+    last, n = event.size - 1, 0
+    for i in range(event.size):
+        alone = (i == 0 or event[i - 1] != event[i]) and (i == last or event[i + 1] != event[i])
+        undisturbed = fly[i] > length and abs(pdg[i]) != 11 and not can_scatter(loss[i], probability, planes)
+        goes = not (undisturbed and (p[i] < low or p[i] > high))
+        if goes and alone:
+            goes = first[i] == 0 and _crosses_straws(state[X, i], state[Y, i], state[U, i], state[V, i], 0, straw)
+        rows[n] = i
+        n += goes or not alone
     return n
 
 
@@ -201,13 +259,14 @@ def _throw(
     at_lkr = _plane_of(LKR, planes)
     length, lost = _STEEP * (planes.z[at_lkr] - planes.z[0]), planes.lost[at_lkr - 1] if draws.lost else 0.0
     free, alone = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.bool_)
-    pion, left = np.empty(n, dtype=np.bool_), 0
+    kind, left = np.empty(n, dtype=np.int64), 0
     for q in range(n):
         i = rows[q]
         single = (q == 0 or event[rows[q - 1]] != event[i]) and (q == n - 1 or event[rows[q + 1]] != event[i])
         free[left], alone[left] = exempt[event[i]], single
-        pion[left] = single and abs(pdg[i]) == 211 and first[i] == 0 and fly[i] > length
-        goes = not pion[left] or free[left] or loss[i] >= lost
+        stays = single and first[i] == 0 and fly[i] > length
+        kind[left] = (PION if abs(pdg[i]) == 211 else (MUON if abs(pdg[i]) == 13 else ANY)) if stays else ANY
+        goes = kind[left] != PION or free[left] or loss[i] >= lost
         rows[left] = i
         left += goes
     u, none = np.empty((N_DICE, _BLOCK)), np.empty((0, _BLOCK), dtype=np.float32)
@@ -222,17 +281,25 @@ def _throw(
             fill_draws(seed, draws.stream[d], block[: end - begin], who[: end - begin], u, none)
             for q in range(begin, end):
                 asked = draws.always[d] or not free[q]
-                asked = asked and (alone[q] or not draws.of_track[d]) and (pion[q] or not draws.of_pion[d])
-                goes = True
+                asked = asked and (alone[q] or not draws.of_track[d])
+                high, goes = draws.high[d, kind[q]], True
                 for k in range(N_DICE):
-                    goes = goes and u[k, q - begin] < draws.high[d, k]
-                rows[left], free[left], alone[left], pion[left] = rows[q], free[q], alone[q], pion[q]
+                    goes = goes and u[k, q - begin] < high[k]
+                rows[left], free[left], alone[left], kind[left] = rows[q], free[q], alone[q], kind[q]
                 left += goes or not asked
     return left
 
 
 def going_on(
-    seed: int, number: IntArray, ids: Any, state: Any, planes: Planes, flight: Flight, early: Early, exempt: Any
+    seed: int,
+    number: IntArray,
+    ids: Any,
+    state: Any,
+    converted: bool,
+    planes: Planes,
+    flight: Flight,
+    early: Early,
+    exempt: Any,
 ) -> IntArray:
     """Rows of the tracks at STRAW 1, in event order, of the events that may have what a selection asks for.
 
@@ -240,12 +307,17 @@ def going_on(
     ----------
     number, exempt : of each event of the chunk its number, and whether its draws are not asked for
     ids, state : see `carry_downstream`
+    converted : whether tracks of photons have been added
     """
     rows = np.empty(ids.shape[1], dtype=np.int64)
     if early.straw is None:
         counts = np.bincount(ids[0], minlength=len(number))
         return np.flatnonzero(counts[ids[0]] >= early.at_least)
-    n = _select(ids, state, planes, flight, early.straw, early.at_least, *early.outside, rows)
+    if early.at_least > 1:
+        if not converted:  # `carry_upstream` has counted them
+            return np.arange(len(rows))
+        return rows[: _enough(ids, state, planes, flight, early.straw, early.at_least, rows)]
+    n = _select(ids, state, planes, early.straw, *early.outside, rows)
     if early.draws is not None:
         n = _throw(np.uint64(seed), number, ids, state, exempt, planes, early.draws, rows, n)
     return rows[:n]

@@ -17,9 +17,11 @@ from na62sim.core.elementary import log
 from na62sim.core.kernel import kernel, step
 from na62sim.core.rng import STREAM_FLIGHT, fill_uniforms
 from na62sim.detector.transport.decay_in_flight import STABLE, decay_on_the_way, flight_path
+from na62sim.detector.transport.early import may_be_tracks
 from na62sim.detector.transport.planes import Flight, Planes, stopped
 from na62sim.detector.transport.state import FLY, GIVEN, LOSS, P, T, U, V, X, Y
 from na62sim.geometry.field import FieldMap, between, in_cell, integrals_at, propagate, segment
+from na62sim.geometry.straw import StrawArrays
 
 _BLOCK = 128
 
@@ -58,9 +60,9 @@ def _field_before(z: Any, field: FieldMap, work: Any, inside: Any) -> None:
 @step
 def _fly(
     n: int, p4: Any, at: Any, die: Any, m: float, ctau: float, charge: int, planes: Planes, field: FieldMap, work: Any,
-    out: Any, ok: Any,
+    inside: Any, out: Any, ok: Any,
 ) -> None:  # fmt: skip
-    """Carry one particle of each event of a block to STRAW 1.
+    """Carry one particle of each event of a block to STRAW 1, with the field before its vertex (`_field_before`).
 
     ``ok`` is 1 where it arrives there unless lead glass or the tube are in the way, 2 where they cannot be.
     """
@@ -70,7 +72,6 @@ def _fly(
     a, b, c, d, e, f = work[0, :n], work[1, :n], work[2, :n], work[3, :n], work[4, :n], work[5, :n]
     z1, inner2 = planes.z[0], planes.lav_in[0] ** 2
     at_straw1 = integrals_at(field, z1)
-    _field_before(z0, field, work, ok[:n])
     for i in range(n):
         p[i] = np.sqrt(px[i] * px[i] + py[i] * py[i] + pz[i] * pz[i])
         fly[i] = STABLE
@@ -82,7 +83,7 @@ def _fly(
         s = between((a[i], b[i], c[i], d[i], e[i], f[i]), at_straw1, dz)
         un, vn, dx, dy, path = propagate(px[i] / pi, py[i] / pi, KICK * charge / pi, s)
         xn, yn = xi + dx, yi + dy
-        good = (ok[i] > 0.0) & (pz[i] > 0.0) & (dz > 0.0) & (path < left)
+        good = (inside[i] > 0.0) & (pz[i] > 0.0) & (dz > 0.0) & (path < left)
         clear = (xn * xn + yn * yn < inner2) & (xi * xi + yi * yi < inner2)
         ok[i] = (1.0 if good else 0.0) * (2.0 if clear else 1.0)
         x[i], y[i], u[i], v[i] = xn, yn, un, vn
@@ -129,11 +130,58 @@ def _alone(
 
 
 @step
+def _gather(n: int, begin: int, alive: Any, p4: Any, vertex: Any, events: Any, p: Any, at: Any, number: Any) -> None:
+    """Momenta, vertices and numbers of the events of a block that are left."""
+    for c in range(3):
+        given, into = p4[c], p[c]
+        for q in range(n):
+            into[q] = given[begin + alive[q]]
+    for c in range(4):
+        given, into = vertex[c], at[c]
+        for q in range(n):
+            into[q] = given[begin + alive[q]]
+    for q in range(n):
+        number[q] = events[begin + alive[q]]
+
+
+@step
+def _drop(
+    n: int, at_least: int, charge: int, m: float, kind: int, pdg: Any, first: Any, ok: Any, loss: Any, lane: Any,
+    planes: Planes, straw: StrawArrays, work: Any, possible: Any, left: Any, alive: Any, before: Any, inside: Any,
+) -> int:  # fmt: skip
+    """Of the n events of a block that are left those that may still have enough tracks, by one more particle of each.
+
+    ``left`` is how many particles of each event may be tracks, ``alive`` which events are left; ``before`` and ``inside``,
+    the field before their vertices, are moved with them. Returns how many are left.
+    """
+    bend, mass, electron, free = work[9, :n], work[10, :n], work[11, :n], work[12, :n]
+    for q in range(n):
+        bend[q], mass[q] = KICK * charge / lane[P, q], m
+        electron[q] = 1.0 if abs(kind) == 11 else 0.0
+        free[q] = 1.0 if pdg[q] != kind else 0.0  # it has decayed
+        possible[q] = 1.0 if (ok[q] > 0.0) & (first[q] == 0) else 0.0
+    may_be_tracks(n, lane, bend, mass, electron, loss, free, planes, straw, work, possible)
+    r = 0
+    for q in range(n):
+        g = alive[q]
+        left[g] -= possible[q] == 0.0
+        alive[r], possible[r] = g, q
+        r += left[g] >= at_least
+    for c in range(6):
+        column = before[c]
+        for q in range(r):
+            column[q] = column[np.int64(possible[q])]
+    for q in range(r):
+        inside[q] = inside[np.int64(possible[q])]
+    return r
+
+
+@step
 def _append(
-    row: int, n: int, begin: int, which: Any, lane: Any, charged: Charged, out: Any, uniform: Any, pdg: Any, first: Any,
+    row: int, n: int, which: Any, lane: Any, at: Any, charged: Charged, out: Any, uniform: Any, pdg: Any, first: Any,
     state: Any, ids: Any,
 ) -> None:  # fmt: skip
-    """Add the particles of a block that arrived, column by column."""
+    """Add the particles of a block that arrived, column by column; ``at`` are their events."""
     for c in range(FLY + 1):
         column = state[c, row : row + n]
         for q in range(n):
@@ -141,11 +189,39 @@ def _append(
     loss, event, slot = state[LOSS, row : row + n], ids[0, row : row + n], ids[1, row : row + n]
     kind, charge, plane = ids[2, row : row + n], ids[3, row : row + n], ids[4, row : row + n]
     for q in range(n):
-        loss[q], event[q] = uniform[which[q], 1, lane[q]], begin + lane[q]
+        loss[q], event[q] = uniform[which[q], 1, lane[q]], at[q]
     for q in range(n):
         slot[q], charge[q] = charged.slot[which[q]], charged.charge[which[q]]
     for q in range(n):
         kind[q], plane[q] = pdg[which[q], lane[q]], first[which[q], lane[q]]
+
+
+@step
+def _carry_slot(
+    seed: int, j: int, m: int, begin: int, alive: Any, numbers: Any, p: Any, at: Any, charged: Charged, planes: Planes,
+    flight: Flight, field: FieldMap, raw: Any, before: Any, inside: Any, uniform: Any, out: Any, ok: Any, pdg: Any, first: Any,
+    lav: Any, secondary: Any, counts: Any,
+) -> None:  # fmt: skip
+    """Carry particle j of the m events ``alive`` of a block to STRAW 1 or its first plane; ``ok`` is above 0 where it arrives."""
+    k, mass, charge, kind = charged.slot[j], charged.mass[j], charged.charge[j], charged.pdg[j]
+    pdg[:m], first[:m] = k, 0
+    fill_uniforms(seed, STREAM_FLIGHT, pdg[:m], numbers[:m], raw, uniform)
+    pdg[:m] = kind
+    _fly(m, p, at, uniform[0], mass, charged.ctau[j], charge, planes, field, before, inside, out, ok)
+    for q in range(m):
+        if ok[q] == 1.0:
+            stop = stopped(at[0, q], at[1, q], at[2, q], out[X, q], out[Y, q], planes.z[0], planes)
+            if stop > 0:
+                lav[0, counts[1]], lav[1, counts[1]] = begin + alive[q], stop
+                counts[1] += 1
+            if stop != 0:
+                ok[q] = -1.0
+        elif ok[q] == 0.0:
+            arrives, pdg[q], first[q] = _alone(
+                seed, numbers[q], begin + alive[q], k, kind, mass, charge, p, at, q, uniform[0, q], planes, flight, field,
+                out, lav, secondary, counts,
+            )  # fmt: skip
+            ok[q] = 1.0 if arrives else 0.0
 
 
 @kernel
@@ -165,35 +241,68 @@ def carry_upstream(
     uniform, raw = np.empty((n_slots, 4, _BLOCK)), np.empty((4, _BLOCK), dtype=np.uint64)
     out, ok = np.empty((n_slots, GIVEN, _BLOCK)), np.empty((n_slots, _BLOCK))
     pdg, first = np.empty((n_slots, _BLOCK), dtype=np.int64), np.empty((n_slots, _BLOCK), dtype=np.int64)
-    group, work = np.empty(_BLOCK, dtype=np.int64), np.empty((8, _BLOCK))
-    which, lane = np.empty(n_slots * _BLOCK + 1, dtype=np.int64), np.empty(n_slots * _BLOCK + 1, dtype=np.int64)
+    every, before, inside = np.arange(_BLOCK), np.empty((8, _BLOCK)), np.empty(_BLOCK)
+    which, lane, at_event = np.empty((3, n_slots * _BLOCK + 1), dtype=np.int64)
     for begin in range(0, events.size, _BLOCK):
         end = min(begin + _BLOCK, events.size)
-        n = end - begin
         for j in range(n_slots):
-            k, m, charge = charged.slot[j], charged.mass[j], charged.charge[j]
-            group[:n], pdg[j], first[j] = k, charged.pdg[j], 0
-            fill_uniforms(seed, STREAM_FLIGHT, group[:n], events[begin:end], raw, uniform[j])
-            p, at = p4[k, :, begin:end], vertex[charged.vertex[j], :, begin:end]
-            _fly(n, p, at, uniform[j, 0], m, charged.ctau[j], charge, planes, field, work, out[j], ok[j])
-            for g in range(n):
-                if ok[j, g] == 1.0:
-                    stop = stopped(at[0, g], at[1, g], at[2, g], out[j, X, g], out[j, Y, g], planes.z[0], planes)
-                    if stop > 0:
-                        lav[0, counts[1]], lav[1, counts[1]] = begin + g, stop
-                        counts[1] += 1
-                    if stop != 0:
-                        ok[j, g] = -1.0
-                elif ok[j, g] == 0.0:
-                    arrives, pdg[j, g], first[j, g] = _alone(
-                        seed, events[begin + g], begin + g, k, charged.pdg[j], m, charge, p, at, g, uniform[j, 0, g],
-                        planes, flight, field, out[j], lav, secondary, counts,
-                    )  # fmt: skip
-                    ok[j, g] = 1.0 if arrives else 0.0
+            p, at = p4[charged.slot[j], :, begin:end], vertex[charged.vertex[j], :, begin:end]
+            if j == 0 or charged.vertex[j] != charged.vertex[j - 1]:
+                _field_before(at[2], field, before, inside)
+            _carry_slot(
+                seed, j, end - begin, begin, every, events[begin:end], p, at, charged, planes, flight, field, raw, before,
+                inside, uniform[j], out[j], ok[j], pdg[j], first[j], lav, secondary, counts,
+            )  # fmt: skip
         there = 0
-        for g in range(n):
+        for g in range(end - begin):
             for j in range(n_slots):
-                which[there], lane[there] = j, g
+                which[there], lane[there], at_event[there] = j, g, begin + g
                 there += ok[j, g] > 0.0
-        _append(counts[0], there, begin, which, lane, charged, out, uniform, pdg, first, state, ids)
+        _append(counts[0], there, which, lane, at_event, charged, out, uniform, pdg, first, state, ids)
+        counts[0] += there
+
+
+@kernel
+def carry_while_enough(
+    seed: int, events: Any, p4: Any, vertex: Any, charged: Charged, planes: Planes, flight: Flight, field: FieldMap,
+    straw: StrawArrays, at_least: int, others: int, state: Any, ids: Any, lav: Any, secondary: Any, counts: Any,
+) -> None:  # fmt: skip
+    """The same for events that may have ``at_least`` two or more tracks (see `early`), of which ``others`` come from elsewhere.
+
+    The particles of an event are carried one after the other as long as there may be enough: of the others none is there.
+    """
+    n_slots = charged.slot.size
+    uniform, raw = np.empty((n_slots, 4, _BLOCK)), np.empty((4, _BLOCK), dtype=np.uint64)
+    out, ok = np.empty((n_slots, GIVEN, _BLOCK)), np.empty((n_slots, _BLOCK))
+    pdg, first = np.empty((n_slots, _BLOCK), dtype=np.int64), np.empty((n_slots, _BLOCK), dtype=np.int64)
+    before, inside, numbers = np.empty((8, _BLOCK)), np.empty(_BLOCK), np.empty(_BLOCK, dtype=np.int64)
+    p, at, work, possible = np.empty((3, _BLOCK)), np.empty((4, _BLOCK)), np.empty((13, _BLOCK)), np.empty(_BLOCK)
+    alive, left = np.empty(_BLOCK + 1, dtype=np.int64), np.empty(_BLOCK, dtype=np.int64)
+    lane_of = np.empty((n_slots, _BLOCK), dtype=np.int64)
+    which, lane, at_event = np.empty((3, n_slots * _BLOCK + 1), dtype=np.int64)
+    for begin in range(0, events.size, _BLOCK):
+        m = min(begin + _BLOCK, events.size) - begin
+        for g in range(m):
+            alive[g], left[g] = g, n_slots + others
+        for j in range(n_slots):
+            _gather(m, begin, alive, p4[charged.slot[j]], vertex[charged.vertex[j]], events, p, at, numbers)
+            if j == 0 or charged.vertex[j] != charged.vertex[j - 1]:
+                _field_before(at[2, :m], field, before, inside)
+            _carry_slot(
+                seed, j, m, begin, alive, numbers, p, at, charged, planes, flight, field, raw, before, inside, uniform[j],
+                out[j], ok[j], pdg[j], first[j], lav, secondary, counts,
+            )  # fmt: skip
+            for q in range(m):
+                lane_of[j, alive[q]] = q
+            m = _drop(
+                m, at_least, charged.charge[j], charged.mass[j], charged.pdg[j], pdg[j], first[j], ok[j], uniform[j, 1],
+                out[j], planes, straw, work, possible, left, alive, before, inside,
+            )  # fmt: skip
+        there = 0
+        for r in range(m):
+            for j in range(n_slots):
+                q = lane_of[j, alive[r]]
+                which[there], lane[there], at_event[there] = j, q, begin + alive[r]
+                there += ok[j, q] > 0.0
+        _append(counts[0], there, which, lane, at_event, charged, out, uniform, pdg, first, state, ids)
         counts[0] += there
