@@ -6,7 +6,7 @@ windows, momentum ranges and the upstream cut come with the geometry file of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -146,19 +146,21 @@ def momentum_edges(*ranges: Sequence[float], step: float) -> list[float]:
     return [float((low + k * (high - low) / n) * GeV) for k in range(n + 1)]
 
 
-def guarded(t: Table, column: str, guard: Guard) -> Array:
+def guarded(t: Table | Mapping[str, Array], column: str, guard: Guard) -> Array:
     """Whether a second missing mass is in its window at the momentum of each candidate."""
     k = np.searchsorted(np.asarray(guard.p_edges_GeV) * GeV, t["p"], side="right")
     return inside(t[column], (np.asarray(guard.low_GeV2)[k], np.asarray(guard.high_GeV2)[k]), GeV2)
 
 
 def _region(p_range: Sequence[float], main: Sequence[float], rich: Guard, beam: Guard) -> CutFunction:
-    return lambda t: np.asarray(
-        inside(t["p"], p_range, GeV)
-        & inside(t["m2_miss"], main, GeV2)
-        & guarded(t, "m2_rich", rich)
-        & guarded(t, "m2_beam", beam)
-    )
+    def region(t: Table) -> Array:
+        found = inside(t["p"], p_range, GeV) & inside(t["m2_miss"], main, GeV2)
+        rows = np.flatnonzero(found)  # few: the other masses are looked at where they decide
+        some = {name: t[name][rows] for name in ("p", "m2_rich", "m2_beam")}
+        found[rows] = guarded(some, "m2_rich", rich) & guarded(some, "m2_beam", beam)
+        return np.asarray(found)
+
+    return region
 
 
 def _window(p_range: Sequence[float], m2: Sequence[float]) -> CutFunction:

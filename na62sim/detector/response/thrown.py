@@ -12,7 +12,7 @@ import numpy as np
 
 from na62sim.core.rng import STREAM_BEAM_DETECTORS, STREAM_CALORIMETER, STREAM_GTK, STREAM_RICH, STREAM_STRAW_POSITION
 from na62sim.detector.response.respond import Response
-from na62sim.detector.transport.early import KINDS, N_DICE, Draws
+from na62sim.detector.transport.early import Draws
 
 _ALL = 2.0  # above any uniform
 
@@ -40,10 +40,11 @@ def build_draws(r: Response, names: Collection[str], beam: bool) -> Draws:
     if "chanti" in names and beam:  # counter.py, with the uniforms of the KTAG
         table.append((STREAM_BEAM_DETECTORS, False, False, *({1: r.chanti_quiet},) * 3))
     table.append((STREAM_STRAW_POSITION, True, True, *({1: r.straw.quality},) * 3))  # straw.py
-    high = np.full((len(table), len(KINDS), N_DICE), _ALL)
-    for row, (_, _, _, *kinds) in enumerate(table):
-        for kind, ends in enumerate(kinds):
-            for k, end in ends.items():
-                high[row, kind, k] = end
     stream, of_track, always = (np.array([row[k] for row in table]) for k in range(3))
-    return Draws(stream, of_track, always, high, "lkr" in names)
+    thrown = [sorted({k for ends in kinds for k in ends}) for _, _, _, *kinds in table]
+    dice = np.array([(which[0], which[-1]) for which in thrown])
+    high = np.array([
+        [[ends.get(int(k), _ALL) for k in which] for ends in kinds]
+        for which, (_, _, _, *kinds) in zip(dice, table, strict=True)
+    ])  # fmt: skip
+    return Draws(stream, of_track, always, dice, high, "lkr" in names)

@@ -40,7 +40,6 @@ _FEW_VIEWS = 2.0  # error of a point of two views, one of them far from its coor
 _STEEP = 1.05  # longest path through the spectrometer, or to the LKr, over its length
 _FURTHEST = 6.7  # standard deviations of a pair of normals, at most: `normal_pair`
 _BLOCK = 256  # rows whose random numbers are drawn together
-N_DICE = 4  # of a draw
 KINDS = ANY, PION, MUON = (
     0,
     1,
@@ -52,16 +51,18 @@ NO_WINDOW: Window = (0.0, math.inf)
 
 
 class Draws(NamedTuple):
-    """What the response throws, in the order in which it is asked for; a draw has `N_DICE` uniforms, as `fill_draws` makes them.
+    """What the response throws, in the order in which it is asked for.
 
-    An event goes on where each is below its upper end, that of the kind of the particle (`KINDS`). ``of_track``: thrown for each
-    particle, and asked of one that is alone in its event. ``always``: asked of exempt events.
+    Two uniforms of a draw, ``dice``, are numbered as `fill_draws` makes them; an event goes on where each is below its upper end,
+    that of the kind of the particle (`KINDS`). ``of_track``: thrown for each particle, and asked of one that is alone in its
+    event. ``always``: asked of exempt events, too.
     """
 
     stream: npt.NDArray[np.uint64]  # (d,)
     of_track: npt.NDArray[np.bool_]
     always: npt.NDArray[np.bool_]
-    high: FloatArray  # (d, kinds, N_DICE)
+    dice: IntArray  # (d, 2)
+    high: FloatArray  # (d, kinds, 2)
     lost: bool  # whether a pion must come as far as the LKr
 
 
@@ -269,24 +270,24 @@ def _throw(
         goes = kind[left] != PION or free[left] or loss[i] >= lost
         rows[left] = i
         left += goes
-    u, none = np.empty((N_DICE, _BLOCK)), np.empty((0, _BLOCK), dtype=np.float32)
+    u, none = np.empty((4, _BLOCK)), np.empty((0, _BLOCK), dtype=np.float32)
     who, block = np.empty(_BLOCK, dtype=np.int64), np.empty(_BLOCK, dtype=np.int64)
     for d in range(draws.stream.size):
         n, left = left, 0
+        of_track, always, a, b = draws.of_track[d], draws.always[d], u[draws.dice[d, 0]], u[draws.dice[d, 1]]
+        ends, needed = draws.high[d], u[: 2 * (1 + draws.dice[d, 1] // 2)]
         for begin in range(0, n, _BLOCK):
             end = min(begin + _BLOCK, n)
             for q in range(begin, end):
                 who[q - begin] = number[event[rows[q]]]
-                block[q - begin] = 4 * slot[rows[q]] if draws.of_track[d] else 0
-            fill_draws(seed, draws.stream[d], block[: end - begin], who[: end - begin], u, none)
+                block[q - begin] = 4 * slot[rows[q]] if of_track else 0
+            fill_draws(seed, draws.stream[d], block[: end - begin], who[: end - begin], needed, none)
             for q in range(begin, end):
-                asked = draws.always[d] or not free[q]
-                asked = asked and (alone[q] or not draws.of_track[d])
-                high, goes = draws.high[d, kind[q]], True
-                for k in range(N_DICE):
-                    goes = goes and u[k, q - begin] < high[k]
-                rows[left], free[left], alone[left], kind[left] = rows[q], free[q], alone[q], kind[q]
-                left += goes or not asked
+                asked = (always | (not free[q])) & (alone[q] | (not of_track))
+                k = kind[q]
+                goes = (a[q - begin] < ends[k, 0]) & (b[q - begin] < ends[k, 1])
+                rows[left], free[left], alone[left], kind[left] = rows[q], free[q], alone[q], k
+                left += goes | (not asked)
     return left
 
 
