@@ -33,6 +33,7 @@ from na62sim.detector.trigger import trigger_bits
 from na62sim.generators.chain.truth import Truth
 from na62sim.generators.sources.importance import LARGEST
 from na62sim.reconstruction.candidate_columns import COLUMNS
+from na62sim.reconstruction.track_columns import WITHOUT_ERRORS
 from na62sim.sample.table import Table
 from na62sim.selection.cut import NotMadeError, Selection
 from na62sim.selection.cutflow import CutFlow
@@ -107,9 +108,12 @@ def is_followed(number: IntArray) -> npt.NDArray[np.bool_]:
 def asked_early(simulation: Simulation, selection: Selection, early: bool) -> Early:
     """What a selection asks of the particles at STRAW 1."""
     s, least, window = simulation, selection.tracks[0], selection.momentum
-    outside = NO_WINDOW if window is None else doomed_outside(s.detector, window)
+    outside, core = (
+        NO_WINDOW if window is None else doomed_outside(s.detector, window, core) for core in (False, True)
+    )
     draws = build_draws(s.response, selection.thrown if early else (), s.generator.beam is not None)
-    return Early(least, outside, s.response.straw, draws if least == 1 else None)
+    straw = s.response.straw
+    return Early(least, outside, core, straw.tail_fraction, straw, draws if least == 1 else None)
 
 
 def select_truth(
@@ -191,9 +195,11 @@ class LazyCandidates:
         number = np.bincount(tracks["event"], minlength=len(truth.events))
         wanted = (number >= least) & (number <= most)
         self._tracks = tracks
+        if selection.candidates == "reco/events":  # asks for no errors
+            self._tracks = {name: tracks[name] for name in ("event", "n_views", *WITHOUT_ERRORS)}
         if not wanted[tracks["event"]].all():
             rows = np.flatnonzero(wanted[tracks["event"]])
-            self._tracks = {name: column.take(rows, axis=0) for name, column in tracks.items()}
+            self._tracks = {name: column.take(rows) for name, column in self._tracks.items()}
         self.event: IntArray = np.flatnonzero(wanted)
         self._of_tracks: dict[str, Any] = {}
         if selection.candidates == "reco/events":
@@ -235,7 +241,7 @@ class LazyCandidates:
         wanted = np.zeros(len(self._truth.events), dtype=bool)
         wanted[self.event[rows]] = True
         track = np.flatnonzero(wanted[self._tracks["event"]])
-        tracks = {name: column.take(track, axis=0) for name, column in self._tracks.items()}
+        tracks = {name: column.take(track) for name, column in self._tracks.items()}
         self._made, event, veto = self._see(wanted, tracks)
         veto = veto * self._drawn(event)
         if self._selection.candidates == "reco/events":

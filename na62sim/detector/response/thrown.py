@@ -39,7 +39,8 @@ def build_draws(r: Response, names: Collection[str], beam: bool) -> Draws:
         table.append((STREAM_RICH, True, False, {1: max(pion, muon, electron)}, {1: pion}, {1: muon}))
     if "chanti" in names and beam:  # counter.py, with the uniforms of the KTAG
         table.append((STREAM_BEAM_DETECTORS, False, False, *({1: r.chanti_quiet},) * 3))
-    table.append((STREAM_STRAW_POSITION, True, True, *({1: r.straw.quality},) * 3))  # straw.py
+    # straw.py; the next uniform tells which hits are of the broad component
+    table.append((STREAM_STRAW_POSITION, True, True, *({1: r.straw.quality, 2: _ALL},) * 3))
     stream, of_track, always = (np.array([row[k] for row in table]) for k in range(3))
     thrown = [sorted({k for ends in kinds for k in ends}) for _, _, _, *kinds in table]
     dice = np.array([(which[0], which[-1]) for which in thrown])

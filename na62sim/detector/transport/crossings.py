@@ -19,6 +19,7 @@ from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.detector.transport.conversion import convert_photons, photon_slots
 from na62sim.detector.transport.downstream import carry_downstream
 from na62sim.detector.transport.early import Early, going_on
+from na62sim.detector.transport.gather import gather_crossings, gather_tracks
 from na62sim.detector.transport.planes import STRAW4, Flight, Planes
 from na62sim.detector.transport.state import GIVEN, LOSS, NEVER, PlaneCrossings, empty_crossings
 from na62sim.detector.transport.track_block import Tracks
@@ -96,15 +97,10 @@ class Crossings:
         if self.rest is None:
             at_planes = PlaneCrossings._make(column.take(rows, axis=-1) for column in self.at_planes)
         else:  # what is behind the chambers does not ask for the places in them
-            at_planes = empty_crossings(len(rows))
-            at_planes.pdg[0], at_planes.p[0] = self.at_planes.pdg[0].take(rows), self.at_planes.p[0].take(rows)
-            for name in ("first", "last", "time", "weight"):
-                getattr(at_planes, name)[:] = getattr(self.at_planes, name).take(rows)
-            if chambers:
-                at_planes.x[:4], at_planes.y[:4] = self.x[:4].take(rows, axis=1), self.y[:4].take(rows, axis=1)
-            ids = self.rest.ids.take(rows, axis=1)
+            at_planes = gather_crossings(rows, self.at_planes, chambers)
+            ids, state = gather_tracks(rows, self.rest.ids, self.rest.state)
             ids[0] = event
-            rest = Rest(self.rest.state.take(rows, axis=1), ids, self.rest.going[rows])
+            rest = Rest(state, ids, self.rest.going[rows])
         return Crossings(
             event, self.slot[rows], at_planes, place[self.lav_event[lav]], self.lav_station[lav], secondary,
             self.secondary_time[born], self.secondary_name[born], self.converted.compress(wanted, axis=1), rest,
@@ -150,8 +146,7 @@ def to_straw4(
     if early is not None:
         exempt = np.zeros(n, dtype=np.bool_) if exempt is None else exempt
         left = going_on(seed, truth.events, ids, state, rows > reached, planes, flight, early, exempt)
-        if len(left) < rows:
-            ids, state = ids.take(left, axis=1), state.take(left, axis=1)
+        ids, state = gather_tracks(left, ids, state)
     ids, state = np.ascontiguousarray(ids), np.ascontiguousarray(state)  # `carry_downstream` compiles once
     rest = Rest(state, ids, np.ones(ids.shape[1], dtype=np.uint8))
     at_planes = empty_crossings(ids.shape[1])

@@ -73,22 +73,30 @@ class Early(NamedTuple):
     ----------
     at_least : tracks of an event
     outside : momenta (MeV/c) below the first or above the second of which the only one is of no interest
+    core : the same for a track without the broad component of the hits
+    broad : probability of that component
     straw : the straws that tracks must cross, or None: any particle at STRAW 1 may be a track
     draws : see `Draws`
     """
 
     at_least: int = 0
     outside: Window = NO_WINDOW
+    core: Window = NO_WINDOW
+    broad: float = 1.0
     straw: StrawArrays | None = None
     draws: Draws | None = None
 
 
 @lru_cache(maxsize=64)
-def doomed_outside(detector: Detector, window: Window) -> Window:
-    """True momenta (MeV/c) below and above which no track is measured in a window (MeV/c) of momentum."""
+def doomed_outside(detector: Detector, window: Window, core: bool = False) -> Window:
+    """True momenta (MeV/c) below and above which no track is measured in a window (MeV/c) of momentum.
+
+    ``core`` : of tracks without the broad component of the hits
+    """
     straw = detector.straw
     z = [1e3 * at for at in straw.chamber_z_m]
-    point = 1e-3 * straw.chamber_resolution_um * max(straw.tail_scale, 1.0) * _FEW_VIEWS  # mm
+    scale = 1.0 if core else max(straw.tail_scale, 1.0)
+    point = 1e-3 * straw.chamber_resolution_um * scale * _FEW_VIEWS  # mm
     bend = point * math.sqrt(2.0 / (z[1] - z[0]) ** 2 + 2.0 / (z[3] - z[2]) ** 2)
     thickness = [layer.x_over_x0 for layer in detector.material.values() if layer.z_m in straw.chamber_z_m]
     kick = abs(KICK * detector.field.mnp33.integral_Tm * m)  # MeV/c
@@ -233,6 +241,12 @@ def _enough(ids: Any, state: Any, planes: Planes, flight: Flight, straw: StrawAr
     return n
 
 
+@step
+def _undisturbed(i: int, pdg: Any, fly: Any, loss: Any, length: float, probability: float, planes: Planes) -> bool:
+    """Whether nothing happens to a particle on a way of some length but the Gaussian scattering."""
+    return fly[i] > length and abs(pdg[i]) != 11 and not can_scatter(loss[i], probability, planes)
+
+
 @kernel
 def _select(ids: Any, state: Any, planes: Planes, straw: StrawArrays, low: float, high: float, rows: Any) -> int:
     """Rows but those of the only particle of an event that misses STRAW 1, or has another momentum; all are in event order."""
@@ -242,8 +256,7 @@ def _select(ids: Any, state: Any, planes: Planes, straw: StrawArrays, low: float
     last, n = event.size - 1, 0
     for i in range(event.size):
         alone = (i == 0 or event[i - 1] != event[i]) and (i == last or event[i + 1] != event[i])
-        undisturbed = fly[i] > length and abs(pdg[i]) != 11 and not can_scatter(loss[i], probability, planes)
-        goes = not (undisturbed and (p[i] < low or p[i] > high))
+        goes = not ((p[i] < low or p[i] > high) and _undisturbed(i, pdg, fly, loss, length, probability, planes))
         if goes and alone:
             goes = first[i] == 0 and _crosses_straws(state[X, i], state[Y, i], state[U, i], state[V, i], 0, straw)
         rows[n] = i
@@ -253,20 +266,29 @@ def _select(ids: Any, state: Any, planes: Planes, straw: StrawArrays, low: float
 
 @kernel
 def _throw(
-    seed: int, number: Any, ids: Any, state: Any, exempt: Any, planes: Planes, draws: Draws, rows: Any, n: int
-) -> int:
-    """Of the first n rows those whose draws let them go on, to the beginning of ``rows``; how many there are."""
+    seed: int, number: Any, ids: Any, state: Any, exempt: Any, planes: Planes, draws: Draws, low: float, high: float,
+    broad: float, rows: Any, n: int,
+) -> int:  # fmt: skip
+    """Of the first n rows those whose draws let them go on, to the beginning of ``rows``; how many there are.
+
+    ``low``, ``high`` and ``broad`` : see `Early`; the draw that is always asked for tells the hits of that component.
+    """
     event, slot, pdg, first, fly, loss = ids[0], ids[1], ids[2], ids[4], state[FLY], state[LOSS]
+    p, probability = state[P], planes.single.sum()
+    straight = _STEEP * (planes.z[_plane_of(STRAW4, planes)] - planes.z[0])
     at_lkr = _plane_of(LKR, planes)
     length, lost = _STEEP * (planes.z[at_lkr] - planes.z[0]), planes.lost[at_lkr - 1] if draws.lost else 0.0
     free, alone = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.bool_)
-    kind, left = np.empty(n, dtype=np.int64), 0
+    kind, other, left = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.bool_), 0
     for q in range(n):
         i = rows[q]
         single = (q == 0 or event[rows[q - 1]] != event[i]) and (q == n - 1 or event[rows[q + 1]] != event[i])
         free[left], alone[left] = exempt[event[i]], single
         stays = single and first[i] == 0 and fly[i] > length
         kind[left] = (PION if abs(pdg[i]) == 211 else (MUON if abs(pdg[i]) == 13 else ANY)) if stays else ANY
+        other[left] = (
+            single and (p[i] < low or p[i] > high) and _undisturbed(i, pdg, fly, loss, straight, probability, planes)
+        )
         goes = kind[left] != PION or free[left] or loss[i] >= lost
         rows[left] = i
         left += goes
@@ -286,7 +308,8 @@ def _throw(
                 asked = (always | (not free[q])) & (alone[q] | (not of_track))
                 k = kind[q]
                 goes = (a[q - begin] < ends[k, 0]) & (b[q - begin] < ends[k, 1])
-                rows[left], free[left], alone[left], kind[left] = rows[q], free[q], alone[q], k
+                goes = goes & ((not always) | (not other[q]) | (u[2, q - begin] < broad))
+                rows[left], free[left], alone[left], kind[left], other[left] = rows[q], free[q], alone[q], k, other[q]
                 left += goes | (not asked)
     return left
 
@@ -320,5 +343,5 @@ def going_on(
         return rows[: _enough(ids, state, planes, flight, early.straw, early.at_least, rows)]
     n = _select(ids, state, planes, early.straw, *early.outside, rows)
     if early.draws is not None:
-        n = _throw(np.uint64(seed), number, ids, state, exempt, planes, early.draws, rows, n)
+        n = _throw(np.uint64(seed), number, ids, state, exempt, planes, early.draws, *early.core, early.broad, rows, n)
     return rows[:n]

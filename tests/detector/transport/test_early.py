@@ -79,7 +79,7 @@ def test_counts_of_random_windows_stay(low: float, width: float, first: int, pro
 def test_only_what_cannot_change_its_momentum_is_left_out(bench: Any, shoot: Any) -> None:
     """Pions that decay before STRAW 4 or are scattered by a large angle go on, and so do electrons."""
     field, planes, flight = bench._setup
-    n, early = 20_000, Early(1, doomed_outside(D, (15e3, 45e3)), straw_arrays(D))
+    n, early = 20_000, Early(1, doomed_outside(D, (15e3, 45e3)), straw=straw_arrays(D))
     for name in ("pi+", "e+"):
         truth = shoot(name, np.full(n, 10e3), x=-300.0, y=-100.0)
         everything = to_straw4(1, truth, planes, flight, field)
