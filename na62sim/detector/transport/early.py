@@ -1,9 +1,9 @@
 """Events that cannot have what a selection asks for, told at STRAW 1: they need not be carried through the spectrometer.
 
-Tracks. A particle that nothing happens to on the way to STRAW 4 but the Gaussian scattering in the chambers flies as the field
-alone says, within the scattering angles that the random numbers can make. Where it misses the straws of a chamber by more, it
-is no track; an event with too few others is dropped. Particles that may decay on the way, radiate or are scattered once by a
-large angle are taken for tracks.
+Tracks. A particle that nothing happens to on the way to STRAW 4 but scattering in the chambers flies as the field alone says,
+within the angles that the random numbers of the Gaussian can make, and that of a single scattering where one is drawn. Where
+it misses the straws of a chamber by more, it is no track; an event with too few others is dropped. Particles that may decay on
+the way or radiate are taken for tracks.
 
 Momentum. The only particle of an event, undisturbed in this sense, is measured with its own momentum, within a margin of five
 times the resolution that the broad component of the hits has in points of two views: for points of four views ten of its
@@ -29,7 +29,7 @@ from na62sim.core.matter import highland
 from na62sim.core.rng import fill_draws
 from na62sim.detector.transport.decay_in_flight import mass_of
 from na62sim.detector.transport.planes import LKR, STRAW4, Flight, Planes
-from na62sim.detector.transport.single_scattering import can_scatter
+from na62sim.detector.transport.single_scattering import can_scatter, scattering_of
 from na62sim.detector.transport.state import FLY, LOSS, P, U, V, X, Y
 from na62sim.geometry import Detector
 from na62sim.geometry.field import Segment, propagate
@@ -137,22 +137,37 @@ def _crosses_straws(x: float, y: float, u: float, v: float, chamber: int, straw:
 
 
 @step
-def _see_straws(
-    n: int, x: Any, y: Any, u: Any, v: Any, margin: Any, chamber: int, straw: StrawArrays, slope: Any, seen: Any
-) -> None:
-    """The same for the particles of a block, each within a margin of its own: ``seen`` is 1 or 0. LLVM vectorises the loops."""
-    sx, sy = slope[0, :n], slope[1, :n]
+def _see_straws(n: int, x: Any, y: Any, margin: Any, chamber: int, straw: StrawArrays, seen: Any) -> None:
+    """The same for the particles of a block, each within a margin (mm) of its own: ``seen`` is 1 or 0.
+
+    LLVM vectorises the loop.
+    """
     for i in range(n):
-        inverse = 1.0 / np.sqrt(1.0 - u[i] * u[i] - v[i] * v[i])
-        sx[i], sy[i], seen[i] = u[i] * inverse, v[i] * inverse, 0.0
+        seen[i] = 0.0
+    half_gap, half_length = straw.half_gap, straw.half_length
     for w in range(straw.offset.size):
-        offset, cosine, sine, hole = straw.offset[w], straw.cosine[w], straw.sine[w], straw.hole[chamber, w]
-        half_gap, half_length = straw.half_gap, straw.half_length
+        cosine, sine, hole = straw.cosine[w], straw.sine[w], straw.hole[chamber, w]
         for i in range(n):
-            px, py, wide = x[i] + sx[i] * offset, y[i] + sy[i] * offset, margin[i]
-            a, b = px * cosine + py * sine, abs(py * cosine - px * sine)
-            before = seen[i]
+            a, b = x[i] * cosine + y[i] * sine, abs(y[i] * cosine - x[i] * sine)
+            before, wide = seen[i], margin[i]
             seen[i] = 1.0 if on_straws(a, b, hole, half_gap - wide, half_length + wide) else before
+
+
+@step
+def _large_scatterings(n: int, loss: Any, planes: Planes, scale: Any, free: Any, angle: Any, from_z: Any) -> None:
+    """Angle (1/scale MeV) and z of the single scattering by a large angle of each particle of a block, 0 for none."""
+    probability = planes.single.sum()
+    for i in range(n):
+        angle[i], from_z[i] = 0.0, 0.0
+        if not can_scatter(loss[i], probability, planes):
+            continue
+        if planes.forced:
+            free[i] = 1.0
+            continue
+        chamber, ratio = scattering_of(loss[i], planes)
+        if chamber < 4:
+            angle[i] = planes.smallest[chamber] * ratio * scale[i]
+            from_z[i] = planes.z[_plane_of(chamber, planes)]
 
 
 @step
@@ -170,34 +185,35 @@ def may_be_tracks(
     possible : (>= n) 1, or 0 for those that are known to be no tracks
     work : (9, >= n) work space
     """
-    x, y, u, v, widest, margin = work[0, :n], work[1, :n], work[2, :n], work[3, :n], work[4, :n], work[5, :n]
-    slope, seen, given, p, fly = work[6:8], work[8, :n], lane, lane[P, :n], lane[FLY, :n]
-    last, probability = _plane_of(STRAW4, planes), planes.single.sum()
-    length, thickness = _STEEP * (planes.z[last] - planes.z[0]), max(abs(straw.offset[0]), abs(straw.offset[-1]))
+    x, y, u, v, scale, margin = work[0, :n], work[1, :n], work[2, :n], work[3, :n], work[4, :n], work[5, :n]
+    seen, angle, from_z, given, p, fly = work[6, :n], work[7, :n], work[8, :n], lane, lane[P, :n], lane[FLY, :n]
+    last, thickness = _plane_of(STRAW4, planes), max(abs(straw.offset[0]), abs(straw.offset[-1]))
+    length = _STEEP * (planes.z[last] - planes.z[0])
     for i in range(n):
         x[i], y[i], u[i], v[i] = given[X, i], given[Y, i], given[U, i], given[V, i]
-        widest[i] = _FURTHEST * np.sqrt(p[i] * p[i] + mass[i] * mass[i]) / (p[i] * p[i])
-        margin[i] = 0.0
-    for i in range(n):
-        turns = (fly[i] <= length) | can_scatter(loss[i], probability, planes)
-        free[i] = 1.0 if turns else free[i]
-    _see_straws(n, x, y, u, v, margin, 0, straw, slope, seen)
+        scale[i] = np.sqrt(p[i] * p[i] + mass[i] * mass[i]) / (p[i] * p[i])
+        margin[i] = thickness * (abs(u[i]) + abs(v[i])) * (1.1 + 3.0 * (u[i] * u[i] + v[i] * v[i]))
+        free[i] = 1.0 if fly[i] <= length else free[i]
+    _large_scatterings(n, loss, planes, scale, free, angle, from_z)
+    _see_straws(n, x, y, margin, 0, straw, seen)
     for i in range(n):
         possible[i] *= seen[i]
     turned, away = 0.0, 0.0
     for k in range(1, last + 1):
-        f, radiated = planes.segments[k], planes.radiated[k - 1]
+        f, radiated, z = planes.segments[k], planes.radiated[k - 1], planes.z[k]
         s = Segment(f[0], f[1], f[2], f[3], f[4], f[5], f[6])
-        turned += planes.theta0[k - 1]
+        turned += _FURTHEST * planes.theta0[k - 1]
         away += turned * s.dz
         for i in range(n):
             un, vn, dx, dy, _ = propagate(u[i], v[i], bend[i], s)
             x[i], y[i], u[i], v[i] = x[i] + dx, y[i] + dy, un, vn
             # a place turns with the direction cosines as 1 + 3/2 (u^2 + v^2) and higher terms
-            margin[i] = widest[i] * (away + turned * thickness) * (1.1 + 3.0 * (un * un + vn * vn))
+            turns = scale[i] * away + angle[i] * max(z - from_z[i], 0.0)
+            slope = abs(un) + abs(vn) + scale[i] * turned + angle[i]
+            margin[i] = (turns + thickness * slope) * (1.1 + 3.0 * (un * un + vn * vn))
             free[i] = 1.0 if (loss[i] < electron[i] * radiated) else free[i]
         if planes.slot[k] >= 0:
-            _see_straws(n, x, y, u, v, margin, planes.slot[k], straw, slope, seen)
+            _see_straws(n, x, y, margin, planes.slot[k], straw, seen)
             for i in range(n):
                 possible[i] *= max(seen[i], free[i])
 

@@ -53,6 +53,28 @@ def can_scatter(loss: float, probability: float, planes: Planes) -> bool:
     return planes.forced or spare_uniform(loss) < probability
 
 
+@formula
+def _chamber_of(ratio: float, rest: float, planes: Planes) -> tuple[int, float]:
+    """Chamber of a scattering, and angle over the smallest there: a ratio is of STRAW 1, 0 leaves it to another uniform.
+
+    Chamber 4 is for none.
+    """
+    if ratio > 0.0:
+        return 0, ratio
+    for chamber in range(1, 4):
+        if rest < planes.single[chamber]:
+            return chamber, 1.0 / np.sqrt(max(rest / planes.single[chamber], 1e-9))
+        rest -= planes.single[chamber]
+    return 4, 0.0
+
+
+@formula
+def scattering_of(loss: float, planes: Planes) -> tuple[int, float]:
+    """The same from the uniform of a track that `can_scatter`, where tails are not forced."""
+    a, first = spare_uniform(loss), planes.single[0]
+    return _chamber_of(draw_ratio(a, 0.0, first, False), (a - first) / (1.0 - first), planes)
+
+
 @step
 def draw_single_scatterings(
     seed: int, group: Any, number: Any, loss: Any, planes: Planes, raw: Any, u: Any, lane: Any, weight: Any, who: Any
@@ -77,21 +99,14 @@ def draw_single_scatterings(
         if not can_scatter(loss[i], probability, planes):
             continue
         if planes.forced:
-            ratio, rest, turn = draw_ratio(u[0, i], u[1, i], first, True), u[2, i], u[3, i]
+            turn, ratio = u[3, i], draw_ratio(u[0, i], u[1, i], first, True)
             weight[i] = forced_weight(ratio, first)
+            chamber, ratio = _chamber_of(ratio, u[2, i], planes)
         else:
-            a = spare_uniform(loss[i])
-            ratio, rest = draw_ratio(a, 0.0, first, False), (a - first) / (1.0 - first)
             turn, _, _, _ = uniforms4(seed, number[i], STREAM_SINGLE, group[i])
-        chamber = 0
-        if ratio == 0.0:
-            chamber = 1
-            while chamber < 4 and rest >= planes.single[chamber]:
-                rest -= planes.single[chamber]
-                chamber += 1
-            if chamber == 4:
-                continue
-            ratio = 1.0 / np.sqrt(max(rest / planes.single[chamber], 1e-9))
+            chamber, ratio = scattering_of(loss[i], planes)
+        if chamber == 4:
+            continue
         sine, cosine = sincos_turns(turn)
         angle = planes.smallest[chamber] * ratio
         lane[SINGLE_AT, i], lane[SINGLE_U, i], lane[SINGLE_V, i] = chamber, angle * cosine, angle * sine

@@ -280,14 +280,17 @@ def carry_while_enough(
     alive, left = np.empty(_BLOCK + 1, dtype=np.int64), np.empty(_BLOCK, dtype=np.int64)
     lane_of = np.empty((n_slots, _BLOCK), dtype=np.int64)
     which, lane, at_event = np.empty((3, n_slots * _BLOCK + 1), dtype=np.int64)
+    lightest_first = np.argsort(charged.mass)  # they miss the chambers most often
     for begin in range(0, events.size, _BLOCK):
         m = min(begin + _BLOCK, events.size) - begin
         for g in range(m):
             alive[g], left[g] = g, n_slots + others
-        for j in range(n_slots):
+        known = -1  # the vertex with the field before it
+        for j in lightest_first:
             _gather(m, begin, alive, p4[charged.slot[j]], vertex[charged.vertex[j]], events, p, at, numbers)
-            if j == 0 or charged.vertex[j] != charged.vertex[j - 1]:
+            if charged.vertex[j] != known:
                 _field_before(at[2, :m], field, before, inside)
+                known = charged.vertex[j]
             _carry_slot(
                 seed, j, m, begin, alive, numbers, p, at, charged, planes, flight, field, raw, before, inside, uniform[j],
                 out[j], ok[j], pdg[j], first[j], lav, secondary, counts,
