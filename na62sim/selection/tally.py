@@ -173,7 +173,11 @@ class Counters:
 
     def add_to(self, group: int, counter: Counter) -> None:
         """Add a counter to one of them."""
-        self._counters[group].merge(counter)
+        total, square = self._exact[group]
+        self._exact[group] = total + counter.total, square + counter.square
+        self._n[group] += counter.n
+        largest = np.array([counter.largest]).view(np.int64)[0]
+        self._largest[group] = max(self._largest[group], largest)
 
     def counter(self, group: int) -> Counter:
         """A copy of one of them."""

@@ -3,7 +3,7 @@
 Tracks. A particle that nothing happens to on the way to STRAW 4 but scattering in the chambers flies as the field alone says,
 within the angles that the random numbers of the Gaussian can make, and that of a single scattering where one is drawn. Where
 it misses the straws of a chamber by more, it is no track; an event with too few others is dropped. Particles that may decay on
-the way or radiate are taken for tracks.
+the way are taken for tracks, and electrons that radiate unless the magnet bends them away from the straws in any case.
 
 Momentum. The only particle of an event, undisturbed in this sense, is measured with its own momentum, within a margin of five
 times the resolution that the broad component of the hits has in points of two views: for points of four views ten of its
@@ -28,7 +28,7 @@ from na62sim.core.kernel import formula, kernel, step
 from na62sim.core.matter import highland
 from na62sim.core.rng import fill_draws
 from na62sim.detector.transport.decay_in_flight import mass_of
-from na62sim.detector.transport.planes import LKR, STRAW4, Flight, Planes
+from na62sim.detector.transport.planes import LKR, STRAW2, STRAW4, Flight, Planes
 from na62sim.detector.transport.single_scattering import can_scatter, scattering_of
 from na62sim.detector.transport.state import FLY, LOSS, P, U, V, X, Y
 from na62sim.geometry import Detector
@@ -154,6 +154,24 @@ def _see_straws(n: int, x: Any, y: Any, margin: Any, chamber: int, straw: StrawA
 
 
 @step
+def _see_bent(
+    n: int, x: Any, y: Any, v: Any, margin: Any, bend: Any, bent: Any, force: float, sure: bool, half_length: float, seen: Any
+) -> None:  # fmt: skip
+    """Electrons that radiated before the magnet: ``seen`` is 0 for those that would be beyond the straws had they not.
+
+    The magnet bends them more, by far more than their scattering grows with it (``sure``, or they may be anywhere); in y they
+    go on in the direction that they have. Straws lie in a square, and in one that is turned by 45 degrees.
+    """
+    corner = np.sqrt(2.0) * half_length
+    for i in range(n):
+        towards = -x[i] if bend[i] * force > 0.0 else x[i]  # the direction cosine changes by -bend force
+        up = abs(y[i]) if y[i] * v[i] >= 0.0 else 0.0
+        beyond = (towards - margin[i] > half_length) & (towards + up - 2.0 * margin[i] > corner)
+        kept = 0.0 if beyond & sure else 1.0
+        seen[i] = kept if bent[i] > 0.0 else seen[i]
+
+
+@step
 def _large_scatterings(n: int, loss: Any, planes: Planes, scale: Any, free: Any, angle: Any, from_z: Any) -> None:
     """Angle (1/scale MeV) and z of the single scattering by a large angle of each particle of a block, 0 for none."""
     probability = planes.single.sum()
@@ -183,17 +201,19 @@ def may_be_tracks(
     bend, mass, electron, loss : (>= n) 0.2998 q / p, MeV, 1 for electrons, the uniform that decides about interactions
     free : (>= n) 1 for those that may turn on the way; overwritten
     possible : (>= n) 1, or 0 for those that are known to be no tracks
-    work : (9, >= n) work space
+    work : (10, >= n) work space
     """
     x, y, u, v, scale, margin = work[0, :n], work[1, :n], work[2, :n], work[3, :n], work[4, :n], work[5, :n]
     seen, angle, from_z, given, p, fly = work[6, :n], work[7, :n], work[8, :n], lane, lane[P, :n], lane[FLY, :n]
+    bent = work[9, :n]
     last, thickness = _plane_of(STRAW4, planes), max(abs(straw.offset[0]), abs(straw.offset[-1]))
+    at_straw2, force, lever = _plane_of(STRAW2, planes), 0.0, 0.0  # of the field behind STRAW 2
     length = _STEEP * (planes.z[last] - planes.z[0])
     for i in range(n):
         x[i], y[i], u[i], v[i] = given[X, i], given[Y, i], given[U, i], given[V, i]
         scale[i] = np.sqrt(p[i] * p[i] + mass[i] * mass[i]) / (p[i] * p[i])
         margin[i] = thickness * (abs(u[i]) + abs(v[i])) * (1.1 + 3.0 * (u[i] * u[i] + v[i] * v[i]))
-        free[i] = 1.0 if fly[i] <= length else free[i]
+        free[i], bent[i] = 1.0 if fly[i] <= length else free[i], 0.0
     _large_scatterings(n, loss, planes, scale, free, angle, from_z)
     _see_straws(n, x, y, margin, 0, straw, seen)
     for i in range(n):
@@ -204,6 +224,9 @@ def may_be_tracks(
         s = Segment(f[0], f[1], f[2], f[3], f[4], f[5], f[6])
         turned += _FURTHEST * planes.theta0[k - 1]
         away += turned * s.dz
+        if k > at_straw2:
+            lever, force = lever + force * s.dz + s.m1, force + s.f
+        early = k - 1 <= at_straw2
         for i in range(n):
             un, vn, dx, dy, _ = propagate(u[i], v[i], bend[i], s)
             x[i], y[i], u[i], v[i] = x[i] + dx, y[i] + dy, un, vn
@@ -211,11 +234,16 @@ def may_be_tracks(
             turns = scale[i] * away + angle[i] * max(z - from_z[i], 0.0)
             slope = abs(un) + abs(vn) + scale[i] * turned + angle[i]
             margin[i] = (turns + thickness * slope) * (1.1 + 3.0 * (un * un + vn * vn))
-            free[i] = 1.0 if (loss[i] < electron[i] * radiated) else free[i]
-        if planes.slot[k] >= 0:
-            _see_straws(n, x, y, margin, planes.slot[k], straw, seen)
-            for i in range(n):
-                possible[i] *= max(seen[i], free[i])
+            radiates = loss[i] < electron[i] * radiated
+            bent[i] = 1.0 if radiates & early & (angle[i] == 0.0) else bent[i]
+            free[i] = 1.0 if radiates & (bent[i] == 0.0) else free[i]
+        if planes.slot[k] < 0:
+            continue
+        _see_straws(n, x, y, margin, planes.slot[k], straw, seen)
+        sure = KICK * abs(lever) >= 2.0 * away + 2.0 * thickness * KICK * abs(force)
+        _see_bent(n, x, y, v, margin, bend, bent, force, sure, straw.half_length, seen)
+        for i in range(n):
+            possible[i] *= max(seen[i], free[i])
 
 
 @step
@@ -236,7 +264,7 @@ def _of_rows(begin: int, n: int, ids: Any, state: Any, flight: Flight, work: Any
 def _enough(ids: Any, state: Any, planes: Planes, flight: Flight, straw: StrawArrays, at_least: int, rows: Any) -> int:
     """Rows of the events that may have several tracks; all are in event order."""
     event = ids[0]
-    possible, work, lane = np.empty(event.size), np.empty((9, _BLOCK)), np.empty((FLY + 6, _BLOCK))
+    possible, work, lane = np.empty(event.size), np.empty((10, _BLOCK)), np.empty((FLY + 6, _BLOCK))
     for begin in range(0, event.size, _BLOCK):
         m = min(_BLOCK, event.size - begin)
         _of_rows(begin, m, ids, state, flight, lane, possible)

@@ -24,6 +24,7 @@ from na62sim.geometry.field import FieldMap, between, in_cell, integrals_at, pro
 from na62sim.geometry.straw import StrawArrays
 
 _BLOCK = 128
+_MANY = 512  # of events of which fewer and fewer are left
 
 
 class Charged(NamedTuple):
@@ -154,7 +155,7 @@ def _drop(
     ``left`` is how many particles of each event may be tracks, ``alive`` which events are left; ``before`` and ``inside``,
     the field before their vertices, are moved with them. Returns how many are left.
     """
-    bend, mass, electron, free = work[9, :n], work[10, :n], work[11, :n], work[12, :n]
+    bend, mass, electron, free = work[10, :n], work[11, :n], work[12, :n], work[13, :n]
     for q in range(n):
         bend[q], mass[q] = KICK * charge / lane[P, q], m
         electron[q] = 1.0 if abs(kind) == 11 else 0.0
@@ -272,17 +273,17 @@ def carry_while_enough(
     The particles of an event are carried one after the other as long as there may be enough: of the others none is there.
     """
     n_slots = charged.slot.size
-    uniform, raw = np.empty((n_slots, 4, _BLOCK)), np.empty((4, _BLOCK), dtype=np.uint64)
-    out, ok = np.empty((n_slots, GIVEN, _BLOCK)), np.empty((n_slots, _BLOCK))
-    pdg, first = np.empty((n_slots, _BLOCK), dtype=np.int64), np.empty((n_slots, _BLOCK), dtype=np.int64)
-    before, inside, numbers = np.empty((8, _BLOCK)), np.empty(_BLOCK), np.empty(_BLOCK, dtype=np.int64)
-    p, at, work, possible = np.empty((3, _BLOCK)), np.empty((4, _BLOCK)), np.empty((13, _BLOCK)), np.empty(_BLOCK)
-    alive, left = np.empty(_BLOCK + 1, dtype=np.int64), np.empty(_BLOCK, dtype=np.int64)
-    lane_of = np.empty((n_slots, _BLOCK), dtype=np.int64)
-    which, lane, at_event = np.empty((3, n_slots * _BLOCK + 1), dtype=np.int64)
+    uniform, raw = np.empty((n_slots, 4, _MANY)), np.empty((4, _MANY), dtype=np.uint64)
+    out, ok = np.empty((n_slots, GIVEN, _MANY)), np.empty((n_slots, _MANY))
+    pdg, first = np.empty((n_slots, _MANY), dtype=np.int64), np.empty((n_slots, _MANY), dtype=np.int64)
+    before, inside, numbers = np.empty((8, _MANY)), np.empty(_MANY), np.empty(_MANY, dtype=np.int64)
+    p, at, work, possible = np.empty((3, _MANY)), np.empty((4, _MANY)), np.empty((14, _MANY)), np.empty(_MANY)
+    alive, left = np.empty(_MANY + 1, dtype=np.int64), np.empty(_MANY, dtype=np.int64)
+    lane_of = np.empty((n_slots, _MANY), dtype=np.int64)
+    which, lane, at_event = np.empty((3, n_slots * _MANY + 1), dtype=np.int64)
     lightest_first = np.argsort(charged.mass)  # they miss the chambers most often
-    for begin in range(0, events.size, _BLOCK):
-        m = min(begin + _BLOCK, events.size) - begin
+    for begin in range(0, events.size, _MANY):
+        m = min(begin + _MANY, events.size) - begin
         for g in range(m):
             alive[g], left[g] = g, n_slots + others
         known = -1  # the vertex with the field before it
