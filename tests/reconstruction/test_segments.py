@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from na62sim.geometry import load_detector
-from na62sim.reconstruction.segments import count_segments, segment_arrays
+from na62sim.geometry.segments import segment_arrays
+from na62sim.reconstruction.segments import count_segments
 
 S = segment_arrays(load_detector("run1-2018-s2"))
 Z = [183508.0, 194066.0, 204459.0, 218885.0]
