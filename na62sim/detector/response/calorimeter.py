@@ -141,7 +141,9 @@ def calorimeter_hits(
     event, values = np.empty(2 * rows, dtype=np.int64), np.empty((4, 2 * rows), dtype=np.float32)
     clusters = Clusters(event, values[0], values[1], values[2], values[3], np.empty(2 * rows, dtype=np.uint8))
     muv = MuvEnergies(np.empty(rows, dtype=np.int64), *np.empty((2, rows), dtype=np.float32))
-    n, k = _calorimeters(np.uint64(seed), tracks.tracks(truth), at_lkr, arrays, carried, beside, allowed, clusters, muv, weight)
+    n, k = _calorimeters(
+        np.uint64(seed), tracks.tracks(truth), at_lkr, arrays, carried, beside, allowed, clusters, muv, weight
+    )
     return {
         "lkr": {name: column[:n] for name, column in clusters._asdict().items()},
         "muv12": {name: column[:k] for name, column in muv._asdict().items()},

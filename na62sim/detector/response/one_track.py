@@ -29,7 +29,9 @@ from na62sim.geometry.straw import VIEWS, on_straws
 _CHAMBERS, _MASKS, _PAIRS = 4, 16, 6  # sets of the views of a chamber, pairs of views
 
 
-def take_one_track(seed: int, truth: Truth, tracks: Crossings, s: SegmentArrays, radius: float) -> tuple[Crossings, Any]:
+def take_one_track(
+    seed: int, truth: Truth, tracks: Crossings, s: SegmentArrays, radius: float
+) -> tuple[Crossings, Any]:
     """Choose the track of each event of particles at STRAW 4, and draw the hits of all others.
 
     Parameters
@@ -43,7 +45,17 @@ def take_one_track(seed: int, truth: Truth, tracks: Crossings, s: SegmentArrays,
     """
     n = len(tracks.event)
     track, given = np.zeros(n, dtype=np.bool_), np.full(n, -1)
-    _take(np.uint64(seed), truth.events[tracks.event], tracks.event, tracks.slot, tracks.at_planes, s, radius, track, given)
+    _take(
+        np.uint64(seed),
+        truth.events[tracks.event],
+        tracks.event,
+        tracks.slot,
+        tracks.at_planes,
+        s,
+        radius,
+        track,
+        given,
+    )
     if tracks.rest is not None:
         see_the_products(tracks.rest, track)
     return replace(tracks, track=track), given
@@ -96,10 +108,10 @@ def _can_be_track(row: int, at: PlaneCrossings, seen: Any, radius: float) -> boo
     """Whether a particle has straws of two views or more in each chamber."""
     if not _is_positive(at.pdg[0, row]) or at.x[0, row] ** 2 + at.y[0, row] ** 2 >= radius * radius:
         return False
+    enough = True
     for c in range(_CHAMBERS):
-        if seen[c] & (seen[c] - 1) == 0:
-            return False
-    return True
+        enough = enough and seen[c] & (seen[c] - 1) != 0
+    return enough
 
 
 @step
@@ -178,7 +190,15 @@ def _draw_half(
 
 @kernel
 def _take(
-    seed: int, number: Any, event: Any, slot: Any, at: PlaneCrossings, s: SegmentArrays, radius: float, track: Any, given: Any
+    seed: int,
+    number: Any,
+    event: Any,
+    slot: Any,
+    at: PlaneCrossings,
+    s: SegmentArrays,
+    radius: float,
+    track: Any,
+    given: Any,
 ) -> None:
     place, own = np.zeros((_CHAMBERS, VIEWS)), np.zeros((_CHAMBERS, VIEWS))
     seen, mine = np.zeros(_CHAMBERS, dtype=np.int64), np.zeros(_CHAMBERS, dtype=np.int64)
@@ -229,4 +249,3 @@ def _take(
                 at.weight[row] *= none
                 given[row] |= first << 8 * half | second << (8 * half + 4)
         begin = end
-

@@ -126,7 +126,9 @@ def _measure(
 
 
 @kernel
-def _straw(seed: int, tracks: InChambers, straw: StrawArrays, shared: bool, given: Any, offsets: Any, hits: StrawHits) -> int:
+def _straw(
+    seed: int, tracks: InChambers, straw: StrawArrays, shared: bool, given: Any, offsets: Any, hits: StrawHits
+) -> int:
     number, event_in, slot = tracks.number, tracks.event, tracks.slot
     first, last, t = tracks.first, tracks.last, tracks.time
     chamber, view, position, time = hits

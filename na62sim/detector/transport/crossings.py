@@ -60,7 +60,11 @@ class Arrived:
         (old, new), (lav, at_lav), (born, of) = (
             _copies(event, kept, source) for event in (self.ids[0], self.lav[0], self.secondary[0].astype(np.int64))
         )
-        ids, stations, secondary = self.ids.take(old, axis=1), self.lav.take(lav, axis=1), self.secondary.take(born, axis=1)
+        ids, stations, secondary = (
+            self.ids.take(old, axis=1),
+            self.lav.take(lav, axis=1),
+            self.secondary.take(born, axis=1),
+        )
         ids[0], stations[0], secondary[0] = new, at_lav, of
         return Arrived(
             self.state.take(old, axis=1), ids, stations, secondary, np.ascontiguousarray(self.converted[:, source])
