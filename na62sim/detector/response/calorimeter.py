@@ -156,8 +156,8 @@ def _little_left(p: float, allowed: float, c: CalorimeterArrays) -> float:
     share = 1.0 - allowed / p
     if share <= 0.0:
         return 1.0
-    k = min(np.searchsorted(c.hadron, share), BINS)  # its energy in the LKr is above so many quantiles
-    return (1.0 - c.mip_fraction) * (1.0 - k / BINS) + (c.mip_fraction if p - c.mip < allowed else 0.0)
+    k = np.searchsorted(c.hadron, share)  # its energy in the LKr is above so many quantiles
+    return (1.0 - c.mip_fraction) * (1.0 - min(k / BINS, 1.0)) + (c.mip_fraction if p - c.mip < allowed else 0.0)
 
 
 @kernel

@@ -126,7 +126,7 @@ def _taken(truth: Truth, rows: IntArray, events: IntArray, mean: FloatArray) -> 
 
 def likelihood(truth: Truth, arrived: Arrived, guess: Guess) -> FloatArray:
     """How likely one particle of each event is the only one that is seen, roughly; 0 where none can be a track."""
-    found = guess.lead_glass ** np.bincount(arrived.lav[0], minlength=len(truth.events))
+    found: FloatArray = np.power(guess.lead_glass, np.bincount(arrived.lav[0], minlength=len(truth.events)))
     _guess(arrived.state, arrived.ids, truth.p, guess, found)
     return found
 

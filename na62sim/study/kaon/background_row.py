@@ -158,7 +158,7 @@ def _row(made: Made, d: Detector, relative: float, product: float | None) -> Bac
 
 def by_decay(weight: FloatArray, decay: IntArray) -> FloatArray:
     """Sums of the weights of each decay: those are independent of each other."""
-    return np.bincount(np.unique(decay, return_inverse=True)[1], weights=weight)
+    return np.asarray(np.bincount(np.unique(decay, return_inverse=True)[1], weights=weight), dtype=float)
 
 
 def _checked(row: BackgroundRow, product: float | None) -> BackgroundRow:
