@@ -18,6 +18,9 @@ from na62sim.geometry import Detector
 if TYPE_CHECKING:
     from na62sim.generators.sources.dump import DumpSource
 
+AGAIN = 2**34
+"""Above the number of any event; of events that are not independent of each other the numbers differ by multiples of it."""
+
 
 class Generator:
     """Generates a process from its source, the beam or the dump; a pure function of (seed, event number).
@@ -69,8 +72,14 @@ class Generator:
             return self.source.parts(seed, first, n)
         return [self.generate(seed, first, n)]
 
-    def generate(self, seed: int, first: int, n: int) -> Truth:
+    def generate(self, seed: int, first: int, n: int, turns: int = 1) -> Truth:
         """Events ``first`` to ``first + n - 1``; of a file they must be of one kind.
+
+        Parameters
+        ----------
+        turns : of a kaon's decay to several particles, whose energies and angles to each other are drawn first (of K+ -> pi+ pi-
+            e+ nu at nine times the cost of all else): so many events of each, with kaons, places and directions of their own.
+            The k-th has k times `AGAIN` added to its number; they are not independent of each other
 
         Raises
         ------
@@ -83,12 +92,16 @@ class Generator:
             return parts[0]
         chain = self.chain
         events = np.arange(first, first + n, dtype=np.int64)
+        rest = np.empty((chain.n_rest, 4, n))
+        vertex_weight = sample_vertices(seed, events, chain.samplers, rest)
+        if turns > 1:
+            events, n = np.repeat(events, turns) + AGAIN * np.tile(np.arange(turns), n), turns * n
+            rest = np.repeat(rest, turns, axis=2)
+            vertex_weight = None if vertex_weight is None else np.repeat(vertex_weight, turns)
         p = np.empty((chain.n_slots, 4, n))
         vertex = np.empty((chain.n_vertices, 4, n))
         gtk = np.empty((5, n))
         weight = np.empty(n)
-        rest = np.empty((chain.n_rest, 4, n))
-        vertex_weight = sample_vertices(seed, events, chain.samplers, rest)
         made = None if self.process.production is None else np.empty((4, n))
         importance = np.empty(n) if self.importance else None
         failed = self.source.fill(seed, events, rest, p, vertex, gtk, weight, importance if made is None else made)

@@ -106,7 +106,7 @@ class Segments(Block):
     """Rejection of other particles by segments of two STRAW chambers."""
 
     on_track_mm: Length
-    view_window_mm: Length
+    view_window_mm: tuple[Length, Length, Length, Length]
     two_views_mm: tuple[Length, Length, Length, Length]
     slope_max_mrad: Positive
     momentum_GeV: tuple[Number, Number]
@@ -243,6 +243,7 @@ class Muv12(Block):
     constant: NonNegative
     muv1_share: Probability
     mip_energy_GeV: Positive
+    extra_max_GeV: NonNegative
 
 
 class IronWall(Block):

@@ -7,60 +7,18 @@ and the momentum that it would have (behind it) allow it. A segment away from th
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from hepunits import GeV, m, mm, mrad
 
-from na62sim.core.arrays import FloatArray, IntArray
-from na62sim.core.constants import KICK
-from na62sim.core.kernel import formula, kernel, step
-from na62sim.geometry import Detector
-from na62sim.geometry.straw import VIEWS, StrawArrays, straw_arrays
+from na62sim.core.arrays import IntArray
+from na62sim.core.kernel import kernel, step
+from na62sim.geometry.segments import SegmentArrays, beam_vertex, momentum_behind
+from na62sim.geometry.straw import VIEWS
 
 _MOST = 6  # hits of a view, and a third of the points of a chamber, that are looked at
 _POINTS = 24
 _FEWEST = 4  # two views in each of two chambers
-
-
-class SegmentArrays(NamedTuple):
-    """Cuts on segments for the kernel (mm, MeV)."""
-
-    straw: StrawArrays
-    hole: FloatArray  # (4,) x of the centre
-    on_track: float
-    agree: float
-    near_hole: FloatArray  # (4,)
-    slope: float
-    low: float  # momentum
-    high: float
-    distance: float
-    kick: float  # of MNP33 (MeV/c)
-    magnet: float
-    beam_z: float
-    beam_slope: float
-
-
-@lru_cache(maxsize=8)
-def segment_arrays(detector: Detector) -> SegmentArrays:
-    """Numbers of the segments of a detector."""
-    s = detector.segments
-    return SegmentArrays(
-        straw=straw_arrays(detector),
-        hole=np.array(detector.straw.hole_x_mm) * mm,
-        on_track=s.on_track_mm * mm,
-        agree=s.view_window_mm * mm,
-        near_hole=np.array(s.two_views_mm) * mm,
-        slope=s.slope_max_mrad * mrad,
-        low=s.momentum_GeV[0] * GeV,
-        high=s.momentum_GeV[1] * GeV,
-        distance=s.track_distance_mm * mm,
-        kick=-KICK * detector.field.mnp33.integral_Tm * m,
-        magnet=detector.field.mnp33.center_z_m * m,
-        beam_z=detector.beam.reference_z_m * m,
-        beam_slope=detector.beam.slope_x_mrad * mrad,
-    )
 
 
 def count_segments(hits: dict[str, Any], tracks: dict[str, Any], s: SegmentArrays) -> IntArray:
@@ -103,21 +61,13 @@ def _points(
                         w = px * straw.cosine[c] + py * straw.sine[c]
                         close = False
                         for k in range(count[c]):
-                            close = close or abs(hit[c, k] - w) < s.agree
+                            close = close or abs(hit[c, k] - w) < s.agree[chamber]
                         views += 1 if close else 0
                     near = (px - s.hole[chamber]) ** 2 + py * py < s.near_hole[chamber] ** 2
                     if (views > 2 or near) and n < _POINTS:
                         spot[0, n], spot[1, n], spot[2, n] = px, py, np.sqrt((px - x) ** 2 + (py - y) ** 2)
                         n += 1
     return n
-
-
-@formula
-def _momentum(x: float, slope: float, z: float, vertex_x: float, vertex_z: float, s: SegmentArrays) -> float:
-    """Momentum times charge of a particle from a vertex that the magnet bends onto a line behind it."""
-    at_magnet = x - slope * (z - s.magnet)
-    bend = slope - (at_magnet - vertex_x) / (s.magnet - vertex_z)
-    return s.kick / bend if abs(bend) > 1e-9 else 1e12
 
 
 @kernel
@@ -149,11 +99,7 @@ def _count(
             px, py = (x1 + u * w * d, y1 + v * w * d) if front else (x4 + ua * wa * d, y4 + va * wa * d)
             sx, sy = (u * w, v * w) if front else (ua * wa, va * wa)
             n[c] = _points(c, px, py, sx, sy, hit[c], count[c], s, spot[c])
-        # the vertex of the track with the nominal beam
-        bx, dx = s.beam_slope * (straw.z[0] - s.beam_z), u * w - s.beam_slope
-        along = -((x1 - bx) * dx + y1 * v * w) / max(dx * dx + v * v * w * w, 1e-14)
-        vertex_z = min(max(straw.z[0] + along, s.beam_z), straw.z[0])
-        vertex_x = s.beam_slope * (vertex_z - s.beam_z)
+        vertex_x, vertex_z = beam_vertex(x1, y1, u * w, v * w, s)
         for half in range(2):
             a, b = 2 * half, 2 * half + 1
             dz = straw.z[b] - straw.z[a]
@@ -165,5 +111,5 @@ def _count(
                     if half == 0:
                         out[row] += abs(slope_x) < s.slope
                     else:
-                        p = _momentum(spot[a, 0, i], slope_x, straw.z[a], vertex_x, vertex_z, s)
+                        p = momentum_behind(spot[a, 0, i], slope_x, straw.z[a], vertex_x, vertex_z, s)
                         out[row] += s.low < p < s.high

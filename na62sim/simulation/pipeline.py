@@ -25,12 +25,13 @@ from na62sim.generators.chain.truth import Truth
 from na62sim.generators.generate import Generator
 from na62sim.geometry import Detector
 from na62sim.geometry.field import field_map
+from na62sim.geometry.segments import segment_arrays
 from na62sim.geometry.straw import straw_arrays
 from na62sim.reconstruction.arrays import reco_arrays
 from na62sim.reconstruction.candidates import beam_columns, build_candidates, track_columns
 from na62sim.reconstruction.fit import fit_arrays
 from na62sim.reconstruction.kaon_pion import kaon_pion
-from na62sim.reconstruction.segments import count_segments, segment_arrays
+from na62sim.reconstruction.segments import count_segments
 from na62sim.reconstruction.tracks import find_tracks
 from na62sim.reconstruction.vertices import build_vertices, vertex_arrays
 

@@ -17,11 +17,11 @@ from scipy.special import betaincinv
 from na62sim.core.arrays import FloatArray
 from na62sim.core.constants import LIGHT
 from na62sim.core.elementary import log, sincos_turns
-from na62sim.core.kernel import kernel
+from na62sim.core.kernel import formula, kernel
 from na62sim.core.rng import STREAM_CALORIMETER, fill_draws
 from na62sim.core.sampling import BINS, quantile
 from na62sim.detector.response.as_weights import AsWeights
-from na62sim.detector.response.counter import muv3_uniform, ramp
+from na62sim.detector.response.counter import ALONE, IN_CLUSTER, muv3_uniform, ramp
 from na62sim.detector.transport.crossings import Crossings
 from na62sim.detector.transport.planes import LKR, MUV1, MUV2
 from na62sim.detector.transport.track_block import BLOCK, Tracks, next_tracks, track_block
@@ -51,6 +51,7 @@ class CalorimeterArrays(NamedTuple):
     muv_half_side: float
     muv_share: float  # MUV1's share of the hadronic energy
     muv_mip: float
+    muv_extra: float  # energy of other particles that is allowed there
     flight: float  # ns, from STRAW 1 to the LKr at the speed of light
     merge: float  # distance below which two clusters are one
     muv3: float  # efficiency for a muon, and the momenta between which it rises to that
@@ -83,6 +84,7 @@ def calorimeter_arrays(detector: Detector) -> CalorimeterArrays:
         muv_half_side=muv.half_side_mm * mm,
         muv_share=muv.muv1_share,
         muv_mip=muv.mip_energy_GeV * GeV,
+        muv_extra=muv.extra_max_GeV * GeV,
         flight=(lkr.z_m - detector.straw.chamber_z_m[0]) * m / LIGHT,
         merge=lkr.merge_distance_mm * mm,
         muv3=detector.muv3.efficiency,
@@ -126,28 +128,42 @@ def calorimeter_hits(
     at_lkr: AtLkr,
     carried: AsWeights,
     beside: Any,
+    allowed: Any,
     weight: FloatArray,
 ) -> dict[str, dict[str, Any]]:
     """LKr clusters of tracks (``lkr``, see `Clusters`) and energies behind it (``muv12``, see `MuvEnergies`).
 
     An electron deposits all its energy in the LKr and nothing behind it. The (n,) weights of the events are multiplied by what
-    is carried in them: of the particles ``beside`` the track of an event that the LKr does not see them.
+    is carried in them: of the particles ``beside`` the track of an event that the LKr does not see them, and that hadrons have
+    left no more energy behind it than is ``allowed`` (MeV).
     """
     rows = len(tracks.event)
     event, values = np.empty(2 * rows, dtype=np.int64), np.empty((4, 2 * rows), dtype=np.float32)
     clusters = Clusters(event, values[0], values[1], values[2], values[3], np.empty(2 * rows, dtype=np.uint8))
     muv = MuvEnergies(np.empty(rows, dtype=np.int64), *np.empty((2, rows), dtype=np.float32))
-    n, k = _calorimeters(np.uint64(seed), tracks.tracks(truth), at_lkr, arrays, carried, beside, clusters, muv, weight)
+    n, k = _calorimeters(
+        np.uint64(seed), tracks.tracks(truth), at_lkr, arrays, carried, beside, allowed, clusters, muv, weight
+    )
     return {
         "lkr": {name: column[:n] for name, column in clusters._asdict().items()},
         "muv12": {name: column[:k] for name, column in muv._asdict().items()},
     }
 
 
+@formula
+def _little_left(p: float, allowed: float, c: CalorimeterArrays) -> float:
+    """Probability that a hadron leaves less than an energy behind the LKr: it showers in it, or passes with little."""
+    share = 1.0 - allowed / p
+    if share <= 0.0:
+        return 1.0
+    k = np.searchsorted(c.hadron, share)  # its energy in the LKr is above so many quantiles
+    return (1.0 - c.mip_fraction) * (1.0 - min(k / BINS, 1.0)) + (c.mip_fraction if p - c.mip < allowed else 0.0)
+
+
 @kernel
 def _calorimeters(
-    seed: int, tracks: Tracks, at_lkr: AtLkr, c: CalorimeterArrays, carried: AsWeights, beside: Any, clusters: Clusters,
-    muv: MuvEnergies, weight: Any,
+    seed: int, tracks: Tracks, at_lkr: AtLkr, c: CalorimeterArrays, carried: AsWeights, beside: Any, allowed: Any,
+    clusters: Clusters, muv: MuvEnergies, weight: Any,
 ) -> tuple[int, int]:  # fmt: skip
     event_in, last, t, pdg = tracks.event, tracks.at.last, tracks.at.time, tracks.at.pdg
     x, y, p, x_muv, y_muv = at_lkr.x, at_lkr.y, at_lkr.p, tracks.at.x[MUV1], tracks.at.y[MUV1]
@@ -165,8 +181,14 @@ def _calorimeters(
         for i in range(m):
             n = rows[i]
             px, py, kind, momentum = x[n], y[n], abs(pdg[2, n]), p[n]
-            if beside[n] > 0:
-                weight[event_in[n]] *= 1.0 - c.efficiency if meets_lkr(px, py, c.lkr) else 1.0
+            in_muv = (
+                abs(x_muv[n]) <= c.muv_half_side and abs(y_muv[n]) <= c.muv_half_side
+            )  # not where it was born behind
+            if beside[n] == ALONE or beside[n] == IN_CLUSTER:
+                if meets_lkr(px, py, c.lkr):
+                    weight[event_in[n]] *= 1.0 - c.efficiency
+                    if in_muv and last[n] > MUV2 and (kind == 211 or kind == 321):
+                        weight[event_in[n]] *= _little_left(momentum, allowed[n], c)
                 continue
             energy, like = 0.0, 0.0
             if kind == 211 or kind == 321:
@@ -205,9 +227,6 @@ def _calorimeters(
                     out_t[k] = t[n] + c.flight + time_sigma(out_e[k], c.lkr) * g[4, i]
                     flag[k] = 0
                     k += 1
-            in_muv = (
-                abs(x_muv[n]) <= c.muv_half_side and abs(y_muv[n]) <= c.muv_half_side
-            )  # not where it was born behind
             if last[n] <= MUV2 or not in_muv:
                 continue
             if kind == 211 or kind == 321:

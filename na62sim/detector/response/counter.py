@@ -160,16 +160,23 @@ def ramp(p: float, low: float, high: float) -> float:
     return min(max((p - low) / (high - low), 0.0), 1.0)
 
 
-ALONE, IN_CLUSTER = 1, 2
+ALONE, IN_CLUSTER, HIDDEN = 1, 2, 3
 
 
-def beside_tracks(tracks: Crossings, c: CounterArrays, distance: float, surplus: float, n: int) -> Any:
-    """Which particles of n events are vetoed beside the track: `ALONE`, or `IN_CLUSTER`, 0 for the others.
+def beside_tracks(tracks: Crossings, c: CounterArrays, distance: float, surplus: float, extra: float, n: int) -> Any:
+    """Which particles of n events are vetoed beside the track: `ALONE`, `IN_CLUSTER`, or `HIDDEN`; 0 for the others.
 
     They cannot be the track of their event. Within a distance (mm) of one at the LKr no cluster or counter tells them from it;
-    there the energy of all calorimeters shows those that have more than a share ``surplus`` of the track's momentum.
+    there the energy of all calorimeters shows those that have more than a share ``surplus`` of the track's momentum, and others
+    are hidden in the cluster.
+
+    Returns
+    -------
+    that, and the energy (MeV) that each may leave in the calorimeters: ``extra``, or that share
     """
-    whole = crosses_straws(tracks, c.hole_x, c.half_gap) & (tracks.x[0] ** 2 + tracks.y[0] ** 2 < c.straw_radius**2)
+    whole = tracks.track
+    if whole is None:
+        whole = crosses_straws(tracks, c.hole_x, c.half_gap) & (tracks.x[0] ** 2 + tracks.y[0] ** 2 < c.straw_radius**2)
     x, y, p = np.full((3, n), np.nan)
     rows = np.flatnonzero(whole & (tracks.last > LKR))[::-1]
     x[tracks.event[rows]], y[tracks.event[rows]] = tracks.x[LKR, rows], tracks.y[LKR, rows]
@@ -178,8 +185,8 @@ def beside_tracks(tracks: Crossings, c: CounterArrays, distance: float, surplus:
         near = np.hypot(tracks.x[LKR] - x[tracks.event], tracks.y[LKR] - y[tracks.event]) < distance
         near &= tracks.last > LKR
         more = tracks.p[2] > surplus * p[tracks.event]
-    found = np.where(near, np.where(more, IN_CLUSTER, 0), ALONE)
-    return np.where(whole, 0, found).astype(np.uint8)
+    found = np.where(near, np.where(more, IN_CLUSTER, HIDDEN), ALONE)
+    return np.where(whole, 0, found).astype(np.uint8), np.where(near, surplus * p[tracks.event], extra)
 
 
 @step
@@ -258,7 +265,10 @@ def _counters(
                 continue
             px, py, momentum, kind = x[MUV3, n], y[MUV3, n], p[2, n], abs(pdg[2, n])
             inside = abs(px) < c.muv3_half_side and abs(py) < c.muv3_half_side and px * px + py * py > c.muv3_min**2
-            inside = inside and beside[n] == 0
+            if inside and beside[n] > 0:  # any muon there is a veto, of the selection or of the trigger
+                if kind == 13:
+                    weight[event_in[n]] *= 1.0 - c.muv3_efficiency * ramp(momentum, c.turn_on, c.full)
+                inside = False
             fires = False
             if kind == 13:
                 fires = not carried.identification and u[2, i] < c.muv3_efficiency * ramp(momentum, c.turn_on, c.full)

@@ -129,7 +129,7 @@ def _lines(truth: Truth, tracks: Crossings | None, gtk: GtkArrays) -> FloatArray
     if not gtk.forced:
         return line
     assert tracks is not None
-    rows = np.flatnonzero(tracks.first == STRAW1)[::-1]
+    rows = np.flatnonzero(tracks.first == STRAW1 if tracks.track is None else tracks.track)[::-1]
     event = tracks.event[rows]
     x, y, z, _ = truth.vertex[0][:, event]
     ahead = gtk.straw - z

@@ -156,17 +156,19 @@ def respond_behind(
         ktag["n_sectors"][:] = 0
     gtk = no_gtk_hits(n) if beam is None else gtk_hits(seed, truth, beam, r.gtk, tracks)
     weight = r.flat * gtk.pop("weight")
-    if r.carried.tails:
+    if r.carried.tails or tracks.track is not None:
         np.multiply.at(weight, tracks.event, tracks.at_planes.weight)
     shower = showers.electron_showers(tracks, r.veto.lkr_z, r.calorimeter)
     photons = veto.photon_hits(seed, truth, tracks, r.veto, r.calorimeter, r.carried.photons, shower.photons)
     if r.carried.photons and not r.carried.late:
         weight *= photons_unseen(seed, truth, tracks, r)
-    beside = np.zeros(len(tracks.event), dtype=np.uint8)
+    beside, allowed = np.zeros(len(tracks.event), dtype=np.uint8), np.zeros(len(tracks.event))
     if r.carried.charged:
-        beside = counter.beside_tracks(tracks, r.counter, r.veto.track_distance, r.veto.surplus, n)
+        beside, allowed = counter.beside_tracks(
+            tracks, r.counter, r.veto.track_distance, r.veto.surplus, r.calorimeter.muv_extra, n
+        )
     deposits = calorimeter.calorimeter_hits(
-        seed, truth, tracks, r.calorimeter, shower.at_lkr, r.carried, beside, weight
+        seed, truth, tracks, r.calorimeter, shower.at_lkr, r.carried, beside, allowed, weight
     )
     muv, lkr = deposits["muv12"], _merge(deposits["lkr"], photons["lkr"], {"pion_like": np.uint8(0)})
     hits: Hits = {

@@ -38,7 +38,9 @@ class InChambers(NamedTuple):
     v: Any
 
 
-def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays, at_least: int = 0) -> dict[str, Any]:
+def straw_hits(
+    seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays, at_least: int = 0, given: Any = None
+) -> dict[str, Any]:
     """Straw hits of all tracks: offsets per event, chamber, view, position (mm), time (ns).
 
     Each track makes its hits as if it were alone; where an event has more than one, tracks that cross the same
@@ -47,6 +49,7 @@ def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays, a
     Parameters
     ----------
     at_least : events that cannot have so many tracks (`straw_acceptance`) are of no interest: they have no hits
+    given : (n,) bit 4 chamber + view for the hits of each particle, -1 where they are thrown; with ``at_least`` of 1 at most
     """
     columns = tracks.event, tracks.slot, tracks.first, tracks.last, tracks.time, tracks.x, tracks.y, tracks.u, tracks.v
     if at_least > 1:  # for one track it would cost what it saves
@@ -62,7 +65,8 @@ def straw_hits(seed: int, truth: Truth, tracks: Crossings, straw: StrawArrays, a
         np.empty(cap, dtype=np.float32),
         np.empty(cap, dtype=np.float32),
     )
-    n = _straw(np.uint64(seed), InChambers(truth.events[event], *columns), straw, shared, offsets, hits)
+    given = np.full(len(event), -1) if given is None else given
+    n = _straw(np.uint64(seed), InChambers(truth.events[event], *columns), straw, shared, given, offsets, hits)
     np.maximum.accumulate(offsets, out=offsets)
     return {"offsets": offsets, **{name: column[:n] for name, column in hits._asdict().items()}}
 
@@ -122,7 +126,9 @@ def _measure(
 
 
 @kernel
-def _straw(seed: int, tracks: InChambers, straw: StrawArrays, shared: bool, offsets: Any, hits: StrawHits) -> int:
+def _straw(
+    seed: int, tracks: InChambers, straw: StrawArrays, shared: bool, given: Any, offsets: Any, hits: StrawHits
+) -> int:
     number, event_in, slot = tracks.number, tracks.event, tracks.slot
     first, last, t = tracks.first, tracks.last, tracks.time
     chamber, view, position, time = hits
@@ -162,6 +168,8 @@ def _straw(seed: int, tracks: InChambers, straw: StrawArrays, shared: bool, offs
             miss += 1 + np.int64(min(log(1.0 - again) / log_efficiency, 99.0))
         if c >= straw.quality:  # one of the chambers is not usable
             bits &= ~(15 << 4 * np.int64(4.0 * (c - straw.quality) / (1.0 - straw.quality)))
+        if given[n] >= 0:
+            bits = given[n]
         if shared:
             m = min(members, MOST - 1)
             mine[m], place[m] = bits, k

@@ -38,6 +38,58 @@ class Rest(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Arrived:
+    """Charged particles at STRAW 1, or at the first plane behind their vertex, in event order.
+
+    Attributes
+    ----------
+    state : (8, n) rows X to LOSS of `state`; ids : (5, n) event, slot, PDG code, charge, first plane
+    lav : (2, k) event and station of particles that lead glass absorbed before
+    secondary, converted : see `Crossings`; of the former time and name are the last two rows
+    pairs : whether electrons of converted photons are among them
+    """
+
+    state: FloatArray
+    ids: IntArray
+    lav: IntArray
+    secondary: FloatArray
+    converted: npt.NDArray[np.uint8]
+    pairs: bool
+
+    def copied(self, source: IntArray) -> Arrived:
+        """The same for new events, copies of those numbered in ``source``: none, one or more of each."""
+        kept = np.zeros(self.converted.shape[1], dtype=bool)
+        kept[source] = True
+        (old, new), (lav, at_lav), (born, of) = (
+            _copies(event, kept, source) for event in (self.ids[0], self.lav[0], self.secondary[0].astype(np.int64))
+        )
+        ids, stations, secondary = (
+            self.ids.take(old, axis=1),
+            self.lav.take(lav, axis=1),
+            self.secondary.take(born, axis=1),
+        )
+        ids[0], stations[0], secondary[0] = new, at_lav, of
+        return Arrived(
+            self.state.take(old, axis=1),
+            ids,
+            stations,
+            secondary,
+            np.ascontiguousarray(self.converted[:, source]),
+            self.pairs,
+        )
+
+
+def _copies(event: Any, kept: Any, source: IntArray) -> tuple[IntArray, IntArray]:
+    """Rows of a table with an event each (in any order) that belong to the events in ``source``, and the number there."""
+    rows = np.flatnonzero(kept[event])
+    order = rows[np.argsort(event[rows], kind="stable")]
+    begin, end = (np.searchsorted(event[order], source, side=side) for side in ("left", "right"))
+    count = end - begin
+    new = np.repeat(np.arange(len(source)), count)
+    return order[np.arange(len(new)) - (np.cumsum(count) - count - begin)[new]], new
+
+
+@dataclass(frozen=True, slots=True)
 class Crossings:
     """Charged tracks that reached STRAW 1 (or began behind it), one row each, in event order.
 
@@ -54,6 +106,7 @@ class Crossings:
         radiated photons
     converted : (photons, n) 1 for generated photons that converted
     rest : how tracks go on that have crossed the spectrometer only
+    track : (n,) where one particle of each event is taken for its track, which it is
     """
 
     event: IntArray
@@ -66,6 +119,7 @@ class Crossings:
     secondary_name: IntArray
     converted: npt.NDArray[np.uint8]
     rest: Rest | None = None
+    track: npt.NDArray[np.bool_] | None = None
 
     first = property(lambda self: self.at_planes.first)
     last = property(lambda self: self.at_planes.last)
@@ -104,6 +158,7 @@ class Crossings:
         return Crossings(
             event, self.slot[rows], at_planes, place[self.lav_event[lav]], self.lav_station[lav], secondary,
             self.secondary_time[born], self.secondary_name[born], self.converted.compress(wanted, axis=1), rest,
+            None if self.track is None else self.track[rows],
         )  # fmt: skip
 
 
@@ -125,8 +180,16 @@ def to_straw4(
 
     Events that cannot have what ``early`` asks for have no crossings; of the (n,) ``exempt`` ones no draws are asked for.
     """
+    arrived = to_straw1(seed, truth, planes, flight, field, early)
+    return through_straws(seed, truth, arrived, planes, flight, field, early, exempt)
+
+
+def to_straw1(
+    seed: int, truth: Truth, planes: Planes, flight: Flight, field: FieldMap, early: Early | None = None
+) -> Arrived:
+    """Carry all charged particles of a chunk to STRAW 1, or to the first plane behind their vertex; see `to_straw4`."""
     chain, n = truth.chain, len(truth.events)
-    charged = _charged(chain, flight)
+    charged = charged_of(chain, flight)
     cap = max(n * (len(charged.slot) + 2 * len(photon_slots(truth))), 1)
     state, ids = np.empty((GIVEN, cap)), np.empty((5, cap), dtype=np.int64)
     lav, secondary, counts = _room_for_records(cap)
@@ -143,20 +206,39 @@ def to_straw4(
     if rows > reached:  # two lists in event order become one
         order = np.argsort(ids[0], kind="stable")
         ids, state = ids.take(order, axis=1), state.take(order, axis=1)
+    return Arrived(state, ids, lav[:, : counts[1]], secondary[:, : counts[2]], converted, rows > reached)
+
+
+def through_straws(
+    seed: int,
+    truth: Truth,
+    arrived: Arrived,
+    planes: Planes,
+    flight: Flight,
+    field: FieldMap,
+    early: Early | None = None,
+    exempt: npt.NDArray[np.bool_] | None = None,
+) -> Crossings:
+    """Carry particles from STRAW 1 on, see `to_straw4`."""
+    state, ids = arrived.state, arrived.ids
     if early is not None:
-        exempt = np.zeros(n, dtype=np.bool_) if exempt is None else exempt
-        left = going_on(seed, truth.events, ids, state, rows > reached, planes, flight, early, exempt)
+        exempt = np.zeros(len(truth.events), dtype=np.bool_) if exempt is None else exempt
+        left = going_on(seed, truth.events, ids, state, arrived.pairs, planes, flight, early, exempt)
         ids, state = gather_tracks(left, ids, state)
     ids, state = np.ascontiguousarray(ids), np.ascontiguousarray(state)  # `carry_downstream` compiles once
     rest = Rest(state, ids, np.ones(ids.shape[1], dtype=np.uint8))
     at_planes = empty_crossings(ids.shape[1])
+    lav, secondary, counts = _room_for_records(ids.shape[1])
     carry_downstream(
         np.uint64(seed), truth.events[ids[0]], 0, _behind_straw4(planes), planes, flight, field, *rest, at_planes, lav, secondary,
         counts,
     )  # fmt: skip
-    if len(charged.slot) > 1:
-        _see_the_products(rest, at_planes, planes)
-    return _crossings(ids[0], ids[1], at_planes, lav[:, : counts[1]], secondary[:, : counts[2]], converted, rest)
+    if len(charged_of(truth.chain, flight).slot) > 1:
+        see_the_products(rest, crosses_straws(at_planes, planes.hole_x, planes.half_gap))
+    return _crossings(
+        ids[0], ids[1], at_planes, np.concatenate((arrived.lav, lav[:, : counts[1]]), axis=1),
+        np.concatenate((arrived.secondary, secondary[:, : counts[2]]), axis=1), arrived.converted, rest,
+    )  # fmt: skip
 
 
 def carry_on(seed: int, truth: Truth, tracks: Crossings, planes: Planes, flight: Flight, field: FieldMap) -> Crossings:
@@ -173,7 +255,7 @@ def carry_on(seed: int, truth: Truth, tracks: Crossings, planes: Planes, flight:
     return _crossings(
         tracks.event, tracks.slot, tracks.at_planes,
         np.concatenate(((tracks.lav_event, tracks.lav_station), lav[:, : counts[1]]), axis=1),
-        np.concatenate((born, secondary[:, : counts[2]]), axis=1), tracks.converted, None,
+        np.concatenate((born, secondary[:, : counts[2]]), axis=1), tracks.converted, None, tracks.track,
     )  # fmt: skip
 
 
@@ -185,12 +267,13 @@ def _crossings(
     secondary: FloatArray,
     converted: Any,
     rest: Rest | None,
+    track: Any = None,
 ) -> Crossings:
     """Crossings, with what was written down on the way in event order."""
     order = np.argsort(secondary[0], kind="stable")
     born = secondary.take(order, axis=1)
     return Crossings(
-        event, slot, at_planes, lav[0], lav[1], born[:10], born[10], born[11].astype(np.int64), converted, rest
+        event, slot, at_planes, lav[0], lav[1], born[:10], born[10], born[11].astype(np.int64), converted, rest, track
     )
 
 
@@ -205,13 +288,12 @@ def crosses_straws(tracks: PlaneCrossings | Crossings, hole_x: FloatArray, half_
     return whole
 
 
-def _see_the_products(rest: Rest, tracks: PlaneCrossings, planes: Planes) -> None:
+def see_the_products(rest: Rest, track: Any) -> None:
     """A hadron that is not a track of four chambers does not vanish by an interaction behind them.
 
     What such an interaction takes from a track is the match of its detectors; the products are there, and the vetoes see
     them as they would have seen the hadron.
     """
-    track = crosses_straws(tracks, planes.hole_x, planes.half_gap)
     rest.state[LOSS, ~track & (np.abs(rest.ids[2]) > 200)] = NEVER
 
 
@@ -225,7 +307,7 @@ def _room_for_records(tracks: int) -> tuple[IntArray, FloatArray, IntArray]:
     return np.empty((2, tracks), dtype=np.int64), np.empty((12, 4 * tracks + 1024)), np.zeros(3, dtype=np.int64)
 
 
-def _charged(chain: Chain, flight: Flight) -> Charged:
+def charged_of(chain: Chain, flight: Flight) -> Charged:
     """The charged particles of a process that do not decay at once."""
     slots = [k for k, s in enumerate(chain.particles) if s.charge and not chain.decays[k]]
     kinds = [chain.particles[k] for k in slots]

@@ -238,7 +238,7 @@ def carry_downstream(
             _begin(begin, end, state, ids, planes, out)
             lane[SINGLE_AT, :n] = -1.0
             scatterings = draw_single_scatterings(
-                seed, ids[1, begin:end], number[begin:end], state[LOSS, begin:end], planes, raw, single, lane,
+                seed, ids[1, begin:end], number[begin:end], state[:, begin:end], planes, raw, single, lane,
                 out.weight[begin:end], scattered,
             )  # fmt: skip
         else:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from hepunits import m, mm
+from hepunits import m, mm, mrad
 
 from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.core.constants import KICK_PER_TM, LIGHT
@@ -66,6 +66,7 @@ class Planes(NamedTuple):
     single: FloatArray  # (4,) probability of a single scattering by a large angle in a STRAW chamber
     smallest: FloatArray  # (4,) such an angle times p beta (MeV)
     forced: bool  # whether that tail is made more often, with weights
+    beam_slope: float  # dx/dz
 
 
 class Flight(NamedTuple):
@@ -221,6 +222,7 @@ def build_planes(detector: Detector, forced: bool = False) -> Planes:
         single=single[:, 0].copy(),
         smallest=single[:, 1].copy(),
         forced=forced,
+        beam_slope=detector.beam.slope_x_mrad * mrad,
     )
 
 

@@ -1,7 +1,8 @@
 """Single Coulomb scatterings in the STRAW chambers by more than four Highland angles: the tail that a Gaussian lacks.
 
 A track has at most one: two have a probability of 1e-3. With forced tails the draw is a mixture, with exact weights: a
-share of the tracks scatters in STRAW 1 by an angle that is flat in its logarithm, where Rutherford's law is 1/theta^3.
+share of the tracks scatters in STRAW 1 by an angle that is flat in its logarithm, where Rutherford's law is 1/theta^3. Half of
+the angles there lie near the plane of the track and the beam: these change the missing mass and leave the track at the kaon's.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from na62sim.core.elementary import exp, log, sincos_turns
 from na62sim.core.kernel import formula, step
 from na62sim.core.rng import STREAM_SINGLE, fill_uniforms, uniforms4
 from na62sim.detector.transport.planes import Planes
-from na62sim.detector.transport.state import SCATTER, SINGLE_AT, SINGLE_U, SINGLE_V, U, V
+from na62sim.detector.transport.state import LOSS, SCATTER, SINGLE_AT, SINGLE_U, SINGLE_V, U, V
 
 SHARE = 0.3  # of the forced draws in the mixture
 FURTHEST = 20.0  # largest forced angle over the smallest
+ARC = 0.2  # rad, from that plane to either side
 LARGEST = 0.05  # rad: beyond, a small-angle law does not hold and no track is found
 
 
@@ -38,6 +40,25 @@ def draw_ratio(a: float, b: float, probability: float, forced: bool) -> float:
             return exp(b * log(FURTHEST))
         a = (a - SHARE) / (1.0 - SHARE)
     return 1.0 / np.sqrt(max(a / probability, 1e-9)) if a < probability else 0.0
+
+
+@formula
+def draw_turn(a: float, plane_x: float, plane_y: float) -> tuple[float, float, float]:
+    """Cosine and sine of the azimuth of a forced scattering, from a uniform, and its weight; the plane as a direction."""
+    turn, near = 2.0 * a, False
+    if a >= 0.5:
+        turn, near = 2.0 * a - 1.0, True
+    sine, cosine = sincos_turns(turn)
+    r = np.sqrt(plane_x * plane_x + plane_y * plane_y)
+    if r == 0.0:
+        return cosine, sine, 1.0
+    px, py = plane_x / r, plane_y / r
+    if near:  # the first half of the turn about the direction, the second about its opposite
+        sign = 1.0 if turn < 0.5 else -1.0
+        s, c = sincos_turns((2.0 * (turn if turn < 0.5 else turn - 0.5) - 0.5) * ARC / np.pi)
+        cosine, sine = sign * (c * px - s * py), sign * (c * py + s * px)
+    inside = abs(px * sine - py * cosine) < np.sin(ARC)
+    return cosine, sine, 1.0 / (0.5 + (0.25 * np.pi / ARC if inside else 0.0))
 
 
 @formula
@@ -77,13 +98,13 @@ def scattering_of(loss: float, planes: Planes) -> tuple[int, float]:
 
 @step
 def draw_single_scatterings(
-    seed: int, group: Any, number: Any, loss: Any, planes: Planes, raw: Any, u: Any, lane: Any, weight: Any, who: Any
+    seed: int, group: Any, number: Any, state: Any, planes: Planes, raw: Any, u: Any, lane: Any, weight: Any, who: Any
 ) -> int:
     """Chamber and angles times p beta (MeV) of the scattering of each track of a block that has one.
 
     Parameters
     ----------
-    loss : (n,) uniform that decides about hadronic interactions, whose lower bits decide here
+    state : (>= 8, n) at STRAW 1; the lower bits of the uniform that decides about hadronic interactions decide here
     weight : (n,) is overwritten with the weight of each track, 1 unless tails are forced
     who : (>= n,) receives the lanes of the tracks that scatter
 
@@ -93,6 +114,7 @@ def draw_single_scatterings(
     """
     if planes.forced:
         fill_uniforms(seed, STREAM_SINGLE, group, number, raw, u)
+    loss = state[LOSS]
     m, probability, first = 0, planes.single.sum(), planes.single[0]
     for i in range(number.size):
         weight[i] = 1.0
@@ -107,7 +129,11 @@ def draw_single_scatterings(
             chamber, ratio = scattering_of(loss[i], planes)
         if chamber == 4:
             continue
-        sine, cosine = sincos_turns(turn)
+        if planes.forced and chamber == 0:
+            cosine, sine, factor = draw_turn(turn, state[U, i] - planes.beam_slope, state[V, i])
+            weight[i] *= factor
+        else:
+            sine, cosine = sincos_turns(turn)
         angle = planes.smallest[chamber] * ratio
         lane[SINGLE_AT, i], lane[SINGLE_U, i], lane[SINGLE_V, i] = chamber, angle * cosine, angle * sine
         who[m] = i

@@ -14,6 +14,22 @@ from na62sim.generators.amplitudes import lepton_photon, radiative
 
 
 @dataclass(frozen=True)
+class Rare:
+    """How a decay of which one particle is accepted and others are not seen is made; no sum depends on it.
+
+    Attributes
+    ----------
+    unit, most, turns : see `detector.transport.copies.Guess`
+    along : see `generators.chain.turned.turn_decays`
+    """
+
+    unit: float
+    most: int
+    turns: int
+    along: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Sample:
     """A decay to simulate for a row.
 
@@ -25,6 +41,7 @@ class Sample:
     tails : whether kinematic tails are made more often: the decay reaches the regions by them alone
     share : of the events of the row
     radiative : whether it has a photon that the decay of the control region lacks
+    rare : where other charged particles must not be seen
     """
 
     part: str
@@ -34,6 +51,7 @@ class Sample:
     tails: bool = False
     parameters: Mapping[str, Any] = field(default_factory=dict)
     radiative: bool = False
+    rare: Rare | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +63,6 @@ class Row:
     events : how many make it as precise as it should be
     control : region in which NA62 counts what is left of the decay, and from which a tail reaches the signal regions
     thin : of the events there one in so many is kept
-    others : whether other charged particles must not be seen
     """
 
     name: str
@@ -54,7 +71,6 @@ class Row:
     samples: tuple[Sample, ...]
     control: str = ""
     thin: int = 1
-    others: bool = False
 
 
 _STRATA = (1.0, 3.0, 10.0, 30.0, math.inf)  # MeV, photon energy in the kaon's frame
@@ -78,7 +94,8 @@ def _radiative(part: str, process: str, share: float, tails: bool) -> list[Sampl
 def rows() -> dict[str, Row]:
     """Every row that is simulated, by name."""
     gg = "gamma gamma"
-    k3pi = Sample("tail", "k3pi", KAON["3 pi"][0], 1.0, True)
+    ke4 = Sample("all", "ke4", KAON["pi pi e nu"][0], 1.0, rare=Rare(1e-5, 3, 20, {"e+": -1}))
+    k3pi = Sample("tail", "k3pi", KAON["3 pi"][0], 1.0, True, rare=Rare(1e-8, 50, 1, {"pi+": 1, "pi-": -1}))
     found = [
         Row(
             "k2pi",
@@ -99,8 +116,8 @@ def rows() -> dict[str, Row]:
             "mu nu",
             10,
         ),
-        Row("ke4", "K+ → π+π−e+ν", 3_000_000, (Sample("all", "ke4", KAON["pi pi e nu"][0], 1.0),), others=True),
-        Row("k3pi", "K+ → π+π+π−", 2_000_000, (k3pi,), "3 pi", others=True),
+        Row("ke4", "K+ → π+π−e+ν", 50_000_000, (ke4,)),
+        Row("k3pi", "K+ → π+π+π−", 50_000_000, (k3pi,), "3 pi"),
         Row("kpigg", "K+ → π+γγ", 300_000, (Sample("all", "kpigg", KAON["pi gamma gamma"][0], 1.0),)),
         Row(
             "kl3",

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from hepunits import GeV
 
-from na62sim.core.arrays import FloatArray
+from na62sim.core.arrays import FloatArray, IntArray
+from na62sim.generators.generate import AGAIN
 from na62sim.geometry import Detector
 from na62sim.selection.cut import Selection
 from na62sim.study.kaon.background_inputs import LEAST_SHIFT, shifts, varied_charged, varied_photons
@@ -35,7 +36,7 @@ REGIONS = ("R1", "R2")
 LARGEST_SHARE = 0.10  # of one weight, above which a row is refused
 FEWEST = 1000  # events of a sample
 _OVERLAP = (1e-3, 3e-2)  # probability that a muon and a photon on one cluster look like a pion; no source
-_FATES = 0.5  # of the events of a row are made for each fate of a particle
+_ALONE, _PAIRS = 0.01, 0.05  # of the events of a row are made for each factor of it
 
 
 @dataclass(frozen=True)
@@ -101,24 +102,22 @@ def simulate_row(
     selection : with the control regions of all rows; flux : kaons times efficiencies of trigger and random veto
     """
     regions = (*REGIONS, row.control) if row.control else REGIONS
-    selection = replace(selection, regions={name: selection.regions[name] for name in regions}, signal=regions)
+    whole = selection = replace(selection, regions={name: selection.regions[name] for name in regions}, signal=regions)
     samples = []
     for sample in row.samples:
         photons = any(s.name == "gamma" for s in particles_of(sample))
         changes = varied_photons if photons else varied_charged
+        if sample.rare is not None:  # what is left in the control region is no factor of it
+            selection = replace(whole, regions={name: whole.regions[name] for name in REGIONS}, signal=REGIONS)
         number = max(round(events * sample.share), FEWEST)
         a = simulate_sample(sample, selection, d, number, seed, threads, changes=changes, thin=row.thin)
         samples.append((sample, a.scaled(flux * sample.branching / a.generated)))
     made = Made(row, tuple(samples), tuple(selection.bin_edges))
-    if not row.others:
+    if row.samples[0].rare is not None:
+        product: float | None = _by_fates(made, whole, d, events, seed, threads, flux)
+    else:
         product = _by_control(made) if row.control else _by_weights(made)
-        return _row(made, d, selection.systematic, product), made
-    fates = _fates(made, selection, d, max(round(_FATES * events), FEWEST), seed, threads, flux)
-    result = _row(made, d, selection.systematic, None if row.control else fates.events)
-    if result.events is not None:
-        return result, made
-    error = math.hypot(selection.systematic, dataset_error(d), *result.inputs.values())
-    return _checked(fates.into(result, made, error), fates.tail(made) if row.control else None), made
+    return _row(made, d, selection.systematic, product), made
 
 
 def _row(made: Made, d: Detector, relative: float, product: float | None) -> BackgroundRow:
@@ -131,8 +130,11 @@ def _row(made: Made, d: Detector, relative: float, product: float | None) -> Bac
         parts[sample.part] = parts.get(sample.part, 0.0) + math.fsum(kept[-1][1].weights[NOMINAL])
     weight = np.concatenate([a.weights[NOMINAL] for _, a in kept])
     region, p = (np.concatenate([getattr(a, name) for _, a in kept]) for name in ("region", "p"))
-    total, square = math.fsum(weight), math.fsum(weight**2)
-    sums, squares = (np.histogram(p, made.edges, weights=w)[0] for w in (weight, weight**2))
+    decay = np.concatenate([a.decay + k * AGAIN for k, (_, a) in enumerate(kept)])
+    total, square = math.fsum(weight), math.fsum(by_decay(weight, decay) ** 2)
+    place = np.digitize(p, made.edges) - 1
+    bins = [(weight[place == k], decay[place == k]) for k in range(len(made.edges) - 1)]
+    sums, squares = zip(*((math.fsum(w), math.fsum(by_decay(w, n) ** 2)) for w, n in bins), strict=True)
     intervals: dict[str, tuple[float, float]] = {}
     if hidden:
         silent = (1.0 - d.muv3.efficiency) / d.lkr.muon_misid
@@ -143,16 +145,21 @@ def _row(made: Made, d: Detector, relative: float, product: float | None) -> Bac
         for name, shift in shifts(a).items():
             inputs[name] = inputs.get(name, 0.0) + share * shift
     inputs = {name: shift for name, shift in sorted(inputs.items(), key=lambda item: -item[1]) if shift > LEAST_SHIFT}
-    share = float(weight.max(initial=0.0)) / total if total else 1.0
+    share = float(by_decay(weight, decay).max(initial=0.0)) / total if total else 1.0
     edges = [edge / GeV for edge in made.edges]
     result = BackgroundRow(
         row.name, row.title, total, math.sqrt(square), total * math.hypot(relative, dataset_error(d), *inputs.values()),
         total * total / square if square else 0.0, share,
         {name: math.fsum(weight[region == k]) for k, name in enumerate(REGIONS)},
-        tuple(BackgroundBin(edges[k], edges[k + 1], float(sums[k]), math.sqrt(squares[k])) for k in range(len(sums))),
+        tuple(BackgroundBin(edges[k], edges[k + 1], sums[k], math.sqrt(squares[k])) for k in range(len(sums))),
         {**parts, **intervals}, inputs=inputs,
     )  # fmt: skip
     return _checked(result, product)
+
+
+def by_decay(weight: FloatArray, decay: IntArray) -> FloatArray:
+    """Sums of the weights of each decay: those are independent of each other."""
+    return np.asarray(np.bincount(np.unique(decay, return_inverse=True)[1], weights=weight), dtype=float)
 
 
 def _checked(row: BackgroundRow, product: float | None) -> BackgroundRow:
@@ -208,83 +215,35 @@ def _by_weights(made: Made) -> float | None:
     return total
 
 
-@dataclass(frozen=True)
-class Fates:
-    """A row as the pion alone, times the probability that each other charged particle is not seen beside it.
-
-    Attributes
-    ----------
-    bins : events by momentum; share : of the control region that the tail of a pion alone brings into the signal regions
-    first_region : share of the events in R1
-    n_effective, largest_weight_share : of all factors together, and of the one where it is largest
-    """
-
-    bins: FloatArray
-    share: FloatArray
-    first_region: float
-    n_effective: float
-    largest_weight_share: float
-
-    @property
-    def events(self) -> float:
-        """Sum of the bins."""
-        return float(self.bins.sum())
-
-    def tail(self, made: Made) -> float:
-        """N_j f_j: what is left of all particles in the control region, by the tail of the pion alone; bin by bin."""
-        _, a = made.samples[0]
-        return float(made.binned(a, a.weights[NOMINAL], control=True) @ self.share)
-
-    def into(self, row: BackgroundRow, made: Made, error: float) -> BackgroundRow:
-        """The row with these numbers: of a decay that needs a tail and two losses, all at once are too rare to be made."""
-        edges, relative = [edge / GeV for edge in made.edges], self.n_effective**-0.5 if self.n_effective else 0.0
-        bins, low = zip(edges, edges[1:], self.bins.tolist(), strict=False), self.first_region * self.events
-        return replace(
-            row, events=self.events, stat=relative * self.events, syst=error * self.events, reason="",
-            n_effective=self.n_effective, largest_weight_share=self.largest_weight_share,
-            regions=dict(zip(REGIONS, (low, self.events - low), strict=True)), parts={made.samples[0][0].part: self.events},
-            bins=tuple(BackgroundBin(begin, end, b, relative * b) for begin, end, b in bins),
-        )  # fmt: skip
-
-
-def _fates(
+def _by_fates(
     made: Made, selection: Selection, d: Detector, events: int, seed: int, threads: int | None, flux: float
-) -> Fates:
-    """Make the pion alone, and with each other particle.
+) -> float:
+    """The pion alone, times the probability that each other charged particle is not seen beside it; bin by bin.
 
-    Where a tail is needed the losses are those of all momenta and missing masses.
+    Where a tail is needed that is of all momenta and missing masses.
     """
-    sample, particles = made.samples[0][0], particles_of(made.samples[0][0])
+    sample = made.samples[0][0]
+    particles = particles_of(sample)
     charged = [k for k, s in enumerate(particles) if k > 0 and s.charge]
     pions = [k for k in charged if particles[k].name == "pi+"]
-    others = [k for k in charged if k != pions[0]]
-    inverse, largest = 0.0, 0.0
+    n = max(round(_ALONE * events), FEWEST), max(round(_PAIRS * events), FEWEST)
+    plain = replace(sample, rare=None)
 
-    def alone(*kept: int) -> Accepted:
+    def one(sample: Sample, events: int, *kept: int) -> tuple[Accepted, FloatArray]:
         without = tuple(k for k in charged if k not in kept)
-        a = simulate_sample(sample, selection, d, events, seed, threads, thin=made.row.thin, without=without)
-        return a.scaled(flux * sample.branching / a.generated)
+        a = simulate_sample(sample, selection, d, events, seed, threads, without=without)
+        a = a.scaled(flux * sample.branching / a.generated)
+        return a, a.weights[NOMINAL]
 
-    def rare(a: Accepted, signal: bool) -> FloatArray:
-        nonlocal inverse, largest
-        weight = a.weights[NOMINAL][a.region < SIGNAL] if signal else a.weights[NOMINAL]
-        if weight.sum() > 0.0:
-            inverse += float((weight**2).sum() / weight.sum() ** 2)
-            largest = max(largest, float(weight.max() / weight.sum()))
-        return made.binned(a, a.weights[NOMINAL])
-
-    single = alone(pions[0])
-    bins = rare(single, True) * len(pions)
-    share = over(made.binned(single, single.weights[NOMINAL]), made.binned(single, single.weights[NOMINAL], True))
-    for k in others:
-        both, ways = alone(pions[0], k), 2 if k in pions else 1
-        pair = rare(both, not made.row.control)
+    single, weights = one(plain, n[0], pions[0])
+    bins = made.binned(single, weights) * len(pions)
+    for k in charged:
+        if k == pions[0]:
+            continue
+        ways = 2 if k in pions else 1
+        pair, both = one(sample, n[1], pions[0], k)
         if made.row.control:
-            bins = bins * (math.fsum(both.weights[NOMINAL]) / math.fsum(single.weights[NOMINAL]) / ways)
+            bins = bins * (math.fsum(both) / math.fsum(weights) / ways)
         else:
-            bins = bins * over(pair, made.binned(single, single.weights[NOMINAL]) * ways)
-    signal = single.weights[NOMINAL] * (single.region < SIGNAL)
-    first = float(over(signal[single.region == 0].sum(), signal.sum()))
-    if not bins.sum():
-        inverse, largest = 0.0, 1.0
-    return Fates(bins, share, first, 1.0 / inverse if inverse else 0.0, largest)
+            bins = bins * over(made.binned(pair, both), made.binned(single, weights) * ways)
+    return float(bins.sum())

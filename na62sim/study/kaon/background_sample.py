@@ -6,6 +6,7 @@ input varied: the events stay the same.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,19 +14,26 @@ from typing import Any
 import numpy as np
 
 from na62sim.core.arrays import BoolArray, FloatArray, IntArray
+from na62sim.core.first_use import compile_first
 from na62sim.core.particles import Species
 from na62sim.detector.response.as_weights import AsWeights
 from na62sim.detector.response.respond import Response, photons_unseen, respond_behind
+from na62sim.detector.transport.copies import guess_of
 from na62sim.detector.transport.crossings import Crossings
+from na62sim.detector.transport.early import NO_WINDOW
 from na62sim.generators.chain.compile import compile_chain
 from na62sim.generators.chain.truth import Truth
+from na62sim.generators.generate import AGAIN
 from na62sim.generators.registry import find_process
 from na62sim.geometry import Detector
-from na62sim.selection.cut import Selection
+from na62sim.selection.cut import Cut, Selection
+from na62sim.selection.pinunu import GeV2, guarded
+from na62sim.simulation.chunks import RUN
 from na62sim.simulation.conditions import Running
 from na62sim.simulation.on_demand import Seen, SelectedChunk, accepted, select_truth
+from na62sim.simulation.one_track import select_one_track, take_out
 from na62sim.simulation.pipeline import Simulation, warm_up
-from na62sim.study.kaon.background_parts import Sample
+from na62sim.study.kaon.background_parts import Rare, Sample
 from na62sim.study.kaon.other_beams import in_regions
 
 NOMINAL = "as it is"
@@ -34,6 +42,7 @@ NO_PI0 = "photons of a pi0 are seen by nobody"
 NO_NAMES = "every track is a pion"
 ON_MUON = "a photon on the muon's cluster"
 _KINDS = (NOMINAL, NO_PHOTONS, NO_PI0, NO_NAMES, ON_MUON)
+_AT_ONCE = 96_000  # events of a chunk, of which few are looked at
 TURNS = 200
 """Directions of a pi0 decay that are averaged."""
 BEAMS = 20
@@ -63,6 +72,7 @@ class Accepted:
     weights : (n,) of each event, by what is left out of it
     probed : (n,) whether it was weighed with inputs varied
     varied : (n,) these weights, by name of the change; 0 where it was not
+    decay : (n,) number of the decay: events of one are not independent of each other
     """
 
     generated: float
@@ -71,11 +81,14 @@ class Accepted:
     weights: dict[str, FloatArray]
     probed: BoolArray
     varied: dict[str, FloatArray]
+    decay: IntArray
 
     def take(self, rows: Any) -> Accepted:
         """Some of the events."""
         weights, varied = ({name: w[rows] for name, w in table.items()} for table in (self.weights, self.varied))
-        return Accepted(self.generated, self.region[rows], self.p[rows], weights, self.probed[rows], varied)
+        return Accepted(
+            self.generated, self.region[rows], self.p[rows], weights, self.probed[rows], varied, self.decay[rows]
+        )
 
     def times(self, factor: Any) -> Accepted:
         """The same with the weights times a factor, or each times its own."""
@@ -97,7 +110,7 @@ class Accepted:
                 return {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
             return np.concatenate(tables)
 
-        columns = {name: all_of(name) for name in ("region", "p", "weights", "probed", "varied")}
+        columns = {name: all_of(name) for name in ("region", "p", "weights", "probed", "varied", "decay")}
         return replace(first, generated=float(np.sum([part.generated for part in parts])), **columns)
 
 
@@ -136,7 +149,10 @@ def simulate_sample(
         {} if changes is None else changes(simulation.response),
         thin,
         BEAMS if sample.tails else 1,
+        PROBED if sample.rare is None else 1,
     )
+    if sample.rare is not None:
+        return _one_track(simulation, selection, sample.rare, weigh, events, threads, without)
     running = Running(threads)
     if not without:
         return Accepted.joined(list(accepted(simulation, selection, range(events), running, weigh)))
@@ -144,22 +160,51 @@ def simulate_sample(
 
     def fewer(first: int, n: int) -> Accepted:
         truth = simulation.generator.generate(seed, first, n)
-        p = truth.p.copy()
-        for slot in without:  # as if it flew backwards: nothing is met there
-            p[slot, :2], p[slot, 2] = 0.0, -np.abs(p[slot, 2]) - 1.0
-        return weigh(select_truth(simulation, selection, replace(truth, p=p)))
+        take_out(truth, without)
+        return weigh(select_truth(simulation, selection, truth))
 
     return Accepted.joined(list(running.in_order(fewer, range(events))))
+
+
+def _one_track(
+    simulation: Simulation, selection: Selection, rare: Rare, weigh: _Weigh, events: int, threads: int | None,
+    without: tuple[int, ...],
+) -> Accepted:  # fmt: skip
+    """The same of decays of which one particle is accepted and others are not seen."""
+    d, tails = simulation.detector, len(selection.signal) == SIGNAL and simulation.as_weights.tails
+    m2_max = d.pinunu.r2_GeV2[1] * GeV2 if tails else 0.0
+    guess = guess_of(
+        d, rare.unit, selection.momentum or NO_WINDOW, rare.most, rare.turns, m2_max,
+        d.pinunu.m2_resolution_GeV2 * GeV2 if tails else 0.0,
+    )  # fmt: skip
+    chosen = with_beam_guards(selection, d) if len(selection.signal) == SIGNAL else selection
+
+    def some(first: int, n: int) -> Accepted:
+        chunk, generated = select_one_track(simulation, chosen, first, n, guess, rare.along, without)
+        return replace(weigh(chunk), generated=math.fsum(generated))
+
+    warm_up(simulation, selection.candidates)
+    compile_first(f"{simulation.process.short} one track", lambda: select_one_track(simulation, chosen, 0, 0, guess))
+    running = Running(threads, chunk=max(_AT_ONCE // rare.turns // RUN, 1) * RUN)
+    return Accepted.joined(list(running.in_order(some, range(max(events // rare.turns, 1)))))
+
+
+def with_beam_guards(selection: Selection, d: Detector) -> Selection:
+    """The selection with what both signal regions ask of the track alone as a cut, so that few events are looked at further."""
+    guards = d.pinunu.beam_guard_r1, d.pinunu.beam_guard_r2
+    cut = Cut("guards with the nominal beam", lambda t: np.logical_or(*(guarded(t, "m2_beam", g) for g in guards)))
+    return replace(selection, cuts=[selection.cuts[0], cut, *selection.cuts[1:]])
 
 
 class _Weigh:
     """The accepted events of a chunk with their weights."""
 
     def __init__(
-        self, simulation: Simulation, selection: Selection, changes: Mapping[str, Change], thin: int, beams: int
-    ) -> None:
+        self, simulation: Simulation, selection: Selection, changes: Mapping[str, Change], thin: int, beams: int,
+        probed: int,
+    ) -> None:  # fmt: skip
         self.simulation, self.selection, self.changes = simulation, selection, changes
-        self.thin, self.beams = thin, beams
+        self.thin, self.beams, self.probed = thin, beams, probed
 
     def __call__(self, chunk: SelectedChunk) -> Accepted:
         seen, generated = chunk.candidates.seen, chunk.flow.generated.sumw
@@ -172,15 +217,16 @@ class _Weigh:
         if len(rows) == 0:
             return replace(self._nothing(), generated=generated)
         some, place = np.unique(rows, return_inverse=True)
-        found = self._weighed(seen, some, number[some] % PROBED == 0).take(place)
+        found = self._weighed(seen, some, number[some] % self.probed == 0).take(place)
         weight = inside[region, rows] * seen.truth.weight[seen.candidates["event"][rows]]
         found = found.times(weight)
-        return replace(found, generated=generated, region=region, p=np.asarray(seen.candidates["p"], dtype=float)[rows])
+        p = np.asarray(seen.candidates["p"], dtype=float)[rows]
+        return replace(found, generated=generated, region=region, p=p, decay=number[rows] % AGAIN)
 
     def _nothing(self) -> Accepted:
         none, no = np.empty(0), np.empty(0, dtype=bool)
         weights, varied = dict.fromkeys(_KINDS, none), dict.fromkeys(self.changes, none)
-        return Accepted(0.0, np.empty(0, dtype=np.int64), none, weights, no, varied)
+        return Accepted(0.0, np.empty(0, dtype=np.int64), none, weights, no, varied, np.empty(0, dtype=np.int64))
 
     def _weighed(self, seen: Seen, rows: IntArray, probed: BoolArray) -> Accepted:
         """What is a weight, of some candidates (in order), without that of their beams."""
@@ -210,7 +256,7 @@ class _Weigh:
                     varied[name][some] = others[some] * photons_unseen(s.seed, truth, crossings, new)
                 else:
                     varied[name][some] = photons[some] * self._others(truth, crossings, new)
-        return Accepted(0.0, rows, photons, weights, probed, varied)
+        return Accepted(0.0, rows, photons, weights, probed, varied, rows)
 
     def _others(self, truth: Truth, crossings: Crossings, r: Response) -> FloatArray:
         """What the weight is without the photons."""

@@ -17,8 +17,9 @@ from na62sim.detector.response.photon_weight import photon_weights, soft_share, 
 from na62sim.detector.response.straw import straw_hits
 from na62sim.detector.transport import conversion
 from na62sim.detector.transport.planes import LKR
+from na62sim.geometry.segments import segment_arrays
 from na62sim.geometry.straw import points_of_a_pair
-from na62sim.reconstruction.segments import count_segments, segment_arrays
+from na62sim.reconstruction.segments import count_segments
 
 DEPTH = 7.0 / 9.0 * 0.0045  # conversions per chamber: X/X0 = 1.8 % in four (JINST 12 (2017) P05025)
 Z = [183508.0, 194066.0, 204459.0, 218885.0]

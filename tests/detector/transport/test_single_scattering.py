@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from na62sim.detector.transport.single_scattering import spare_uniform
+from na62sim.detector.transport.single_scattering import ARC, draw_turn, spare_uniform
 
 plain = getattr(spare_uniform, "py_func", spare_uniform)
 
@@ -26,3 +26,18 @@ def test_spare_uniform_shifts_the_lower_bits_up() -> None:
     """Exactly: k / 2^53 with k = a 2^27 + b gives b / 2^27."""
     a, b = 12_345_678, 87_654_321
     assert plain((a * 2**27 + b) * 2.0**-53) == b * 2.0**-27
+
+
+def test_azimuths_near_the_plane_have_exact_weights() -> None:
+    """Weights of mean 1 and flat azimuths (moments of order 1, 2 and 4); half of the draws are near the plane."""
+    turn = getattr(draw_turn, "py_func", draw_turn)
+    a = (np.arange(20_000) + 0.5) / 20_000
+    cosine, sine, w = np.array([turn(u, 0.003, 0.004) for u in a]).T
+    assert np.allclose(cosine**2 + sine**2, 1.0)
+    assert w.mean() == np.float64(1.0) or abs(w.mean() - 1.0) < 2e-3
+    phi = np.arctan2(sine, cosine)
+    for order in (1, 2, 4):
+        assert abs((w * np.cos(order * phi)).mean()) < 2e-3 and abs((w * np.sin(order * phi)).mean()) < 2e-3
+    near = np.abs(0.6 * sine - 0.8 * cosine) < np.sin(ARC)
+    assert abs(near.mean() - (0.5 + ARC / np.pi)) < 1e-3
+    assert turn(0.3, 0.0, 0.0)[2] == 1.0

@@ -1,0 +1,251 @@
+"""One particle of each event is taken for its track, and the STRAW must not see the others: that is a weight, not dice.
+
+An event is accepted if one track is found, and no segment of another particle beside it. That the hits of a particle are lost
+so that it makes no segment has a probability of 1e-3 to 1e-6. Here the hits of every particle but the track are drawn
+under the condition that they alone make none, with the probability of that as a weight; what else they do (a track of points
+that are too few for a segment, points with hits of a third particle) is seen by the reconstruction, from these hits. Of the
+particles that can be the track one is taken, each as often as any other, with their number as a weight: an event in which the
+reconstruction finds another one belongs to the draws in which that one is taken.
+
+The condition is that of `reconstruction.segments`, with the particle's true places: hits of a view exist with its efficiency,
+independent of each other, those closer to the track than ``on_track`` are the track's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from na62sim.core.kernel import formula, kernel, step
+from na62sim.core.rng import STREAM_ONE_TRACK, uniforms4
+from na62sim.detector.transport.crossings import Crossings, see_the_products
+from na62sim.detector.transport.state import PlaneCrossings
+from na62sim.generators.chain.truth import Truth
+from na62sim.geometry.segments import SegmentArrays, beam_vertex, momentum_behind
+from na62sim.geometry.straw import VIEWS, on_straws
+
+_CHAMBERS, _MASKS, _PAIRS = 4, 16, 6  # sets of the views of a chamber, pairs of views
+
+
+def take_one_track(
+    seed: int, truth: Truth, tracks: Crossings, s: SegmentArrays, radius: float
+) -> tuple[Crossings, Any]:
+    """Choose the track of each event of particles at STRAW 4, and draw the hits of all others.
+
+    Parameters
+    ----------
+    tracks : from `to_straw4`; their weights are multiplied
+    radius : of the chambers (mm)
+
+    Returns
+    -------
+    the crossings with ``track``, and the hits as `straw_hits` takes them (``given``)
+    """
+    n = len(tracks.event)
+    track, given = np.zeros(n, dtype=np.bool_), np.full(n, -1)
+    _take(
+        np.uint64(seed),
+        truth.events[tracks.event],
+        tracks.event,
+        tracks.slot,
+        tracks.at_planes,
+        s,
+        radius,
+        track,
+        given,
+    )
+    if tracks.rest is not None:
+        see_the_products(tracks.rest, track)
+    return replace(tracks, track=track), given
+
+
+def of_the_track(found: dict[str, Any], tracks: Crossings, s: SegmentArrays, n: int) -> dict[str, Any]:
+    """Reconstructed tracks of the events in which the only one is that of the particle that was taken for it.
+
+    Parameters
+    ----------
+    found : the columns of `track_columns.COLUMNS`, event and n_views; n : number of events
+    """
+    place = np.full((4, n), np.nan)
+    rows = np.flatnonzero(tracks.track)  # type: ignore[arg-type]
+    place[:, tracks.event[rows]] = tracks.x[0, rows], tracks.y[0, rows], tracks.x[3, rows], tracks.y[3, rows]
+    x, y, x_after, y_after = place[:, found["event"]]
+    single = np.bincount(found["event"], minlength=n)[found["event"]] == 1
+    with np.errstate(invalid="ignore"):
+        single &= np.hypot(found["x"] - x, found["y"] - y) < s.distance
+        single &= np.hypot(found["x_after"] - x_after, found["y_after"] - y_after) < s.distance
+    kept = np.flatnonzero(single)
+    return {name: column.take(kept, axis=0) for name, column in found.items()}
+
+
+@formula
+def _is_positive(pdg: int) -> bool:
+    return pdg > 0 if abs(pdg) > 100 else pdg < 0  # hadrons, leptons
+
+
+@step
+def _cross_views(row: int, at: PlaneCrossings, s: SegmentArrays, place: Any, seen: Any) -> None:
+    """Coordinates (4, views) of a particle in the chambers, and the views (bits) with straws there."""
+    straw = s.straw
+    for c in range(_CHAMBERS):
+        seen[c] = 0
+        if not at.first[row] <= c < at.last[row]:
+            continue
+        u, v = at.u[c, row], at.v[c, row]
+        w = 1.0 / np.sqrt(1.0 - u * u - v * v)
+        for k in range(VIEWS):
+            x, y = at.x[c, row] + u * w * straw.offset[k], at.y[c, row] + v * w * straw.offset[k]
+            a, b = x * straw.cosine[k] + y * straw.sine[k], abs(y * straw.cosine[k] - x * straw.sine[k])
+            place[c, k] = a
+            if on_straws(a, b, straw.hole[c, k], straw.half_gap, straw.half_length):
+                seen[c] |= 1 << k
+
+
+@formula
+def _can_be_track(row: int, at: PlaneCrossings, seen: Any, radius: float) -> bool:
+    """Whether a particle has straws of two views or more in each chamber."""
+    if not _is_positive(at.pdg[0, row]) or at.x[0, row] ** 2 + at.y[0, row] ** 2 >= radius * radius:
+        return False
+    enough = True
+    for c in range(_CHAMBERS):
+        enough = enough and seen[c] & (seen[c] - 1) != 0
+    return enough
+
+
+@step
+def _points(c: int, place: Any, counted: int, x: float, y: float, s: SegmentArrays, spot: Any, points: Any) -> None:
+    """Where each pair of views of a chamber puts a particle, and which pairs (bits) are points for each set of hits.
+
+    Parameters
+    ----------
+    counted : views whose hits are not on the track; x, y : the track
+    spot : (3, 6) receives x, y and the distance from the track
+    """
+    straw = s.straw
+    points[:] = 0
+    k = 0
+    for a in range(VIEWS):
+        for b in range(a + 1, VIEWS):
+            det = straw.cosine[a] * straw.sine[b] - straw.sine[a] * straw.cosine[b]
+            px = (place[a] * straw.sine[b] - place[b] * straw.sine[a]) / det
+            py = (place[b] * straw.cosine[a] - place[a] * straw.cosine[b]) / det
+            spot[0, k], spot[1, k], spot[2, k] = px, py, np.sqrt((px - x) ** 2 + (py - y) ** 2)
+            near = (px - s.hole[c]) ** 2 + py * py < s.near_hole[c] ** 2
+            both, third = 1 << a | 1 << b, 0
+            for e in range(VIEWS):
+                if e != a and e != b and abs(place[e] - px * straw.cosine[e] - py * straw.sine[e]) < s.agree[c]:
+                    third |= 1 << e
+            for mask in range(_MASKS):
+                hits = mask & counted
+                if hits & both == both and (near or hits & third):
+                    points[mask] |= 1 << k
+            k += 1
+
+
+@step
+def _draw_half(
+    half: int, u: float, seen: Any, spot: Any, points: Any, vertex_x: float, vertex_z: float, s: SegmentArrays, chance: Any,
+    joins: Any,
+) -> Any:  # fmt: skip
+    """Hits (bits) of two chambers that make no segment, and the probability of none."""
+    a, b = 2 * half, 2 * half + 1
+    dz = s.straw.z[b] - s.straw.z[a]
+    for i in range(_PAIRS):
+        joins[i] = 0
+        for j in range(_PAIRS):
+            slope_x, slope_y = (spot[b, 0, j] - spot[a, 0, i]) / dz, (spot[b, 1, j] - spot[a, 1, i]) / dz
+            good = 0.5 * (spot[a, 2, i] + spot[b, 2, j]) > s.distance and abs(slope_y) < s.slope
+            if half == 0:
+                good = good and abs(slope_x) < s.slope
+            else:
+                p = momentum_behind(spot[a, 0, i], slope_x, s.straw.z[a], vertex_x, vertex_z, s)
+                good = good and s.low < p < s.high
+            joins[i] |= (1 << j) if good else 0
+    for c in range(2):
+        for mask in range(_MASKS):
+            chance[c, mask] = 0.0 if mask & ~seen[a + c] else 1.0
+            for k in range(VIEWS):
+                if seen[a + c] >> k & 1:
+                    chance[c, mask] *= s.straw.efficiency if mask >> k & 1 else 1.0 - s.straw.efficiency
+    whole, total, target = 0.0, 0.0, 0.0
+    for turn in range(2):  # the sum, then the draw
+        if turn == 1:
+            whole, target, total = total, u * total, 0.0
+        for m in range(_MASKS):
+            if chance[0, m] == 0.0:
+                continue
+            reached = 0
+            for i in range(_PAIRS):
+                if points[a, m] >> i & 1:
+                    reached |= joins[i]
+            for q in range(_MASKS):
+                if chance[1, q] > 0.0 and points[b, q] & reached == 0:
+                    total += chance[0, m] * chance[1, q]
+                    if turn == 1 and total > target:
+                        return whole, m, q
+    return whole, 0, 0
+
+
+@kernel
+def _take(
+    seed: int,
+    number: Any,
+    event: Any,
+    slot: Any,
+    at: PlaneCrossings,
+    s: SegmentArrays,
+    radius: float,
+    track: Any,
+    given: Any,
+) -> None:
+    place, own = np.zeros((_CHAMBERS, VIEWS)), np.zeros((_CHAMBERS, VIEWS))
+    seen, mine = np.zeros(_CHAMBERS, dtype=np.int64), np.zeros(_CHAMBERS, dtype=np.int64)
+    spot, points = np.zeros((_CHAMBERS, 3, _PAIRS)), np.zeros((_CHAMBERS, _MASKS), dtype=np.int64)
+    chance, joins = np.zeros((2, _MASKS)), np.zeros(_PAIRS, dtype=np.int64)
+    begin = 0
+    while begin < event.size:
+        end, can = begin, 0
+        while end < event.size and event[end] == event[begin]:
+            _cross_views(end, at, s, own, mine)
+            can += _can_be_track(end, at, mine, radius)
+            end += 1
+        u, _, _, _ = uniforms4(seed, number[begin], STREAM_ONE_TRACK, 0)
+        skip, chosen = np.int64(u * can), -1
+        for row in range(begin, end):
+            if chosen >= 0:
+                break
+            _cross_views(row, at, s, own, mine)
+            if _can_be_track(row, at, mine, radius):
+                if skip == 0:
+                    chosen = row
+                skip -= 1
+        if chosen < 0:  # no track is found
+            given[begin:end] = 0
+            begin = end
+            continue
+        track[chosen] = True
+        at.weight[chosen] *= can
+        u, v = at.u[0, chosen], at.v[0, chosen]
+        w = 1.0 / np.sqrt(1.0 - u * u - v * v)
+        vertex_x, vertex_z = beam_vertex(at.x[0, chosen], at.y[0, chosen], u * w, v * w, s)
+        for row in range(begin, end):
+            if row == chosen:
+                continue
+            _cross_views(row, at, s, place, seen)
+            for c in range(_CHAMBERS):
+                counted = 0
+                for k in range(VIEWS):
+                    if seen[c] >> k & 1 and abs(place[c, k] - own[c, k]) >= s.on_track:
+                        counted |= 1 << k
+                _points(c, place[c], counted, at.x[c, chosen], at.y[c, chosen], s, spot[c], points[c])
+            a, b, _, _ = uniforms4(seed, number[begin], STREAM_ONE_TRACK, 1 + slot[row])
+            given[row] = 0
+            for half in range(2):
+                none, first, second = _draw_half(
+                    half, a if half == 0 else b, seen, spot, points, vertex_x, vertex_z, s, chance, joins
+                )
+                at.weight[row] *= none
+                given[row] |= first << 8 * half | second << (8 * half + 4)
+        begin = end
