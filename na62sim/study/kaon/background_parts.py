@@ -94,7 +94,7 @@ def _radiative(part: str, process: str, share: float, tails: bool) -> list[Sampl
 def rows() -> dict[str, Row]:
     """Every row that is simulated, by name."""
     gg = "gamma gamma"
-    ke4 = Sample("all", "ke4", KAON["pi pi e nu"][0], 1.0, rare=Rare(1e-5, 3, 20, {"e+": -1}))
+    ke4 = Sample("all", "ke4", KAON["pi pi e nu"][0], 1.0, rare=Rare(1e-5, 3, 20, {"e+": -1, "pi-": -1}))
     k3pi = Sample("tail", "k3pi", KAON["3 pi"][0], 1.0, True, rare=Rare(1e-8, 50, 1, {"pi+": 1, "pi-": -1}))
     found = [
         Row(
