@@ -99,7 +99,7 @@ def simulate(
     with SampleSink(path, provenance, compression, stored, force) as sink:
         warm_up(simulation)
         written.warm_up(simulation)
-        for part in running.in_order(work, range(events)):
+        for part in replace(running, chunk=written.chunk(running.chunk)).in_order(work, range(events)):
             sink.append(part.groups, part.n_events, part.run_digests, generated=part.generated)
     return sink.sample()
 

@@ -21,6 +21,7 @@ from na62sim.selection.cut import Selection
 from na62sim.selection.own import asked_selection
 from na62sim.selection.registry import SELECTIONS, find_selection
 from na62sim.selection.tally import Counter
+from na62sim.simulation.chunks import CHUNK, chunks_of
 from na62sim.simulation.on_demand import run_selected, select_truth
 from na62sim.simulation.pipeline import Simulation
 from na62sim.simulation.schema import SCHEMA
@@ -31,6 +32,7 @@ __all__ = ["ALL", "GROUPS", "Digested", "Stored", "Written", "digested"]
 GROUPS = ["hits", *(name for name in SCHEMA if not name.startswith("reco/"))]
 """What can be kept; ``hits`` are those of all detectors."""
 _ALWAYS = "events"  # the numbers and weights
+_MORE = 4  # chunks of events of a skim whose remains are written together
 _NARROWED = ("truth", "beam")
 
 
@@ -55,6 +57,10 @@ class Written:
         """For the provenance, and for what tells runs of shards apart: nothing where everything is written."""
         skim = {} if self.skim is None else {"skim": {"selection": self.skim.name, "cut": self.cut}}
         return skim | ({"keep": list(self.keep)} if self.keep else {}) | ({"narrow": True} if self.narrow else {})
+
+    def chunk(self, events: int) -> int:
+        """Events at a time: of a skim more, of which few are left."""
+        return events if self.skim is None else _MORE * events
 
     def warm_up(self, simulation: Simulation) -> None:
         """Compile the kernels of a skim before threads start."""
@@ -175,10 +181,11 @@ class Digested:
 
 def digested(simulation: Simulation, first: int, n: int, written: Written = ALL) -> Digested:
     """What is written of a range of events, hashed."""
-    parts, generated = simulation.generator.parts(simulation.seed, first, n), None
-    if written.skim is not None:
-        generated = sum((_generated(part) for part in parts), Generated())
-        parts = [_passing(simulation, written.skim, part) for part in parts]
+    generated = None
+    if written.skim is None:
+        parts = simulation.generator.parts(simulation.seed, first, n)
+    else:
+        parts, generated = _skimmed(simulation, written.skim, first, n)
     groups = in_order_of_events(
         [written.groups(sample_groups(simulation.see(truth))) for truth in parts], [t.rows for t in parts]
     )
@@ -191,6 +198,18 @@ def digested(simulation: Simulation, first: int, n: int, written: Written = ALL)
 def _generated(truth: Truth) -> Generated:
     counter = Counter.of(truth.weight)
     return Generated(counter.n, counter.total, counter.square, counter.largest)
+
+
+def _skimmed(simulation: Simulation, selection: Selection, first: int, n: int) -> tuple[list[Truth], Generated]:
+    """The events of a range that pass, and what they are left of; of a file one `Truth` per kind of event."""
+    found: list[list[Truth]] = []
+    generated = Generated()
+    step = n if simulation.process.record is not None else CHUNK
+    for start, m in chunks_of(first, n, step):
+        parts = simulation.generator.parts(simulation.seed, start, m)
+        generated = sum((_generated(part) for part in parts), generated)
+        found.append([_passing(simulation, selection, part) for part in parts])
+    return [Truth.join(kind) for kind in zip(*found, strict=True)], generated
 
 
 def _passing(simulation: Simulation, selection: Selection, truth: Truth) -> Truth:

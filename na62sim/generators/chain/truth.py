@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +62,19 @@ class Truth:
             rows=None if self.rows is None else self.rows[rows],
             importance=None if self.importance is None else self.importance[rows],
         )
+
+    @staticmethod
+    def join(parts: Sequence[Truth]) -> Truth:
+        """Events of one kind, one after the other."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+
+        def joined(name: str) -> Any:
+            arrays = [getattr(part, name) for part in parts]
+            return None if arrays[0] is None else np.concatenate(arrays, axis=-1)
+
+        return Truth(first.chain, *(joined(f.name) for f in fields(first)[1:]))
 
     def for_response(self, rows: npt.NDArray[np.int64]) -> Truth:
         """Some of the events, with what the detectors ask for: of the momenta, those of photons."""

@@ -72,7 +72,7 @@ def make_shards(
     def work(first: int, n: int) -> Digested:
         return digested(simulation, first, n, written)
 
-    ranges = chain.from_iterable(chunks_of(*run.events_of(number), job.chunk) for number in numbers)
+    ranges = chain.from_iterable(chunks_of(*run.events_of(number), written.chunk(job.chunk)) for number in numbers)
     chunks = side_by_side(work, ranges, job.threads)
     try:
         for number in numbers:
