@@ -369,7 +369,6 @@ def _arguments(
     volume = None if decay_volume is None else parse_interval("decay volume", decay_volume)
     decay = asked.decay(count)
     from na62sim.geometry.detector import as_detector
-    from na62sim.simulation.chunks import CHUNK
     from na62sim.simulation.given import events_of
 
     return events_of(decay, count), {
@@ -380,5 +379,5 @@ def _arguments(
         "photons": photons,
         "as_weights": as_weights,
         "threads": threads,
-        "chunk": CHUNK if chunk is None else chunk,
+        **({} if chunk is None else {"chunk": chunk}),
     }

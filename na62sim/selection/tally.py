@@ -176,8 +176,7 @@ class Counters:
         total, square = self._exact[group]
         self._exact[group] = total + counter.total, square + counter.square
         self._n[group] += counter.n
-        largest = np.array([counter.largest]).view(np.int64)[0]
-        self._largest[group] = max(self._largest[group], largest)
+        self._largest[group] = max(self._largest[group], np.float64(counter.largest).view(np.int64))
 
     def counter(self, group: int) -> Counter:
         """A copy of one of them."""

@@ -24,7 +24,7 @@ from na62sim.selection.cut import Selection
 from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.registry import find_selection
 from na62sim.selection.tally import Counter
-from na62sim.simulation.chunks import CHUNK, check_chunk
+from na62sim.simulation.chunks import CHUNK, LARGE_CHUNK, check_chunk
 from na62sim.simulation.conditions import Conditions, Running, sampling, weights_asked
 from na62sim.simulation.counting import RANGE, count, counts_elsewhere
 from na62sim.simulation.given import check_sendable, events_of, reused
@@ -105,7 +105,7 @@ def acceptance(
     tails: bool = False,
     importance: bool | None = None,
     threads: int | None = None,
-    chunk: int = CHUNK,
+    chunk: int | None = None,
     workers: int = 1,
     dask: Any = None,
     progress: Progress | None = None,
@@ -135,6 +135,7 @@ def acceptance(
     CutFlow with ``info`` (process, geometry, decay volume, events per second; and, where there is any,
     ``phase_space``, ``violates`` and ``stable`` of the process, see `na62sim.core.remarks`)
     """
+    chunk = (CHUNK if keep is not None or full_cutflow else LARGE_CHUNK) if chunk is None else chunk
     running = Running(threads, chunk, workers, dask, progress)
     decay, d = find_process(process, **parameters), as_detector(detector)
     sampled, carried = sampling(importance, weights_asked(as_weights), decay, selection, precision is not None)

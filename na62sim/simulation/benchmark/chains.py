@@ -44,10 +44,10 @@ def build_chain(name: str, folder: Path) -> TimedChain:
     return CHAINS[name](folder)
 
 
-def _ranges(events: int, first: int = 0) -> Iterator[tuple[int, int]]:
+def _ranges(events: int) -> Iterator[tuple[int, int]]:
     from na62sim.simulation.chunks import CHUNK, chunks_of
 
-    return chunks_of(first, events, CHUNK)
+    return chunks_of(0, events, CHUNK)
 
 
 def _simulation(process: str, **parameters: float) -> Any:
@@ -94,7 +94,7 @@ def _generation(process: str, **parameters: float) -> TimedChain:
 def _full(process: str, share: float, **parameters: float) -> TimedChain:
     """From the beam to the selection, as an acceptance runs it behind its first events: only what can be selected is made."""
     from na62sim.selection.registry import find_selection
-    from na62sim.simulation.chunks import RUN
+    from na62sim.simulation.chunks import LARGE_CHUNK, RUN, chunks_of
     from na62sim.simulation.on_demand import FIRST_RUNS, run_selected
     from na62sim.simulation.pipeline import warm_up
 
@@ -103,7 +103,7 @@ def _full(process: str, share: float, **parameters: float) -> TimedChain:
     warm_up(s, selection.candidates)
 
     def run(events: int) -> dict[str, float]:
-        for first, n in _ranges(events, RUN * FIRST_RUNS):
+        for first, n in chunks_of(RUN * FIRST_RUNS, events, LARGE_CHUNK):
             run_selected(s, selection, first, n, early=True)
         return {}
 
