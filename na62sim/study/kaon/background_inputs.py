@@ -1,22 +1,24 @@
 """Inputs of the background weights that have no measured value, varied: what a row changes by.
 
-A photon inefficiency of an energy range is taken as good to a factor 2. That of the lead glass for charged particles has a range.
-Other assumed inputs (veto counters for charged particles, muons and electrons taken for pions) have none: they are not varied.
+A photon inefficiency of an energy range is taken as good to a factor 2, as is a muon taken for a pion by the RICH at a momentum
+of the table, and an electron by RICH or calorimeters. That of the lead glass for charged particles has a range. IRC, NewCHOD and
+HASC for charged particles are not varied.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from hepunits import GeV
 
+from na62sim.core.particles import Species
 from na62sim.detector.response.respond import Response
 from na62sim.study.kaon.background_sample import NOMINAL, Accepted, Change
 
-FACTOR = 2.0  # either way, of a photon inefficiency
+FACTOR = 2.0  # either way, of an inefficiency without a range
 LEAST_SHIFT = 0.01  # relative, below which it is not named
 CHARGED = (3e-4, 3e-3)  # of the lead glass for charged particles; the value's source names the range
 _TABLES = ("LAV", "LKr", "IRC and SAC")
@@ -39,6 +41,36 @@ def varied_photons(r: Response) -> dict[str, Change]:
                     values.append(new)
                 veto = r.veto._replace(low=values[0], high=values[1])
                 changes[f"{name} {word}"] = Change(replace(r, veto=veto), photons=True)
+    return changes
+
+
+def varied_names(r: Response, muon: bool, electron: bool) -> dict[str, Change]:
+    """The response that takes muons and electrons for pions more often, and less."""
+    changes = {}
+    for word, factor in (("up", FACTOR), ("down", 1.0 / FACTOR)):
+        for k, p in enumerate(r.rich.muon_p.tolist() if muon else ()):
+            table = r.rich.muon_like.copy()
+            table[k] *= factor
+            name = f"RICH taking muons of {p / GeV:g} GeV/c for pions"
+            changes[f"{name} {word}"] = Change(replace(r, rich=r.rich._replace(muon_like=table)))
+        if electron:
+            rich = r.rich._replace(electron_like=factor * r.rich.electron_like)
+            changes[f"RICH taking electrons for pions {word}"] = Change(replace(r, rich=rich))
+            like = r.calorimeter._replace(electron_like=factor * r.calorimeter.electron_like)
+            changes[f"calorimeters taking electrons for pions {word}"] = Change(replace(r, calorimeter=like))
+    return changes
+
+
+def varied_inputs(particles: Sequence[Species]) -> Changes:
+    """What is varied for a decay with these particles."""
+    names = [particle.name for particle in particles[1:]]
+    charged = sum(particle.charge != 0 for particle in particles[1:])
+
+    def changes(r: Response) -> dict[str, Change]:
+        found = varied_photons(r) if "gamma" in names else {}
+        found |= varied_names(r, "mu+" in names, "e+" in names and charged == 1)
+        return found | (varied_charged(r) if charged > 1 else {})
+
     return changes
 
 

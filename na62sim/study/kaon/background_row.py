@@ -18,7 +18,7 @@ from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.generators.generate import AGAIN
 from na62sim.geometry import Detector
 from na62sim.selection.cut import Selection
-from na62sim.study.kaon.background_inputs import LEAST_SHIFT, shifts, varied_charged, varied_photons
+from na62sim.study.kaon.background_inputs import LEAST_SHIFT, shifts, varied_inputs
 from na62sim.study.kaon.background_parts import Row, Sample
 from na62sim.study.kaon.background_sample import (
     NO_NAMES,
@@ -105,8 +105,7 @@ def simulate_row(
     whole = selection = replace(selection, regions={name: selection.regions[name] for name in regions}, signal=regions)
     samples = []
     for sample in row.samples:
-        photons = any(s.name == "gamma" for s in particles_of(sample))
-        changes = varied_photons if photons else varied_charged
+        changes = varied_inputs(particles_of(sample))
         if sample.rare is not None:  # what is left in the control region is no factor of it
             selection = replace(whole, regions={name: whole.regions[name] for name in REGIONS}, signal=REGIONS)
         number = max(round(events * sample.share), FEWEST)
