@@ -106,7 +106,7 @@ class Segments(Block):
     """Rejection of other particles by segments of two STRAW chambers."""
 
     on_track_mm: Length
-    view_window_mm: tuple[Length, Length, Length, Length]
+    view_window_mm: Length
     two_views_mm: tuple[Length, Length, Length, Length]
     slope_max_mrad: Positive
     momentum_GeV: tuple[Number, Number]

@@ -21,7 +21,7 @@ class SegmentArrays(NamedTuple):
     straw: StrawArrays
     hole: FloatArray  # (4,) x of the centre
     on_track: float
-    agree: FloatArray  # (4,) of the views of a chamber
+    agree: float
     near_hole: FloatArray  # (4,)
     slope: float
     low: float  # momentum
@@ -41,7 +41,7 @@ def segment_arrays(detector: Detector) -> SegmentArrays:
         straw=straw_arrays(detector),
         hole=np.array(detector.straw.hole_x_mm) * mm,
         on_track=s.on_track_mm * mm,
-        agree=np.array(s.view_window_mm) * mm,
+        agree=s.view_window_mm * mm,
         near_hole=np.array(s.two_views_mm) * mm,
         slope=s.slope_max_mrad * mrad,
         low=s.momentum_GeV[0] * GeV,

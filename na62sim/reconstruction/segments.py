@@ -61,7 +61,7 @@ def _points(
                         w = px * straw.cosine[c] + py * straw.sine[c]
                         close = False
                         for k in range(count[c]):
-                            close = close or abs(hit[c, k] - w) < s.agree[chamber]
+                            close = close or abs(hit[c, k] - w) < s.agree
                         views += 1 if close else 0
                     near = (px - s.hole[chamber]) ** 2 + py * py < s.near_hole[chamber] ** 2
                     if (views > 2 or near) and n < _POINTS:

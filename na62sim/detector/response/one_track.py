@@ -135,7 +135,7 @@ def _points(c: int, place: Any, counted: int, x: float, y: float, s: SegmentArra
             near = (px - s.hole[c]) ** 2 + py * py < s.near_hole[c] ** 2
             both, third = 1 << a | 1 << b, 0
             for e in range(VIEWS):
-                if e != a and e != b and abs(place[e] - px * straw.cosine[e] - py * straw.sine[e]) < s.agree[c]:
+                if e != a and e != b and abs(place[e] - px * straw.cosine[e] - py * straw.sine[e]) < s.agree:
                     third |= 1 << e
             for mask in range(_MASKS):
                 hits = mask & counted
