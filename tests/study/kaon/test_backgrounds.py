@@ -202,7 +202,7 @@ def test_weighted_and_thrown_particles_beside_the_track_agree() -> None:
 
 
 def test_a_factor_two_of_every_momentum_is_a_factor_two() -> None:
-    """Muons taken for pions by the RICH, at each momentum of the table up and down by 2: half of the differences add up to 3/4."""
+    """Muons taken for pions by the RICH, at each momentum up and down by 2: half of the differences add up to 3/4."""
     d = na.load_detector("run1-2018-s2")
     sample = Sample("tail", "kmu2", KAON["mu nu"][0], 1.0, True)
     a = simulate_sample(sample, background_selection(d), d, 60_000, 3, 1, changes=varied_inputs(particles_of(sample)))
