@@ -63,6 +63,7 @@ class Row:
     events : how many make it as precise as it should be
     control : region in which NA62 counts what is left of the decay, and from which a tail reaches the signal regions
     thin : of the events there one in so many is kept
+    least : events below which rare decays that carry the row are missing without a sign of it
     """
 
     name: str
@@ -71,6 +72,7 @@ class Row:
     samples: tuple[Sample, ...]
     control: str = ""
     thin: int = 1
+    least: int = 0
 
 
 _STRATA = (1.0, 3.0, 10.0, 30.0, math.inf)  # MeV, photon energy in the kaon's frame
@@ -116,8 +118,8 @@ def rows() -> dict[str, Row]:
             "mu nu",
             10,
         ),
-        Row("ke4", "K+ → π+π−e+ν", 50_000_000, (ke4,)),
-        Row("k3pi", "K+ → π+π+π−", 50_000_000, (k3pi,), "3 pi"),
+        Row("ke4", "K+ → π+π−e+ν", 50_000_000, (ke4,), least=50_000_000),
+        Row("k3pi", "K+ → π+π+π−", 5_000_000, (k3pi,), "3 pi", least=5_000_000),
         Row("kpigg", "K+ → π+γγ", 300_000, (Sample("all", "kpigg", KAON["pi gamma gamma"][0], 1.0),)),
         Row(
             "kl3",

@@ -42,7 +42,7 @@ NO_PI0 = "photons of a pi0 are seen by nobody"
 NO_NAMES = "every track is a pion"
 ON_MUON = "a photon on the muon's cluster"
 _KINDS = (NOMINAL, NO_PHOTONS, NO_PI0, NO_NAMES, ON_MUON)
-_AT_ONCE = 96_000  # events of a chunk, of which few are looked at
+_AT_ONCE = 24_000  # events of a chunk, of which few are looked at
 TURNS = 200
 """Directions of a pi0 decay that are averaged."""
 BEAMS = 20

@@ -90,6 +90,10 @@ def backgrounds(
             continue
         chosen = rows()[name]
         number = max(round(chosen.events * share), FEWEST) if events is None else events
+        if number < chosen.least:
+            reason = f"rare decays carry it: it needs {chosen.least} events, {number} were asked for"
+            found[name] = BackgroundRow(name, chosen.title, reason=reason)
+            continue
         if say is not None:
             say(f"{name}: {number} events …")
         found[name], made = simulate_row(chosen, selection, d, number, seed, threads, flux)
