@@ -108,7 +108,7 @@ def rows() -> dict[str, Row]:
                 *_radiative("radiative", "k2pig", 0.1, False),
             ),
             "pi pi0",
-            40,
+            160,
         ),
         Row(
             "kmu2",
@@ -124,7 +124,7 @@ def rows() -> dict[str, Row]:
         Row(
             "kl3",
             "K+ → π0ℓ+ν",
-            650_000,
+            400_000,
             (
                 Sample("ke3", "ke3", with_pi0("pi0 e nu", gg)[0], 0.1),
                 Sample("kmu3", "kmu3", with_pi0("pi0 mu nu", gg)[0], 0.9),

@@ -47,7 +47,7 @@ TURNS = 200
 """Directions of a pi0 decay that are averaged."""
 BEAMS = 20
 """Beams that are tried with each decay that reaches the regions by a tail alone."""
-PROBED = 32
+PROBED = 64
 """Of the accepted events one in so many is weighed with each input varied."""
 SIGNAL = 2
 """Of the regions of a sample so many come first that are signal."""
