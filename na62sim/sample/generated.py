@@ -26,7 +26,7 @@ class Generated:
     --------
     >>> one = Generated(1, 1 << 1074, 1 << 2148, 1.0)
     >>> (one + one).to_dict()
-    {'n': 2, 'sumw': 2.0, 'sumw2': 2.0, 'largest': 1.0, 'exact': [['0x2', 0], ['0x2', 0]]}
+    {'n': 2, 'sumw': 2.0, 'sumw2': 2.0, 'largest': 1.0, 'exact': [['0x1', 1], ['0x1', 1]]}
     >>> Generated.from_dict((one + one).to_dict()) == one + one
     True
     """

@@ -151,7 +151,7 @@ def sampled_mean(sumw: float, sumw2: float, n: int, largest: float, cl: float = 
     Examples
     --------
     >>> print(sampled_mean(0.1, 0.5 * 0.2**2 / 1e4, 10_000, 1.0))  # half of the events, each with the weight 0.2
-    0.1 [0.09899, 0.101]
+    0.1 [0.099, 0.101]
     """
     total = in_range("n", n, "[1, inf)")
     mean, square = in_range("sumw", sumw, "[0, inf)"), in_range("sumw2", sumw2, "[0, inf)")
