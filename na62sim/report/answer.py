@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from na62sim.statistics.text import number, pm
 from na62sim.study.kaon.sensitivity import NORMALISATION, SIGNAL
 
 if TYPE_CHECKING:
+    from na62sim.study.kaon.backgrounds import Backgrounds
     from na62sim.study.kaon.rows import ScanResult
     from na62sim.study.kaon.sensitivity import DataSetResult, Sensitivity
     from na62sim.study.published import Comparison
@@ -31,6 +33,8 @@ def answer(result: RunResult) -> list[str]:
         best = result.total.sensitivity_normalised or result.total.sensitivity
         if best is not None:
             lines.append(f"{' + '.join(result.total.data_sets)}: {_yield(best)}")
+    for found in result.backgrounds:
+        lines += _backgrounds(found)
     if result.measurement is not None:
         from na62sim.report.measurement import headline
 
@@ -66,6 +70,27 @@ def _data_set(data: DataSetResult, published: dict[str, float]) -> list[str]:
         line += f", {other} = {pm(b.value, b.sigma)}{_beside(known['acceptance_k2pi'], '')}"  # in 100 columns
     best = found.sensitivity_normalised or found.sensitivity
     return [line, f"  SES = {pm(best.ses.value, best.ses.sigma)}{_beside(known['ses'])}{_events(best)}"]
+
+
+def _backgrounds(found: Backgrounds) -> list[str]:
+    """Rows of expected background events of a hundredth and more beside the published, and those without a number."""
+    from na62sim.study.published import published_backgrounds
+
+    published = published_backgrounds(found.geometry)
+    known = {name: row.value for name, row in published.items()}
+    shown = [
+        f"{_decay(row.title)} {pm(row.events, math.hypot(row.stat or 0.0, row.syst or 0.0))}{_beside(known.get(name), '')}"
+        for name, row in found.rows.items() if row.events is not None and row.events > 0.01
+    ]  # fmt: skip
+    without = [_decay(row.title) for row in found.rows.values() if row.events is None]
+    return [
+        *([f"{found.geometry}: background {', '.join(shown)}"] if shown else []),
+        *([f"  no number for {', '.join(without)} (report.txt says why)"] if without else []),
+    ]
+
+
+def _decay(title: str) -> str:
+    return title.removeprefix("K+ → ")
 
 
 def _yield(found: Sensitivity) -> str:

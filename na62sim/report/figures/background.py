@@ -63,14 +63,16 @@ def draw_backgrounds(path: Path, result: Backgrounds, *, force: bool = False) ->
             for name, part in row.parts.items():
                 if isinstance(part, tuple):
                     left.plot(part, (k - 0.34, k - 0.34), color=_COLOURS[row.name], lw=2.0, ls=":")
-                    left.text(part[1] * 1.15, k - 0.36, name, fontsize=9.5, va="center", color=_COLOURS[row.name])
+                    beside, align = (part[0] / 1.15, "right") if part[0] > 1e-2 else (part[1] * 1.15, "left")
+                    left.text(beside, k - 0.36, name, fontsize=9.5, va="center", ha=align, color=_COLOURS[row.name])
         left.set(xscale="log", xlim=(1e-4, 30.0), ylim=(-0.7, len(shown) - 0.3), xlabel="Expected events")
         left.set_yticks(range(len(shown)), [row.title for row in reversed(shown)])
         left.plot([], [], "s", mfc="none", color=BLACK, label="published")
         left.plot([], [], "o", color=BLACK, label="this simulation")
-        left.legend(loc="lower right", fontsize=11.5)
+        left.legend(loc="upper left", bbox_to_anchor=(0.22, 1.0), fontsize=11.5)
         left.set_title(result.geometry)
         _momentum(right, shown)
+        fig.subplots_adjust(left=0.13, wspace=0.22)
         return save(fig, path, force=force)
 
 
