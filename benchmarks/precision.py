@@ -14,11 +14,9 @@ import statistics
 import time
 from typing import Any
 
-import numpy as np
-
 import na62sim as na
+from na62sim.simulation.benchmark.machine import REFERENCE, yardstick
 
-YARDSTICK = 228e6
 TARGET = 1e-3
 WAYS: dict[str, dict[str, Any]] = {
     "dice, every cut": {"full_cutflow": True},
@@ -27,16 +25,6 @@ WAYS: dict[str, dict[str, Any]] = {
     "importance": {"importance": True},
     "importance, efficiencies as weights": {"importance": True, "as_weights": "efficiencies"},
 }
-
-
-def doubles_per_second() -> float:
-    """Doubles per second of numpy's Philox, the yardstick."""
-    fill, best = np.random.Generator(np.random.Philox(1)).random, 0.0
-    for _ in range(20):
-        start = time.perf_counter()
-        fill(1_000_000)
-        best = max(best, 1e6 / (time.perf_counter() - start))
-    return best
 
 
 def main() -> None:
@@ -49,7 +37,7 @@ def main() -> None:
     for how in WAYS.values():
         na.acceptance("kpinunu", "pinunu", 1000, threads=1, **how)
     for turn in range(asked.turns):
-        scale = doubles_per_second() / YARDSTICK
+        scale = yardstick() / REFERENCE
         for name, how in WAYS.items():
             start = time.process_time()
             a = na.acceptance("kpinunu", "pinunu", n, seed=1 + turn, threads=1, **how).acceptance

@@ -16,11 +16,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import na62sim as na
+from na62sim.simulation.benchmark.machine import REFERENCE, yardstick
 
-YARDSTICK = 228e6
 WAYS: dict[str, dict[str, Any]] = {
     "everything": {},
     "--narrow": {"narrow": True},
@@ -28,16 +26,6 @@ WAYS: dict[str, dict[str, Any]] = {
     "--skim pinunu": {"skim": "pinunu"},
     "--skim pinunu --keep hits": {"skim": "pinunu", "keep": "hits"},
 }
-
-
-def doubles_per_second() -> float:
-    """Doubles per second of numpy's Philox, the yardstick."""
-    fill, best = np.random.Generator(np.random.Philox(1)).random, 0.0
-    for _ in range(20):
-        start = time.process_time()
-        fill(1_000_000)
-        best = max(best, 1e6 / (time.process_time() - start))
-    return best
 
 
 def main() -> None:
@@ -51,7 +39,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         path = Path(folder) / "sample.h5"
         for turn in range(asked.turns + 1):  # the first compiles
-            scale = YARDSTICK / doubles_per_second()
+            scale = REFERENCE / yardstick()
             for name, how in WAYS.items():
                 start = time.process_time()
                 na.simulate("kpinunu", n, seed=1, path=path, force=True, threads=1, **how).close()
