@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from na62sim.core.arrays import IntArray
-from na62sim.core.kernel import kernel, step
+from na62sim.core.kernel import formula, kernel, step
 from na62sim.geometry.segments import SegmentArrays, beam_vertex, momentum_behind
-from na62sim.geometry.straw import VIEWS
+from na62sim.geometry.straw import VIEWS, StrawArrays
 
-_MOST = 6  # hits of a view, and a third of the points of a chamber, that are looked at
-_POINTS = 24
+_MOST = 6  # hits of a view, and pairs of hits of a chamber, that are looked at
+_POINTS = 96
+_TIMES = 3  # the slopes move the places by 347 mm / 10 m of themselves
 _FEWEST = 4  # two views in each of two chambers
 
 
@@ -41,33 +42,78 @@ def count_segments(hits: dict[str, Any], tracks: dict[str, Any], s: SegmentArray
     return found
 
 
+@formula
+def _crossing(a: int, b: int, at: float, other: float, sx: float, sy: float, straw: StrawArrays) -> tuple[float, float]:
+    """x and y in the chamber's plane of a particle with slopes, from its coordinates in two views."""
+    ca, sa, cb, sb = straw.cosine[a], straw.sine[a], straw.cosine[b], straw.sine[b]
+    at, other = at - straw.offset[a] * (sx * ca + sy * sa), other - straw.offset[b] * (sx * cb + sy * sb)
+    det = ca * sb - sa * cb
+    return (at * sb - other * sa) / det, (other * ca - at * cb) / det
+
+
 @step
-def _points(
-    chamber: int, x: float, y: float, sx: float, sy: float, hit: Any, count: Any, s: SegmentArrays, spot: Any
-) -> int:
-    """Points of a chamber from the hits that the track, at x, y with slopes there, does not explain."""
-    straw, n = s.straw, 0
+def _pairs(hit: Any, count: Any, found: Any, views: Any) -> int:
+    """All pairs of hits of two views of a chamber, as coordinates ``found`` (2, n) and ``views`` (2, n)."""
+    n = 0
     for a in range(VIEWS):
         for b in range(a + 1, VIEWS):
-            det = straw.cosine[a] * straw.sine[b] - straw.sine[a] * straw.cosine[b]
             for i in range(count[a]):
                 for j in range(count[b]):
-                    px = (hit[a, i] * straw.sine[b] - hit[b, j] * straw.sine[a]) / det
-                    py = (hit[b, j] * straw.cosine[a] - hit[a, i] * straw.cosine[b]) / det
-                    views = 2
-                    for c in range(VIEWS):
-                        if c == a or c == b:
-                            continue
-                        w = px * straw.cosine[c] + py * straw.sine[c]
-                        close = False
-                        for k in range(count[c]):
-                            close = close or abs(hit[c, k] - w) < s.agree
-                        views += 1 if close else 0
-                    near = (px - s.hole[chamber]) ** 2 + py * py < s.near_hole[chamber] ** 2
-                    if (views > 2 or near) and n < _POINTS:
-                        spot[0, n], spot[1, n], spot[2, n] = px, py, np.sqrt((px - x) ** 2 + (py - y) ** 2)
+                    if n < _POINTS:
+                        found[0, n], found[1, n], views[0, n], views[1, n] = hit[a, i], hit[b, j], a, b
                         n += 1
     return n
+
+
+@step
+def _is_point(
+    c: int, a: int, b: int, x: float, y: float, sx: float, sy: float, hit: Any, count: Any, s: SegmentArrays
+) -> bool:
+    """Whether a pair of views is a point: near the hole, or with a hit of a third view where the slopes put it."""
+    straw = s.straw
+    if (x - s.hole[c]) ** 2 + y * y < s.near_hole[c] ** 2:
+        return True
+    for e in range(VIEWS):
+        if e != a and e != b:
+            at = (x + sx * straw.offset[e]) * straw.cosine[e] + (y + sy * straw.offset[e]) * straw.sine[e]
+            for k in range(count[e]):
+                if abs(hit[e, k] - at) < s.agree:
+                    return True
+    return False
+
+
+@step
+def _joined(
+    half: int, n: Any, pair: Any, views: Any, place: Any, hit: Any, count: Any, vertex_x: float, vertex_z: float,
+    s: SegmentArrays,
+) -> int:  # fmt: skip
+    """Segments of the two chambers before the magnet, or behind it.
+
+    The views of a chamber are up to 347 mm apart: where a pair of them puts a particle depends on its slopes, which two chambers
+    know, each a little better from the last.
+    """
+    straw, a, b, found = s.straw, 2 * half, 2 * half + 1, 0
+    dz = straw.z[b] - straw.z[a]
+    for i in range(n[a]):
+        va, wa = views[a, 0, i], views[a, 1, i]
+        for j in range(n[b]):
+            vb, wb = views[b, 0, j], views[b, 1, j]
+            sx, sy, x1, y1, x2, y2 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+            for _ in range(_TIMES):
+                x1, y1 = _crossing(va, wa, pair[a, 0, i], pair[a, 1, i], sx, sy, straw)
+                x2, y2 = _crossing(vb, wb, pair[b, 0, j], pair[b, 1, j], sx, sy, straw)
+                sx, sy = (x2 - x1) / dz, (y2 - y1) / dz
+            first = np.sqrt((x1 - place[a, 0]) ** 2 + (y1 - place[a, 1]) ** 2)
+            second = np.sqrt((x2 - place[b, 0]) ** 2 + (y2 - place[b, 1]) ** 2)
+            if 0.5 * (first + second) <= s.distance or abs(sy) >= s.slope:
+                continue
+            if half == 0 and abs(sx) >= s.slope:
+                continue
+            if half == 1 and not s.low < momentum_behind(x1, sx, straw.z[a], vertex_x, vertex_z, s) < s.high:
+                continue
+            if _is_point(a, va, wa, x1, y1, sx, sy, hit[a], count[a], s):
+                found += _is_point(b, vb, wb, x2, y2, sx, sy, hit[b], count[b], s)
+    return found
 
 
 @kernel
@@ -75,7 +121,8 @@ def _count(
     event: Any, track: Any, offsets: Any, chamber: Any, view: Any, position: Any, s: SegmentArrays, out: Any
 ) -> None:
     hit, count = np.empty((4, VIEWS, _MOST)), np.zeros((4, VIEWS), dtype=np.int64)
-    spot, n = np.empty((4, 3, _POINTS)), np.zeros(4, dtype=np.int64)
+    pair, views = np.empty((4, 2, _POINTS)), np.empty((4, 2, _POINTS), dtype=np.int64)
+    place, n = np.empty((4, 2)), np.zeros(4, dtype=np.int64)
     straw = s.straw
     for row in range(event.size):
         count[:] = 0
@@ -96,20 +143,9 @@ def _count(
         for c in range(4):
             front = c < 2
             d = straw.z[c] - (straw.z[0] if front else straw.z[3])
-            px, py = (x1 + u * w * d, y1 + v * w * d) if front else (x4 + ua * wa * d, y4 + va * wa * d)
-            sx, sy = (u * w, v * w) if front else (ua * wa, va * wa)
-            n[c] = _points(c, px, py, sx, sy, hit[c], count[c], s, spot[c])
+            place[c, 0] = x1 + u * w * d if front else x4 + ua * wa * d
+            place[c, 1] = y1 + v * w * d if front else y4 + va * wa * d
+            n[c] = _pairs(hit[c], count[c], pair[c], views[c])
         vertex_x, vertex_z = beam_vertex(x1, y1, u * w, v * w, s)
         for half in range(2):
-            a, b = 2 * half, 2 * half + 1
-            dz = straw.z[b] - straw.z[a]
-            for i in range(n[a]):
-                for j in range(n[b]):
-                    slope_x, slope_y = (spot[b, 0, j] - spot[a, 0, i]) / dz, (spot[b, 1, j] - spot[a, 1, i]) / dz
-                    if 0.5 * (spot[a, 2, i] + spot[b, 2, j]) <= s.distance or abs(slope_y) >= s.slope:
-                        continue
-                    if half == 0:
-                        out[row] += abs(slope_x) < s.slope
-                    else:
-                        p = momentum_behind(spot[a, 0, i], slope_x, straw.z[a], vertex_x, vertex_z, s)
-                        out[row] += s.low < p < s.high
+            out[row] += _joined(half, n, pair, views, place, hit, count, vertex_x, vertex_z, s)

@@ -26,7 +26,7 @@ from na62sim.generators.chain.truth import Truth
 from na62sim.geometry.segments import SegmentArrays, beam_vertex, momentum_behind
 from na62sim.geometry.straw import VIEWS, on_straws
 
-_CHAMBERS, _MASKS, _PAIRS = 4, 16, 6  # sets of the views of a chamber, pairs of views
+_CHAMBERS, _MASKS = 4, 16  # sets of the views of a chamber
 
 
 def take_one_track(
@@ -114,74 +114,51 @@ def _can_be_track(row: int, at: PlaneCrossings, seen: Any, radius: float) -> boo
     return enough
 
 
-@step
-def _points(c: int, place: Any, counted: int, x: float, y: float, s: SegmentArrays, spot: Any, points: Any) -> None:
-    """Where each pair of views of a chamber puts a particle, and which pairs (bits) are points for each set of hits.
+@formula
+def _number(views: int) -> int:
+    return (views & 1) + (views >> 1 & 1) + (views >> 2 & 1) + (views >> 3 & 1)
 
-    Parameters
-    ----------
-    counted : views whose hits are not on the track; x, y : the track
-    spot : (3, 6) receives x, y and the distance from the track
-    """
-    straw = s.straw
-    points[:] = 0
-    k = 0
-    for a in range(VIEWS):
-        for b in range(a + 1, VIEWS):
-            det = straw.cosine[a] * straw.sine[b] - straw.sine[a] * straw.cosine[b]
-            px = (place[a] * straw.sine[b] - place[b] * straw.sine[a]) / det
-            py = (place[b] * straw.cosine[a] - place[a] * straw.cosine[b]) / det
-            spot[0, k], spot[1, k], spot[2, k] = px, py, np.sqrt((px - x) ** 2 + (py - y) ** 2)
-            near = (px - s.hole[c]) ** 2 + py * py < s.near_hole[c] ** 2
-            both, third = 1 << a | 1 << b, 0
-            for e in range(VIEWS):
-                if e != a and e != b and abs(place[e] - px * straw.cosine[e] - py * straw.sine[e]) < s.agree:
-                    third |= 1 << e
-            for mask in range(_MASKS):
-                hits = mask & counted
-                if hits & both == both and (near or hits & third):
-                    points[mask] |= 1 << k
-            k += 1
+
+@step
+def _is_segment(half: int, row: int, at: PlaneCrossings, chosen: int, vertex_x: float, vertex_z: float, s: SegmentArrays) -> Any:
+    """Whether a particle would be a segment of two chambers, with points in both."""
+    a, b = 2 * half, 2 * half + 1
+    if not (at.first[row] <= a and b < at.last[row]):
+        return False
+    dz = s.straw.z[b] - s.straw.z[a]
+    sx, sy = (at.x[b, row] - at.x[a, row]) / dz, (at.y[b, row] - at.y[a, row]) / dz
+    away = 0.0
+    for c in (a, b):
+        away += 0.5 * np.sqrt((at.x[c, row] - at.x[c, chosen]) ** 2 + (at.y[c, row] - at.y[c, chosen]) ** 2)
+    if away <= s.distance or abs(sy) >= s.slope:
+        return False
+    if half == 0:
+        return abs(sx) < s.slope
+    return s.low < momentum_behind(at.x[a, row], sx, s.straw.z[a], vertex_x, vertex_z, s) < s.high
 
 
 @step
 def _draw_half(
-    half: int, u: float, seen: Any, spot: Any, points: Any, vertex_x: float, vertex_z: float, s: SegmentArrays, chance: Any,
-    joins: Any,
+    half: int, u: float, row: int, at: PlaneCrossings, seen: Any, counted: Any, possible: bool, s: SegmentArrays,
+    chance: Any, is_point: Any,
 ) -> Any:  # fmt: skip
     """Hits (bits) of two chambers that make no segment, and the probability of none."""
-    a, b = 2 * half, 2 * half + 1
-    dz = s.straw.z[b] - s.straw.z[a]
-    for i in range(_PAIRS):
-        joins[i] = 0
-        for j in range(_PAIRS):
-            slope_x, slope_y = (spot[b, 0, j] - spot[a, 0, i]) / dz, (spot[b, 1, j] - spot[a, 1, i]) / dz
-            good = 0.5 * (spot[a, 2, i] + spot[b, 2, j]) > s.distance and abs(slope_y) < s.slope
-            if half == 0:
-                good = good and abs(slope_x) < s.slope
-            else:
-                p = momentum_behind(spot[a, 0, i], slope_x, s.straw.z[a], vertex_x, vertex_z, s)
-                good = good and s.low < p < s.high
-            joins[i] |= (1 << j) if good else 0
     for c in range(2):
+        k = 2 * half + c
+        near = (at.x[k, row] - s.hole[k]) ** 2 + at.y[k, row] ** 2 < s.near_hole[k] ** 2
         for mask in range(_MASKS):
-            chance[c, mask] = 0.0 if mask & ~seen[a + c] else 1.0
-            for k in range(VIEWS):
-                if seen[a + c] >> k & 1:
-                    chance[c, mask] *= s.straw.efficiency if mask >> k & 1 else 1.0 - s.straw.efficiency
+            is_point[c, mask] = possible and _number(mask & counted[k]) >= (2 if near else 3)
+            chance[c, mask] = 0.0 if mask & ~seen[k] else 1.0
+            for v in range(VIEWS):
+                if seen[k] >> v & 1:
+                    chance[c, mask] *= s.straw.efficiency if mask >> v & 1 else 1.0 - s.straw.efficiency
     whole, total, target = 0.0, 0.0, 0.0
     for turn in range(2):  # the sum, then the draw
         if turn == 1:
             whole, target, total = total, u * total, 0.0
         for m in range(_MASKS):
-            if chance[0, m] == 0.0:
-                continue
-            reached = 0
-            for i in range(_PAIRS):
-                if points[a, m] >> i & 1:
-                    reached |= joins[i]
             for q in range(_MASKS):
-                if chance[1, q] > 0.0 and points[b, q] & reached == 0:
+                if chance[0, m] * chance[1, q] > 0.0 and not (is_point[0, m] and is_point[1, q]):
                     total += chance[0, m] * chance[1, q]
                     if turn == 1 and total > target:
                         return whole, m, q
@@ -202,8 +179,8 @@ def _take(
 ) -> None:
     place, own = np.zeros((_CHAMBERS, VIEWS)), np.zeros((_CHAMBERS, VIEWS))
     seen, mine = np.zeros(_CHAMBERS, dtype=np.int64), np.zeros(_CHAMBERS, dtype=np.int64)
-    spot, points = np.zeros((_CHAMBERS, 3, _PAIRS)), np.zeros((_CHAMBERS, _MASKS), dtype=np.int64)
-    chance, joins = np.zeros((2, _MASKS)), np.zeros(_PAIRS, dtype=np.int64)
+    counted = np.zeros(_CHAMBERS, dtype=np.int64)
+    chance, is_point = np.zeros((2, _MASKS)), np.zeros((2, _MASKS), dtype=np.bool_)
     begin = 0
     while begin < event.size:
         end, can = begin, 0
@@ -235,16 +212,16 @@ def _take(
                 continue
             _cross_views(row, at, s, place, seen)
             for c in range(_CHAMBERS):
-                counted = 0
+                counted[c] = 0
                 for k in range(VIEWS):
                     if seen[c] >> k & 1 and abs(place[c, k] - own[c, k]) >= s.on_track:
-                        counted |= 1 << k
-                _points(c, place[c], counted, at.x[c, chosen], at.y[c, chosen], s, spot[c], points[c])
+                        counted[c] |= 1 << k
             a, b, _, _ = uniforms4(seed, number[begin], STREAM_ONE_TRACK, 1 + slot[row])
             given[row] = 0
             for half in range(2):
+                possible = _is_segment(half, row, at, chosen, vertex_x, vertex_z, s)
                 none, first, second = _draw_half(
-                    half, a if half == 0 else b, seen, spot, points, vertex_x, vertex_z, s, chance, joins
+                    half, a if half == 0 else b, row, at, seen, counted, possible, s, chance, is_point
                 )
                 at.weight[row] *= none
                 given[row] |= first << 8 * half | second << (8 * half + 4)

@@ -32,7 +32,6 @@ from na62sim.geometry.segments import SegmentArrays, segment_arrays
 # Guesses. Nothing but the spread of the weights depends on them.
 _ELSEWHERE = 0.3  # what does not come to NewCHOD and LKr: lead glass behind the chambers, HASC, the tube's wall
 _UNLIKELY = 1e-2  # a track outside the window of momentum, or of what decays or is in a hole
-_STEEP = 0.027  # slope from which on the views of a chamber do not agree
 _LEAST = 1e-4  # segments are not found: places are not exact
 _LITTLE = 0.05  # a hadron leaves little energy behind the LKr
 
@@ -194,7 +193,7 @@ def _guess(state: Any, ids: Any, p4: Any, g: Guess, found: Any) -> None:
             if ids[4, end] == 0:
                 flat = abs(sy) < s.slope
                 before = point[0] * point[1] if flat and abs(sx) < s.slope else 0.0
-                behind = point[2] * point[3] if flat and abs(bent) < _STEEP and s.low < p < s.high else 0.0
+                behind = point[2] * point[3] if flat and s.low < p < s.high else 0.0
                 missed[end] = max((1.0 - before) * (1.0 - behind), _LEAST)
             end += 1
         best = 0.0
