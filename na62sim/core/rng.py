@@ -16,6 +16,7 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
+from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.core.elementary import normal_pair
 from na62sim.core.kernel import JIT, formula, kernel, step
 
@@ -47,6 +48,7 @@ STREAM_CHARGED_VETO = np.uint64(28)
 STREAM_ONE_TRACK = np.uint64(29)
 STREAM_COPIES = np.uint64(30)
 STREAM_FORWARD = np.uint64(31)
+STREAM_LIKELY = np.uint64(32)
 STREAM_DUMP = np.uint64(32)
 STREAM_DUMP_PROTON = np.uint64(33)
 STREAM_DUMP_TRIAL = np.uint64(34)
@@ -167,6 +169,13 @@ def fill_uniforms(seed: int, stream: int, block0: Any, events: Any, raw: Any, ou
         _fill_words(seed, stream, block0, j, events, raw[0], raw[1], raw[2], raw[3])
         for k in range(4):
             _uniforms(raw[k, :n], out[4 * j + k, :n])
+
+
+def uniforms_of(seed: int, stream: Any, events: IntArray, block: int = 0) -> FloatArray:
+    """One uniform in [0, 1) of each event (n,), the first of a block."""
+    raw, u = np.empty((4, len(events)), dtype=np.uint64), np.empty((4, len(events)))
+    fill_uniforms(np.uint64(seed), stream, np.full(len(events), block), events, raw, u)
+    return np.asarray(u[0])
 
 
 @step

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from na62sim.core.arrays import FloatArray
+from na62sim.core.rng import STREAM_LIKELY, uniforms_of
 from na62sim.generators.amplitudes.rest_frame import sample_vertices
 from na62sim.generators.chain.compile import spread_flights
 from na62sim.generators.chain.process import Process
@@ -72,7 +75,9 @@ class Generator:
             return self.source.parts(seed, first, n)
         return [self.generate(seed, first, n)]
 
-    def generate(self, seed: int, first: int, n: int, turns: int = 1) -> Truth:
+    def generate(
+        self, seed: int, first: int, n: int, turns: int = 1, likely: Callable[[FloatArray], FloatArray] | None = None
+    ) -> Truth:
         """Events ``first`` to ``first + n - 1``; of a file they must be of one kind.
 
         Parameters
@@ -80,6 +85,8 @@ class Generator:
         turns : of a kaon's decay to several particles, whose energies and angles to each other are drawn first (of K+ -> pi+ pi-
             e+ nu at nine times the cost of all else): so many events of each, with kaons, places and directions of their own.
             The k-th has k times `AGAIN` added to its number; they are not independent of each other
+        likely : of these decays, (particles, 4, n) in the kaon's frame in MeV, the probability that each is made, with as
+            much more weight; all are by default
 
         Raises
         ------
@@ -94,6 +101,11 @@ class Generator:
         events = np.arange(first, first + n, dtype=np.int64)
         rest = np.empty((chain.n_rest, 4, n))
         vertex_weight = sample_vertices(seed, events, chain.samplers, rest)
+        if likely is not None:
+            made_with = likely(rest)
+            kept = np.flatnonzero(uniforms_of(seed, STREAM_LIKELY, events) < made_with)
+            events, rest, n = events[kept], rest.take(kept, axis=2), len(kept)
+            vertex_weight = 1.0 / made_with[kept] if vertex_weight is None else vertex_weight[kept] / made_with[kept]
         if turns > 1:
             events, n = np.repeat(events, turns) + AGAIN * np.tile(np.arange(turns), n), turns * n
             rest = np.repeat(rest, turns, axis=2)

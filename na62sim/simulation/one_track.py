@@ -6,7 +6,7 @@ Beside what a chunk is otherwise (`on_demand`): decays that may be accepted go o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -28,7 +28,9 @@ def select_one_track(
     first: int,
     n: int,
     guess: Guess,
+    likely: Callable[[FloatArray], FloatArray] | None = None,
     along: Mapping[str, int] | None = None,
+    often_before: Mapping[str, float] | None = None,
     without: tuple[int, ...] = (),
 ) -> tuple[SelectedChunk, FloatArray]:
     """Events ``first`` to ``first + n - 1`` to the cut-flow; beside it the weights of all that were generated.
@@ -36,20 +38,24 @@ def select_one_track(
     Parameters
     ----------
     simulation : charged particles are carried as weights
+    likely : see `Generator.generate`
     along : see `turn_decays`
+    often_before : z (mm) before which particles of a name decay in flight more often, see `often_decayed`
     without : see `take_out`
     """
     s, r = simulation, simulation.response
-    truth = s.generator.generate(s.seed, first, n, guess.turns)
+    truth = s.generator.generate(s.seed, first, n, guess.turns, likely)
     weight = truth.weight.copy()
     if along:
         turn_decays(s.seed, truth, along)
     take_out(truth, without)
-    truth, before = pick_decays(s.seed, truth, s.flight, guess)
-    arrived = to_straw1(s.seed, truth, s.planes, s.flight, s.field)
+    truth, before = pick_decays(s.seed, truth, s.flight, guess, often_before)
+    arrived = to_straw1(s.seed, truth, s.planes, s.flight, s.field, often_before=often_before)
     truth, arrived = make_copies(s.seed, truth, arrived, guess, before)
     crossings = through_straws(s.seed, truth, arrived, s.planes, s.flight, s.field)
-    crossings, given = take_one_track(s.seed, truth, crossings, s.reconstruction.segments, r.counter.straw_radius)
+    crossings, given = take_one_track(
+        s.seed, truth, crossings, s.reconstruction.segments, r.counter.straw_radius, s.planes
+    )
     straw = straw_hits(s.seed, truth, crossings, r.straw, given=given)
     found = s.reconstruction.tracks({"straw": straw}, 1)
     tracks = of_the_track(found, crossings, s.reconstruction.segments, len(truth.events))

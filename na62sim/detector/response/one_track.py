@@ -21,7 +21,8 @@ import numpy as np
 from na62sim.core.kernel import formula, kernel, step
 from na62sim.core.rng import STREAM_ONE_TRACK, uniforms4
 from na62sim.detector.transport.crossings import Crossings, see_the_products
-from na62sim.detector.transport.state import PlaneCrossings
+from na62sim.detector.transport.planes import STRAW4, Planes
+from na62sim.detector.transport.state import LOSS, PlaneCrossings
 from na62sim.generators.chain.truth import Truth
 from na62sim.geometry.segments import SegmentArrays, beam_vertex, momentum_behind
 from na62sim.geometry.straw import VIEWS, on_straws
@@ -30,9 +31,11 @@ _CHAMBERS, _MASKS = 4, 16  # sets of the views of a chamber
 
 
 def take_one_track(
-    seed: int, truth: Truth, tracks: Crossings, s: SegmentArrays, radius: float
+    seed: int, truth: Truth, tracks: Crossings, s: SegmentArrays, radius: float, planes: Planes
 ) -> tuple[Crossings, Any]:
     """Choose the track of each event of particles at STRAW 4, and draw the hits of all others.
+
+    A hadron that interacts in a chamber does not vanish: its products are taken for seen, with weight 0.
 
     Parameters
     ----------
@@ -58,6 +61,9 @@ def take_one_track(
     )
     if tracks.rest is not None:
         see_the_products(tracks.rest, track)
+        lost = planes.lost[np.flatnonzero(planes.slot == STRAW4)[0]]
+        hadron, at = np.abs(tracks.rest.ids[2]) > 200, tracks.at_planes
+        at.weight[~track & hadron & (at.last < _CHAMBERS) & (tracks.rest.state[LOSS] < lost)] = 0.0
     return replace(tracks, track=track), given
 
 
@@ -120,7 +126,9 @@ def _number(views: int) -> int:
 
 
 @step
-def _is_segment(half: int, row: int, at: PlaneCrossings, chosen: int, vertex_x: float, vertex_z: float, s: SegmentArrays) -> Any:
+def _is_segment(
+    half: int, row: int, at: PlaneCrossings, chosen: int, vertex_x: float, vertex_z: float, s: SegmentArrays
+) -> Any:
     """Whether a particle would be a segment of two chambers, with points in both."""
     a, b = 2 * half, 2 * half + 1
     if not (at.first[row] <= a and b < at.last[row]):

@@ -9,21 +9,24 @@ sums of their weights; their numbers differ by multiples of `AGAIN`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from hepunits import m, mm
+from hepunits import MeV, m, mm
 
 from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.core.elementary import log
-from na62sim.core.kernel import formula, kernel
-from na62sim.core.rng import STREAM_COPIES, STREAM_FLIGHT, fill_uniforms, uniforms4
+from na62sim.core.kernel import formula, kernel, step
+from na62sim.core.rng import STREAM_COPIES, STREAM_FLIGHT, uniforms4, uniforms_of
 from na62sim.detector.transport.crossings import Arrived, charged_of
 from na62sim.detector.transport.early import Window, doomed_outside
+from na62sim.detector.transport.often_decayed import NEVER, often_decayed
 from na62sim.detector.transport.planes import Flight
-from na62sim.detector.transport.state import GIVEN, P, U, V, X, Y
+from na62sim.detector.transport.state import FLY, GIVEN, P, U, V, X, Y
 from na62sim.detector.transport.upstream import Charged
+from na62sim.generators.chain.compile import Chain
 from na62sim.generators.chain.truth import Truth
 from na62sim.generators.generate import AGAIN
 from na62sim.geometry import Detector
@@ -33,7 +36,12 @@ from na62sim.geometry.segments import SegmentArrays, segment_arrays
 _ELSEWHERE = 0.3  # what does not come to NewCHOD and LKr: lead glass behind the chambers, HASC, the tube's wall
 _UNLIKELY = 1e-2  # a track outside the window of momentum, or of what decays or is in a hole
 _LEAST = 1e-4  # segments are not found: places are not exact
+_TAIL = 0.05  # decays out of the regions are made at least so often
 _LITTLE = 0.05  # a hadron leaves little energy behind the LKr
+_SCATTERED = 4.0 * MeV  # times 1 / p: three times the angle that a chamber scatters by
+_SELDOM = 0.03
+_KINK = 0.01  # nor are they where it decays
+_SOFT = 0.6  # of the momentum of a pion that decays before the magnet is left to the softest muons: they fly beside everything
 
 
 class Guess(NamedTuple):
@@ -43,9 +51,10 @@ class Guess(NamedTuple):
     ----------
     unit : likelihood of an event that goes on once; most : copies of one; turns : events of one decay before
     low, high : momenta (MeV/c) that a track can be accepted with
-    m2_max : squared missing mass (MeV^2) above which it is by a tail alone, and
-    m2_sigma : its resolution; 0: none is needed
+    m2_min, m2_max : squared missing masses (MeV^2) out of which it is by a tail alone, and
+    m2_sigma : their resolution
     lead_glass, counter, cluster : inefficiencies for a charged particle, of LAV, NewCHOD and LKr
+    positron : probability that one is taken for a pion
     counter_min, counter_max, near, lkr_z : radii of NewCHOD, distance from the track that is its own in the LKr, and z (mm)
     """
 
@@ -55,11 +64,13 @@ class Guess(NamedTuple):
     turns: int
     low: float
     high: float
+    m2_min: float
     m2_max: float
     m2_sigma: float
     lead_glass: float
     counter: float
     cluster: float
+    positron: float
     counter_min: float
     counter_max: float
     near: float
@@ -67,32 +78,42 @@ class Guess(NamedTuple):
 
 
 def guess_of(
-    d: Detector, unit: float, window: Window, most: int = 1, turns: int = 1, m2_max: float = 0.0, m2_sigma: float = 0.0
-) -> Guess:
+    d: Detector, unit: float, window: Window, most: int = 1, turns: int = 1, m2_min: float = -1e12, m2_max: float = 1e12,
+    m2_sigma: float = 1.0,
+) -> Guess:  # fmt: skip
     """Guesses for a detector; ``window`` of measured momenta, see `Guess`."""
     return Guess(
-        segment_arrays(d), unit, most, turns, *doomed_outside(d, window), m2_max, m2_sigma, d.lav.charged_inefficiency,
-        1.0 - d.newchod.efficiency, 1.0 - d.lkr.efficiency, d.newchod.radius_min_mm * mm, d.newchod.radius_max_mm * mm,
+        segment_arrays(d), unit, most, turns, *doomed_outside(d, window), m2_min, m2_max, m2_sigma, d.lav.charged_inefficiency,
+        1.0 - d.newchod.efficiency, 1.0 - d.lkr.efficiency, d.rich.electron_misid * d.lkr.electron_misid,
+        d.newchod.radius_min_mm * mm, d.newchod.radius_max_mm * mm,
         d.lkr.track_distance_mm * mm, d.lkr.z_m * m,
     )  # fmt: skip
 
 
-def pick_decays(seed: int, truth: Truth, flight: Flight, guess: Guess) -> tuple[Truth, FloatArray]:
+def pick_decays(
+    seed: int, truth: Truth, flight: Flight, guess: Guess, often_before: Mapping[str, float] | None = None
+) -> tuple[Truth, FloatArray]:
     """Generated decays that go on: all that are as likely as the unit, and others with as much more weight as they are fewer.
+
+    Parameters
+    ----------
+    often_before : see `to_straw1`; here the weights are multiplied by those of the decays in flight
 
     Returns
     -------
     these, and the factors (n,) that their weights have for that
     """
     chain, n = truth.chain, len(truth.events)
-    charged = charged_of(chain, flight)
+    charged = charged_of(chain, flight, often_before)
     slots = len(charged.slot)
     state, ids = np.empty((GIVEN, slots * n)), np.empty((5, slots * n), dtype=np.int64)
-    _fly(np.uint64(seed), truth.events, truth.p, truth.vertex, charged, guess.segments.straw.z[0], state, ids)
-    found = np.ones(n)
-    _guess(state, ids, truth.p, guess, found)
+    weight = truth.weight.copy()
+    _fly(np.uint64(seed), truth.events, truth.p, truth.vertex, charged, guess.segments.straw.z[0], state, ids, weight)
+    truth = replace(truth, weight=weight)
+    found, u = np.ones(n), uniforms_of(seed, STREAM_COPIES, truth.events, 0)
+    _guess(state, ids, truth.p, guess, u * guess.unit, found)
     mean = np.minimum(found / guess.unit, 1.0)
-    kept = np.flatnonzero(_uniform(seed, truth.events, 0) < mean)
+    kept = np.flatnonzero(u < mean)
     return _taken(truth, kept, truth.events[kept], mean), 1.0 / mean[kept]
 
 
@@ -104,16 +125,10 @@ def make_copies(seed: int, truth: Truth, arrived: Arrived, guess: Guess, before:
     before : (n,) the factors of their weights that `pick_decays` put there
     """
     mean = np.minimum(before * likelihood(truth, arrived, guess) / guess.unit, guess.most)
-    number = np.floor(mean + _uniform(seed, truth.events, 1)).astype(np.int64)
+    number = np.floor(mean + uniforms_of(seed, STREAM_COPIES, truth.events, 1)).astype(np.int64)
     source = np.repeat(np.arange(len(number)), number)
     which = np.arange(len(source)) - np.repeat(np.cumsum(number) - number, number)
     return _taken(truth, source, truth.events[source] + AGAIN * guess.turns * which, mean), arrived.copied(source)
-
-
-def _uniform(seed: int, events: IntArray, block: int) -> FloatArray:
-    raw, u = np.empty((4, len(events)), dtype=np.uint64), np.empty((4, len(events)))
-    fill_uniforms(np.uint64(seed), STREAM_COPIES, np.full(len(events), block), events, raw, u)
-    return np.asarray(u[0])
 
 
 def _taken(truth: Truth, rows: IntArray, events: IntArray, mean: FloatArray) -> Truth:
@@ -127,13 +142,15 @@ def _taken(truth: Truth, rows: IntArray, events: IntArray, mean: FloatArray) -> 
 def likelihood(truth: Truth, arrived: Arrived, guess: Guess) -> FloatArray:
     """How likely one particle of each event is the only one that is seen, roughly; 0 where none can be a track."""
     found: FloatArray = np.power(guess.lead_glass, np.bincount(arrived.lav[0], minlength=len(truth.events)))
-    _guess(arrived.state, arrived.ids, truth.p, guess, found)
+    _guess(arrived.state, arrived.ids, truth.p, guess, np.zeros(len(found)), found)
     return found
 
 
 @kernel
-def _fly(seed: int, events: Any, p4: Any, vertex: Any, charged: Charged, z1: float, state: Any, ids: Any) -> None:
-    """Fly all charged particles straight to STRAW 1; those that decay before begin at a plane behind it."""
+def _fly(
+    seed: int, events: Any, p4: Any, vertex: Any, charged: Charged, z1: float, state: Any, ids: Any, weight: Any
+) -> None:
+    """Fly all charged particles straight to STRAW 1, also those that decay before, or begin at a plane behind it."""
     slots = charged.slot.size
     for j in range(slots):
         k, at, ctau = charged.slot[j], charged.vertex[j], charged.ctau[j]
@@ -141,22 +158,30 @@ def _fly(seed: int, events: Any, p4: Any, vertex: Any, charged: Charged, z1: flo
             px, py, pz = p4[k, 0, i], p4[k, 1, i], p4[k, 2, i]
             p, row, dz = np.sqrt(px * px + py * py + pz * pz), slots * i + j, z1 - vertex[at, 2, i]
             ids[0, row], ids[1, row], ids[2, row], ids[3, row] = i, k, charged.pdg[j], charged.charge[j]
-            ids[4, row] = 1 if pz <= 0.0 or dz <= 0.0 else 0
-            if ids[4, row] == 0 and ctau > 0.0:
+            ids[4, row], state[FLY, row] = 1 if pz <= 0.0 or dz <= 0.0 else 0, np.inf
+            if ctau > 0.0:
+                mean_path = p * ctau / charged.mass[j]
                 die, _, _, _ = uniforms4(seed, events[i], STREAM_FLIGHT, k)  # what `carry_upstream` asks
-                ids[4, row] = -log(1.0 - die) * p * ctau / charged.mass[j] < dz
+                if charged.often_before[j] > NEVER:
+                    die, w = often_decayed(die, mean_path, charged.often_before[j] - vertex[at, 2, i])
+                    weight[i] *= w
+                state[FLY, row] = -log(1.0 - die) * mean_path - dz
             state[X, row], state[Y, row] = vertex[at, 0, i] + px / pz * dz, vertex[at, 1, i] + py / pz * dz
             state[U, row], state[V, row], state[P, row] = px / p, py / p, p
 
 
 @formula
-def _chance(x: float, y: float, c: int, s: SegmentArrays) -> Any:
-    """Number of views of a chamber with straws at a place, and the probability of a point there."""
+def _chance(x: float, y: float, c: int, margin: float, s: SegmentArrays) -> Any:
+    """Number of views of a chamber with straws at a place, and the probability of a point there.
+
+    Of straws closer than ``margin`` to an end or to the gap nothing is sure: they do not count.
+    """
     straw, r, hole = s.straw, np.sqrt(0.5), s.hole[c]
+    gap, end = straw.half_gap + margin, straw.half_length - margin
     views = 0
     for a, center in ((r * (x - y), r * hole), (r * (x + y), r * hole), (x, hole), (y, 0.0)):
-        views += abs(a - center) > straw.half_gap and abs(a) < straw.half_length
-    near = (x - hole) ** 2 + y * y < s.near_hole[c] ** 2
+        views += abs(a - center) > gap and abs(a) < end
+    near = np.sqrt((x - hole) ** 2 + y * y) < s.near_hole[c] - margin
     e = straw.efficiency
     if views > 3 or (views == 3 and near):
         return views, e**4 + 4.0 * e**3 * (1.0 - e)
@@ -165,47 +190,114 @@ def _chance(x: float, y: float, c: int, s: SegmentArrays) -> Any:
     return views, e * e if views == 2 and near else 0.0
 
 
+@step
+def _no_segment(
+    x: float, y: float, sx: float, sy: float, bent: float, p: float, error: float, s: SegmentArrays
+) -> float:
+    """Probability that a particle, here at STRAW 1, makes no segment; none is sure that an error of its slopes may change.
+
+    Parameters
+    ----------
+    bent : slope behind the magnet; p : momentum times charge
+    """
+    straw, missed = s.straw, 1.0
+    for half in range(2):
+        slope = sx if half == 0 else bent
+        if abs(sy) > s.slope - error or (half == 0 and abs(slope) > s.slope - error):
+            continue
+        spread = error * abs(p) / s.kick
+        if half == 1 and not s.low * (1.0 - spread) < p < s.high * (1.0 - spread):
+            continue
+        found = 1.0
+        for c in (2 * half, 2 * half + 1):
+            dz = straw.z[c] - straw.z[0]
+            xc = x + sx * dz + (bent - sx) * max(straw.z[c] - s.magnet, 0.0)
+            _, point = _chance(xc, y + sy * dz, c, error * dz, s)
+            found *= point
+        missed *= 1.0 - found
+    return missed
+
+
+@formula
+def _by_tail(m2: float, g: Guess) -> float:
+    """How likely a squared missing mass is measured between the limits."""
+    return 1.0 / (1.0 + max(m2 - g.m2_max, g.m2_min - m2, 0.0) / g.m2_sigma) ** 3
+
+
+def likely_at_rest(chain: Chain, guess: Guess) -> Callable[[FloatArray], FloatArray] | None:
+    """Of decays that are drawn in the kaon's frame (`Generator.generate`) how likely each is in the regions; None for others."""
+    names = [s.name for s in chain.particles]
+    if chain.n_rest != len(names) - 1:
+        return None
+    kaon, pion, slot = chain.particles[0].mass, chain.particles[names.index("pi+")].mass, names.index("pi+")
+
+    def likely(rest: FloatArray) -> FloatArray:
+        m2 = kaon**2 + pion**2 - 2.0 * kaon * rest[slot - 1, 3]
+        off = np.maximum(np.maximum(m2 - guess.m2_max, guess.m2_min - m2), 0.0)
+        return np.asarray(np.maximum((1.0 + off / guess.m2_sigma) ** -3.0, _TAIL))
+
+    return likely
+
+
+@formula
+def _track(pdg: int, charge: int, p: float, decays: bool, g: Guess) -> float:
+    """How likely a particle is the accepted track, roughly, wherever it goes."""
+    if charge <= 0:
+        return 0.0
+    if abs(pdg) == 11:
+        return g.positron
+    if decays or abs(pdg) < 200:
+        return _UNLIKELY
+    return 1.0 if g.low < p < g.high else 0.0
+
+
 @kernel
-def _guess(state: Any, ids: Any, p4: Any, g: Guess, found: Any) -> None:
+def _guess(state: Any, ids: Any, p4: Any, g: Guess, enough: Any, found: Any) -> None:
     """Multiply ``found`` by the guess that all particles of an event but one are not seen, of the one where it is largest.
 
-    They fly straight from STRAW 1 on, but for the magnet.
+    They fly straight from STRAW 1 on, but for the magnet. Below ``enough`` it may be 0.
     """
     s, most = g.segments, ids.shape[1]
     straw = s.straw
-    missed, x, y, can, point = np.empty(most), np.empty(most), np.empty(most), np.empty(most), np.empty(4)
+    missed, x, y, can = np.empty(most), np.empty(most), np.empty(most), np.empty(most)
     begin = 0
     for event in range(found.size):
-        end = begin
+        end, bound = begin, 0.0
         while end < most and ids[0, end] == event:
-            sx, sy, p = state[U, end], state[V, end], state[P, end] * ids[3, end]  # slopes, nearly
-            bent, whole = sx + s.kick / p, ids[3, end] > 0 and ids[4, end] == 0
+            decays = abs(ids[2, end]) > 200 and state[FLY, end] < s.magnet - straw.z[0]
+            can[end] = _track(ids[2, end], ids[3, end], state[P, end], decays, g)
+            bound = max(bound, can[end])
+            end += 1
+        if bound <= enough[event]:
+            found[event], begin = 0.0, end
+            continue
+        for k in range(begin, end):
+            decays = abs(ids[2, k]) > 200 and state[FLY, k] < s.magnet - straw.z[0]
+            sx, sy, p = state[U, k], state[V, k], state[P, k] * ids[3, k] * (_SOFT if decays else 1.0)  # slopes, nearly
+            bent, whole = sx + s.kick / p, ids[4, k] == 0
             for c in range(4):
                 dz = straw.z[c] - straw.z[0]
-                xc = state[X, end] + sx * dz + (bent - sx) * max(straw.z[c] - s.magnet, 0.0)
-                views, point[c] = _chance(xc, state[Y, end] + sy * dz, c, s)
+                xc = state[X, k] + sx * dz + (bent - sx) * max(straw.z[c] - s.magnet, 0.0)
+                views, _ = _chance(xc, state[Y, k] + sy * dz, c, 0.0, s)
                 whole = whole and views > 1
+            can[k] *= 1.0 if whole else _UNLIKELY
             dz = g.lkr_z - straw.z[0]
-            x[end], y[end] = state[X, end] + sx * dz + (bent - sx) * (g.lkr_z - s.magnet), state[Y, end] + sy * dz
-            can[end], missed[end] = 0.0, _ELSEWHERE
-            if ids[3, end] > 0:
-                can[end] = 1.0 if whole and g.low < abs(p) < g.high else _UNLIKELY
-            if ids[4, end] == 0:
-                flat = abs(sy) < s.slope
-                before = point[0] * point[1] if flat and abs(sx) < s.slope else 0.0
-                behind = point[2] * point[3] if flat and s.low < p < s.high else 0.0
-                missed[end] = max((1.0 - before) * (1.0 - behind), _LEAST)
-            end += 1
+            x[k], y[k] = state[X, k] + sx * dz + (bent - sx) * (g.lkr_z - s.magnet), state[Y, k] + sy * dz
+            missed[k] = _ELSEWHERE
+            if ids[4, k] == 0:
+                error = _SCATTERED / abs(p)
+                best_case = _no_segment(state[X, k], state[Y, k], sx, sy, bent, p, 0.0, s)
+                worst_case = _no_segment(state[X, k], state[Y, k], sx, sy, bent, p, error, s)
+                missed[k] = max(best_case, _SELDOM * worst_case, _KINK if decays else _LEAST)
         best = 0.0
         for row in range(begin, end):
             if can[row] == 0.0:
                 continue
             chance = can[row]
-            if g.m2_sigma > 0.0:
-                k, m2 = ids[1, row], 0.0
-                for q in range(4):
-                    m2 += (p4[0, q, event] - p4[k, q, event]) ** 2 * (1.0 if q == 3 else -1.0)
-                chance /= (1.0 + max(m2 - g.m2_max, 0.0) / g.m2_sigma) ** 3
+            k, m2 = ids[1, row], 0.0
+            for q in range(4):
+                m2 += (p4[0, q, event] - p4[k, q, event]) ** 2 * (1.0 if q == 3 else -1.0)
+            chance *= _by_tail(m2, g)
             for k in range(begin, end):
                 if k == row:
                     continue

@@ -9,6 +9,7 @@ crossings: where each track crossed each measuring plane.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from na62sim.detector.transport.conversion import convert_photons, photon_slots
 from na62sim.detector.transport.downstream import carry_downstream
 from na62sim.detector.transport.early import Early, going_on
 from na62sim.detector.transport.gather import gather_crossings, gather_tracks
+from na62sim.detector.transport.often_decayed import NEVER as NOT_OFTEN
 from na62sim.detector.transport.planes import STRAW4, Flight, Planes
 from na62sim.detector.transport.state import GIVEN, LOSS, NEVER, PlaneCrossings, empty_crossings
 from na62sim.detector.transport.track_block import Tracks
@@ -185,11 +187,17 @@ def to_straw4(
 
 
 def to_straw1(
-    seed: int, truth: Truth, planes: Planes, flight: Flight, field: FieldMap, early: Early | None = None
-) -> Arrived:
-    """Carry all charged particles of a chunk to STRAW 1, or to the first plane behind their vertex; see `to_straw4`."""
+    seed: int, truth: Truth, planes: Planes, flight: Flight, field: FieldMap, early: Early | None = None,
+    often_before: Mapping[str, float] | None = None,
+) -> Arrived:  # fmt: skip
+    """Carry all charged particles of a chunk to STRAW 1, or to the first plane behind their vertex; see `to_straw4`.
+
+    Parameters
+    ----------
+    often_before : z (mm) before which particles of a name decay more often, without the weight; see `often_decayed`
+    """
     chain, n = truth.chain, len(truth.events)
-    charged = charged_of(chain, flight)
+    charged = charged_of(chain, flight, often_before)
     cap = max(n * (len(charged.slot) + 2 * len(photon_slots(truth))), 1)
     state, ids = np.empty((GIVEN, cap)), np.empty((5, cap), dtype=np.int64)
     lav, secondary, counts = _room_for_records(cap)
@@ -307,8 +315,8 @@ def _room_for_records(tracks: int) -> tuple[IntArray, FloatArray, IntArray]:
     return np.empty((2, tracks), dtype=np.int64), np.empty((12, 4 * tracks + 1024)), np.zeros(3, dtype=np.int64)
 
 
-def charged_of(chain: Chain, flight: Flight) -> Charged:
-    """The charged particles of a process that do not decay at once."""
+def charged_of(chain: Chain, flight: Flight, often_before: Mapping[str, float] | None = None) -> Charged:
+    """The charged particles of a process that do not decay at once; see `to_straw1`."""
     slots = [k for k, s in enumerate(chain.particles) if s.charge and not chain.decays[k]]
     kinds = [chain.particles[k] for k in slots]
     ctau = {211: flight.pion_ctau, 13: flight.muon_ctau, 321: flight.kaon_ctau}
@@ -319,4 +327,5 @@ def charged_of(chain: Chain, flight: Flight) -> Charged:
         charge=np.array([s.charge for s in kinds], dtype=np.int64),
         vertex=np.array([chain.vertex[k] for k in slots], dtype=np.int64),
         ctau=np.array([ctau.get(abs(s.pdg), 0.0) for s in kinds], dtype=float),
+        often_before=np.array([(often_before or {}).get(s.name, NOT_OFTEN) for s in kinds]),
     )

@@ -18,6 +18,7 @@ from na62sim.core.kernel import kernel, step
 from na62sim.core.rng import STREAM_FLIGHT, fill_uniforms
 from na62sim.detector.transport.decay_in_flight import STABLE, decay_on_the_way, flight_path
 from na62sim.detector.transport.early import may_be_tracks
+from na62sim.detector.transport.often_decayed import NEVER, often_decayed
 from na62sim.detector.transport.planes import Flight, Planes, stopped
 from na62sim.detector.transport.state import FLY, GIVEN, LOSS, P, T, U, V, X, Y
 from na62sim.geometry.field import FieldMap, between, in_cell, integrals_at, propagate, segment
@@ -36,6 +37,7 @@ class Charged(NamedTuple):
     charge: IntArray
     vertex: IntArray
     ctau: npt.NDArray[np.float64]  # mm; 0 for what does not decay in flight
+    often_before: npt.NDArray[np.float64]  # z (mm) before which they are made to decay more often, see `often_decayed`
 
 
 @step
@@ -208,6 +210,10 @@ def _carry_slot(
     pdg[:m], first[:m] = k, 0
     fill_uniforms(seed, STREAM_FLIGHT, pdg[:m], numbers[:m], raw, uniform)
     pdg[:m] = kind
+    if charged.often_before[j] > NEVER and charged.ctau[j] > 0.0:
+        for q in range(m):
+            mean_path = np.sqrt(p[0, q] ** 2 + p[1, q] ** 2 + p[2, q] ** 2) * charged.ctau[j] / mass
+            uniform[0, q], _ = often_decayed(uniform[0, q], mean_path, charged.often_before[j] - at[2, q])
     _fly(m, p, at, uniform[0], mass, charged.ctau[j], charge, planes, field, before, inside, out, ok)
     for q in range(m):
         if ok[q] == 1.0:

@@ -21,12 +21,14 @@ class Rare:
     ----------
     unit, most, turns : see `detector.transport.copies.Guess`
     along : see `generators.chain.turned.turn_decays`
+    often : names of particles that decay before the magnet more often, see `detector.transport.often_decayed`
     """
 
     unit: float
     most: int
     turns: int
     along: Mapping[str, int]
+    often: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,8 @@ def _radiative(part: str, process: str, share: float, tails: bool) -> list[Sampl
 def rows() -> dict[str, Row]:
     """Every row that is simulated, by name."""
     gg = "gamma gamma"
-    ke4 = Sample("all", "ke4", KAON["pi pi e nu"][0], 1.0, rare=Rare(1e-5, 3, 20, {"e+": -1, "pi-": -1}))
-    k3pi = Sample("tail", "k3pi", KAON["3 pi"][0], 1.0, True, rare=Rare(1e-8, 50, 1, {"pi+": 1, "pi-": -1}))
+    ke4 = Sample("all", "ke4", KAON["pi pi e nu"][0], 1.0, rare=Rare(3e-5, 3, 60, {"e+": -1, "pi-": -1}, ("pi-",)))
+    k3pi = Sample("tail", "k3pi", KAON["3 pi"][0], 1.0, True, rare=Rare(2e-9, 100, 1, {"pi+": 1, "pi-": -1}, ("pi-",)))
     found = [
         Row(
             "k2pi",
@@ -118,8 +120,8 @@ def rows() -> dict[str, Row]:
             "mu nu",
             10,
         ),
-        Row("ke4", "K+ → π+π−e+ν", 50_000_000, (ke4,), least=50_000_000),
-        Row("k3pi", "K+ → π+π+π−", 5_000_000, (k3pi,), "3 pi", least=5_000_000),
+        Row("ke4", "K+ → π+π−e+ν", 350_000_000, (ke4,), least=40_000_000),
+        Row("k3pi", "K+ → π+π+π−", 30_000_000, (k3pi,), "3 pi", least=15_000_000),
         Row("kpigg", "K+ → π+γγ", 300_000, (Sample("all", "kpigg", KAON["pi gamma gamma"][0], 1.0),)),
         Row(
             "kl3",

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from hepunits import m
 
 from na62sim.core.arrays import BoolArray, FloatArray, IntArray
 from na62sim.core.first_use import compile_first
 from na62sim.core.particles import Species
 from na62sim.detector.response.as_weights import AsWeights
 from na62sim.detector.response.respond import Response, photons_unseen, respond_behind
-from na62sim.detector.transport.copies import guess_of
+from na62sim.detector.transport.copies import guess_of, likely_at_rest
 from na62sim.detector.transport.crossings import Crossings
 from na62sim.detector.transport.early import NO_WINDOW
 from na62sim.generators.chain.compile import compile_chain
@@ -171,16 +172,21 @@ def _one_track(
     without: tuple[int, ...],
 ) -> Accepted:  # fmt: skip
     """The same of decays of which one particle is accepted and others are not seen."""
-    d, tails = simulation.detector, len(selection.signal) == SIGNAL and simulation.as_weights.tails
-    m2_max = d.pinunu.r2_GeV2[1] * GeV2 if tails else 0.0
-    guess = guess_of(
-        d, rare.unit, selection.momentum or NO_WINDOW, rare.most, rare.turns, m2_max,
-        d.pinunu.m2_resolution_GeV2 * GeV2 if tails else 0.0,
-    )  # fmt: skip
-    chosen = with_beam_guards(selection, d) if len(selection.signal) == SIGNAL else selection
+    d, regions = simulation.detector, len(selection.signal) == SIGNAL
+    guess = guess_of(d, rare.unit, selection.momentum or NO_WINDOW, rare.most, rare.turns)
+    likely = None
+    if regions:
+        low, high = (edge * GeV2 for edge in d.pinunu.r2_GeV2)
+        guess = guess._replace(m2_min=low, m2_max=high, m2_sigma=d.pinunu.m2_resolution_GeV2 * GeV2)
+        likely = likely_at_rest(simulation.generator.chain, guess)
+        guess = guess if likely is None else guess._replace(m2_sigma=math.inf)
+    chosen = with_beam_guards(selection, d) if regions else selection
+    often_before = dict.fromkeys(rare.often, d.field.mnp33.center_z_m * m)
 
     def some(first: int, n: int) -> Accepted:
-        chunk, generated = select_one_track(simulation, chosen, first, n, guess, rare.along, without)
+        chunk, generated = select_one_track(
+            simulation, chosen, first, n, guess, likely, rare.along, often_before, without
+        )
         return replace(weigh(chunk), generated=math.fsum(generated))
 
     warm_up(simulation, selection.candidates)

@@ -35,7 +35,9 @@ def single_tracks(process: str, efficiency: float, n: int, seed: int) -> tuple[A
         given = None
         weight = np.ones(n)
         if weighted:
-            crossings, given = take_one_track(seed, truth, crossings, segments, s.response.counter.straw_radius)
+            crossings, given = take_one_track(
+                seed, truth, crossings, segments, s.response.counter.straw_radius, s.planes
+            )
             np.multiply.at(weight, crossings.event, crossings.at_planes.weight)
         hits = straw_hits(seed, truth, crossings, straw, given=given)
         tracks = s.reconstruction.tracks({"straw": hits}, 1)
@@ -59,7 +61,7 @@ def test_weights_are_probabilities_and_one_track_is_taken() -> None:
     s = Simulation(find_process("k3pi"), DETECTOR, 2, as_weights=AsWeights(charged=True, efficiencies=True))
     truth = s.generator.generate(2, 0, 4000)
     crossings = to_straw4(2, truth, s.planes, s.flight, s.field)
-    taken, given = take_one_track(2, truth, crossings, s.reconstruction.segments, 1050.0)
+    taken, given = take_one_track(2, truth, crossings, s.reconstruction.segments, 1050.0, s.planes)
     assert taken.track is not None
     number = np.bincount(taken.event, weights=taken.track, minlength=4000)
     assert set(number) == {0.0, 1.0} and number.mean() > 0.8
