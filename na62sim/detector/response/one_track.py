@@ -44,10 +44,10 @@ def take_one_track(
 
     Returns
     -------
-    the crossings with ``track``, and the hits as `straw_hits` takes them (``given``)
+    the crossings with ``track`` and ``lost_hits``, and the hits as `straw_hits` takes them (``given``)
     """
     n = len(tracks.event)
-    track, given = np.zeros(n, dtype=np.bool_), np.full(n, -1)
+    track, given, lost = np.zeros(n, dtype=np.bool_), np.full(n, -1), np.ones((2, n))
     _take(
         np.uint64(seed),
         truth.events[tracks.event],
@@ -58,13 +58,14 @@ def take_one_track(
         radius,
         track,
         given,
+        lost,
     )
     if tracks.rest is not None:
         see_the_products(tracks.rest, track)
-        lost = planes.lost[np.flatnonzero(planes.slot == STRAW4)[0]]
+        interacts = planes.lost[np.flatnonzero(planes.slot == STRAW4)[0]]
         hadron, at = np.abs(tracks.rest.ids[2]) > 200, tracks.at_planes
-        at.weight[~track & hadron & (at.last < _CHAMBERS) & (tracks.rest.state[LOSS] < lost)] = 0.0
-    return replace(tracks, track=track), given
+        at.weight[~track & hadron & (at.last < _CHAMBERS) & (tracks.rest.state[LOSS] < interacts)] = 0.0
+    return replace(tracks, track=track, lost_hits=lost), given
 
 
 def of_the_track(found: dict[str, Any], tracks: Crossings, s: SegmentArrays, n: int) -> dict[str, Any]:
@@ -173,6 +174,18 @@ def _draw_half(
     return whole, 0, 0
 
 
+@step
+def _lose_more(given: int, seen: Any, efficiency: float, row: int, lost: Any) -> None:
+    """How much more often these hits are all that there are if twice as many views lose theirs, or half as many."""
+    for turn in range(2):
+        factor = 2.0 if turn == 0 else 0.5
+        for c in range(_CHAMBERS):
+            for k in range(VIEWS):
+                if seen[c] >> k & 1:
+                    found = given >> (4 * c + k) & 1
+                    lost[turn, row] *= (1.0 - factor * (1.0 - efficiency)) / efficiency if found else factor
+
+
 @kernel
 def _take(
     seed: int,
@@ -184,6 +197,7 @@ def _take(
     radius: float,
     track: Any,
     given: Any,
+    lost: Any,
 ) -> None:
     place, own = np.zeros((_CHAMBERS, VIEWS)), np.zeros((_CHAMBERS, VIEWS))
     seen, mine = np.zeros(_CHAMBERS, dtype=np.int64), np.zeros(_CHAMBERS, dtype=np.int64)
@@ -233,4 +247,5 @@ def _take(
                 )
                 at.weight[row] *= none
                 given[row] |= first << 8 * half | second << (8 * half + 4)
+            _lose_more(given[row], seen, s.straw.efficiency, row, lost)
         begin = end

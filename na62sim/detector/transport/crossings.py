@@ -10,7 +10,7 @@ crossings: where each track crossed each measuring plane.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -108,7 +108,8 @@ class Crossings:
         radiated photons
     converted : (photons, n) 1 for generated photons that converted
     rest : how tracks go on that have crossed the spectrometer only
-    track : (n,) where one particle of each event is taken for its track, which it is
+    track : (n,) where one particle of each event is taken for its track, which it is, and
+    lost_hits : (2, n) factors of the weight of the others if twice as many STRAW hits of them were lost, or half as many
     """
 
     event: IntArray
@@ -122,6 +123,7 @@ class Crossings:
     converted: npt.NDArray[np.uint8]
     rest: Rest | None = None
     track: npt.NDArray[np.bool_] | None = None
+    lost_hits: FloatArray | None = None
 
     first = property(lambda self: self.at_planes.first)
     last = property(lambda self: self.at_planes.last)
@@ -161,6 +163,7 @@ class Crossings:
             event, self.slot[rows], at_planes, place[self.lav_event[lav]], self.lav_station[lav], secondary,
             self.secondary_time[born], self.secondary_name[born], self.converted.compress(wanted, axis=1), rest,
             None if self.track is None else self.track[rows],
+            None if self.lost_hits is None else self.lost_hits[:, rows],
         )  # fmt: skip
 
 
@@ -260,11 +263,12 @@ def carry_on(seed: int, truth: Truth, tracks: Crossings, planes: Planes, flight:
         tracks.at_planes, lav, secondary, counts,
     )  # fmt: skip
     born = np.concatenate((tracks.secondary, [tracks.secondary_time, tracks.secondary_name]))
-    return _crossings(
+    whole = _crossings(
         tracks.event, tracks.slot, tracks.at_planes,
         np.concatenate(((tracks.lav_event, tracks.lav_station), lav[:, : counts[1]]), axis=1),
-        np.concatenate((born, secondary[:, : counts[2]]), axis=1), tracks.converted, None, tracks.track,
+        np.concatenate((born, secondary[:, : counts[2]]), axis=1), tracks.converted, None,
     )  # fmt: skip
+    return replace(whole, track=tracks.track, lost_hits=tracks.lost_hits)
 
 
 def _crossings(
@@ -275,13 +279,12 @@ def _crossings(
     secondary: FloatArray,
     converted: Any,
     rest: Rest | None,
-    track: Any = None,
 ) -> Crossings:
     """Crossings, with what was written down on the way in event order."""
     order = np.argsort(secondary[0], kind="stable")
     born = secondary.take(order, axis=1)
     return Crossings(
-        event, slot, at_planes, lav[0], lav[1], born[:10], born[10], born[11].astype(np.int64), converted, rest, track
+        event, slot, at_planes, lav[0], lav[1], born[:10], born[10], born[11].astype(np.int64), converted, rest
     )
 
 

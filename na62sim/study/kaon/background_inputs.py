@@ -1,8 +1,8 @@
 """Inputs of the background weights that have no measured value, varied: what a row changes by.
 
 A photon inefficiency of an energy range is taken as good to a factor 2, as is a muon taken for a pion by the RICH at a momentum
-of the table, and an electron by RICH or calorimeters. That of the lead glass for charged particles has a range. IRC, NewCHOD and
-HASC for charged particles are not varied.
+of the table, an electron by RICH or calorimeters, and a view of a STRAW chamber that loses the hit of another particle.
+That of the lead glass for charged particles has a range. IRC, NewCHOD and HASC for charged particles are not varied.
 """
 
 from __future__ import annotations
@@ -69,7 +69,10 @@ def varied_inputs(particles: Sequence[Species]) -> Changes:
     def changes(r: Response) -> dict[str, Change]:
         found = varied_photons(r) if "gamma" in names else {}
         found |= varied_names(r, "mu+" in names, "e+" in names and charged == 1)
-        return found | (varied_charged(r) if charged > 1 else {})
+        if charged > 1:
+            found |= varied_charged(r)
+            found |= {f"STRAW views losing hits {word}": Change(r, hits=k) for k, word in enumerate(("up", "down"))}
+        return found
 
     return changes
 

@@ -56,10 +56,14 @@ SIGNAL = 2
 
 @dataclass(frozen=True)
 class Change:
-    """A change of the response that the weights are worked out with again: of the photons' part, or of the others."""
+    """A change of the response that the weights are worked out with again: of the photons' part, or of the others.
+
+    ``hits`` : instead, the row of `Crossings.lost_hits`
+    """
 
     response: Response
     photons: bool = False
+    hits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -256,6 +260,9 @@ class _Weigh:
             place = np.cumsum(probed) - 1
             truth, crossings = truth.for_response(some), crossings.take(probed, place)
             for name, change in self.changes.items():
+                if change.hits is not None:
+                    varied[name][some] = (photons * others)[some] * _fewer_hits(crossings, len(some))[change.hits]
+                    continue
                 new = without_forced_beams(change.response)
                 new = nothing_hidden(new) if muon else new
                 if change.photons:
@@ -268,6 +275,15 @@ class _Weigh:
         """What the weight is without the photons."""
         _, weight = respond_behind(self.simulation.seed, truth, crossings, self.simulation.generator.beam, r)
         return np.asarray(weight)
+
+
+def _fewer_hits(crossings: Crossings, events: int) -> FloatArray:
+    """(2, events) the factors of `Crossings.lost_hits` of all particles of an event; 1 where hits are thrown."""
+    product = np.ones((2, events))
+    if crossings.lost_hits is not None:
+        for k in range(2):
+            np.multiply.at(product[k], crossings.event, crossings.lost_hits[k])
+    return product
 
 
 def without_forced_beams(r: Response) -> Response:
