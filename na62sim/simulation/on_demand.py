@@ -26,7 +26,7 @@ from na62sim.core.first_use import compile_first
 from na62sim.core.suggest import did_you_mean
 from na62sim.detector.response.respond import Hits, pion_weight, respond_behind
 from na62sim.detector.response.straw import straw_hits
-from na62sim.detector.response.thrown import build_draws
+from na62sim.detector.response.thrown import flat_draws
 from na62sim.detector.transport.crossings import Crossings, carry_on, to_straw4
 from na62sim.detector.transport.early import NO_WINDOW, Early, doomed_outside
 from na62sim.detector.trigger import trigger_bits
@@ -111,9 +111,10 @@ def asked_early(simulation: Simulation, selection: Selection, early: bool) -> Ea
     outside, core = (
         NO_WINDOW if window is None else doomed_outside(s.detector, window, core) for core in (False, True)
     )
-    draws = build_draws(s.response, selection.thrown if early else (), s.generator.beam is not None)
-    straw = s.response.straw
-    return Early(least, outside, core, straw.tail_fraction, straw, draws if least == 1 else None)
+    straw, thrown = s.response.straw, None
+    if least == 1:
+        thrown = flat_draws(s.response, s.detector, selection.thrown if early else (), s.generator.beam is not None)
+    return Early(least, outside, core, straw.tail_fraction, straw, thrown)
 
 
 def select_truth(
