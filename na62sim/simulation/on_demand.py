@@ -40,7 +40,7 @@ from na62sim.selection.cutflow import CutFlow
 from na62sim.simulation.chunks import RUN
 from na62sim.simulation.conditions import Running
 from na62sim.simulation.pipeline import Chunk, Simulation, warm_up
-from na62sim.simulation.tables import candidate_table
+from na62sim.simulation.tables import candidate_table, of_events
 
 T = TypeVar("T")
 _NAMES = frozenset(name for name, _, _ in COLUMNS)
@@ -307,6 +307,22 @@ class LazyCandidates:
         truth, hits, tracks = self._seen
         local = self._made["event"][self._place[rows]]
         return trigger_bits(self._simulation.seed, truth.events, hits, tracks, self._simulation.trigger, local)["masks"]
+
+    def stages(self, rows: IntArray) -> Chunk:
+        """What all stages make of the events of some rows, made already, of a selection of one track: `Simulation.see`."""
+        assert self._seen is not None and self._carried is not None
+        (truth, hits, tracks), carried = self._seen, self._carried
+        local, event = self._made["event"][self._place[rows]], self.event[rows]
+        wanted = np.zeros(len(truth.events), dtype=bool)
+        wanted[local] = True
+        place, track = np.cumsum(wanted) - 1, np.flatnonzero(wanted[tracks["event"]])
+        tracks = {name: column[track] for name, column in tracks.items()}
+        tracks["event"] = place[tracks["event"]]
+        straw = {"straw": of_events(self._straw, event)}
+        hits = straw | {name: of_events(columns, local) for name, columns in hits.items()}
+        trigger = trigger_bits(self._simulation.seed, truth.events[local], hits, tracks, self._simulation.trigger)
+        crossings = carried.take(wanted, place)
+        return Chunk(self._truth.take(event), crossings, hits, self.veto[rows], tracks, trigger)
 
     def count(
         self, followed: npt.NDArray[np.bool_] | None = None
