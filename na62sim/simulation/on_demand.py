@@ -123,7 +123,7 @@ def select_truth(
     """Generated events, from the transport to the cut-flow."""
     s = simulation
     least, _ = selection.tracks
-    early = early and not whole and bool(selection.thrown) and not s.one_weight
+    early = early and not whole and bool(selection.thrown)
     followed = is_followed(truth.events) if early else None
     asked = Early(least) if whole else asked_early(s, selection, early)
     crossings = to_straw4(s.seed, truth, s.planes, s.flight, s.field, asked, followed)

@@ -147,8 +147,8 @@ def _gather(n: int, begin: int, alive: Any, p4: Any, vertex: Any, events: Any, p
 
 @step
 def _drop(
-    n: int, at_least: int, charge: int, m: float, kind: int, ok: Any, loss: Any, lane: Any, planes: Planes, straw: StrawArrays,
-    work: Any, possible: Any, left: Any, alive: Any, before: Any, inside: Any,
+    n: int, at_least: int, charge: int, m: float, kind: int, pdg: Any, first: Any, ok: Any, loss: Any, lane: Any,
+    planes: Planes, straw: StrawArrays, work: Any, possible: Any, left: Any, alive: Any, before: Any, inside: Any,
 ) -> int:  # fmt: skip
     """Of the n events of a block that are left those that may still have enough tracks, by one more particle of each.
 
@@ -159,12 +159,13 @@ def _drop(
     for q in range(n):
         bend[q], mass[q] = KICK * charge / lane[P, q], m
         electron[q] = 1.0 if abs(kind) == 11 else 0.0
-        free[q], possible[q] = 0.0, 1.0
+        free[q] = 1.0 if pdg[q] != kind else 0.0  # it has decayed
+        possible[q] = 1.0 if (ok[q] > 0.0) & (first[q] == 0) else 0.0
     may_be_tracks(n, lane, bend, mass, electron, loss, free, planes, straw, work, possible)
     r = 0
     for q in range(n):
         g = alive[q]
-        left[g] -= (possible[q] == 0.0) & (ok[q] > 0.0)  # what decays, or begins behind STRAW 1, is not known yet
+        left[g] -= possible[q] == 0.0
         alive[r], possible[r] = g, q
         r += left[g] >= at_least
     for c in range(6):
@@ -197,50 +198,31 @@ def _append(
 
 
 @step
-def _fly_slot(
-    seed: int, j: int, m: int, numbers: Any, p: Any, at: Any, charged: Charged, planes: Planes, field: FieldMap, raw: Any,
-    before: Any, inside: Any, uniform: Any, out: Any, ok: Any, pdg: Any, first: Any,
+def _carry_slot(
+    seed: int, j: int, m: int, begin: int, alive: Any, numbers: Any, p: Any, at: Any, charged: Charged, planes: Planes,
+    flight: Flight, field: FieldMap, raw: Any, before: Any, inside: Any, uniform: Any, out: Any, ok: Any, pdg: Any, first: Any,
+    lav: Any, secondary: Any, counts: Any,
 ) -> None:  # fmt: skip
-    """Carry particle j of the m events of a block to STRAW 1: ``ok`` as `_fly` has it."""
-    pdg[:m], first[:m] = charged.slot[j], 0
+    """Carry particle j of the m events ``alive`` of a block to STRAW 1 or its first plane; ``ok`` is above 0 where it arrives."""
+    k, mass, charge, kind = charged.slot[j], charged.mass[j], charged.charge[j], charged.pdg[j]
+    pdg[:m], first[:m] = k, 0
     fill_uniforms(seed, STREAM_FLIGHT, pdg[:m], numbers[:m], raw, uniform)
-    pdg[:m] = charged.pdg[j]
-    _fly(
-        m,
-        p,
-        at,
-        uniform[0],
-        charged.mass[j],
-        charged.ctau[j],
-        charged.charge[j],
-        planes,
-        field,
-        before,
-        inside,
-        out,
-        ok,
-    )
-
-
-@step
-def _settle(
-    seed: int, j: int, q: int, event: int, number: int, p: Any, at: Any, charged: Charged, planes: Planes, flight: Flight,
-    field: FieldMap, uniform: Any, out: Any, ok: Any, pdg: Any, first: Any, lav: Any, secondary: Any, counts: Any,
-) -> None:  # fmt: skip
-    """What happens to the particle j of lane q that has no clear way to STRAW 1: ``ok`` is above 0 where it arrives."""
-    if ok[q] == 1.0:
-        stop = stopped(at[0, q], at[1, q], at[2, q], out[X, q], out[Y, q], planes.z[0], planes)
-        if stop > 0:
-            lav[0, counts[1]], lav[1, counts[1]] = event, stop
-            counts[1] += 1
-        if stop != 0:
-            ok[q] = -1.0
-    elif ok[q] == 0.0:
-        arrives, pdg[q], first[q] = _alone(
-            seed, number, event, charged.slot[j], charged.pdg[j], charged.mass[j], charged.charge[j], p, at, q, uniform[0, q],
-            planes, flight, field, out, lav, secondary, counts,
-        )  # fmt: skip
-        ok[q] = 1.0 if arrives else 0.0
+    pdg[:m] = kind
+    _fly(m, p, at, uniform[0], mass, charged.ctau[j], charge, planes, field, before, inside, out, ok)
+    for q in range(m):
+        if ok[q] == 1.0:
+            stop = stopped(at[0, q], at[1, q], at[2, q], out[X, q], out[Y, q], planes.z[0], planes)
+            if stop > 0:
+                lav[0, counts[1]], lav[1, counts[1]] = begin + alive[q], stop
+                counts[1] += 1
+            if stop != 0:
+                ok[q] = -1.0
+        elif ok[q] == 0.0:
+            arrives, pdg[q], first[q] = _alone(
+                seed, numbers[q], begin + alive[q], k, kind, mass, charge, p, at, q, uniform[0, q], planes, flight, field,
+                out, lav, secondary, counts,
+            )  # fmt: skip
+            ok[q] = 1.0 if arrives else 0.0
 
 
 @kernel
@@ -271,15 +253,10 @@ def carry_upstream(
             _gather(m, 0, these, p4[charged.slot[j]], vertex[charged.vertex[j]], events, p, at, numbers)
             if j == 0 or charged.vertex[j] != charged.vertex[j - 1]:
                 _field_before(at[2, :m], field, before, inside)
-            _fly_slot(
-                seed, j, m, numbers, p, at, charged, planes, field, raw, before, inside, uniform[j], out[j], ok[j], pdg[j],
-                first[j],
+            _carry_slot(
+                seed, j, m, 0, these, numbers, p, at, charged, planes, flight, field, raw, before, inside, uniform[j],
+                out[j], ok[j], pdg[j], first[j], lav, secondary, counts,
             )  # fmt: skip
-            for q in range(m):
-                _settle(
-                    seed, j, q, these[q], numbers[q], p, at, charged, planes, flight, field, uniform[j], out[j], ok[j], pdg[j],
-                    first[j], lav, secondary, counts,
-                )  # fmt: skip
         there = 0
         for g in range(m):
             for j in range(n_slots):
@@ -318,29 +295,18 @@ def carry_while_enough(
             if charged.vertex[j] != known:
                 _field_before(at[2, :m], field, before, inside)
                 known = charged.vertex[j]
-            _fly_slot(
-                seed, j, m, numbers, p, at, charged, planes, field, raw, before, inside, uniform[j], out[j], ok[j], pdg[j],
-                first[j],
+            _carry_slot(
+                seed, j, m, begin, alive, numbers, p, at, charged, planes, flight, field, raw, before, inside, uniform[j],
+                out[j], ok[j], pdg[j], first[j], lav, secondary, counts,
             )  # fmt: skip
             for q in range(m):
                 lane_of[j, alive[q]] = q
             m = _drop(
-                m, at_least, charged.charge[j], charged.mass[j], charged.pdg[j], ok[j], uniform[j, 1], out[j], planes, straw,
-                work, possible, left, alive, before, inside,
+                m, at_least, charged.charge[j], charged.mass[j], charged.pdg[j], pdg[j], first[j], ok[j], uniform[j, 1],
+                out[j], planes, straw, work, possible, left, alive, before, inside,
             )  # fmt: skip
-            for r in range(m):  # few: what happens to the others does not matter
-                g = alive[r]
-                q = lane_of[j, g]
-                if ok[j, q] < 2.0:
-                    _settle(
-                        seed, j, q, begin + g, numbers[q], p, at, charged, planes, flight, field, uniform[j], out[j], ok[j],
-                        pdg[j], first[j], lav, secondary, counts,
-                    )  # fmt: skip
-                    left[g] -= (ok[j, q] <= 0.0) | (first[j, q] > 0)
         there = 0
         for r in range(m):
-            if left[alive[r]] < at_least:
-                continue
             for j in range(n_slots):
                 q = lane_of[j, alive[r]]
                 which[there], lane[there], at_event[there] = j, q, begin + alive[r]
