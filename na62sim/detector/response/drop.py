@@ -97,8 +97,8 @@ class Lanes(NamedTuple):
     block: Any  # of random numbers
 
 
-# a pion, or a muon, that does not decay before the LKr; a pion that scatters at most, without the broad component of the hits;
-# a momentum that only that component can bring into the window; one charged particle and no pair; not an exempt event
+# a pion, or a muon, that does not decay before the LKr; a pion that scatters at most; what is accepted only if its hits are of
+# the broad component, with which nothing is known of its momentum; one charged particle and no pair; not an exempt event
 _PION, _MUON, _SURE, _BROAD, _ALONE, _ASKED = 1, 2, 4, 8, 16, 32
 
 
@@ -153,8 +153,8 @@ def _quiet(seed: int, n: int, asked: Asked, u: Any, lanes: Lanes, goes: Any) -> 
         if goes[q] > 0.0 and lanes.flags[q] & _SURE and u[4, q] >= asked.quiet and lanes.p[q] > asked.quiet_p:
             _, _, word, _ = words(seed, lanes.number[q], STREAM_CALORIMETER, lanes.block[q] + 1)
             normal, _ = normal_pair(np.uint32(word >> np.uint64(32)), np.uint32(word))
-            if abs(normal) < asked.quiet_normal:
-                goes[q] = 0.0
+            if abs(normal) < asked.quiet_normal and lanes.flags[q] & _ASKED:
+                lanes.flags[q] |= _BROAD
 
 
 @step
@@ -168,9 +168,10 @@ def _rings(n: int, asked: Asked, u: Any, g: Any, lanes: Lanes, work: Any, goes: 
     for q in range(n):
         r, p = abs(radius[q] + radius_sigma(count[q], rich) * g[0, q]) / rich.focal, lanes.p[q]
         mass, error = p * np.sqrt(max(rich.angle2 - r * r, 0.0)), np.sqrt(fixed * fixed + (growing * p) ** 2)
-        good = (count[q] >= asked.hits) & (mass * (1.0 + error) >= low) & (mass * (1.0 - error) < high)
-        before = goes[q]
-        goes[q] = before if good | (lanes.flags[q] & _SURE == 0) else 0.0
+        good, before, flags = (mass * (1.0 + error) >= low) & (mass * (1.0 - error) < high), goes[q], lanes.flags[q]
+        sure = flags & (_SURE | _ASKED) == _SURE | _ASKED
+        goes[q] = 0.0 if sure & (count[q] < asked.hits) else before
+        lanes.flags[q] = flags | (_BROAD if sure & (not good) else 0)
 
 
 @step
@@ -181,9 +182,8 @@ def _special(
     stream = asked.dice.stream[row]
     if stream == STREAM_STRAW_POSITION:
         for q in range(n):
-            core, before, flags = u[2, q] >= broad, goes[q], lanes.flags[q]
-            goes[q] = 0.0 if core & (flags & _BROAD > 0) else before
-            lanes.flags[q] = flags if core else flags & ~_SURE
+            core, before = u[2, q] >= broad, goes[q]
+            goes[q] = 0.0 if core & (lanes.flags[q] & _BROAD > 0) else before
     elif stream == STREAM_CALORIMETER and asked.quiet < ALL:
         _quiet(seed, n, asked, u, lanes, goes)
     elif stream == STREAM_GTK:

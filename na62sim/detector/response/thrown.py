@@ -106,8 +106,6 @@ def _dice(r: Response, d: Detector, names: Collection[str], beam: bool) -> Dice:
     """The decisions by a uniform alone."""
     certain = r.carried.efficiencies  # they are in the weight
     table: list[_Row] = []
-    # straw.py; the next uniform tells which hits are of the broad component
-    table.append(_Row(STREAM_STRAW_POSITION, True, True, {}, ({1: r.straw.quality, 2: ALL},) * 3))
     if "lkr" in names:  # calorimeter.py; the uniform behind is that of a second cluster
         seen, like = {2: r.calorimeter.efficiency, 3: ALL, 4: ALL}, ALL if certain else r.calorimeter.pion_like
         table.append(_Row(STREAM_CALORIMETER, True, False, {}, (seen, seen | {3: like}, seen)))
@@ -124,6 +122,8 @@ def _dice(r: Response, d: Detector, names: Collection[str], beam: bool) -> Dice:
         least = {0: float(r.ktag[d.ktag.min_sectors - 1]) if "ktag" in names else _NONE}
         quiet = r.chanti_quiet if "chanti" in names else ALL
         table.append(_Row(STREAM_BEAM_DETECTORS, False, False, least, ({0: ALL, 1: quiet},) * 3))
+    # straw.py; the next uniform tells which hits are of the broad component: what is known but for them is dropped here
+    table.append(_Row(STREAM_STRAW_POSITION, True, True, {}, ({1: r.straw.quality, 2: ALL},) * 3))
     if "newchod" in names or "chod" in names:  # counter.py
         new = r.counter.newchod_efficiency if "newchod" in names else ALL
         chod = r.counter.chod_efficiency if "chod" in names else ALL
