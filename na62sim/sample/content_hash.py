@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -73,17 +73,18 @@ class ContentHash:
         for name, columns, _ in self._schema:
             cutter.add(groups[name], columns)
         self.n_events += n_events
-        start = 0
-        for cut in self._cuts.add(groups, n_events).tolist():
+        cuts = self._cuts.add(groups, n_events).tolist()
+        edges = [0, *cuts, n_events]
+        for start, cut, pieces in zip(edges, cuts, cutter.cut(edges), strict=False):
             if self._pending:
-                self._keep(cutter.cut(start, cut), cut - start)
+                self._keep(pieces, cut - start)
                 self._complete(self._parts, self._pending)
                 self._parts, self._pending = [], 0
             elif cut > start:
-                self._complete([cutter.cut(start, cut)], cut - start)
-            start = cut
+                self._complete([pieces], cut - start)
+        start = edges[-2]
         if start < n_events:
-            self._keep(cutter.cut(start, n_events), n_events - start)
+            self._keep(next(cutter.cut([start, n_events])), n_events - start)
 
     def extend(self, run_digests: Sequence[bytes], n_events: int, run_events: Sequence[int] | None = None) -> None:
         """Add the next events by the digests of their runs, without reading them.
@@ -181,12 +182,15 @@ class _Cutter:
             self._groups.append(([_view(low[1:] - low[:-1])], None))
         self._groups.append(([_view(array) for array in arrays], offsets))
 
-    def cut(self, i0: int, i1: int) -> list[memoryview]:
-        pieces: list[memoryview] = []
-        for views, offsets in self._groups:
-            a, b = (i0, i1) if offsets is None else (int(offsets[i0]), int(offsets[i1]))
-            pieces.extend([view[a * size : b * size] for view, size in views])
-        return pieces
+    def cut(self, edges: list[int]) -> Iterator[list[memoryview]]:
+        """What lies between the edges, one after the other."""
+        at = [edges if offsets is None else offsets[edges].tolist() for _, offsets in self._groups]
+        for k in range(len(edges) - 1):
+            pieces: list[memoryview] = []
+            for (views, _), rows in zip(self._groups, at, strict=True):
+                a, b = rows[k], rows[k + 1]
+                pieces.extend([view[a * size : b * size] for view, size in views])
+            yield pieces
 
 
 def _view(array: Array) -> tuple[memoryview, int]:
