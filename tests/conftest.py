@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from na62sim.detector.response.respond import Hits, Response
     from na62sim.detector.transport.crossings import Crossings
     from na62sim.detector.transport.planes import Flight, Planes
     from na62sim.generators.chain.truth import Truth
     from na62sim.geometry import Detector
     from na62sim.sample.sample import Sample
+    from na62sim.sample.table import Table
     from na62sim.simulation.pipeline import Reconstruction
 
 GTK3 = 102_400.0  # mm
@@ -189,3 +192,28 @@ def unfinite() -> Any:
 def _shoot() -> Any:
     """`shoot`: the fixture that test files without imports of each other can share."""
     return shoot
+
+
+@pytest.fixture(scope="session")
+def passes() -> dict[str, Callable[[Table], Any]]:
+    """What a selection asks of candidates in ``run1-2018-s2``, by what of it the response throws (`selection.cut.THROWN`)."""
+    from na62sim.geometry import load_detector
+
+    d = load_detector("run1-2018-s2")
+
+    def ring(t: Table) -> Any:
+        low, high = d.pinunu.rich_mass_MeV
+        hits = np.asarray((t["n_rings"] > 0) & (t["ring_hits"] >= d.rich.min_hits))
+        return hits & (t["rich_mass"] >= low) & (t["rich_mass"] < high)
+
+    return {
+        "ktag": lambda t: np.asarray(t["ktag_sectors"] >= d.ktag.min_sectors),
+        "gtk": lambda t: np.asarray(t["gtk_associated"] > 0),
+        "chanti": lambda t: np.asarray(t["n_chanti"] == 0),
+        "newchod": lambda t: np.asarray(t["newchod_matched"] > 0),
+        "chod": lambda t: np.asarray(t["chod_matched"] > 0),
+        "rich": lambda t: np.asarray(t["rich_pion_like"] > 0),
+        "ring": ring,
+        "lkr": lambda t: np.asarray(t["lkr_pion_like"] > 0),
+        "quiet": lambda t: np.asarray((t["lkr_pion_like"] > 0) & (t["lkr_extra"] == 0) & (t["lkr_merged"] == 0)),
+    }

@@ -49,10 +49,11 @@ def build_candidates(
     -------
     event (index in the chunk) and the columns of `COLUMNS` as float64, one row per event with a track
     """
-    event, straw, arrays = _candidate_events(tracks), _straw(tracks), hit_arrays(hits)
+    first, straw, arrays = _first_rows(tracks), _straw(tracks), hit_arrays(hits)
+    event = tracks["event"][first]
     out = np.zeros((ROWS, len(event)))
     first_tracks(tracks["event"], tracks["n_views"], straw, reco, out)
-    out[C.n_segments] = tracks["n_segments"][_first_rows(tracks)]
+    out[C.n_segments] = tracks["n_segments"][first]
     match_ring(event, tracks["event"], straw, arrays, reco, out)
     associate_beam(event, tracks["event"], straw, arrays, reco, association, field, out)
     associate_ring(event, arrays, reco, out)
@@ -77,7 +78,10 @@ def beam_columns(
 
 def _first_rows(tracks: dict[str, Any]) -> npt.NDArray[np.int64]:
     """The first track of every event with one."""
-    return np.flatnonzero(np.diff(tracks["event"], prepend=-1) != 0)
+    event = tracks["event"]
+    first = np.ones(len(event), dtype=np.bool_)
+    np.not_equal(event[1:], event[:-1], out=first[1:])
+    return np.flatnonzero(first)
 
 
 def _candidate_events(tracks: dict[str, Any]) -> npt.NDArray[np.int64]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -13,6 +12,8 @@ from na62sim.sample.runs import RUN_EVENTS, RunCuts
 from na62sim.sample.table import Array, Column, Table
 
 __all__ = ["RUN_EVENTS", "ContentHash", "check_events"]
+
+_FEW = 200  # events of a run whose columns are hashed in one go: a call for each would take longer than the hash
 
 
 def check_events(groups: Mapping[str, Table], n_events: int) -> None:
@@ -54,7 +55,7 @@ class ContentHash:
         self._skimmed, self._cuts = skimmed, RunCuts(skimmed)
         self._digests: list[bytes] = []
         self._run_events: list[int] = []
-        self._parts: list[list[Array]] = []  # the events of the run that is not complete yet
+        self._parts: list[list[bytes]] = []  # the events of the run that is not complete yet
         self._pending = 0  # how many events those are
         self._sealed = False  # true once a partial run came as a digest: nothing can follow it
         self._schema: list[tuple[str, list[tuple[str, str]], bool]] | None = None
@@ -72,17 +73,18 @@ class ContentHash:
         for name, columns, _ in self._schema:
             cutter.add(groups[name], columns)
         self.n_events += n_events
-        start = 0
-        for cut in self._cuts.add(groups, n_events).tolist():
+        cuts = self._cuts.add(groups, n_events).tolist()
+        edges = [0, *cuts, n_events]
+        for start, cut, pieces in zip(edges, cuts, cutter.cut(edges), strict=False):
             if self._pending:
-                self._keep(cutter.cut(start, cut), cut - start)
+                self._keep(pieces, cut - start)
                 self._complete(self._parts, self._pending)
                 self._parts, self._pending = [], 0
             elif cut > start:
-                self._complete([cutter.cut(start, cut)], cut - start)
-            start = cut
+                self._complete([pieces], cut - start)
+        start = edges[-2]
         if start < n_events:
-            self._keep(cutter.cut(start, n_events), n_events - start)
+            self._keep(next(cutter.cut([start, n_events])), n_events - start)
 
     def extend(self, run_digests: Sequence[bytes], n_events: int, run_events: Sequence[int] | None = None) -> None:
         """Add the next events by the digests of their runs, without reading them.
@@ -127,27 +129,25 @@ class ContentHash:
         """Return the content hash that belongs to these run digests."""
         return hashlib.sha256(b"".join(run_digests)).hexdigest()
 
-    def _keep(self, arrays: list[Array], n_events: int) -> None:
+    def _keep(self, pieces: list[memoryview], n_events: int) -> None:
         # Copies, because a caller may fill the same arrays again before the run is complete.
-        self._parts.append([array.copy() for array in arrays])
+        self._parts.append([bytes(piece) for piece in pieces])
         self._pending += n_events
 
-    def _complete(self, parts: list[list[Array]], n_events: int) -> None:
+    def _complete(self, parts: Sequence[Sequence[bytes | memoryview]], n_events: int) -> None:
         self._digests.append(self._digest(parts, n_events))
         if self._skimmed:
             self._run_events.append(n_events)
 
-    def _digest(self, parts: list[list[Array]], n_events: int) -> bytes:
+    def _digest(self, parts: Sequence[Sequence[bytes | memoryview]], n_events: int) -> bytes:
         digest = hashlib.sha256(self._header)
         digest.update(n_events.to_bytes(8, "little"))
-        update: Any = digest.update  # arrays are buffers, which their type hints do not say
-        if len(parts) == 1:
-            for array in parts[0]:
-                update(array)
+        pieces = parts[0] if len(parts) == 1 else [piece for column in zip(*parts, strict=True) for piece in column]
+        if n_events < _FEW:
+            digest.update(b"".join(pieces))
         else:
-            for pieces in zip(*parts, strict=True):
-                for array in pieces:
-                    update(array)
+            for piece in pieces:
+                digest.update(piece)
         return digest.digest()
 
     def _check_schema(self, groups: Mapping[str, Table]) -> None:
@@ -172,22 +172,30 @@ class _Cutter:
     """Cuts all columns of some groups into ranges of events."""
 
     def __init__(self) -> None:
-        self._groups: list[tuple[list[Array], Array | None]] = []
+        self._groups: list[tuple[list[tuple[memoryview, int]], Array | None]] = []
 
     def add(self, table: Table, columns: list[tuple[str, str]]) -> None:
         arrays = [np.ascontiguousarray(table[name], dtype=dtype) for name, dtype in columns]
         offsets = table.offsets
         if offsets is not None:
             low = offsets.astype("<i8", copy=False).view("<u4")[::2]  # differences need no more than these bits
-            self._groups.append(([low[1:] - low[:-1]], None))
-        self._groups.append((arrays, offsets))
+            self._groups.append(([_view(low[1:] - low[:-1])], None))
+        self._groups.append(([_view(array) for array in arrays], offsets))
 
-    def cut(self, i0: int, i1: int) -> list[Array]:
-        pieces: list[Array] = []
-        for arrays, offsets in self._groups:
-            a, b = (i0, i1) if offsets is None else (int(offsets[i0]), int(offsets[i1]))
-            pieces.extend([array[a:b] for array in arrays])
-        return pieces
+    def cut(self, edges: list[int]) -> Iterator[list[memoryview]]:
+        """What lies between the edges, one after the other."""
+        at = [edges if offsets is None else offsets[edges].tolist() for _, offsets in self._groups]
+        for k in range(len(edges) - 1):
+            pieces: list[memoryview] = []
+            for (views, _), rows in zip(self._groups, at, strict=True):
+                a, b = rows[k], rows[k + 1]
+                pieces.extend([view[a * size : b * size] for view, size in views])
+            yield pieces
+
+
+def _view(array: Array) -> tuple[memoryview, int]:
+    """The bytes of an array, which are cut quicker than the array is, and how many an element has."""
+    return array.view(np.uint8).data, array.itemsize
 
 
 def _little_endian(dtype: str) -> str:

@@ -203,7 +203,7 @@ class FileGroups(Mapping[str, Table]):
             wanted.append("offsets")
         datasets: dict[str, Any] = {}
         for column in wanted:
-            datasets[column] = own_column(self._file, f"{name}/{column}")
+            datasets[column] = own_column(self._file, f"{name}/{column}", group)
             self.compression = max(self.compression, compression_of(datasets[column]), key=lambda name: name != "none")
         if "offsets" in datasets:
             offsets = datasets["offsets"]

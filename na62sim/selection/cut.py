@@ -25,10 +25,15 @@ TABLES = ("reco/events", "reco/vertices")
 
 
 THROWN = {
-    "gtk": "the beam track's quality",
+    "ktag": "the kaon is seen by ktag.min_sectors sectors",
+    "gtk": "a beam track, and its quality",
     "chanti": "no activity in CHANTI",
+    "newchod": "a hit of the NewCHOD",
+    "chod": "a hit of the CHOD",
     "rich": "the ring of a pion passes the likelihood",
+    "ring": "rich.min_hits hits in the ring, and its mass in pinunu.rich_mass_MeV",
     "lkr": "the cluster of a pion is there and identified",
+    "quiet": "no second cluster of a pion's shower, where lkr is asked for too",
 }
 """What the response throws flat, by name: a cut may ask for it in ``Cut(..., thrown=)``."""
 

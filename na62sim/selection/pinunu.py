@@ -71,8 +71,8 @@ def track_cuts(d: Detector, p_range: Sequence[float] | None = None) -> list[Cut]
         Cut("NewCHOD and CHOD acceptance", counters),
         Cut("LKr acceptance", calorimeter),
         Cut("MUV3 acceptance", muv3),
-        Cut("NewCHOD matched", lambda t: np.asarray(t["newchod_matched"] > 0)),
-        Cut("CHOD matched", lambda t: np.asarray(t["chod_matched"] > 0)),
+        Cut("NewCHOD matched", lambda t: np.asarray(t["newchod_matched"] > 0), thrown=("newchod",)),
+        Cut("CHOD matched", lambda t: np.asarray(t["chod_matched"] > 0), thrown=("chod",)),
         Cut("LKr matched", lambda t: np.asarray(t["lkr_matched"] > 0)),
     ]
 
@@ -88,7 +88,7 @@ def beam_cuts(d: Detector) -> list[Cut]:
         return np.asarray(inside(t["gtk_p"], a.accepted_momentum_GeV, GeV) & direction)
 
     cuts = [
-        Cut("KTAG >= 5 sectors", lambda t: np.asarray(t["ktag_sectors"] >= d.ktag.min_sectors)),
+        Cut("KTAG >= 5 sectors", lambda t: np.asarray(t["ktag_sectors"] >= d.ktag.min_sectors), thrown=("ktag",)),
         Cut("GTK track", lambda t: np.asarray(t["n_gtk"] > 0)),
         Cut("K-pi association", lambda t: np.asarray(t["gtk_associated"] > 0), thrown=("gtk",)),
         Cut("GTK momentum and direction", kaon),
@@ -114,7 +114,7 @@ def pion_cuts(d: Detector) -> list[Cut]:
     """Pion identification: RICH ring, mass and likelihood, calorimeters (E/p is part of them), no MUV3."""
     return [
         Cut("RICH ring, >= 4 hits", lambda t: np.asarray((t["n_rings"] > 0) & (t["ring_hits"] >= d.rich.min_hits))),
-        Cut("RICH mass", lambda t: inside(t["rich_mass"], d.pinunu.rich_mass_MeV)),
+        Cut("RICH mass", lambda t: inside(t["rich_mass"], d.pinunu.rich_mass_MeV), thrown=("ring",)),
         Cut("RICH likelihood", lambda t: np.asarray(t["rich_pion_like"] > 0), thrown=("rich",)),
         Cut("calorimeter identification", lambda t: np.asarray(t["lkr_pion_like"] > 0), thrown=("lkr",)),
         Cut("no MUV3", lambda t: np.asarray(t["muv3_matched"] == 0)),
@@ -129,7 +129,11 @@ def veto_cuts(d: Detector) -> list[Cut]:
         return np.asarray((t["n_coincidences"] == 0) & (2.0 * t["chod_extra"] <= slabs))
 
     return [
-        Cut("no LKr cluster away from the track", lambda t: np.asarray((t["lkr_extra"] == 0) & (t["lkr_merged"] == 0))),
+        Cut(
+            "no LKr cluster away from the track",
+            lambda t: np.asarray((t["lkr_extra"] == 0) & (t["lkr_merged"] == 0)),
+            thrown=("quiet",),
+        ),
         Cut("no LAV", lambda t: np.asarray(t["n_lav"] == 0)),
         Cut("no IRC, SAC", lambda t: np.asarray(t["n_irc_sac"] == 0)),
         Cut("no segment of another particle", lambda t: np.asarray(t["n_segments"] == 0)),

@@ -26,7 +26,7 @@ from na62sim.core.first_use import compile_first
 from na62sim.core.suggest import did_you_mean
 from na62sim.detector.response.respond import Hits, pion_weight, respond_behind
 from na62sim.detector.response.straw import straw_hits
-from na62sim.detector.response.thrown import build_draws
+from na62sim.detector.response.thrown import flat_draws
 from na62sim.detector.transport.crossings import Crossings, carry_on, to_straw4
 from na62sim.detector.transport.early import NO_WINDOW, Early, doomed_outside
 from na62sim.detector.trigger import trigger_bits
@@ -40,7 +40,7 @@ from na62sim.selection.cutflow import CutFlow
 from na62sim.simulation.chunks import RUN
 from na62sim.simulation.conditions import Running
 from na62sim.simulation.pipeline import Chunk, Simulation, warm_up
-from na62sim.simulation.tables import candidate_table
+from na62sim.simulation.tables import candidate_table, of_events
 
 T = TypeVar("T")
 _NAMES = frozenset(name for name, _, _ in COLUMNS)
@@ -111,9 +111,10 @@ def asked_early(simulation: Simulation, selection: Selection, early: bool) -> Ea
     outside, core = (
         NO_WINDOW if window is None else doomed_outside(s.detector, window, core) for core in (False, True)
     )
-    draws = build_draws(s.response, selection.thrown if early else (), s.generator.beam is not None)
-    straw = s.response.straw
-    return Early(least, outside, core, straw.tail_fraction, straw, draws if least == 1 else None)
+    straw, thrown = s.response.straw, None
+    if least == 1:
+        thrown = flat_draws(s.response, s.detector, selection.thrown if early else (), s.generator.beam is not None)
+    return Early(least, outside, core, straw.tail_fraction, straw, thrown)
 
 
 def select_truth(
@@ -122,7 +123,7 @@ def select_truth(
     """Generated events, from the transport to the cut-flow."""
     s = simulation
     least, _ = selection.tracks
-    early = early and not whole and bool(selection.thrown) and not s.one_weight
+    early = early and not whole and bool(selection.thrown)
     followed = is_followed(truth.events) if early else None
     asked = Early(least) if whole else asked_early(s, selection, early)
     crossings = to_straw4(s.seed, truth, s.planes, s.flight, s.field, asked, followed)
@@ -306,6 +307,22 @@ class LazyCandidates:
         truth, hits, tracks = self._seen
         local = self._made["event"][self._place[rows]]
         return trigger_bits(self._simulation.seed, truth.events, hits, tracks, self._simulation.trigger, local)["masks"]
+
+    def stages(self, rows: IntArray) -> Chunk:
+        """What all stages make of the events of some rows, made already, of a selection of one track: `Simulation.see`."""
+        assert self._seen is not None and self._carried is not None
+        (truth, hits, tracks), carried = self._seen, self._carried
+        local, event = self._made["event"][self._place[rows]], self.event[rows]
+        wanted = np.zeros(len(truth.events), dtype=bool)
+        wanted[local] = True
+        place, track = np.cumsum(wanted) - 1, np.flatnonzero(wanted[tracks["event"]])
+        tracks = {name: column[track] for name, column in tracks.items()}
+        tracks["event"] = place[tracks["event"]]
+        straw = {"straw": of_events(self._straw, event)}
+        hits = straw | {name: of_events(columns, local) for name, columns in hits.items()}
+        trigger = trigger_bits(self._simulation.seed, truth.events[local], hits, tracks, self._simulation.trigger)
+        crossings = carried.take(wanted, place)
+        return Chunk(self._truth.take(event), crossings, hits, self.veto[rows], tracks, trigger)
 
     def count(
         self, followed: npt.NDArray[np.bool_] | None = None

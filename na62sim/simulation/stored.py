@@ -21,9 +21,9 @@ from na62sim.selection.cut import Selection
 from na62sim.selection.own import asked_selection
 from na62sim.selection.registry import SELECTIONS, find_selection
 from na62sim.selection.tally import Counter
-from na62sim.simulation.chunks import CHUNK, chunks_of
+from na62sim.simulation.chunks import LARGE_CHUNK, chunks_of
 from na62sim.simulation.on_demand import run_selected, select_truth
-from na62sim.simulation.pipeline import Simulation
+from na62sim.simulation.pipeline import Chunk, Simulation
 from na62sim.simulation.schema import SCHEMA
 from na62sim.simulation.tables import in_order_of_events, sample_groups
 
@@ -32,7 +32,7 @@ __all__ = ["ALL", "GROUPS", "Digested", "Stored", "Written", "digested"]
 GROUPS = ["hits", *(name for name in SCHEMA if not name.startswith("reco/"))]
 """What can be kept; ``hits`` are those of all detectors."""
 _ALWAYS = "events"  # the numbers and weights
-_MORE = 4  # chunks of events of a skim whose remains are written together
+_MORE = 4  # chunks of events of a skim, two by two selected, whose remains are written together
 _NARROWED = ("truth", "beam")
 
 
@@ -183,12 +183,11 @@ def digested(simulation: Simulation, first: int, n: int, written: Written = ALL)
     """What is written of a range of events, hashed."""
     generated = None
     if written.skim is None:
-        parts = simulation.generator.parts(simulation.seed, first, n)
+        kinds = [simulation.see(truth) for truth in simulation.generator.parts(simulation.seed, first, n)]
+        parts = [(written.groups(sample_groups(chunk)), chunk.truth.rows) for chunk in kinds]
     else:
-        parts, generated = _skimmed(simulation, written.skim, first, n)
-    groups = in_order_of_events(
-        [written.groups(sample_groups(simulation.see(truth))) for truth in parts], [t.rows for t in parts]
-    )
+        parts, generated = _skimmed(simulation, written, written.skim, first, n)
+    groups = in_order_of_events(*zip(*parts, strict=True))
     left = groups[_ALWAYS].n_events
     digest = ContentHash(first, written.skim is not None)
     digest.update(groups, left)
@@ -200,19 +199,32 @@ def _generated(truth: Truth) -> Generated:
     return Generated(counter.n, counter.total, counter.square, counter.largest)
 
 
-def _skimmed(simulation: Simulation, selection: Selection, first: int, n: int) -> tuple[list[Truth], Generated]:
-    """The events of a range that pass, and what they are left of; of a file one `Truth` per kind of event."""
-    found: list[list[Truth]] = []
+_Part = tuple[dict[str, Table], Any]  # groups of one kind of event, and which of the events of a file they are
+
+
+def _skimmed(
+    simulation: Simulation, written: Written, selection: Selection, first: int, n: int
+) -> tuple[list[_Part], Generated]:
+    """The events of a range that pass, one part for each kind of event, and what they are left of."""
+    found: list[list[_Part]] = []
     generated = Generated()
-    step = n if simulation.process.record is not None else CHUNK
+    step = n if simulation.process.record is not None else LARGE_CHUNK
     for start, m in chunks_of(first, n, step):
-        parts = simulation.generator.parts(simulation.seed, start, m)
-        generated = sum((_generated(part) for part in parts), generated)
-        found.append([_passing(simulation, selection, part) for part in parts])
-    return [Truth.join(kind) for kind in zip(*found, strict=True)], generated
+        kinds = simulation.generator.parts(simulation.seed, start, m)
+        generated = sum((_generated(truth) for truth in kinds), generated)
+        passing = [_passing(simulation, selection, truth) for truth in kinds]
+        found.append([(written.groups(sample_groups(chunk)), chunk.truth.rows) for chunk in passing])
+    if len(found) == 1:
+        return found[0], generated
+    return [
+        ({name: Table.concatenate([groups[name] for groups, _ in kind]) for name in kind[0][0]}, None)
+        for kind in zip(*found, strict=True)
+    ], generated
 
 
-def _passing(simulation: Simulation, selection: Selection, truth: Truth) -> Truth:
-    """The events with an accepted candidate."""
+def _passing(simulation: Simulation, selection: Selection, truth: Truth) -> Chunk:
+    """The events with an accepted candidate, as all stages make them."""
     chunk = select_truth(simulation, selection, truth, early=True)
-    return truth.take(np.unique(chunk.event[chunk.flow.signal_rows]))
+    if selection.single:
+        return chunk.candidates.stages(chunk.flow.signal_rows)
+    return simulation.see(truth.take(np.unique(chunk.event[chunk.flow.signal_rows])))

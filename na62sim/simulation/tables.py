@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from na62sim.core.arrays import IntArray
 from na62sim.core.constants import KICK
 from na62sim.core.kernel import kernel, step
 from na62sim.detector.response.respond import Hits, offsets_of
@@ -83,6 +84,16 @@ def make_table(name: str, columns: dict[str, Any]) -> Table:
     fields = SCHEMA[name]
     cast = {f.name: np.ascontiguousarray(columns[f.name], dtype=f.dtype) for f in fields}
     return Table(fields, cast, columns["offsets"] if name in JAGGED else None)
+
+
+def of_events(columns: dict[str, Any], events: IntArray) -> dict[str, Any]:
+    """Some events of a group of columns, with ``offsets`` unless it has one row per event."""
+    if "offsets" not in columns:
+        return {name: column[events] for name, column in columns.items()}
+    starts, counts = columns["offsets"][events], np.diff(columns["offsets"])[events]
+    offsets = np.concatenate(([0], np.cumsum(counts)))
+    rows = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], counts)
+    return {name: column[rows] for name, column in columns.items() if name != "offsets"} | {"offsets": offsets}
 
 
 def hits_of(groups: Any) -> Hits:

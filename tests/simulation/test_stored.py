@@ -14,6 +14,7 @@ from na62sim.sample.generated import Generated
 from na62sim.sample.provenance import SampleError
 from na62sim.sample.sample import Sample, read_sample, verify
 from na62sim.simulation.chunks import RUN
+from na62sim.simulation.on_demand import FIRST_RUNS
 from na62sim.simulation.shards.make import simulate_shards
 from na62sim.simulation.stored import Stored
 
@@ -84,6 +85,16 @@ def test_weights_are_summed_over_all_events() -> None:
         assert flows[0].acceptance == flows[1].acceptance
 
 
+def test_events_that_are_dropped_early_are_none_of_a_skim() -> None:
+    """Behind the first 20 000 events; what the stages make of the others is what they make without a skim."""
+    n = RUN * (FIRST_RUNS + 6)
+    full, part = (na.simulate("kpinunu", n, seed=6, skim=skim) for skim in ("", "pinunu"))
+    assert_events_of(part, full)
+    late = np.asarray(part["events"]["number"]) >= RUN * FIRST_RUNS
+    reconstructed = na.reconstruct(full)
+    assert 100 < late.sum() < len(part) == na.select(reconstructed, "pinunu").selected.n
+
+
 def hash_of(folder: Path, **how: Any) -> str:
     done = simulate_shards("kpinunu", EVENTS, folder, seed=5, skim="pinunu", **{"threads": 1, **how})
     assert done["complete"] and done["run"]["skim"] == {"selection": "pinunu", "cut": None}
@@ -121,6 +132,11 @@ def test_one_hash(tmp_path: Path, skim: Sample) -> None:
         with Sample.open(out) as sample:
             assert_events_of(sample, skim)
             assert len(sample) == len(skim)
+
+
+@pytest.mark.slow
+def test_a_skim_made_by_workers(tmp_path: Path, skim: Sample) -> None:
+    assert hash_of(tmp_path / "two", shard_events=3000, workers=2) == skim.content_sha256()
 
 
 def test_a_skim_of_nothing(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ from na62sim.generators.chain.truth import Truth
 from na62sim.geometry import Detector
 from na62sim.geometry.lkr import LkrArrays, energy_sigma, lkr_arrays, meets_lkr, position_sigma, time_sigma
 
+NEAREST, FURTHER = 150.0, 200.0  # mm, from a pion's cluster to another one of its shower
+
 
 class CalorimeterArrays(NamedTuple):
     """LKr and MUV1/2 numbers for the kernels (MeV, mm, ns)."""
@@ -221,7 +223,7 @@ def _calorimeters(
                     weight[event_in[n]] *= c.quiet
                 elif hadron and u[4, i] >= c.quiet:  # part of the shower is found as another cluster
                     sine, cosine = sincos_turns(u[5, i])
-                    r = 150.0 + 200.0 * u[6, i]
+                    r = NEAREST + FURTHER * u[6, i]
                     event[k], out_e[k] = event_in[n], c.threshold - c.satellite * log(1.0 - u[7, i])
                     out_x[k], out_y[k] = px + r * cosine, py + r * sine
                     out_t[k] = t[n] + c.flight + time_sigma(out_e[k], c.lkr) * g[4, i]

@@ -129,6 +129,22 @@ def rich_hits(
     return {name: column[:n] for name, column in rings._asdict().items()}
 
 
+@formula
+def ring_of(p: float, mass: float, rich: RichArrays) -> tuple[float, float]:
+    """Radius (mm) of the ring of a particle of a momentum (MeV/c), and its mean number of hits: 0 below the threshold."""
+    angle2 = rich.angle2 - (mass / p) ** 2
+    if angle2 <= 0.0:
+        return 0.0, 0.0
+    radius = rich.focal * np.sqrt(angle2)
+    return radius, rich.electron_hits * (radius / rich.electron_radius) ** 2
+
+
+@formula
+def radius_sigma(hits: float, rich: RichArrays) -> float:
+    """Resolution of the radius (mm) of a ring of so many hits."""
+    return rich.hit_sigma / np.sqrt(hits - 3.0) if hits > 3.0 else 10.0 * rich.hit_sigma
+
+
 @kernel
 def _rich(
     seed: int, tracks: Tracks, rich: RichArrays, carried: AsWeights, beside: Any, rings: Rings, weight: Any
@@ -160,18 +176,14 @@ def _rich(
                 continue
             kind = abs(pdg[1, n])
             mass = rich.pion if kind == 211 else (rich.muon if kind == 13 else rich.electron)
-            angle2 = rich.angle2 - (mass / p[1, n]) ** 2
-            if angle2 <= 0.0:
-                continue
-            radii[i] = rich.focal * np.sqrt(angle2)
-            mean[i] = rich.electron_hits * (radii[i] / rich.electron_radius) ** 2
-        _poisson(u[0, :m], mean, term, total, count)
+            radii[i], mean[i] = ring_of(p[1, n], mass, rich)
+        poisson_numbers(u[0, :m], mean, term, total, count)
         for i in range(m):
             if count[i] < 1.0:
                 continue
             n, radius = rows[i], radii[i]
             kind = abs(pdg[1, n])
-            sigma = rich.hit_sigma / np.sqrt(count[i] - 3.0) if count[i] > 3.0 else 10.0 * rich.hit_sigma
+            sigma = radius_sigma(count[i], rich)
             center = rich.hit_sigma * np.sqrt(2.0 / count[i])
             w = rich.focal / np.sqrt(1.0 - ring_u[n] * ring_u[n] - ring_v[n] * ring_v[n])
             event[k] = event_in[n]
@@ -209,7 +221,7 @@ def _between(p: float, rich: RichArrays) -> float:
 
 
 @step
-def _poisson(u: Any, mean: Any, term: Any, total: Any, count: Any) -> None:
+def poisson_numbers(u: Any, mean: Any, term: Any, total: Any, count: Any) -> None:
     """Poisson numbers, at most 60 (the mean is at most 13), by inversion: a step for all of them at a time, vectorised."""
     for i in range(u.size):
         term[i] = exp(-mean[i])

@@ -152,6 +152,12 @@ def no_gtk_hits(n: int) -> dict[str, Any]:
     }
 
 
+@formula
+def no_others(number: float, intensity: float, gtk: GtkArrays) -> bool:
+    """Whether there are no other particles, from the uniforms of their number and of the intensity."""
+    return number <= exp(-quantile(gtk.others, intensity))
+
+
 @kernel
 def _count_others(u: Any, gtk: GtkArrays, number: IntArray) -> None:
     """Poisson numbers of other particles, by inversion; with their forced companions where tails are forced."""

@@ -185,39 +185,48 @@ def to_straw4(
 
     Events that cannot have what ``early`` asks for have no crossings; of the (n,) ``exempt`` ones no draws are asked for.
     """
-    arrived = to_straw1(seed, truth, planes, flight, field, early)
-    return through_straws(seed, truth, arrived, planes, flight, field, early, exempt)
+    arrived = to_straw1(seed, truth, planes, flight, field, early, exempt)
+    return through_straws(seed, truth, arrived, planes, flight, field, early)
 
 
 def to_straw1(
-    seed: int, truth: Truth, planes: Planes, flight: Flight, field: FieldMap, early: Early | None = None,
+    seed: int,
+    truth: Truth,
+    planes: Planes,
+    flight: Flight,
+    field: FieldMap,
+    early: Early | None = None,
+    exempt: npt.NDArray[np.bool_] | None = None,
     often_before: Mapping[str, float] | None = None,
-) -> Arrived:  # fmt: skip
+) -> Arrived:
     """Carry all charged particles of a chunk to STRAW 1, or to the first plane behind their vertex; see `to_straw4`.
 
     Parameters
     ----------
     often_before : z (mm) before which particles of a name decay more often, without the weight; see `often_decayed`
     """
-    chain, n = truth.chain, len(truth.events)
-    charged = charged_of(chain, flight, often_before)
-    cap = max(n * (len(charged.slot) + 2 * len(photon_slots(truth))), 1)
-    state, ids = np.empty((GIVEN, cap)), np.empty((5, cap), dtype=np.int64)
-    lav, secondary, counts = _room_for_records(cap)
-    given = np.uint64(seed), truth.events, truth.p, truth.vertex, charged, planes, flight, field
+    charged, n, photons = charged_of(truth.chain, flight, often_before), len(truth.events), len(photon_slots(truth))
+    pairs, given = _room(2 * photons * n), (planes, flight, field)
+    converted = convert_photons(seed, truth, planes, flight, pairs.state, pairs.ids, pairs.secondary, pairs.counts)
+    r = _room(n * len(charged.slot))
+    event = np.uint64(seed), truth.events, truth.p, truth.vertex, charged
     if early is not None and early.straw is not None and early.at_least > 1:
-        others = 2 * len(photon_slots(truth))
-        carry_while_enough(*given, early.straw, early.at_least, others, state, ids, lav, secondary, counts)
+        carry_while_enough(*event, *given, early.straw, early.at_least, 2 * photons, *r)
     else:
-        carry_upstream(*given, state, ids, lav, secondary, counts)
-    reached = int(counts[0])
-    converted = convert_photons(seed, truth, planes, flight, state, ids, secondary, counts)
-    rows = int(counts[0])
-    ids, state = ids[:, :rows], state[:, :rows]
-    if rows > reached:  # two lists in event order become one
+        wanted = np.arange(n)
+        if early is not None and early.thrown is not None:
+            wanted = early.thrown.left(seed, truth, charged, converted, early, planes, exempt)
+        carry_upstream(*event, *given, wanted, *r)
+    reached, born = int(r.counts[0]), int(pairs.counts[0])
+    ids, state = r.ids[:, :reached], r.state[:, :reached]
+    if born:  # two lists in event order become one
+        ids, state = (np.concatenate((a, b[:, :born]), axis=1) for a, b in ((ids, pairs.ids), (state, pairs.state)))
         order = np.argsort(ids[0], kind="stable")
         ids, state = ids.take(order, axis=1), state.take(order, axis=1)
-    return Arrived(state, ids, lav[:, : counts[1]], secondary[:, : counts[2]], converted, rows > reached)
+    secondary = r.secondary[:, : r.counts[2]]
+    if pairs.counts[2]:
+        secondary = np.concatenate((secondary, pairs.secondary[:, : pairs.counts[2]]), axis=1)
+    return Arrived(state, ids, r.lav[:, : r.counts[1]], secondary, converted, born > 0)
 
 
 def through_straws(
@@ -228,13 +237,11 @@ def through_straws(
     flight: Flight,
     field: FieldMap,
     early: Early | None = None,
-    exempt: npt.NDArray[np.bool_] | None = None,
 ) -> Crossings:
     """Carry particles from STRAW 1 on, see `to_straw4`."""
     state, ids = arrived.state, arrived.ids
     if early is not None:
-        exempt = np.zeros(len(truth.events), dtype=np.bool_) if exempt is None else exempt
-        left = going_on(seed, truth.events, ids, state, arrived.pairs, planes, flight, early, exempt)
+        left = going_on(len(truth.events), ids, state, arrived.pairs, planes, flight, early)
         ids, state = gather_tracks(left, ids, state)
     ids, state = np.ascontiguousarray(ids), np.ascontiguousarray(state)  # `carry_downstream` compiles once
     rest = Rest(state, ids, np.ones(ids.shape[1], dtype=np.uint8))
@@ -311,6 +318,22 @@ def see_the_products(rest: Rest, track: Any) -> None:
 def _behind_straw4(planes: Planes) -> int:
     """The first plane behind the spectrometer."""
     return int(np.flatnonzero(planes.slot == STRAW4)[0]) + 1
+
+
+class _Room(NamedTuple):
+    """Room for particles on their way to STRAW 1, see `carry_upstream`."""
+
+    state: FloatArray
+    ids: IntArray
+    lav: IntArray
+    secondary: FloatArray
+    counts: IntArray
+
+
+def _room(particles: int) -> _Room:
+    """Room for so many particles, and for what is recorded of them."""
+    particles = max(particles, 1)
+    return _Room(np.empty((GIVEN, particles)), np.empty((5, particles), dtype=np.int64), *_room_for_records(particles))
 
 
 def _room_for_records(tracks: int) -> tuple[IntArray, FloatArray, IntArray]:

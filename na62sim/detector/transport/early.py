@@ -9,61 +9,56 @@ Momentum. The only particle of an event, undisturbed in this sense, is measured 
 times the resolution that the broad component of the hits has in points of two views: for points of four views ten of its
 standard deviations, more than 25 of those of other hits.
 
-Draws. What the response throws by the number of the event, and of the particle in it, alone: see `detector.response.thrown`.
+Draws. What the response throws by the number of the event, and of the particle in it, alone, is asked for before anything is
+carried: see `detector.response.thrown`.
 """
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 from hepunits import GeV, m
 
-from na62sim.core.arrays import FloatArray, IntArray
+from na62sim.core.arrays import IntArray
 from na62sim.core.constants import KICK
 from na62sim.core.kernel import formula, kernel, step
 from na62sim.core.matter import highland
-from na62sim.core.rng import fill_draws
 from na62sim.detector.transport.decay_in_flight import mass_of
-from na62sim.detector.transport.planes import LKR, STRAW2, STRAW4, Flight, Planes
+from na62sim.detector.transport.planes import STRAW2, STRAW4, Flight, Planes
 from na62sim.detector.transport.single_scattering import can_scatter, scattering_of
 from na62sim.detector.transport.state import FLY, LOSS, P, U, V, X, Y
+from na62sim.generators.chain.truth import Truth
 from na62sim.geometry import Detector
 from na62sim.geometry.field import Segment, propagate
 from na62sim.geometry.straw import StrawArrays, on_straws
 
 _WIDTHS = 5.0
-_FEW_VIEWS = 2.0  # error of a point of two views, one of them far from its coordinate, over that of four; at most
-_STEEP = 1.05  # longest path through the spectrometer, or to the LKr, over its length
+FEW_VIEWS = 2.0  # error of a point of two views, one of them far from its coordinate, over that of four; at most
+STEEP = 1.05  # longest path through the spectrometer, or to the LKr, over its length
 _FURTHEST = 6.7  # standard deviations of a pair of normals, at most: `normal_pair`
 _BLOCK = 256  # rows whose random numbers are drawn together
-KINDS = ANY, PION, MUON = (
-    0,
-    1,
-    2,
-)  # the only particle of its event: any, a pion or a muon that does not decay before the LKr
-
 Window = tuple[float, float]
 NO_WINDOW: Window = (0.0, math.inf)
 
 
-class Draws(NamedTuple):
-    """What the response throws, in the order in which it is asked for.
+class Thrown(Protocol):
+    """What the response throws by the number of the event, and of the particle in it, alone."""
 
-    Two uniforms of a draw, ``dice``, are numbered as `fill_draws` makes them; an event goes on where each is below its upper end,
-    that of the kind of the particle (`KINDS`). ``of_track``: thrown for each particle, and asked of one that is alone in its
-    event. ``always``: asked of exempt events, too.
-    """
+    def left(
+        self, seed: int, truth: Truth, charged: Any, converted: Any, early: Early, planes: Planes, exempt: Any
+    ) -> IntArray:
+        """Indices of the events that may have what a selection asks for.
 
-    stream: npt.NDArray[np.uint64]  # (d,)
-    of_track: npt.NDArray[np.bool_]
-    always: npt.NDArray[np.bool_]
-    dice: IntArray  # (d, 2)
-    high: FloatArray  # (d, kinds, 2)
-    lost: bool  # whether a pion must come as far as the LKr
+        Parameters
+        ----------
+        charged : the particles that do not decay at once, see `upstream.Charged`
+        converted : (photons, n), 1 where a photon has made tracks
+        exempt : (n,) events that are only dropped if they cannot have a track of a momentum; None: none
+        """
+        ...
 
 
 class Early(NamedTuple):
@@ -76,7 +71,7 @@ class Early(NamedTuple):
     core : the same for a track without the broad component of the hits
     broad : probability of that component
     straw : the straws that tracks must cross, or None: any particle at STRAW 1 may be a track
-    draws : see `Draws`
+    thrown : what is asked of an event before its particles are carried anywhere, or None
     """
 
     at_least: int = 0
@@ -84,7 +79,24 @@ class Early(NamedTuple):
     core: Window = NO_WINDOW
     broad: float = 1.0
     straw: StrawArrays | None = None
-    draws: Draws | None = None
+    thrown: Thrown | None = None
+
+
+def momentum_error(detector: Detector, core: bool) -> tuple[float, float]:
+    """By how much the momentum of a track can be wrong: a share of it, and one (per MeV/c) that grows with it, in quadrature.
+
+    ``core`` : of tracks without the broad component of the hits
+    """
+    straw = detector.straw
+    z = [1e3 * at for at in straw.chamber_z_m]
+    scale = 1.0 if core else max(straw.tail_scale, 1.0)
+    point = 1e-3 * straw.chamber_resolution_um * scale * FEW_VIEWS  # mm
+    bend = point * math.sqrt(2.0 / (z[1] - z[0]) ** 2 + 2.0 / (z[3] - z[2]) ** 2)
+    thickness = [layer.x_over_x0 for layer in detector.material.values() if layer.z_m in straw.chamber_z_m]
+    kick = abs(KICK * detector.field.mnp33.integral_Tm * m)  # MeV/c
+    if not kick:
+        return math.inf, math.inf
+    return _WIDTHS * math.sqrt(sum(highland(x) ** 2 for x in thickness if x)) / kick, _WIDTHS * bend / kick
 
 
 @lru_cache(maxsize=64)
@@ -93,17 +105,10 @@ def doomed_outside(detector: Detector, window: Window, core: bool = False) -> Wi
 
     ``core`` : of tracks without the broad component of the hits
     """
-    straw = detector.straw
-    z = [1e3 * at for at in straw.chamber_z_m]
-    scale = 1.0 if core else max(straw.tail_scale, 1.0)
-    point = 1e-3 * straw.chamber_resolution_um * scale * _FEW_VIEWS  # mm
-    bend = point * math.sqrt(2.0 / (z[1] - z[0]) ** 2 + 2.0 / (z[3] - z[2]) ** 2)
-    thickness = [layer.x_over_x0 for layer in detector.material.values() if layer.z_m in straw.chamber_z_m]
-    kick = abs(KICK * detector.field.mnp33.integral_Tm * m)  # MeV/c
-    scattered = math.sqrt(sum(highland(x) ** 2 for x in thickness if x)) / kick if kick else math.inf
+    fixed, growing = momentum_error(detector, core)
 
     def margin(p: float) -> float:
-        return _WIDTHS * math.hypot(scattered, bend * p / kick) if kick else math.inf
+        return math.hypot(fixed, growing * p) if p > 0.0 else fixed
 
     low, high = window
     above = high
@@ -115,7 +120,7 @@ def doomed_outside(detector: Detector, window: Window, core: bool = False) -> Wi
 
 
 @formula
-def _plane_of(slot: int, planes: Planes) -> int:
+def plane_of(slot: int, planes: Planes) -> int:
     """The plane that is a measuring plane."""
     k = 0
     while planes.slot[k] != slot:
@@ -185,7 +190,7 @@ def _large_scatterings(n: int, loss: Any, planes: Planes, scale: Any, free: Any,
         chamber, ratio = scattering_of(loss[i], planes)
         if chamber < 4:
             angle[i] = planes.smallest[chamber] * ratio * scale[i]
-            from_z[i] = planes.z[_plane_of(chamber, planes)]
+            from_z[i] = planes.z[plane_of(chamber, planes)]
 
 
 @step
@@ -206,9 +211,9 @@ def may_be_tracks(
     x, y, u, v, scale, margin = work[0, :n], work[1, :n], work[2, :n], work[3, :n], work[4, :n], work[5, :n]
     seen, angle, from_z, given, p, fly = work[6, :n], work[7, :n], work[8, :n], lane, lane[P, :n], lane[FLY, :n]
     bent = work[9, :n]
-    last, thickness = _plane_of(STRAW4, planes), max(abs(straw.offset[0]), abs(straw.offset[-1]))
-    at_straw2, force, lever = _plane_of(STRAW2, planes), 0.0, 0.0  # of the field behind STRAW 2
-    length = _STEEP * (planes.z[last] - planes.z[0])
+    last, thickness = plane_of(STRAW4, planes), max(abs(straw.offset[0]), abs(straw.offset[-1]))
+    at_straw2, force, lever = plane_of(STRAW2, planes), 0.0, 0.0  # of the field behind STRAW 2
+    length = STEEP * (planes.z[last] - planes.z[0])
     for i in range(n):
         x[i], y[i], u[i], v[i] = given[X, i], given[Y, i], given[U, i], given[V, i]
         scale[i] = np.sqrt(p[i] * p[i] + mass[i] * mass[i]) / (p[i] * p[i])
@@ -296,7 +301,7 @@ def _select(ids: Any, state: Any, planes: Planes, straw: StrawArrays, low: float
     """Rows but those of the only particle of an event that misses STRAW 1, or has another momentum; all are in event order."""
     event, pdg, first = ids[0], ids[2], ids[4]
     p, fly, loss, probability = state[P], state[FLY], state[LOSS], planes.single.sum()
-    length = _STEEP * (planes.z[_plane_of(STRAW4, planes)] - planes.z[0])
+    length = STEEP * (planes.z[plane_of(STRAW4, planes)] - planes.z[0])
     last, n = event.size - 1, 0
     for i in range(event.size):
         alone = (i == 0 or event[i - 1] != event[i]) and (i == last or event[i + 1] != event[i])
@@ -308,84 +313,20 @@ def _select(ids: Any, state: Any, planes: Planes, straw: StrawArrays, low: float
     return n
 
 
-@kernel
-def _throw(
-    seed: int, number: Any, ids: Any, state: Any, exempt: Any, planes: Planes, draws: Draws, low: float, high: float,
-    broad: float, rows: Any, n: int,
-) -> int:  # fmt: skip
-    """Of the first n rows those whose draws let them go on, to the beginning of ``rows``; how many there are.
-
-    ``low``, ``high`` and ``broad`` : see `Early`; the draw that is always asked for tells the hits of that component.
-    """
-    event, slot, pdg, first, fly, loss = ids[0], ids[1], ids[2], ids[4], state[FLY], state[LOSS]
-    p, probability = state[P], planes.single.sum()
-    straight = _STEEP * (planes.z[_plane_of(STRAW4, planes)] - planes.z[0])
-    at_lkr = _plane_of(LKR, planes)
-    length, lost = _STEEP * (planes.z[at_lkr] - planes.z[0]), planes.lost[at_lkr - 1] if draws.lost else 0.0
-    free, alone = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.bool_)
-    kind, other, left = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.bool_), 0
-    for q in range(n):
-        i = rows[q]
-        single = (q == 0 or event[rows[q - 1]] != event[i]) and (q == n - 1 or event[rows[q + 1]] != event[i])
-        free[left], alone[left] = exempt[event[i]], single
-        stays = single and first[i] == 0 and fly[i] > length
-        kind[left] = (PION if abs(pdg[i]) == 211 else (MUON if abs(pdg[i]) == 13 else ANY)) if stays else ANY
-        other[left] = (
-            single and (p[i] < low or p[i] > high) and _undisturbed(i, pdg, fly, loss, straight, probability, planes)
-        )
-        goes = kind[left] != PION or free[left] or loss[i] >= lost
-        rows[left] = i
-        left += goes
-    u, none = np.empty((4, _BLOCK)), np.empty((0, _BLOCK), dtype=np.float32)
-    who, block = np.empty(_BLOCK, dtype=np.int64), np.empty(_BLOCK, dtype=np.int64)
-    for d in range(draws.stream.size):
-        n, left = left, 0
-        of_track, always, a, b = draws.of_track[d], draws.always[d], u[draws.dice[d, 0]], u[draws.dice[d, 1]]
-        ends, needed = draws.high[d], u[: 2 * (1 + draws.dice[d, 1] // 2)]
-        for begin in range(0, n, _BLOCK):
-            end = min(begin + _BLOCK, n)
-            for q in range(begin, end):
-                who[q - begin] = number[event[rows[q]]]
-                block[q - begin] = 4 * slot[rows[q]] if of_track else 0
-            fill_draws(seed, draws.stream[d], block[: end - begin], who[: end - begin], needed, none)
-            for q in range(begin, end):
-                asked = (always | (not free[q])) & (alone[q] | (not of_track))
-                k = kind[q]
-                goes = (a[q - begin] < ends[k, 0]) & (b[q - begin] < ends[k, 1])
-                goes = goes & ((not always) | (not other[q]) | (u[2, q - begin] < broad))
-                rows[left], free[left], alone[left], kind[left], other[left] = rows[q], free[q], alone[q], k, other[q]
-                left += goes | (not asked)
-    return left
-
-
-def going_on(
-    seed: int,
-    number: IntArray,
-    ids: Any,
-    state: Any,
-    converted: bool,
-    planes: Planes,
-    flight: Flight,
-    early: Early,
-    exempt: Any,
-) -> IntArray:
-    """Rows of the tracks at STRAW 1, in event order, of the events that may have what a selection asks for.
+def going_on(n: int, ids: Any, state: Any, converted: bool, planes: Planes, flight: Flight, early: Early) -> IntArray:
+    """Rows of the tracks at STRAW 1, in event order, of those of n events that may have what a selection asks for.
 
     Parameters
     ----------
-    number, exempt : of each event of the chunk its number, and whether its draws are not asked for
     ids, state : see `carry_downstream`
     converted : whether tracks of photons have been added
     """
     rows = np.empty(ids.shape[1], dtype=np.int64)
     if early.straw is None:
-        counts = np.bincount(ids[0], minlength=len(number))
+        counts = np.bincount(ids[0], minlength=n)
         return np.flatnonzero(counts[ids[0]] >= early.at_least)
     if early.at_least > 1:
         if not converted:  # `carry_upstream` has counted them
             return np.arange(len(rows))
         return rows[: _enough(ids, state, planes, flight, early.straw, early.at_least, rows)]
-    n = _select(ids, state, planes, early.straw, *early.outside, rows)
-    if early.draws is not None:
-        n = _throw(np.uint64(seed), number, ids, state, exempt, planes, early.draws, *early.core, early.broad, rows, n)
-    return rows[:n]
+    return rows[: _select(ids, state, planes, early.straw, *early.outside, rows)]

@@ -234,13 +234,14 @@ def _carry_slot(
 @kernel
 def carry_upstream(
     seed: int, events: Any, p4: Any, vertex: Any, charged: Charged, planes: Planes, flight: Flight, field: FieldMap,
-    state: Any, ids: Any, lav: Any, secondary: Any, counts: Any,
+    wanted: Any, state: Any, ids: Any, lav: Any, secondary: Any, counts: Any,
 ) -> None:  # fmt: skip
-    """Carry the charged particles of a chunk to STRAW 1 or their first plane.
+    """Carry the charged particles of some events of a chunk to STRAW 1 or their first plane.
 
     Parameters
     ----------
     events : (n,) event numbers; p4 : (slots, 4, n) MeV; vertex : (vertices, 4, n) mm, ns
+    wanted : indices of these events, in order
     state : (8, >= rows) receives X to LOSS; ids : (5, >= rows) event, slot, PDG code, charge, first plane
     lav, secondary, counts : see `transport`; ``counts[0]`` rows are there
     """
@@ -248,22 +249,24 @@ def carry_upstream(
     uniform, raw = np.empty((n_slots, 4, _BLOCK)), np.empty((4, _BLOCK), dtype=np.uint64)
     out, ok = np.empty((n_slots, GIVEN, _BLOCK)), np.empty((n_slots, _BLOCK))
     pdg, first = np.empty((n_slots, _BLOCK), dtype=np.int64), np.empty((n_slots, _BLOCK), dtype=np.int64)
-    every, before, inside = np.arange(_BLOCK), np.empty((8, _BLOCK)), np.empty(_BLOCK)
+    before, inside, numbers = np.empty((8, _BLOCK)), np.empty(_BLOCK), np.empty(_BLOCK, dtype=np.int64)
+    p, at = np.empty((3, _BLOCK)), np.empty((4, _BLOCK))
     which, lane, at_event = np.empty((3, n_slots * _BLOCK + 1), dtype=np.int64)
-    for begin in range(0, events.size, _BLOCK):
-        end = min(begin + _BLOCK, events.size)
+    for begin in range(0, wanted.size, _BLOCK):
+        these = wanted[begin : begin + _BLOCK]
+        m = these.size
         for j in range(n_slots):
-            p, at = p4[charged.slot[j], :, begin:end], vertex[charged.vertex[j], :, begin:end]
+            _gather(m, 0, these, p4[charged.slot[j]], vertex[charged.vertex[j]], events, p, at, numbers)
             if j == 0 or charged.vertex[j] != charged.vertex[j - 1]:
-                _field_before(at[2], field, before, inside)
+                _field_before(at[2, :m], field, before, inside)
             _carry_slot(
-                seed, j, end - begin, begin, every, events[begin:end], p, at, charged, planes, flight, field, raw, before,
-                inside, uniform[j], out[j], ok[j], pdg[j], first[j], lav, secondary, counts,
+                seed, j, m, 0, these, numbers, p, at, charged, planes, flight, field, raw, before, inside, uniform[j],
+                out[j], ok[j], pdg[j], first[j], lav, secondary, counts,
             )  # fmt: skip
         there = 0
-        for g in range(end - begin):
+        for g in range(m):
             for j in range(n_slots):
-                which[there], lane[there], at_event[there] = j, g, begin + g
+                which[there], lane[there], at_event[there] = j, g, these[g]
                 there += ok[j, g] > 0.0
         _append(counts[0], there, which, lane, at_event, charged, out, uniform, pdg, first, state, ids)
         counts[0] += there

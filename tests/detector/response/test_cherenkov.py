@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, poisson
 
-from na62sim.detector.response.cherenkov import _poisson, _sectors, ktag_sector_table
+from na62sim.detector.response.cherenkov import _sectors, ktag_sector_table, poisson_numbers
 from na62sim.geometry import load_detector
 
 
@@ -16,7 +16,7 @@ def test_photons_of_rings() -> None:
     mean = np.concatenate((random.uniform(0.0, 13.0, 200), np.zeros(5)))
     u = random.random(len(mean))
     term, total, count = np.empty((3, len(mean)))
-    _poisson(u, mean, term, total, count)
+    poisson_numbers(u, mean, term, total, count)
     np.testing.assert_array_equal(count, np.maximum(poisson.ppf(u, mean), 0.0))
     assert count[200:].max() == 0.0 < count[:200].max()
 
