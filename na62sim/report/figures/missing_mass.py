@@ -24,6 +24,7 @@ from na62sim.report.figures.style import (
     label_of,
     power_of_ten,
     save,
+    steps,
     talk_style,
 )
 from na62sim.selection.pinunu import GeV2, kmu2_band
@@ -165,7 +166,7 @@ def draw_mass_spectra(folder: Path, histograms: Mapping[str, Histograms], detect
             scale /= (edges[1] - edges[0]) * 1e3  # bins of 0.001 GeV^2
             text = label_of(name) + (rf" $\times\,10^{{{power}}}$" if power else "")
             text += f"  (BR {power_of_ten(BRANCHING.get(name, 1.0))})"
-            ax.stairs(values * scale, edges, color=colour, lw=2.2, label=text)
+            steps(ax, values * scale, edges, color=colour, lw=2.2, label=text)
             if values.any():
                 top, bottom = max(top, values.max() * scale), min(bottom, values[values > 0].min() * scale)
         for name, window in (("R1", s.r1_GeV2), ("R2", s.r2_GeV2)):
