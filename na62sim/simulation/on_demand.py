@@ -230,6 +230,7 @@ class LazyCandidates:
         self._place: IntArray = np.empty(0, dtype=np.int64)  # of each row in what is made
         self._seen: tuple[Truth, Hits, dict[str, Any]] | None = None
         self._carried: Crossings | None = None
+        self._followed: npt.NDArray[np.bool_] = np.empty(0, dtype=bool)  # the events whose tracks were carried on
 
     def __len__(self) -> int:
         return len(self.event)
@@ -282,15 +283,13 @@ class LazyCandidates:
         crossings = carry_on(s.seed, truth, taken, s.planes, s.flight, s.field)
         hits, veto = respond_behind(s.seed, truth, crossings, s.generator.beam, s.response)
         rows = s.reconstruction.table(self._selection.candidates, len(event), hits, tracks, self._selection.tracks[0])
-        self._seen, self._carried = (truth, hits, tracks), crossings
+        self._seen, self._carried, self._followed = (truth, hits, tracks), crossings, wanted
         return rows, event[rows["event"]], veto[rows["event"]]
 
     def tell_kinds(self) -> None:
         """Write into the crossings of the chunk what the tracks of the made events are in the RICH and at the LKr."""
         assert self._carried is not None
-        wanted = np.zeros(len(self._truth.events), dtype=bool)
-        wanted[self.event] = True
-        self._crossings.pdg[1:, wanted[self._crossings.event]] = self._carried.pdg[1:]
+        self._crossings.pdg[1:, self._followed[self._crossings.event]] = self._carried.pdg[1:]
 
     def _drawn(self, event: IntArray) -> npt.NDArray[np.float64]:
         """Weights of importance sampling of some events."""

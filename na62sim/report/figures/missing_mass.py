@@ -127,7 +127,9 @@ def _regions(ax: Any, detector: Detector) -> None:
     def box(p: tuple[float, float], m2: tuple[float, float], **style: Any) -> None:
         ax.add_patch(Rectangle((p[0], m2[0]), p[1] - p[0], m2[1] - m2[0], fill=False, zorder=5, **style))
 
-    small = {"fontsize": 11.5, "va": "center", "ha": "left", "color": "#333333"}
+    # on a light ground, and above the lines that surround a decay
+    ground = {"boxstyle": "square,pad=0.12", "fc": "white", "alpha": 0.75, "lw": 0}
+    small = {"fontsize": 11.5, "va": "center", "ha": "left", "color": "#333333", "bbox": ground, "zorder": 6}
     controls = {
         r"$\pi\pi^0$ control": (s.control_2pi_low_GeV2, s.control_2pi_high_GeV2),
         r"$3\pi$ control": (s.control_3pi_GeV2,),
