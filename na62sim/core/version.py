@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
+@cache
 def source_hash() -> str:
-    """Hash of every source file of the package, 16 hex digits."""
+    """Hash of every source file of the package, 16 hex digits, when it is first asked for."""
     digest = hashlib.sha256()
     for path in sorted(_PACKAGE.rglob("*.py")):
         digest.update(path.relative_to(_PACKAGE).as_posix().encode())
