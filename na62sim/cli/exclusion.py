@@ -179,7 +179,8 @@ def _write(out: Path, found: Any, payload: dict[str, Any], force: bool) -> None:
 
     ending, plane = out.suffix.lower(), isinstance(found, DumpPlane)
     if ending in (".png", ".pdf"):
-        from na62sim.report.figures.exclusion import draw_one, draw_plane
+        from na62sim.report.figures.exclusion import draw_one
+        from na62sim.report.figures.lifetimes import draw_plane
 
         (draw_plane if plane else draw_one)(out, found, force=force)
     else:

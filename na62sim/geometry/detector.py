@@ -171,8 +171,9 @@ def _shipped(name: str, stamps: tuple[tuple[Path, int], ...]) -> Detector:
     return _build(read_files(name))
 
 
+@lru_cache(maxsize=16)
 def detector_from_text(text: str, name: str) -> Detector:
-    """Load a geometry from the text that `Detector.text` gave, as samples carry it.
+    """Load a geometry from the text that `Detector.text` gave, as samples carry it; all callers share it.
 
     Keys that a later version has retired stay in the text, and so in its digest, but are not read.
 

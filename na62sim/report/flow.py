@@ -43,10 +43,15 @@ def cutflow_table(flows: Mapping[str, Mapping[str, Any]], title: str) -> Rendera
     return grid(f"{title}: events, share kept so far, share kept by the cut", columns, rows)
 
 
-def fewer_lines(flow: Mapping[str, Any]) -> list[str]:
-    """What the mark of counts of some of the events says, where there are any; ``flow`` is the dictionary of a cut-flow."""
-    counted = {row["n_generated"] for row in flow["cutflow"] if "n_generated" in row}
-    return [f"{fewer_text(n, flow['n_generated'])} (--full counts all)." for n in counted]
+def fewer_lines(*flows: Mapping[str, Any]) -> list[str]:
+    """What the mark of counts of some of the events says, where there are any; of the dictionaries of cut-flows."""
+    counted = {
+        (row["n_generated"], flow["n_generated"]): 0
+        for flow in flows
+        for row in flow["cutflow"]
+        if "n_generated" in row
+    }
+    return [fewer_text(*numbers) for numbers in counted]
 
 
 def cut_order(flows: Iterable[Iterable[str]]) -> list[str]:
@@ -143,7 +148,8 @@ def flow_report(flow: CutFlow, full: bool = False) -> list[RenderableType]:
 
     data, ledger = flow.to_dict(), ledger_rows(flow.selection.ledger)
     cuts = cutflow_table({str(data["process"]): data}, f"Cut-flow of {flow.selection.name}")
-    parts: list[RenderableType] = [acceptance_text(data, len(ledger), flow.selection.signal), cuts, *fewer_lines(data)]
+    parts: list[RenderableType] = [acceptance_text(data, len(ledger), flow.selection.signal), cuts]
+    parts += [f"{line} (--full counts all)." for line in fewer_lines(data)]
     more: list[RenderableType] = [bin_table(data, flow.selection.bin_edges)] if data["bins"] else []
     if ledger:
         more.append(ledger_table(ledger))

@@ -11,7 +11,7 @@ from na62sim.report.answer import answer
 from na62sim.report.background import background_report
 from na62sim.report.dump import dump_report
 from na62sim.report.dump_json import dump_dict
-from na62sim.report.flow import bin_table, cutflow_table, ledger_table
+from na62sim.report.flow import bin_table, cutflow_table, fewer_lines, ledger_table
 from na62sim.report.measurement import measurement_report
 from na62sim.report.scan import scan_report
 from na62sim.report.text import grid
@@ -96,7 +96,9 @@ def _geometry_tables(name: str, samples: Sequence[CountedSample]) -> list[Render
     parts: list[RenderableType] = []
     for group, title in ((counted, f"Cut-flow in {name}"), (shown, f"Seen through the signal selection in {name}")):
         for k in range(0, len(group), 2):
-            parts.append(cutflow_table({_short(s): s.flow.to_dict() for s in group[k : k + 2]}, title))
+            flows = {_short(s): s.flow.to_dict() for s in group[k : k + 2]}
+            parts.append(cutflow_table(flows, title))
+            parts += [f"{line}.\n" for line in fewer_lines(*flows.values())]
     if any(s.planned.block.photons == "weight" for s in shown):
         parts.append(
             "K2π here with photon inefficiencies as weights. This shows the bands, it is no background estimate.\n"

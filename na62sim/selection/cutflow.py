@@ -6,8 +6,7 @@ exact and associative (`tally`), so that a cut-flow does not depend on chunks or
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,11 @@ from na62sim.sample.table import Table
 from na62sim.selection.cut import Candidates, Mask, NotMadeError, Selection, Survivors
 from na62sim.selection.cutflow_text import row_lines
 from na62sim.selection.tally import Counter, Counters, deepen, tally, tally_all, tally_regions
+from na62sim.selection.trigger_words import TriggerWords
 from na62sim.statistics import Interval, clopper_pearson, sampled_mean, weighted_efficiency
 from na62sim.statistics.text import few, fraction
 
 _SPARSE = 0.6  # share of survivors below which they are gathered
-_REGIONS = 32  # in a word of trigger masks and regions: the first bit of the regions
 
 
 class CutFlow:
@@ -48,8 +47,7 @@ class CutFlow:
         self._counters = Counters(self._first + len(selection.regions) * self._width)
         self._followed: Counters | None = None  # of the events that every cut has seen, where these are not all
         self._signal_regions: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)  # of these rows, a bit per region
-        self._words: dict[int, Counter] | None = None  # accepted candidates by trigger masks and regions
-        self._names: list[str] = []
+        self._words = TriggerWords()  # accepted candidates by trigger masks and regions
 
     @property
     def generated(self) -> Counter:
@@ -96,11 +94,7 @@ class CutFlow:
     @property
     def triggers(self) -> dict[str, Counter]:
         """Accepted candidates for which each trigger mask holds."""
-        if self._words is None:
-            return {}
-        return {
-            name: _merged(c for word, c in self._words.items() if word >> k & 1) for k, name in enumerate(self._names)
-        }
+        return self._words.masks
 
     def taken(self, kept: Mapping[str, float], region: str = "") -> Counter:
         """Accepted candidates, each with the probability that one of some trigger masks takes it.
@@ -114,16 +108,7 @@ class CutFlow:
         ------
         KeyError, ValueError : a mask or a region that is not there
         """
-        if self._words is None:
-            return Counter()
-        bits, regions = {name: k for k, name in enumerate(self._names)}, list(self.selection.regions)
-        shares = {bits[name]: share for name, share in kept.items()}
-        wanted = 1 << (_REGIONS + regions.index(region)) if region else 0
-        return _merged(
-            counter.scaled(1.0 - math.prod(1.0 - share for k, share in shares.items() if word >> k & 1))
-            for word, counter in self._words.items()
-            if word & wanted == wanted
-        )
+        return self._words.taken(kept, list(self.selection.regions).index(region) if region else None)
 
     def fill(
         self,
@@ -217,13 +202,7 @@ class CutFlow:
         ----------
         masks : one word per accepted candidate (rows ``signal_rows`` of the table), bit k for ``names[k]``
         """
-        if self._words is None:
-            self._names, self._words = list(names), {}
-        words, index = np.unique(masks | (self._signal_regions << _REGIONS), return_inverse=True)
-        counters = Counters(len(words))
-        counters.add(tally(self.signal_weight, index, len(words)))
-        for k, word in enumerate(words.tolist()):
-            self._words.setdefault(word, Counter()).merge(counters.counter(k))
+        self._words.count(masks, self._signal_regions, self.signal_weight, names)
 
     def _count(
         self,
@@ -263,11 +242,7 @@ class CutFlow:
             self._followed.merge(other._followed or other._counters)
         self._counters.merge(other._counters)
         self.importance = max(self.importance, other.importance)
-        if other._words is not None:
-            if self._words is None:
-                self._names, self._words = other._names, {}
-            for word, counter in other._words.items():
-                self._words.setdefault(word, Counter()).merge(counter)
+        self._words.merge(other._words)
 
     @property
     def selected(self) -> Counter:
@@ -397,14 +372,6 @@ def share(counter: Counter, of: Counter) -> Interval:
     if of.unweighted and counter.unweighted:
         return clopper_pearson(counter.n, of.n)
     return weighted_efficiency(*counter.over(of), *of.over(of))
-
-
-def _merged(counters: Iterable[Counter]) -> Counter:
-    """The sum of some counters."""
-    total = Counter()
-    for counter in counters:
-        total.merge(counter)
-    return total
 
 
 def _mask(name: str, mask: Any, n: int) -> Mask:

@@ -54,7 +54,8 @@ class SelectedChunk:
     Attributes
     ----------
     truth : of all events
-    crossings : of all events that can have enough tracks; with the STRAW chambers alone, unless all was asked for
+    crossings : of all events that can have enough tracks; with the STRAW chambers alone, unless all was asked for, and, where
+        all candidates were made, with the kinds of their tracks behind
     tracks : of all events with enough of them
     candidates : those of the events with the number of tracks that the selection asks for
     event, weight, veto_weight : of each candidate; index of its event in the range
@@ -79,7 +80,13 @@ class SelectedChunk:
 
 
 def run_selected(
-    simulation: Simulation, selection: Selection, first: int, n: int, whole: bool = False, early: bool = False
+    simulation: Simulation,
+    selection: Selection,
+    first: int,
+    n: int,
+    whole: bool = False,
+    early: bool = False,
+    made: bool = False,
 ) -> SelectedChunk:
     """Events ``first`` to ``first + n - 1``, from the first random number to the cut-flow.
 
@@ -87,8 +94,10 @@ def run_selected(
     ----------
     whole : carry all particles to their end, and make all columns of all candidates; they are wanted
     early : drop events for what the response throws; not if they are wanted whole
+    made : make all columns of all candidates, although nothing is carried on that makes none
     """
-    return select_truth(simulation, selection, simulation.generator.generate(simulation.seed, first, n), whole, early)
+    truth = simulation.generator.generate(simulation.seed, first, n)
+    return select_truth(simulation, selection, truth, whole, early, made)
 
 
 def selected_parts(
@@ -118,7 +127,12 @@ def asked_early(simulation: Simulation, selection: Selection, early: bool) -> Ea
 
 
 def select_truth(
-    simulation: Simulation, selection: Selection, truth: Truth, whole: bool = False, early: bool = False
+    simulation: Simulation,
+    selection: Selection,
+    truth: Truth,
+    whole: bool = False,
+    early: bool = False,
+    made: bool = False,
 ) -> SelectedChunk:
     """Generated events, from the transport to the cut-flow."""
     s = simulation
@@ -133,8 +147,10 @@ def select_truth(
         crossings = carry_on(s.seed, truth, crossings, s.planes, s.flight, s.field)
     candidates = LazyCandidates(s, selection, truth, crossings, straw, tracks)
     weighted = s.as_weights.any and not s.as_weights.late and not candidates.presumed
-    if whole or weighted or selection.candidates != "reco/events":
+    if whole or made or weighted or selection.candidates != "reco/events":
         candidates.make(np.arange(len(candidates)))
+    if made:
+        candidates.tell_kinds()
     weight, flow, masks = candidates.count(followed)
     return SelectedChunk(truth, crossings, tracks, candidates, candidates.event, weight, candidates.veto, flow, masks)
 
@@ -215,6 +231,7 @@ class LazyCandidates:
         self._place: IntArray = np.empty(0, dtype=np.int64)  # of each row in what is made
         self._seen: tuple[Truth, Hits, dict[str, Any]] | None = None
         self._carried: Crossings | None = None
+        self._followed: npt.NDArray[np.bool_] = np.empty(0, dtype=bool)  # the events whose tracks were carried on
 
     def __len__(self) -> int:
         return len(self.event)
@@ -267,8 +284,13 @@ class LazyCandidates:
         crossings = carry_on(s.seed, truth, taken, s.planes, s.flight, s.field)
         hits, veto = respond_behind(s.seed, truth, crossings, s.generator.beam, s.response)
         rows = s.reconstruction.table(self._selection.candidates, len(event), hits, tracks, self._selection.tracks[0])
-        self._seen, self._carried = (truth, hits, tracks), crossings
+        self._seen, self._carried, self._followed = (truth, hits, tracks), crossings, wanted
         return rows, event[rows["event"]], veto[rows["event"]]
+
+    def tell_kinds(self) -> None:
+        """Write into the crossings of the chunk what the tracks of the made events are in the RICH and at the LKr."""
+        assert self._carried is not None
+        self._crossings.pdg[1:, self._followed[self._crossings.event]] = self._carried.pdg[1:]
 
     def _drawn(self, event: IntArray) -> npt.NDArray[np.float64]:
         """Weights of importance sampling of some events."""

@@ -17,11 +17,13 @@ from na62sim.report.figures.style import (
     SKY,
     VERMILION,
     figure,
+    label_of,
     save,
     talk_style,
 )
 
 if TYPE_CHECKING:
+    from na62sim.study.kaon.background_row import BackgroundRow
     from na62sim.study.kaon.backgrounds import Backgrounds
 
 _COLOURS = {
@@ -33,6 +35,7 @@ _COLOURS = {
     "kl3": GREY,
     "upstream": BLUE,
 }
+_TITLES = {"kl3": r"$K^{+}\to\pi^{0}\ell^{+}\nu$"}
 
 
 def draw_backgrounds(path: Path, result: Backgrounds, *, force: bool = False) -> Path:
@@ -42,6 +45,8 @@ def draw_backgrounds(path: Path, result: Backgrounds, *, force: bool = False) ->
     ------
     FileExistsError : there is a file of that name, and ``force`` is not given
     """
+    from matplotlib.ticker import NullLocator
+
     from na62sim.study.published import published_backgrounds
 
     published = published_backgrounds(result.geometry)
@@ -59,21 +64,29 @@ def draw_backgrounds(path: Path, result: Backgrounds, *, force: bool = False) ->
                 error = float(np.hypot(row.stat or 0.0, row.syst or 0.0))
                 left.errorbar(row.events, k - 0.14, xerr=error, fmt="o", ms=8, color=_COLOURS[row.name])
             elif row.reason:
-                left.text(2e-4, k - 0.14, "no number", va="center", fontsize=12, color=GREY)
+                left.text(2e-4, k - 0.08, "no number", va="center", fontsize=12, color=GREY)
             for name, part in row.parts.items():
                 if isinstance(part, tuple):
-                    left.plot(part, (k - 0.34, k - 0.34), color=_COLOURS[row.name], lw=2.0, ls=":")
+                    left.plot(part, (k - 0.38, k - 0.38), color=_COLOURS[row.name], lw=2.0, ls=":")
                     beside, align = (part[0] / 1.15, "right") if part[0] > 1e-2 else (part[1] * 1.15, "left")
-                    left.text(beside, k - 0.36, name, fontsize=9.5, va="center", ha=align, color=_COLOURS[row.name])
+                    left.text(beside, k - 0.39, name, fontsize=9.5, va="center", ha=align, color=_COLOURS[row.name])
         left.set(xscale="log", xlim=(1e-4, 30.0), ylim=(-0.7, len(shown) - 0.3), xlabel="Expected events")
-        left.set_yticks(range(len(shown)), [row.title for row in reversed(shown)])
+        left.set_yticks(range(len(shown)), [_title(row) for row in reversed(shown)])
+        left.yaxis.set_minor_locator(NullLocator())
         left.plot([], [], "s", mfc="none", color=BLACK, label="published")
         left.plot([], [], "o", color=BLACK, label="this simulation")
         left.legend(loc="upper left", bbox_to_anchor=(0.22, 1.0), fontsize=11.5)
-        left.set_title(result.geometry)
+        left.set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
+        right.set_title(result.geometry, loc="right")
         _momentum(right, shown)
-        fig.subplots_adjust(left=0.13, wspace=0.22)
+        fig.subplots_adjust(left=0.13, wspace=0.3)
         return save(fig, path, force=force)
+
+
+def _title(row: BackgroundRow) -> str:
+    """The decay in mathematics; what is no single decay as it is named."""
+    known = label_of(row.name)
+    return _TITLES.get(row.name, known if known.startswith("$") else row.title)
 
 
 def _momentum(ax: Any, rows: Any) -> None:
@@ -84,9 +97,12 @@ def _momentum(ax: Any, rows: Any) -> None:
             continue
         edges = [row.bins[0].low_GeV, *(b.high_GeV for b in row.bins)]
         events = np.array([b.events for b in row.bins])
-        ax.stairs(bottom + events, edges, baseline=bottom, fill=True, color=_COLOURS[row.name], label=row.title)
+        ax.stairs(bottom + events, edges, baseline=bottom, fill=True, color=_COLOURS[row.name], label=_title(row))
         bottom = bottom + events
     ax.set(xlabel=r"Momentum [GeV/$c$]", ylabel="Expected events in R1 and R2")
     if not np.isscalar(bottom):
         ax.set_ylim(0.0, 1.35 * float(np.max(bottom)))
         ax.legend(loc="upper left", ncols=2, fontsize=11.5)
+    else:
+        ax.set(xticks=[], yticks=[])
+        ax.text(0.5, 0.5, "no row has a number", transform=ax.transAxes, ha="center", color=GREY)

@@ -14,17 +14,9 @@ from na62sim.generators.processes.dump import ALP_B
 from na62sim.generators.processes.dump_model import CHANNELS, DumpModel
 from na62sim.geometry import Detector
 from na62sim.geometry.dump import Dilepton
-from na62sim.report.figures.exclusion import (
-    _edges,
-    _log_edges,
-    _power,
-    decay_words,
-    draw_alp,
-    draw_events,
-    draw_region,
-    mass_label,
-    product_label,
-)
+from na62sim.report.figures.dump_words import decay_words, mass_label, power_text, product_label
+from na62sim.report.figures.exclusion import _edges, _log_edges, draw_events, draw_region
+from na62sim.report.figures.lifetimes import draw_alp
 from na62sim.report.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, figure, save, talk_style
 from na62sim.selection.dilepton import in_signal
 from na62sim.statistics.exclusion import Exclusion
@@ -130,7 +122,7 @@ def draw_spectra(
                 for eps, style in styles.items():
                     weight = reference.protons * eps**2 * record.sample.produced * record.weights(eps)[inside]
                     counts, _ = np.histogram(record.columns[name][inside] / unit, edges, weights=weight)
-                    text = rf"{reference.words}, {_symbol(model)} = {_power(eps)}: {weight.sum():.3g}"
+                    text = rf"{reference.words}, {_symbol(model)} = {power_text(eps)}: {weight.sum():.3g}"
                     ax.stairs(counts, edges, color=colour, ls=style, lw=1.8, label=text)
             ax.set(
                 xlabel=label, ylabel=f"Expected events per {edges[1] - edges[0]:g} {'GeV/c' if name == 'p' else 'm'}"
@@ -142,7 +134,7 @@ def draw_spectra(
         axes[1].legend(loc="upper right", title="accepted events", title_fontsize=14)
         _title(axes[0], "")
         axes[1].set_title(
-            f"{decay_words(model.hidden, channel)}, {first.record.sample.mass:g} MeV, {_power(first.protons)} protons",
+            f"{decay_words(model.hidden, channel)}, {first.record.sample.mass:g} MeV, {power_text(first.protons)} protons",
             loc="right",
         )
         return save(fig, folder / f"spectra-{channel}.png")
@@ -213,7 +205,8 @@ def draw_primary_vertex(
         bar = fig.colorbar(mesh, ax=ax, pad=0.02)
         bar.set_label("Share of the events that pass all cuts, per bin", labelpad=10.0)
         _title(
-            ax, f"{decay_words(model.hidden, channel)}, {record.sample.mass:g} MeV, {_symbol(model)} = {_power(eps)}"
+            ax,
+            f"{decay_words(model.hidden, channel)}, {record.sample.mass:g} MeV, {_symbol(model)} = {power_text(eps)}",
         )
         return save(fig, folder / f"primary-vertex-{channel}.png")
 
@@ -237,7 +230,7 @@ def draw_mass_resolution(
             )  # fmt: skip
         ax.set(
             xlabel=mass_label(model.hidden),
-            ylabel=rf"$\sigma(m)$ [MeV/$c^2$], half of the central 68 %, {_symbol(model)} = {_power(NEAR * model.reference)}",
+            ylabel=rf"$\sigma(m)$ [MeV/$c^2$], half of the central 68 %, {_symbol(model)} = {power_text(NEAR * model.reference)}",
         )
         ax.set_ylim(0.0, 1.45 * max(row[1] for rows in found.values() for row in rows))
         ax.legend(loc="upper left")

@@ -1,4 +1,4 @@
-"""Figures of excluded regions: coupling against mass as in the published ones, expected events, and limits on ALPs."""
+"""Figures of excluded regions: coupling against mass as in the published ones, and expected events."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hepunits import m
 
 from na62sim.core.arrays import FloatArray
 from na62sim.generators.processes.dump_model import DumpModel
+from na62sim.report.figures.dump_words import FINAL, decay_words, hidden_symbol, mass_label, power_text
 from na62sim.report.figures.style import (
     BLACK,
     BLUE,
@@ -18,7 +18,6 @@ from na62sim.report.figures.style import (
     GREY,
     ORANGE,
     PURPLE,
-    SKY,
     VERMILION,
     figure,
     save,
@@ -26,33 +25,15 @@ from na62sim.report.figures.style import (
 )
 from na62sim.statistics.exclusion import Exclusion
 from na62sim.study.dump.channels import channels_of, dilepton_block
-from na62sim.study.dump.plane import DumpPlane
-from na62sim.study.dump.productions import product_words, production_words
+from na62sim.study.dump.productions import production_words
 from na62sim.study.dump.published_contours import Contour, published_contours
 from na62sim.study.dump.region import DumpRegion
 from na62sim.study.published import published_numbers
 
-__all__ = [
-    "decay_words",
-    "draw_alp",
-    "draw_contour",
-    "draw_events",
-    "draw_one",
-    "draw_plane",
-    "draw_region",
-    "mass_label",
-]
+__all__ = ["draw_contour", "draw_events", "draw_one", "draw_region"]
 
-_FINAL = {
-    "mumu": r"\mu^{+}\mu^{-}",
-    "ee": "e^{+}e^{-}",
-    "pipi": r"\pi^{+}\pi^{-}",
-    "KK": "K^{+}K^{-}",
-    "both": r"\mu^{+}\mu^{-}$ and $e^{+}e^{-}",
-}
 _GREEN, _YELLOW = "#5FBF5F", "#F5E663"  # of the bands, as in most limit plots
 _PARTS = (BLUE, PURPLE, GREEN, ORANGE)
-_COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GREY, BLACK)
 
 
 def _outline(regions: Sequence[Any], masses: FloatArray, tip: tuple[float, float] | None) -> tuple[FloatArray, ...]:
@@ -138,7 +119,7 @@ def draw_region(
         for ax, region in zip(panels, regions.values(), strict=True):
             _notches(ax, region, events)
         first = next(iter(regions.values()))
-        title = f"{decay_words(model.hidden, channel)}, {_power(first.protons)} protons"
+        title = f"{decay_words(model.hidden, channel)}, {power_text(first.protons)} protons"
         panels[-1].legend(loc="upper right", title=title, alignment="left", title_fontsize=14)
         return save(fig, folder / f"region-{channel}.png")
 
@@ -202,34 +183,10 @@ def draw_one(path: Path, found: DumpRegion, *, force: bool = False) -> Path:
         seen = [x for name in channels for x in dilepton_block(found.detector, name).observed_mass_MeV]
         _limits([ax], [region], room=bool(seen))
         _notches(ax, region, seen)
-        finals = ", ".join(f"${_FINAL[name]}$" for name in channels)
-        title = f"{_hidden(model.hidden)}, {finals}; {_power(region.protons)} protons"
+        finals = ", ".join(f"${FINAL[name]}$" for name in channels)
+        title = f"{hidden_symbol(model.hidden)}, {finals}; {power_text(region.protons)} protons"
         ax.legend(loc="upper right", title=title, alignment="left", title_fontsize=14)
         return save(fig, path, force=force)
-
-
-def _hidden(name: str) -> str:
-    """The particle in mathematics."""
-    return "$" + name.replace("'", r"\prime") + "$"
-
-
-def mass_label(name: str) -> str:
-    """The axis of the mass of a particle: a prime that is not raised again can be seen."""
-    return f"$m_{{{_hidden(name)[1:-1]}}}$ [GeV/$c^2$]"
-
-
-def decay_words(hidden: str, channel: str) -> str:
-    """A decay in mathematics; ``all`` is every channel.
-
-    Examples
-    --------
-    >>> decay_words("A'", "ee")
-    '$A\\\\prime\\\\to e^{+}e^{-}$'
-    """
-    if channel == "all":
-        return f"{_hidden(hidden)}, all channels"
-    space = " " if _FINAL[channel][0].isalpha() else ""
-    return f"{_hidden(hidden)[:-1]}\\to{space}{_FINAL[channel]}$"
 
 
 def draw_contour(ax: Any, contour: Contour) -> None:
@@ -321,14 +278,8 @@ def draw_events(
         if panels[0].get_legend_handles_labels()[0]:  # none where nothing is excluded
             panels[0].legend(loc="upper right")
         bar = fig.colorbar(mesh, ax=list(panels), pad=0.015, fraction=0.05)
-        bar.set_label(f"Expected events, {_power(region.protons)} protons")
+        bar.set_label(f"Expected events, {power_text(region.protons)} protons")
         return save(fig, folder / f"events-{channel}.png")
-
-
-def _power(value: float) -> str:
-    """A number of protons, or a coupling, as a power of ten."""
-    digits, _, exponent = f"{value:.3g}".partition("e")
-    return rf"${digits}\times 10^{{{int(exponent)}}}$" if exponent else digits
 
 
 def _edges(values: FloatArray) -> FloatArray:
@@ -344,70 +295,3 @@ def _log_edges(values: FloatArray) -> FloatArray:
     logs = np.log(values)
     middle = 0.5 * (logs[1:] + logs[:-1])
     return np.exp(np.concatenate(([2.0 * logs[0] - middle[0]], middle, [2.0 * logs[-1] - middle[-1]])))
-
-
-def draw_alp(
-    folder: Path, name: str, words: str, lengths: FloatArray, limits: Mapping[float, FloatArray], protons: float, data: str,
-    hidden: str = "a",
-) -> Path:  # fmt: skip
-    """Limits on a product of branching ratios against c tau (mm), a line per mass (MeV).
-
-    Parameters
-    ----------
-    name : of the file; words : of the product
-    """
-    with talk_style():
-        fig = figure(10.0, 8.0)
-        ax = fig.subplots()
-        lines = {(f"{mass:g} MeV"): values for mass, values in limits.items()}
-        _lifetimes(ax, lengths, lines, hidden)
-        ax.set_ylabel(f"{words}, 90 % CL")
-        ax.legend(loc="upper center", title=f"${mass_label(hidden).split('$')[1]}$", ncols=2, title_fontsize=14)
-        ax.set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
-        ax.set_title(f"{data}, {_power(protons)} protons", loc="right")
-        return save(fig, folder / f"{name}.png")
-
-
-def _lifetimes(ax: Any, lengths: FloatArray, lines: Mapping[str, FloatArray], hidden: str) -> None:
-    """Lines of limits; nothing above 1 is a limit on branching ratios."""
-    styles = ("-", "--", ":")
-    for k, (label, values) in enumerate(lines.items()):
-        colour, style = _COLOURS[k % len(_COLOURS)], styles[k // len(_COLOURS) % len(styles)]
-        ax.plot(lengths / m, np.where(values > 1.0, np.nan, values), color=colour, ls=style, label=label)
-    ax.set(xscale="log", yscale="log", xlabel=rf"$c\tau_{{{_hidden(hidden)[1:-1]}}}$ [m]")
-    if not any(np.isfinite(line.get_ydata()).any() for line in ax.lines):
-        ax.set(xlim=(lengths[0] / m, lengths[-1] / m), ylim=(1e-9, 1.0))
-        ax.text(0.5, 0.5, "too few effective events", transform=ax.transAxes, ha="center")
-
-
-def draw_plane(path: Path, found: DumpPlane, *, force: bool = False) -> Path:
-    """Limits at lifetimes, a line per channel and mass, as ``exclusion --plane lifetime -o`` writes them (PNG or PDF)."""
-    hidden = found.model.hidden
-    with talk_style():
-        fig = figure(10.5, 8.2)
-        ax = fig.subplots()
-        lines = {
-            f"${_FINAL[channel]}$, {mass:g} MeV": values
-            for channel, limits in found.limits.items()
-            for mass, values in limits.items()
-        }
-        _lifetimes(ax, found.lengths, lines, hidden)
-        low, high = ax.get_ylim()
-        ax.set_ylim(low, min(1.0, high * (high / low) ** 0.3))
-        ax.set_ylabel(f"{product_label(found.model, found.production)}, {100.0 * found.settings['cl']:g} % CL")
-        ax.legend(loc="upper center", title=f"{_power(found.protons)} protons", ncols=2, title_fontsize=14)
-        ax.set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
-        ax.set_title(f"{found.detector.name}, {production_words(found.model, found.production)}", loc="right")
-        return save(fig, path, force=force)
-
-
-def product_label(model: DumpModel, production: str, channel: str = "") -> str:
-    """What a limit at a lifetime is on, in mathematics; of any channel without one."""
-    final = _FINAL[channel] if channel else "f"
-    words = product_words(model, production, "f").split(" x ")[0]
-    start = words.replace("BR(", r"BR($").replace("->", r"\to").replace(model.hidden, _hidden(model.hidden)[1:-1])
-    if start.endswith(")"):
-        start = start[:-1] + "$)"
-    elif words.startswith("eps"):
-        start = r"$\varepsilon^2$"
-    return rf"{start} $\times$ BR(${_hidden(model.hidden)[1:-1]}\to {final}$)"

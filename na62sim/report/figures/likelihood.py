@@ -42,7 +42,7 @@ def draw_likelihood(path: Path, found: Measurement, *, force: bool = False) -> P
         ax.set(
             xlabel=r"BR($K^{+}\to\pi^{+}\nu\bar{\nu}$) $[10^{-11}]$",
             ylabel=r"$-2\,\ln(L/L_\mathrm{max})$",
-            ylim=(0.0, 12.0), xlim=(max(1e11 * x.min() - 1.0, 0.0), 1e11 * x.max()),
+            ylim=(0.0, 12.0), xlim=(1e11 * x.min(), 1e11 * x.max()),
         )  # fmt: skip
         ax.legend(loc="upper center")
         ax.set_title(r"$\bf{na62sim}$ $\it{fit}$", loc="left")

@@ -24,6 +24,7 @@ from na62sim.report.figures.style import (
     label_of,
     power_of_ten,
     save,
+    steps,
     talk_style,
 )
 from na62sim.selection.pinunu import GeV2, kmu2_band
@@ -126,7 +127,9 @@ def _regions(ax: Any, detector: Detector) -> None:
     def box(p: tuple[float, float], m2: tuple[float, float], **style: Any) -> None:
         ax.add_patch(Rectangle((p[0], m2[0]), p[1] - p[0], m2[1] - m2[0], fill=False, zorder=5, **style))
 
-    small = {"fontsize": 11.5, "va": "center", "ha": "left", "color": "#333333"}
+    # on a light ground, and above the lines that surround a decay
+    ground = {"boxstyle": "square,pad=0.12", "fc": "white", "alpha": 0.75, "lw": 0}
+    small = {"fontsize": 11.5, "va": "center", "ha": "left", "color": "#333333", "bbox": ground, "zorder": 6}
     controls = {
         r"$\pi\pi^0$ control": (s.control_2pi_low_GeV2, s.control_2pi_high_GeV2),
         r"$3\pi$ control": (s.control_3pi_GeV2,),
@@ -165,7 +168,7 @@ def draw_mass_spectra(folder: Path, histograms: Mapping[str, Histograms], detect
             scale /= (edges[1] - edges[0]) * 1e3  # bins of 0.001 GeV^2
             text = label_of(name) + (rf" $\times\,10^{{{power}}}$" if power else "")
             text += f"  (BR {power_of_ten(BRANCHING.get(name, 1.0))})"
-            ax.stairs(values * scale, edges, color=colour, lw=2.2, label=text)
+            steps(ax, values * scale, edges, color=colour, lw=2.2, label=text)
             if values.any():
                 top, bottom = max(top, values.max() * scale), min(bottom, values[values > 0].min() * scale)
         for name, window in (("R1", s.r1_GeV2), ("R2", s.r2_GeV2)):

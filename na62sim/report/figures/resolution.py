@@ -22,6 +22,7 @@ from na62sim.report.figures.style import (
     header,
     label_of,
     save,
+    steps,
     talk_style,
 )
 from na62sim.selection.pinunu import GeV2, kmu2_band
@@ -131,17 +132,16 @@ def draw_vertex(folder: Path, histograms: Mapping[str, Histograms], detector: De
         name = "kpinunu" if "kpinunu" in histograms else next(iter(histograms))
         h = histograms[name]
         generated = h.histograms["generated_z"]
-        steps = {
+        stages = {
             "generated_z": ("generated", GREY),
             "accepted_z": ("track and beam cuts", SKY),
             "selected_z": ("selected", BLUE),
         }
-        for key, (text, colour) in steps.items():
+        for key, (text, colour) in stages.items():
             values = h.histograms[key].values()
             if values.any():
-                left.stairs(
-                    values / generated.values().max(), generated.axes[0].edges, color=colour, lw=2.2, label=text
-                )
+                shown = values / generated.values().max()
+                steps(left, shown, generated.axes[0].edges, color=colour, lw=2.2, label=text)
         left.axvspan(low, high, color=GREY, alpha=0.15, lw=0, zorder=0, label="fiducial volume")
         left.set(xlim=(100.0, 180.0), ylim=(0.0, 1.65), xlabel="Vertex $z$ [m]", ylabel="Decays / 1 m (relative)")
         left.legend(loc="upper left", title=label_of(name), title_fontsize=14)
@@ -152,7 +152,8 @@ def draw_vertex(folder: Path, histograms: Mapping[str, Histograms], detector: De
             values, edges = residual.values().sum(axis=0), residual.axes[1].edges
             core = total_core(h, "residual_z", *residual.axes[0].edges[[0, -1]])
             text = label_of(name) + (rf": $\sigma$ = {core.sigma:.2f} m" if core else "")
-            middle.stairs(values / max(values.sum(), 1e-300) / np.diff(edges), edges, color=colour, lw=2.0, label=text)
+            density = values / max(values.sum(), 1e-300) / np.diff(edges)
+            steps(middle, density, edges, color=colour, lw=2.0, label=text)
             angle = h.histograms["residual_z_angle"].axes[0].centers
             found = cores(h, "residual_z_angle", angle, 0.5)
             _errorbar(right, angle + 0.12 * k, found, 1.0, color=colour, fmt=MARKERS[k % 6], label=label_of(name))

@@ -33,7 +33,9 @@ class Outline:
         if b - a < _THIN:
             a, b = 0.5 * (a + b - _THIN), 0.5 * (a + b + _THIN)
         look: dict[str, Any] = {"facecolor": colour, "edgecolor": "#555555", "linewidth": 0.7, "zorder": 2} | style
-        self.ax.add_patch(Rectangle((a, low), b - a, high - low, **look))
+        self.ax.add_artist(
+            Rectangle((a, low), b - a, high - low, **look)
+        )  # the limits are given: it need not look for them
 
     def ring(
         self, z: tuple[float, float], inner: float, outer: float, colour: str, centre: float = 0.0, **style: Any

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
+
+from na62sim.core.arrays import FloatArray
 from na62sim.geometry import Detector
 from na62sim.sample.atomic import replacing
 
@@ -47,6 +50,7 @@ MARKERS = "osD^vP"
 M2_LABEL = r"$m^2_\mathrm{miss}$ [GeV$^2$/$c^4$]"
 P_LABEL = r"Momentum [GeV/$c$]"
 DPI = 150
+_COMPRESSION = 3  # of PNG: a tenth larger than at 6, in two thirds of the time
 
 
 def label_of(process: str) -> str:
@@ -101,16 +105,39 @@ def figure(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    fig = Figure(figsize=(width, height))
-    FigureCanvasAgg(fig)
+    fig = Figure(figsize=(width, height), dpi=DPI)
+    canvas: Any = FigureCanvasAgg(fig)
+    renderer = canvas.get_renderer()
+    renderer.mathtext_parser = _Formulas(renderer.mathtext_parser)
     fig.subplots_adjust(left=left / width, right=1.0 - right / width, bottom=bottom / height, top=1.0 - top / height)
     return fig
+
+
+class _Formulas:
+    """The parser of a renderer, whose formulas stay from one figure to the next: matplotlib takes 10 ms for one."""
+
+    known: ClassVar[dict[Any, Any]] = {}  # by text, resolution, font and smoothing
+
+    def __init__(self, parser: Any) -> None:
+        self._parser = parser
+
+    def parse(self, text: str, dpi: float = 72.0, prop: Any = None, *, antialiased: bool | None = None) -> Any:
+        key = text, dpi, hash(prop), antialiased is not False
+        if key not in self.known:
+            self.known[key] = self._parser.parse(text, dpi, prop, antialiased=antialiased)
+        return self.known[key]
 
 
 def header(ax: Any, detector: Detector, right: str = "") -> None:
     """Name of the program on the left above the axes, the data set on the right."""
     ax.set_title(r"$\bf{na62sim}$ $\it{simulation}$", loc="left")
     ax.set_title(right or detector.name, loc="right")
+
+
+def steps(ax: Any, values: FloatArray, edges: FloatArray, **style: Any) -> None:
+    """A histogram as a line from 0 to 0: `stairs` takes as long as ten of them to find how far each of its corners goes."""
+    ends = np.concatenate(([0.0], np.repeat(values, 2), [0.0]))
+    ax.plot(np.repeat(edges, 2), ends, solid_joinstyle="miter", **style)
 
 
 def save(fig: Any, path: Path, *, force: bool = False) -> Path:
@@ -122,8 +149,20 @@ def save(fig: Any, path: Path, *, force: bool = False) -> Path:
     """
     _draw_minor_ticks(fig)
     with replacing(path, force=force) as file:
-        fig.savefig(file, dpi=DPI, format="pdf" if path.suffix.lower() == ".pdf" else "png")
+        if path.suffix.lower() == ".pdf":
+            fig.savefig(file, dpi=DPI, format="pdf")
+        else:
+            _write_png(fig, file)
     return path
+
+
+def _write_png(fig: Any, file: Any) -> None:
+    """Write a figure without matplotlib's fourth channel, which is full everywhere: smaller, in half the time."""
+    from PIL import Image
+
+    fig.canvas.draw()
+    colours = np.asarray(fig.canvas.buffer_rgba())[..., :3]
+    Image.fromarray(np.ascontiguousarray(colours)).save(file, "png", compress_level=_COMPRESSION, dpi=(DPI, DPI))
 
 
 def _draw_minor_ticks(fig: Any) -> None:

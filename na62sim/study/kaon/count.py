@@ -22,7 +22,7 @@ from na62sim.selection.cutflow import CutFlow
 from na62sim.selection.registry import find_selection
 from na62sim.selection.tally import Counter
 from na62sim.simulation.acceptance import Keep
-from na62sim.simulation.chunks import CHUNK, chunks_of, default_threads, side_by_side
+from na62sim.simulation.chunks import CHUNK, LARGE_CHUNK, chunks_of, default_threads, side_by_side
 from na62sim.simulation.conditions import Conditions
 from na62sim.simulation.on_demand import SelectedChunk, run_selected
 from na62sim.simulation.pipeline import Simulation, warm_up
@@ -32,6 +32,7 @@ from na62sim.study.kaon.mixture import Mixture
 __all__ = ["Counted", "Trigger", "count"]
 
 _OF_A_DATA_SET = 10**13  # event numbers
+_OF_ALL = ("gtk",)  # of what is thrown, the part that all spectra ask for, those before identification as well
 
 
 @dataclass(frozen=True)
@@ -114,13 +115,14 @@ def count(
     trigger : masks that take the events; without them the acceptance alone counts
     precision : relative statistical error of acceptance times trigger efficiency at which to stop
     conditions : all but the decay volume, which is that of the mixture
-    keep : sees every chunk, as in `na62sim.simulation.acceptance.acceptance`
+    keep : sees every chunk, with all columns of its candidates; of what is no candidate, crossings in the chambers alone
     """
     given = conditions or Conditions()
     own = replace(given, decay_volume_m=mixture.volume_m)
-    parts = [
-        _Part(own.simulation(process, d, seed), find_selection(selection, d, process.mass)) for d in mixture.detectors
-    ]
+    chosen = [find_selection(selection, d, process.mass) for d in mixture.detectors]
+    if keep is not None:
+        chosen = [_before_identification(each) for each in chosen]
+    parts = [_Part(own.simulation(process, d, seed), each) for d, each in zip(mixture.detectors, chosen, strict=True)]
     if trigger is not None:
         for detector in mixture.detectors:
             trigger.kept(detector)
@@ -147,6 +149,15 @@ def count(
     return counted
 
 
+def _before_identification(selection: Selection) -> Selection:
+    """The same cuts for who keeps candidates of any momentum before identification and vetoes.
+
+    No momentum is out of range, and of what is thrown only the beam track is asked for early.
+    """
+    cuts = [replace(c, momentum=None, thrown=[name for name in c.thrown if name in _OF_ALL]) for c in selection.cuts]
+    return replace(selection, cuts=cuts)
+
+
 @dataclass(frozen=True)
 class _Part:
     """A process in one data set."""
@@ -162,13 +173,14 @@ def _flows(
 
     def work(first: int, n: int) -> tuple[int, SelectedChunk | CutFlow]:
         k = first // _OF_A_DATA_SET
-        chunk = run_selected(parts[k].simulation, parts[k].selection, first, n, keep is not None)
+        kept = keep is not None
+        chunk = run_selected(parts[k].simulation, parts[k].selection, first, n, early=True, made=kept)
         return k, chunk.flow if keep is None else chunk
 
     ranges = [
         piece
         for k, (a, b) in enumerate(zip(done, total, strict=True))
-        for piece in chunks_of(k * _OF_A_DATA_SET + a, b - a, CHUNK)
+        for piece in chunks_of(k * _OF_A_DATA_SET + a, b - a, LARGE_CHUNK if keep is None else CHUNK)
     ]
     for k, found in side_by_side(work, ranges, threads or default_threads()):
         if isinstance(found, SelectedChunk):

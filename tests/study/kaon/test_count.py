@@ -17,6 +17,7 @@ from na62sim.simulation.precision import Precision
 from na62sim.study.kaon.count import Counted, Trigger, count
 from na62sim.study.kaon.mixture import Mixture
 from na62sim.study.kaon.rows import row_of
+from na62sim.study.resolution.histograms import Histograms
 
 MULTI = Trigger(("multi_track", "electron_multi_track"))
 VOLUME = (105.0, 180.0)
@@ -101,3 +102,21 @@ def test_bounds_of_a_precision(done: int, relative: float) -> None:
     wanted = Precision(0.001, 100_000, 20_000)
     found = wanted.total(done, relative)
     assert found == (16_000 if done == 0 else 20_000 if relative > 1.0 else 100_000)
+
+
+@pytest.mark.parametrize(("process", "selection"), [("kpinunu", "pinunu"), ("k3pi", "pinunu"), ("k2pi", "k2pi")])
+def test_spectra_of_what_is_kept_are_those_of_whole_events(process: str, selection: str) -> None:
+    """Dropping events for the beam track alone, and carrying on candidates alone, changes no spectrum."""
+    d, n, decay = load_detector("run1-2018-s2"), 44_000, find_process(process)
+    ours, whole = (Histograms(process, d, selection) for _ in range(2))
+    found = count(decay, selection, Mixture.of([d.name], VOLUME), 1, n, threads=1, keep=ours.fill).flow
+    flow = acceptance(decay, selection, n, d, 1, decay_volume_m=VOLUME, threads=1, keep=whole.fill)
+    assert found.followed.n < n == flow.followed.n == found.generated.n
+    behind = [row["cut"] for row in flow.rows()].index("K-pi association")
+    assert found.rows()[behind:] == flow.rows()[behind:] and found.to_dict()["regions"] == flow.to_dict()["regions"]
+    ours.flush()
+    whole.flush()
+    assert ours.sumw_generated == whole.sumw_generated
+    for name, h in whole.histograms.items():
+        assert h.sum(flow=True).value > 0.0 or name.startswith("selected") or name == "m2_p_selected"
+        assert np.array_equal(ours.histograms[name].values(flow=True), h.values(flow=True)), name
