@@ -13,7 +13,7 @@ point to and near enough in time: more than ten standard deviations of the one, 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -63,9 +63,8 @@ class FlatDraws:
             p, z = truth.p[slot], truth.vertex[charged.vertex[0], 2]
         left = np.empty(n, dtype=np.int64)
         windows = early.outside, early.core, early.broad
-        return left[
-            : drop_events(np.uint64(seed), truth.events, p, z, one, pairs, free, planes, windows, self.asked, left)
-        ]
+        m = drop_events(np.uint64(seed), truth.events, p, z, one, pairs, free, planes, windows, self.asked, left)
+        return left[:m]
 
 
 def flat_draws(r: Response, d: Detector, names: Collection[str], beam: bool) -> FlatDraws:
@@ -77,16 +76,24 @@ def flat_draws(r: Response, d: Detector, names: Collection[str], beam: bool) -> 
     """
     quiet = "quiet" in names and "lkr" in names and not r.carried.efficiencies  # else it is in the weight
     late, p_quiet = _latest_satellite(d), _least_momentum(d)
+    asks_quiet = quiet and late > 0.0 and p_quiet < math.inf
+    missing = r.gtk.missing if "gtk" in names and beam and not r.gtk.forced else 0.0
+    other = {
+        STREAM_STRAW_POSITION: True,
+        STREAM_CALORIMETER: asks_quiet,
+        STREAM_GTK: missing > 0.0,
+        STREAM_RICH: "ring" in names,
+    }
     asked = Asked(
-        dice=_dice(r, d, names, beam),
+        dice=_dice([row for row in _rows(r, d, names, beam) if _decides(row) or other.get(row.stream, False)]),
         lost="lkr" in names,
-        quiet=r.calorimeter.quiet if quiet and late > 0.0 and p_quiet < math.inf else ALL,
+        quiet=r.calorimeter.quiet if asks_quiet else ALL,
         quiet_p=p_quiet,
         quiet_normal=late,
         hits=d.rich.min_hits if "ring" in names else 0,
         mass=(float(d.pinunu.rich_mass_MeV[0]), float(d.pinunu.rich_mass_MeV[1])),
         error=momentum_error(d, True),
-        gtk=r.gtk._replace(missing=r.gtk.missing if "gtk" in names and beam and not r.gtk.forced else 0.0),
+        gtk=r.gtk._replace(missing=missing),
         rich=r.rich,
     )
     return FlatDraws(asked)
@@ -102,7 +109,12 @@ class _Row(NamedTuple):
     high: tuple[dict[int, float], ...]
 
 
-def _dice(r: Response, d: Detector, names: Collection[str], beam: bool) -> Dice:
+def _decides(row: _Row) -> bool:
+    """Whether anything is lost by its uniforms alone."""
+    return any(end < 1.0 for ends in row.high for end in ends.values()) or any(end > 0.0 for end in row.low.values())
+
+
+def _rows(r: Response, d: Detector, names: Collection[str], beam: bool) -> list[_Row]:
     """The decisions by a uniform alone."""
     certain = r.carried.efficiencies  # they are in the weight
     table: list[_Row] = []
@@ -128,6 +140,11 @@ def _dice(r: Response, d: Detector, names: Collection[str], beam: bool) -> Dice:
         new = r.counter.newchod_efficiency if "newchod" in names else ALL
         chod = r.counter.chod_efficiency if "chod" in names else ALL
         table.append(_Row(STREAM_COUNTER, True, False, {}, ({0: new, 1: chod},) * 3))
+    return table
+
+
+def _dice(table: Sequence[_Row]) -> Dice:
+    """The same for the kernel."""
     stream, of_track, always = (np.array([row[k] for row in table]) for k in range(3))
     number = np.full((len(table), MOST), -1)
     low, high = np.full((len(table), MOST), _NONE), np.full((len(table), 3, MOST), ALL)
