@@ -37,6 +37,7 @@ LARGEST_SHARE = 0.10  # of one weight, above which a row is refused
 FEWEST = 1000  # events of a sample
 _OVERLAP = (1e-3, 3e-2)  # probability that a muon and a photon on one cluster look like a pion; no source
 _ALONE, _PAIRS = 0.01, 0.05  # of the events of a row are made for each factor of it
+_PAIR_UNIT, _PAIR_MOST = 3e-5, 3  # see `Rare`: of pairs, without a tail, far more are accepted
 
 
 @dataclass(frozen=True)
@@ -227,6 +228,8 @@ def _by_fates(
     pions = [k for k in charged if particles[k].name == "pi+"]
     n = max(round(_ALONE * events), FEWEST), max(round(_PAIRS * events), FEWEST)
     plain = replace(sample, rare=None)
+    if sample.rare is not None:
+        sample = replace(sample, rare=replace(sample.rare, unit=_PAIR_UNIT, most=_PAIR_MOST))
 
     def one(sample: Sample, events: int, *kept: int) -> tuple[Accepted, FloatArray]:
         without = tuple(k for k in charged if k not in kept)
