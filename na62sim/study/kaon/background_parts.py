@@ -104,10 +104,10 @@ def rows() -> dict[str, Row]:
         Row(
             "k2pi",
             "K+ → π+π0",
-            3_200_000,
+            3_600_000,
             (
-                Sample("tail", "k2pi", with_pi0("pi pi0", gg)[0], 0.9, True),
-                *_radiative("radiative", "k2pig", 0.1, False),
+                Sample("tail", "k2pi", with_pi0("pi pi0", gg)[0], 0.94, True),
+                *_radiative("radiative", "k2pig", 0.06, False),
             ),
             "pi pi0",
             160,
@@ -120,7 +120,7 @@ def rows() -> dict[str, Row]:
             "mu nu",
             10,
         ),
-        Row("ke4", "K+ → π+π−e+ν", 300_000_000, (ke4,), least=40_000_000),
+        Row("ke4", "K+ → π+π−e+ν", 200_000_000, (ke4,), least=40_000_000),
         Row("k3pi", "K+ → π+π+π−", 25_000_000, (k3pi,), "3 pi", least=10_000_000),
         Row("kpigg", "K+ → π+γγ", 300_000, (Sample("all", "kpigg", KAON["pi gamma gamma"][0], 1.0),)),
         Row(

@@ -44,7 +44,7 @@ NO_NAMES = "every track is a pion"
 ON_MUON = "a photon on the muon's cluster"
 _KINDS = (NOMINAL, NO_PHOTONS, NO_PI0, NO_NAMES, ON_MUON)
 _AT_ONCE = 24_000  # events of a chunk, of which few are looked at
-TURNS = 200
+TURNS = 120
 """Directions of a pi0 decay that are averaged."""
 BEAMS = 20
 """Beams that are tried with each decay that reaches the regions by a tail alone."""
