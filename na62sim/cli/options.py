@@ -24,6 +24,14 @@ def number(name: str, allowed: str) -> Callable[[Any], float]:
     return _reader(lambda text: parse_number(name, text, allowed))
 
 
+def something(ctx: typer.Context, param: typer.CallbackParam, value: str) -> str:
+    """The text of an option, which is not empty if it is given: nothing asked for is not everything."""
+    source = ctx.get_parameter_source(str(param.name))
+    if not value.strip() and source is not None and source.name == "COMMANDLINE":
+        raise _Wrong(f"{str(param.name).replace('_', '-')} = '{value}': it names nothing; leave the option out instead")
+    return value
+
+
 def whole(name: str, low: int, high: int, limits: str = "") -> Callable[[Any], int]:
     """What reads a whole number."""
     return _reader(lambda text: parse_whole(name, text, low, high, limits))
@@ -123,6 +131,7 @@ AsWeights = Annotated[
     str,
     typer.Option(
         "--as-weights",
+        callback=something,
         metavar="LIST|all",
         help="Of photons, charged, identification, efficiencies: what is carried as a weight instead of thrown.",
     ),
@@ -169,6 +178,7 @@ Skim = Annotated[
     str,
     typer.Option(
         "--skim",
+        callback=something,
         metavar="SELECTION[:CUT]",
         help="Store only the events that pass; the sample says how many were generated.",
     ),
@@ -176,7 +186,10 @@ Skim = Annotated[
 Keep = Annotated[
     str,
     typer.Option(
-        "--keep", metavar="GROUPS", help="Store only these groups of columns: truth,beam,hits,trigger or hits/straw."
+        "--keep",
+        callback=something,
+        metavar="GROUPS",
+        help="Store only these groups of columns: truth,beam,hits,trigger or hits/straw.",
     ),
 ]
 Narrow = Annotated[

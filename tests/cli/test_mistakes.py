@@ -46,6 +46,9 @@ MISTAKES: list[tuple[str | list[str], int, str]] = [
     ("run pinunu-2018 -o / --force", 1, "/: is the root of all folders, beside which nothing can be written"),
     ("info kpinunu --verify", 2, "--verify goes with a sample or a folder of shards; this is a process"),
     ("info no.h5 --verify", 1, "no.h5: No such file or directory"),
+    ([*SIMULATE.split(), "--skim", ""], 2, "skim = '': it names nothing; leave the option out instead"),
+    ([*SIMULATE.split(), "--keep", " "], 2, "keep = ' ': it names nothing; leave the option out instead"),
+    ([*SIMULATE.split(), "--as-weights", ""], 2, "as-weights = '': it names nothing; leave the option out instead"),
     # numbers
     (f"{SIMULATE} --seed 1e3", 2, "seed = 1e3: it must be a whole number from 0 to 2**64 - 1"),
     (f"{SIMULATE} --seed -1", 2, "seed = -1: it must be a whole number from 0 to 2**64 - 1"),
