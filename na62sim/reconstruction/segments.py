@@ -83,6 +83,18 @@ def _is_point(
 
 
 @step
+def _agrees(
+    c: int, a: int, b: int, at: float, other: float, x: float, y: float, sx: float, sy: float, hit: Any, count: Any,
+    s: SegmentArrays,
+) -> bool:  # fmt: skip
+    """Whether a pair of views is a point with these slopes, or with none: of two particles it can be either."""
+    if _is_point(c, a, b, x, y, sx, sy, hit, count, s):
+        return True
+    x, y = _crossing(a, b, at, other, 0.0, 0.0, s.straw)
+    return _is_point(c, a, b, x, y, 0.0, 0.0, hit, count, s)
+
+
+@step
 def _joined(
     half: int, n: Any, pair: Any, views: Any, place: Any, hit: Any, count: Any, vertex_x: float, vertex_z: float,
     s: SegmentArrays,
@@ -111,8 +123,9 @@ def _joined(
                 continue
             if half == 1 and not s.low < momentum_behind(x1, sx, straw.z[a], vertex_x, vertex_z, s) < s.high:
                 continue
-            if _is_point(a, va, wa, x1, y1, sx, sy, hit[a], count[a], s):
-                found += _is_point(b, vb, wb, x2, y2, sx, sy, hit[b], count[b], s)
+            first_is = _agrees(a, va, wa, pair[a, 0, i], pair[a, 1, i], x1, y1, sx, sy, hit[a], count[a], s)
+            if first_is:
+                found += _agrees(b, vb, wb, pair[b, 0, j], pair[b, 1, j], x2, y2, sx, sy, hit[b], count[b], s)
     return found
 
 

@@ -291,7 +291,7 @@ def _unseen(
         if d <= 0.0:
             continue
         xs, ys = x + tx * d, y + ty * d
-        share = pairs.depth[k] * straw_layers(xs, ys, k, pairs)
+        share = (1.0 - gone) * pairs.depth[k] * straw_layers(xs, ys, k, pairs)
         gone += share
         # the pair crosses STRAW 2 as one; with a point in STRAW 1, where it began, that is a segment
         if k == 0 and not steep:
