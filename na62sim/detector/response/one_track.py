@@ -147,31 +147,56 @@ def _is_segment(
 
 
 @step
+def _chance_of_point(
+    k: int, row: int, at: PlaneCrossings, seen: int, counted: int, s: SegmentArrays, powers: Any, chance: Any, is_point: Any
+) -> float:
+    """Probability ``chance`` (16,) of each set of views of a chamber to have hits, which make a point, and that of a point.
+
+    ``powers`` : (2, 5) of the efficiency of a view and of its complement
+    """
+    views, total = _number(seen), 0.0
+    near = (at.x[k, row] - s.hole[k]) ** 2 + at.y[k, row] ** 2 < s.near_hole[k] ** 2
+    for mask in range(_MASKS):
+        is_point[mask] = _number(mask & counted) >= (2 if near else 3)
+        found = _number(mask)
+        chance[mask] = 0.0 if mask & ~seen else powers[0, found] * powers[1, views - found]
+        total += chance[mask] if is_point[mask] else 0.0
+    return total
+
+
+@step
+def _draw_views(u: float, chance: Any, is_point: Any, with_point: bool, without: bool) -> Any:
+    """A set of views that makes a point, or none, or either, with what is left of the uniform."""
+    target, last, rest = 0.0, 0, 0.0
+    for mask in range(_MASKS):
+        target += chance[mask] if (with_point if is_point[mask] else without) else 0.0
+    target *= u
+    for mask in range(_MASKS):
+        if chance[mask] > 0.0 and (with_point if is_point[mask] else without):
+            last, rest = mask, target / chance[mask]
+            if rest < 1.0:
+                break
+            target -= chance[mask]
+    return last, min(rest, 1.0)
+
+
+@step
 def _draw_half(
     half: int, u: float, row: int, at: PlaneCrossings, seen: Any, counted: Any, possible: bool, s: SegmentArrays,
-    chance: Any, is_point: Any,
+    powers: Any, chance: Any, is_point: Any,
 ) -> Any:  # fmt: skip
     """Hits (bits) of two chambers that make no segment, and the probability of none."""
-    for c in range(2):
-        k = 2 * half + c
-        near = (at.x[k, row] - s.hole[k]) ** 2 + at.y[k, row] ** 2 < s.near_hole[k] ** 2
-        for mask in range(_MASKS):
-            is_point[c, mask] = possible and _number(mask & counted[k]) >= (2 if near else 3)
-            chance[c, mask] = 0.0 if mask & ~seen[k] else 1.0
-            for v in range(VIEWS):
-                if seen[k] >> v & 1:
-                    chance[c, mask] *= s.straw.efficiency if mask >> v & 1 else 1.0 - s.straw.efficiency
-    whole, total, target = 0.0, 0.0, 0.0
-    for turn in range(2):  # the sum, then the draw
-        if turn == 1:
-            whole, target, total = total, u * total, 0.0
-        for m in range(_MASKS):
-            for q in range(_MASKS):
-                if chance[0, m] * chance[1, q] > 0.0 and not (is_point[0, m] and is_point[1, q]):
-                    total += chance[0, m] * chance[1, q]
-                    if turn == 1 and total > target:
-                        return whole, m, q
-    return whole, 0, 0
+    a, b = 2 * half, 2 * half + 1
+    first = _chance_of_point(a, row, at, seen[a], counted[a], s, powers, chance[0], is_point[0])
+    second = _chance_of_point(b, row, at, seen[b], counted[b], s, powers, chance[1], is_point[1])
+    none = 1.0 - first * second if possible else 1.0
+    u *= none
+    if not possible or u < 1.0 - first:  # of the first chamber no point, of the second anything
+        mask, u = _draw_views(u if not possible else u / (1.0 - first), chance[0], is_point[0], not possible, True)
+        return none, mask, _draw_views(u, chance[1], is_point[1], True, True)[0]
+    u = (u - 1.0 + first) / (first * (1.0 - second))
+    mask, u = _draw_views(u, chance[0], is_point[0], True, False)
+    return none, mask, _draw_views(u, chance[1], is_point[1], False, True)[0]
 
 
 @step
@@ -203,6 +228,9 @@ def _take(
     seen, mine = np.zeros(_CHAMBERS, dtype=np.int64), np.zeros(_CHAMBERS, dtype=np.int64)
     counted = np.zeros(_CHAMBERS, dtype=np.int64)
     chance, is_point = np.zeros((2, _MASKS)), np.zeros((2, _MASKS), dtype=np.bool_)
+    powers, e = np.ones((2, VIEWS + 1)), s.straw.efficiency
+    for k in range(VIEWS):
+        powers[0, k + 1], powers[1, k + 1] = e * powers[0, k], (1.0 - e) * powers[1, k]
     begin = 0
     while begin < event.size:
         end, can = begin, 0
@@ -243,7 +271,7 @@ def _take(
             for half in range(2):
                 possible = _is_segment(half, row, at, chosen, vertex_x, vertex_z, s)
                 none, first, second = _draw_half(
-                    half, a if half == 0 else b, row, at, seen, counted, possible, s, chance, is_point
+                    half, a if half == 0 else b, row, at, seen, counted, possible, s, powers, chance, is_point
                 )
                 at.weight[row] *= none
                 given[row] |= first << 8 * half | second << (8 * half + 4)

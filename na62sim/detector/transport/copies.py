@@ -1,313 +1,49 @@
-"""Decays that may be accepted are made more often from STRAW 1 on, others less often, with exact weights.
+"""Events that may be accepted are made more often, others less often, with exact weights.
 
-How likely an event is to be accepted is guessed from its particles at STRAW 1. One that is r times as likely as the unit goes on
-r times: as copies with random numbers of their own behind STRAW 1 (scattering, GTK, all responses), each of weight 1/r, at most
-``most`` of them; below 1 it goes on with probability r. The mean weight is 1 whatever the guess: the guess decides how even the
-weights of accepted events are, not their sum. Copies of one decay are not independent of each other: errors come from the
-sums of their weights; their numbers differ by multiples of `AGAIN`.
+Of an event of weight w that is accepted with probability P, w P / unit copies go on, with random numbers of their own from there
+on: the integer above or below by lot, so that their mean is that, at most so many. Each has the weight of the event over the
+mean. P is a guess: it decides how even the weights of accepted events are, not their sum. Copies of one event are not independent
+of each other: errors come from the sums of their weights; their numbers differ by multiples of `AGAIN`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
 
 import numpy as np
-from hepunits import MeV, m, mm
 
 from na62sim.core.arrays import FloatArray, IntArray
-from na62sim.core.elementary import log
-from na62sim.core.kernel import formula, kernel, step
-from na62sim.core.rng import STREAM_COPIES, STREAM_FLIGHT, uniforms4, uniforms_of
-from na62sim.detector.transport.crossings import Arrived, charged_of
-from na62sim.detector.transport.early import Window, doomed_outside
-from na62sim.detector.transport.often_decayed import NEVER, often_decayed
-from na62sim.detector.transport.planes import Flight
-from na62sim.detector.transport.state import FLY, GIVEN, P, U, V, X, Y
-from na62sim.detector.transport.upstream import Charged
-from na62sim.generators.chain.compile import Chain
+from na62sim.core.rng import STREAM_COPIES, uniforms_of
 from na62sim.generators.chain.truth import Truth
 from na62sim.generators.generate import AGAIN
-from na62sim.geometry import Detector
-from na62sim.geometry.segments import SegmentArrays, segment_arrays
-
-# Guesses. Nothing but the spread of the weights depends on them.
-_ELSEWHERE = 0.3  # what does not come to NewCHOD and LKr: lead glass behind the chambers, HASC, the tube's wall
-_UNLIKELY = 1e-2  # a track outside the window of momentum, or of what decays or is in a hole
-_LEAST = 1e-4  # segments are not found: places are not exact
-_TAIL = 0.05  # decays out of the regions are made at least so often
-_LITTLE = 0.05  # a hadron leaves little energy behind the LKr
-_SCATTERED = 4.0 * MeV  # times 1 / p: three times the angle that a chamber scatters by
-_SELDOM = 0.03
-_KINK = 0.01  # nor are they where it decays
-_SOFT = 0.6  # of the momentum of a pion that decays before the magnet is left to the softest muons: they fly beside everything
 
 
-class Guess(NamedTuple):
-    """What is known of the events that are accepted.
-
-    Attributes
-    ----------
-    unit : likelihood of an event that goes on once; most : copies of one; turns : events of one decay before
-    low, high : momenta (MeV/c) that a track can be accepted with
-    m2_min, m2_max : squared missing masses (MeV^2) out of which it is by a tail alone, and
-    m2_sigma : their resolution
-    lead_glass, counter, cluster : inefficiencies for a charged particle, of LAV, NewCHOD and LKr
-    positron : probability that one is taken for a pion
-    counter_min, counter_max, near, lkr_z : radii of NewCHOD, distance from the track that is its own in the LKr, and z (mm)
-    """
-
-    segments: SegmentArrays
-    unit: float
-    most: int
-    turns: int
-    low: float
-    high: float
-    m2_min: float
-    m2_max: float
-    m2_sigma: float
-    lead_glass: float
-    counter: float
-    cluster: float
-    positron: float
-    counter_min: float
-    counter_max: float
-    near: float
-    lkr_z: float
+def drawn(seed: int, truth: Truth, block: int) -> FloatArray:
+    """What decides about the copies of each event: 1 minus it is the mean below which none goes on. ``block`` : one per use."""
+    return uniforms_of(seed, STREAM_COPIES, truth.events, block)
 
 
-def guess_of(
-    d: Detector, unit: float, window: Window, most: int = 1, turns: int = 1, m2_min: float = -1e12, m2_max: float = 1e12,
-    m2_sigma: float = 1.0,
-) -> Guess:  # fmt: skip
-    """Guesses for a detector; ``window`` of measured momenta, see `Guess`."""
-    return Guess(
-        segment_arrays(d), unit, most, turns, *doomed_outside(d, window), m2_min, m2_max, m2_sigma, d.lav.charged_inefficiency,
-        1.0 - d.newchod.efficiency, 1.0 - d.lkr.efficiency, d.rich.electron_misid * d.lkr.electron_misid,
-        d.newchod.radius_min_mm * mm, d.newchod.radius_max_mm * mm,
-        d.lkr.track_distance_mm * mm, d.lkr.z_m * m,
-    )  # fmt: skip
-
-
-def pick_decays(
-    seed: int, truth: Truth, flight: Flight, guess: Guess, often_before: Mapping[str, float] | None = None
-) -> tuple[Truth, FloatArray]:
-    """Generated decays that go on: all that are as likely as the unit, and others with as much more weight as they are fewer.
+def copied(truth: Truth, mean: FloatArray, u: FloatArray, step: int) -> tuple[Truth, IntArray]:
+    """Copies of events, in their order.
 
     Parameters
     ----------
-    often_before : see `to_straw1`; here the weights are multiplied by those of the decays in flight
+    mean : (n,) number of copies of each; u : (n,) between 0 and 1, `drawn` for it
+    step : the k-th copy of an event has k times so many `AGAIN` added to its number
 
     Returns
     -------
-    these, and the factors (n,) that their weights have for that
+    the copies, and the row that each is one of
     """
-    chain, n = truth.chain, len(truth.events)
-    charged = charged_of(chain, flight, often_before)
-    slots = len(charged.slot)
-    state, ids = np.empty((GIVEN, slots * n)), np.empty((5, slots * n), dtype=np.int64)
-    weight = truth.weight.copy()
-    _fly(np.uint64(seed), truth.events, truth.p, truth.vertex, charged, guess.segments.straw.z[0], state, ids, weight)
-    truth = replace(truth, weight=weight)
-    found, u = np.ones(n), uniforms_of(seed, STREAM_COPIES, truth.events, 0)
-    _guess(state, ids, truth.p, guess, u * guess.unit, found)
-    mean = np.minimum(found / guess.unit, 1.0)
-    kept = np.flatnonzero(u < mean)
-    return _taken(truth, kept, truth.events[kept], mean), 1.0 / mean[kept]
-
-
-def make_copies(seed: int, truth: Truth, arrived: Arrived, guess: Guess, before: FloatArray) -> tuple[Truth, Arrived]:
-    """The events that go on from STRAW 1, each as often as it does.
-
-    Parameters
-    ----------
-    before : (n,) the factors of their weights that `pick_decays` put there
-    """
-    mean = np.minimum(before * likelihood(truth, arrived, guess) / guess.unit, guess.most)
-    number = np.floor(mean + uniforms_of(seed, STREAM_COPIES, truth.events, 1)).astype(np.int64)
+    number = np.floor(mean + u).astype(np.int64)
     source = np.repeat(np.arange(len(number)), number)
     which = np.arange(len(source)) - np.repeat(np.cumsum(number) - number, number)
-    return _taken(truth, source, truth.events[source] + AGAIN * guess.turns * which, mean), arrived.copied(source)
+    return taken(truth, source, step * which, mean), source
 
 
-def _taken(truth: Truth, rows: IntArray, events: IntArray, mean: FloatArray) -> Truth:
+def taken(truth: Truth, rows: IntArray, again: IntArray, mean: FloatArray) -> Truth:
     """Some events with new numbers, of weights over ``mean``."""
     return replace(
-        truth, events=events, p=truth.p.take(rows, axis=2), vertex=truth.vertex.take(rows, axis=2),
-        gtk=truth.gtk.take(rows, axis=1), weight=truth.weight[rows] / mean[rows],
+        truth, events=truth.events[rows] + AGAIN * again, p=truth.p.take(rows, axis=2),
+        vertex=truth.vertex.take(rows, axis=2), gtk=truth.gtk.take(rows, axis=1), weight=truth.weight[rows] / mean[rows],
     )  # fmt: skip
-
-
-def likelihood(truth: Truth, arrived: Arrived, guess: Guess) -> FloatArray:
-    """How likely one particle of each event is the only one that is seen, roughly; 0 where none can be a track."""
-    found: FloatArray = np.power(guess.lead_glass, np.bincount(arrived.lav[0], minlength=len(truth.events)))
-    _guess(arrived.state, arrived.ids, truth.p, guess, np.zeros(len(found)), found)
-    return found
-
-
-@kernel
-def _fly(
-    seed: int, events: Any, p4: Any, vertex: Any, charged: Charged, z1: float, state: Any, ids: Any, weight: Any
-) -> None:
-    """Fly all charged particles straight to STRAW 1, also those that decay before, or begin at a plane behind it."""
-    slots = charged.slot.size
-    for j in range(slots):
-        k, at, ctau = charged.slot[j], charged.vertex[j], charged.ctau[j]
-        for i in range(events.size):
-            px, py, pz = p4[k, 0, i], p4[k, 1, i], p4[k, 2, i]
-            p, row, dz = np.sqrt(px * px + py * py + pz * pz), slots * i + j, z1 - vertex[at, 2, i]
-            ids[0, row], ids[1, row], ids[2, row], ids[3, row] = i, k, charged.pdg[j], charged.charge[j]
-            ids[4, row], state[FLY, row] = 1 if pz <= 0.0 or dz <= 0.0 else 0, np.inf
-            if ctau > 0.0:
-                mean_path = p * ctau / charged.mass[j]
-                die, _, _, _ = uniforms4(seed, events[i], STREAM_FLIGHT, k)  # what `carry_upstream` asks
-                if charged.often_before[j] > NEVER:
-                    die, w = often_decayed(die, mean_path, charged.often_before[j] - vertex[at, 2, i])
-                    weight[i] *= w
-                state[FLY, row] = -log(1.0 - die) * mean_path - dz
-            state[X, row], state[Y, row] = vertex[at, 0, i] + px / pz * dz, vertex[at, 1, i] + py / pz * dz
-            state[U, row], state[V, row], state[P, row] = px / p, py / p, p
-
-
-@formula
-def _chance(x: float, y: float, c: int, margin: float, s: SegmentArrays) -> Any:
-    """Number of views of a chamber with straws at a place, and the probability of a point there.
-
-    Of straws closer than ``margin`` to an end or to the gap nothing is sure: they do not count.
-    """
-    straw, r, hole = s.straw, np.sqrt(0.5), s.hole[c]
-    gap, end = straw.half_gap + margin, straw.half_length - margin
-    views = 0
-    for a, center in ((r * (x - y), r * hole), (r * (x + y), r * hole), (x, hole), (y, 0.0)):
-        views += abs(a - center) > gap and abs(a) < end
-    near = np.sqrt((x - hole) ** 2 + y * y) < s.near_hole[c] - margin
-    e = straw.efficiency
-    if views > 3 or (views == 3 and near):
-        return views, e**4 + 4.0 * e**3 * (1.0 - e)
-    if views == 3:
-        return views, e**3
-    return views, e * e if views == 2 and near else 0.0
-
-
-@step
-def _no_segment(
-    x: float, y: float, sx: float, sy: float, bent: float, p: float, error: float, s: SegmentArrays
-) -> float:
-    """Probability that a particle, here at STRAW 1, makes no segment; none is sure that an error of its slopes may change.
-
-    Parameters
-    ----------
-    bent : slope behind the magnet; p : momentum times charge
-    """
-    straw, missed = s.straw, 1.0
-    for half in range(2):
-        slope = sx if half == 0 else bent
-        if abs(sy) > s.slope - error or (half == 0 and abs(slope) > s.slope - error):
-            continue
-        spread = error * abs(p) / s.kick
-        if half == 1 and not s.low * (1.0 - spread) < p < s.high * (1.0 - spread):
-            continue
-        found = 1.0
-        for c in (2 * half, 2 * half + 1):
-            dz = straw.z[c] - straw.z[0]
-            xc = x + sx * dz + (bent - sx) * max(straw.z[c] - s.magnet, 0.0)
-            _, point = _chance(xc, y + sy * dz, c, error * dz, s)
-            found *= point
-        missed *= 1.0 - found
-    return missed
-
-
-@formula
-def _by_tail(m2: float, g: Guess) -> float:
-    """How likely a squared missing mass is measured between the limits."""
-    return 1.0 / (1.0 + max(m2 - g.m2_max, g.m2_min - m2, 0.0) / g.m2_sigma) ** 3
-
-
-def likely_at_rest(chain: Chain, guess: Guess) -> Callable[[FloatArray], FloatArray] | None:
-    """Of decays that are drawn in the kaon's frame (`Generator.generate`) how likely each is in the regions; None for others."""
-    names = [s.name for s in chain.particles]
-    if chain.n_rest != len(names) - 1:
-        return None
-    kaon, pion, slot = chain.particles[0].mass, chain.particles[names.index("pi+")].mass, names.index("pi+")
-
-    def likely(rest: FloatArray) -> FloatArray:
-        m2 = kaon**2 + pion**2 - 2.0 * kaon * rest[slot - 1, 3]
-        off = np.maximum(np.maximum(m2 - guess.m2_max, guess.m2_min - m2), 0.0)
-        return np.asarray(np.maximum((1.0 + off / guess.m2_sigma) ** -3.0, _TAIL))
-
-    return likely
-
-
-@formula
-def _track(pdg: int, charge: int, p: float, decays: bool, g: Guess) -> float:
-    """How likely a particle is the accepted track, roughly, wherever it goes."""
-    if charge <= 0:
-        return 0.0
-    if abs(pdg) == 11:
-        return g.positron
-    if decays or abs(pdg) < 200:
-        return _UNLIKELY
-    return 1.0 if g.low < p < g.high else 0.0
-
-
-@kernel
-def _guess(state: Any, ids: Any, p4: Any, g: Guess, enough: Any, found: Any) -> None:
-    """Multiply ``found`` by the guess that all particles of an event but one are not seen, of the one where it is largest.
-
-    They fly straight from STRAW 1 on, but for the magnet. Below ``enough`` it may be 0.
-    """
-    s, most = g.segments, ids.shape[1]
-    straw = s.straw
-    missed, x, y, can = np.empty(most), np.empty(most), np.empty(most), np.empty(most)
-    begin = 0
-    for event in range(found.size):
-        end, bound = begin, 0.0
-        while end < most and ids[0, end] == event:
-            decays = abs(ids[2, end]) > 200 and state[FLY, end] < s.magnet - straw.z[0]
-            can[end] = _track(ids[2, end], ids[3, end], state[P, end], decays, g)
-            bound = max(bound, can[end])
-            end += 1
-        if bound <= enough[event]:
-            found[event], begin = 0.0, end
-            continue
-        for k in range(begin, end):
-            decays = abs(ids[2, k]) > 200 and state[FLY, k] < s.magnet - straw.z[0]
-            sx, sy, p = state[U, k], state[V, k], state[P, k] * ids[3, k] * (_SOFT if decays else 1.0)  # slopes, nearly
-            bent, whole = sx + s.kick / p, ids[4, k] == 0
-            for c in range(4):
-                dz = straw.z[c] - straw.z[0]
-                xc = state[X, k] + sx * dz + (bent - sx) * max(straw.z[c] - s.magnet, 0.0)
-                views, _ = _chance(xc, state[Y, k] + sy * dz, c, 0.0, s)
-                whole = whole and views > 1
-            can[k] *= 1.0 if whole else _UNLIKELY
-            dz = g.lkr_z - straw.z[0]
-            x[k], y[k] = state[X, k] + sx * dz + (bent - sx) * (g.lkr_z - s.magnet), state[Y, k] + sy * dz
-            missed[k] = _ELSEWHERE
-            if ids[4, k] == 0:
-                error = _SCATTERED / abs(p)
-                best_case = _no_segment(state[X, k], state[Y, k], sx, sy, bent, p, 0.0, s)
-                worst_case = _no_segment(state[X, k], state[Y, k], sx, sy, bent, p, error, s)
-                missed[k] = max(best_case, _SELDOM * worst_case, _KINK if decays else _LEAST)
-        best = 0.0
-        for row in range(begin, end):
-            if can[row] == 0.0:
-                continue
-            chance = can[row]
-            k, m2 = ids[1, row], 0.0
-            for q in range(4):
-                m2 += (p4[0, q, event] - p4[k, q, event]) ** 2 * (1.0 if q == 3 else -1.0)
-            chance *= _by_tail(m2, g)
-            for k in range(begin, end):
-                if k == row:
-                    continue
-                chance *= missed[k]
-                if not g.counter_min < np.sqrt(x[k] ** 2 + y[k] ** 2) < g.counter_max:
-                    chance *= _ELSEWHERE
-                    continue
-                chance *= g.cluster * (_LITTLE if abs(ids[2, k]) > 200 else 1.0)
-                if np.sqrt((x[k] - x[row]) ** 2 + (y[k] - y[row]) ** 2) >= g.near:
-                    chance *= g.counter
-            best = max(best, chance)
-        found[event] *= best
-        begin = end

@@ -21,7 +21,7 @@ from na62sim.detector.transport.conversion import convert_photons, photon_slots
 from na62sim.detector.transport.downstream import carry_downstream
 from na62sim.detector.transport.early import Early, going_on
 from na62sim.detector.transport.gather import gather_crossings, gather_tracks
-from na62sim.detector.transport.often_decayed import NEVER as NOT_OFTEN
+from na62sim.detector.transport.often_decayed import NOT_OFTEN
 from na62sim.detector.transport.planes import STRAW4, Flight, Planes
 from na62sim.detector.transport.state import GIVEN, LOSS, NEVER, PlaneCrossings, empty_crossings
 from na62sim.detector.transport.track_block import Tracks
@@ -353,5 +353,5 @@ def charged_of(chain: Chain, flight: Flight, often_before: Mapping[str, float] |
         charge=np.array([s.charge for s in kinds], dtype=np.int64),
         vertex=np.array([chain.vertex[k] for k in slots], dtype=np.int64),
         ctau=np.array([ctau.get(abs(s.pdg), 0.0) for s in kinds], dtype=float),
-        often_before=np.array([(often_before or {}).get(s.name, NOT_OFTEN) for s in kinds]),
+        often_before=np.array([(often_before or {}).get(s.name, NOT_OFTEN) for s in kinds], dtype=float),
     )

@@ -103,7 +103,7 @@ def decay_on_the_way(
         un, vn, dx, dy, path = propagate(u, v, KICK * charge / p, s)
         x, y, z = x + dx, y + dy, z + s.dz
         t += path * np.sqrt(p * p + m * m) / (p * LIGHT)
-        a, b, c, d = uniforms4(seed, number, STREAM_DECAY, slot * 64 + stage * 3 + generation)
+        a, b, c, d = uniforms4(seed, number & flight.how, STREAM_DECAY, slot * 64 + stage * 3 + generation)
         pdg, m, p, u, v, forward = _decay(pdg, p, un, vn, a, b, c, flight)
         record(secondary, counts, event, slot, slot, pdg, p, m, u, v, x, y, z, t)
         if not forward:

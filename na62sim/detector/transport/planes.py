@@ -69,8 +69,16 @@ class Planes(NamedTuple):
     beam_slope: float  # dx/dz
 
 
+ALL_BITS = -1
+
+
 class Flight(NamedTuple):
-    """What decays in flight and radiation need (MeV, mm)."""
+    """What decays in flight and radiation need (MeV, mm).
+
+    Attributes
+    ----------
+    where, how : bits of an event's number that decide where its particles decay, and how: events with the same share them
+    """
 
     michel: FloatArray  # quantiles of x = E_e / E_max of muon decay
     pion_mass: float
@@ -81,6 +89,8 @@ class Flight(NamedTuple):
     muon_ctau: float
     kaon_ctau: float
     radiation: Radiation
+    where: int = ALL_BITS
+    how: int = ALL_BITS
 
 
 @formula

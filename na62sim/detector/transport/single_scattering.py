@@ -18,7 +18,7 @@ from na62sim.detector.transport.planes import Planes
 from na62sim.detector.transport.state import LOSS, SCATTER, SINGLE_AT, SINGLE_U, SINGLE_V, U, V
 
 SHARE = 0.3  # of the forced draws in the mixture
-FURTHEST = 20.0  # largest forced angle over the smallest
+FURTHEST = 100.0  # largest forced angle over the smallest: three pions need 20 and more
 ARC = 0.2  # rad, from that plane to either side
 LARGEST = 0.05  # rad: beyond, a small-angle law does not hold and no track is found
 

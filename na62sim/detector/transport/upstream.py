@@ -18,7 +18,7 @@ from na62sim.core.kernel import kernel, step
 from na62sim.core.rng import STREAM_FLIGHT, fill_uniforms
 from na62sim.detector.transport.decay_in_flight import STABLE, decay_on_the_way, flight_path
 from na62sim.detector.transport.early import may_be_tracks
-from na62sim.detector.transport.often_decayed import NEVER, often_decayed
+from na62sim.detector.transport.often_decayed import NOT_OFTEN, often_decayed
 from na62sim.detector.transport.planes import Flight, Planes, stopped
 from na62sim.detector.transport.state import FLY, GIVEN, LOSS, P, T, U, V, X, Y
 from na62sim.geometry.field import FieldMap, between, in_cell, integrals_at, propagate, segment
@@ -207,10 +207,13 @@ def _carry_slot(
 ) -> None:  # fmt: skip
     """Carry particle j of the m events ``alive`` of a block to STRAW 1 or its first plane; ``ok`` is above 0 where it arrives."""
     k, mass, charge, kind = charged.slot[j], charged.mass[j], charged.charge[j], charged.pdg[j]
-    pdg[:m], first[:m] = k, 0
-    fill_uniforms(seed, STREAM_FLIGHT, pdg[:m], numbers[:m], raw, uniform)
+    pdg[:m] = k
+    for q in range(m):
+        first[q] = numbers[q] & flight.where
+    fill_uniforms(seed, STREAM_FLIGHT, pdg[:m], first[:m], raw, uniform)
     pdg[:m] = kind
-    if charged.often_before[j] > NEVER and charged.ctau[j] > 0.0:
+    first[:m] = 0
+    if charged.often_before[j] > NOT_OFTEN and charged.ctau[j] > 0.0:
         for q in range(m):
             mean_path = np.sqrt(p[0, q] ** 2 + p[1, q] ** 2 + p[2, q] ** 2) * charged.ctau[j] / mass
             uniform[0, q], _ = often_decayed(uniform[0, q], mean_path, charged.often_before[j] - at[2, q])

@@ -11,6 +11,7 @@ from typing import Any
 from na62sim.core.branching_ratios import KAON, with_pi0
 from na62sim.core.particles import species
 from na62sim.generators.amplitudes import lepton_photon, radiative
+from na62sim.simulation.one_track import Effort
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,11 @@ class Rare:
 
     Attributes
     ----------
-    unit, most, turns : see `detector.transport.copies.Guess`
-    along : see `generators.chain.turned.turn_decays`
-    often : names of particles that decay before the magnet more often, see `detector.transport.often_decayed`
+    effort, turns, along : see `simulation.one_track.Guesses`; turns is a power of 2
+    often : names of particles that decay before the magnet more often
     """
 
-    unit: float
-    most: int
+    effort: Effort
     turns: int
     along: Mapping[str, int]
     often: tuple[str, ...] = ()
@@ -98,8 +97,8 @@ def _radiative(part: str, process: str, share: float, tails: bool) -> list[Sampl
 def rows() -> dict[str, Row]:
     """Every row that is simulated, by name."""
     gg = "gamma gamma"
-    ke4 = Sample("all", "ke4", KAON["pi pi e nu"][0], 1.0, rare=Rare(3e-5, 3, 60, {"e+": -1, "pi-": -1}, ("pi-",)))
-    k3pi = Sample("tail", "k3pi", KAON["3 pi"][0], 1.0, True, rare=Rare(2e-9, 100, 1, {"pi+": 1, "pi-": -1}, ("pi-",)))
+    ke4 = Sample("all", "ke4", KAON["pi pi e nu"][0], 1.0, rare=Rare(Effort(3e-5, 3e-5, 1e-6), 64, {"e+": -1, "pi-": -1}, ("pi-",)))
+    k3pi = Sample("tail", "k3pi", KAON["3 pi"][0], 1.0, True, rare=Rare(Effort(1e-10, 1e-10, 1e-12), 1, {"pi+": 1, "pi-": -1}, ("pi-",)))
     found = [
         Row(
             "k2pi",

@@ -18,6 +18,7 @@ from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.generators.generate import AGAIN
 from na62sim.geometry import Detector
 from na62sim.selection.cut import Selection
+from na62sim.simulation.one_track import Effort
 from na62sim.study.kaon.background_inputs import LEAST_SHIFT, shifts, varied_inputs
 from na62sim.study.kaon.background_parts import Row, Sample
 from na62sim.study.kaon.background_sample import (
@@ -37,7 +38,7 @@ LARGEST_SHARE = 0.10  # of one weight, above which a row is refused
 FEWEST = 1000  # events of a sample
 _OVERLAP = (1e-3, 3e-2)  # probability that a muon and a photon on one cluster look like a pion; no source
 _ALONE, _PAIRS = 0.01, 0.05  # of the events of a row are made for each factor of it
-_PAIR_UNIT, _PAIR_MOST = 3e-5, 3  # see `Rare`: of pairs, without a tail, far more are accepted
+_PAIR_EFFORT = Effort(3e-5, 3e-5, 1e-5)  # of pairs, without a tail, far more are accepted
 
 
 @dataclass(frozen=True)
@@ -229,7 +230,7 @@ def _by_fates(
     n = max(round(_ALONE * events), FEWEST), max(round(_PAIRS * events), FEWEST)
     plain = replace(sample, rare=None)
     if sample.rare is not None:
-        sample = replace(sample, rare=replace(sample.rare, unit=_PAIR_UNIT, most=_PAIR_MOST))
+        sample = replace(sample, rare=replace(sample.rare, effort=_PAIR_EFFORT))
 
     def one(sample: Sample, events: int, *kept: int) -> tuple[Accepted, FloatArray]:
         without = tuple(k for k in charged if k not in kept)

@@ -19,9 +19,9 @@ from na62sim.core.first_use import compile_first
 from na62sim.core.particles import Species
 from na62sim.detector.response.as_weights import AsWeights
 from na62sim.detector.response.respond import Response, photons_unseen, respond_behind
-from na62sim.detector.transport.copies import guess_of, likely_at_rest
 from na62sim.detector.transport.crossings import Crossings
 from na62sim.detector.transport.early import NO_WINDOW
+from na62sim.detector.transport.guess import guess_of, likely_at_rest
 from na62sim.generators.chain.compile import compile_chain
 from na62sim.generators.chain.truth import Truth
 from na62sim.generators.generate import AGAIN
@@ -32,7 +32,7 @@ from na62sim.selection.pinunu import GeV2, guarded
 from na62sim.simulation.chunks import RUN
 from na62sim.simulation.conditions import Running
 from na62sim.simulation.on_demand import Seen, SelectedChunk, accepted, select_truth
-from na62sim.simulation.one_track import select_one_track, take_out
+from na62sim.simulation.one_track import MOST_PICKED, Guesses, select_one_track, take_out
 from na62sim.simulation.pipeline import Simulation, warm_up
 from na62sim.study.kaon.background_parts import Rare, Sample
 from na62sim.study.kaon.other_beams import in_regions
@@ -43,7 +43,7 @@ NO_PI0 = "photons of a pi0 are seen by nobody"
 NO_NAMES = "every track is a pion"
 ON_MUON = "a photon on the muon's cluster"
 _KINDS = (NOMINAL, NO_PHOTONS, NO_PI0, NO_NAMES, ON_MUON)
-_AT_ONCE = 24_000  # events of a chunk, of which few are looked at
+_AT_ONCE = 96_000  # events of a chunk, of which few are looked at
 TURNS = 120
 """Directions of a pi0 decay that are averaged."""
 BEAMS = 20
@@ -177,7 +177,7 @@ def _one_track(
 ) -> Accepted:  # fmt: skip
     """The same of decays of which one particle is accepted and others are not seen."""
     d, regions = simulation.detector, len(selection.signal) == SIGNAL
-    guess = guess_of(d, rare.unit, selection.momentum or NO_WINDOW, rare.most, rare.turns)
+    guess = guess_of(d, selection.momentum or NO_WINDOW)
     likely = None
     if regions:
         low, high = (edge * GeV2 for edge in d.pinunu.r2_GeV2)
@@ -186,15 +186,19 @@ def _one_track(
         guess = guess if likely is None else guess._replace(m2_sigma=math.inf)
     chosen = with_beam_guards(selection, d) if regions else selection
     often_before = dict.fromkeys(rare.often, d.field.mnp33.center_z_m * m)
+    carried = simulation.as_weights._replace(tails=False)
+    probe = Simulation(simulation.process, d, simulation.seed, as_weights=carried)
+    where, how = AGAIN * rare.turns - 1, AGAIN * rare.turns * MOST_PICKED - 1
+    for s in (simulation, probe):
+        s.flight = s.flight._replace(where=where, how=how)
+    guesses = Guesses(guess, rare.effort, probe, rare.turns, likely, rare.along, often_before)
 
     def some(first: int, n: int) -> Accepted:
-        chunk, generated = select_one_track(
-            simulation, chosen, first, n, guess, likely, rare.along, often_before, without
-        )
+        chunk, generated = select_one_track(simulation, chosen, first, n, guesses, without)
         return replace(weigh(chunk), generated=math.fsum(generated))
 
     warm_up(simulation, selection.candidates)
-    compile_first(f"{simulation.process.short} one track", lambda: select_one_track(simulation, chosen, 0, 0, guess))
+    compile_first(f"{simulation.process.short} one track", lambda: select_one_track(simulation, chosen, 0, 0, guesses))
     running = Running(threads, chunk=max(_AT_ONCE // rare.turns // RUN, 1) * RUN)
     return Accepted.joined(list(running.in_order(some, range(max(events // rare.turns, 1)))))
 
