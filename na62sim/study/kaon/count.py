@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from na62sim.core.progress import Progress
 from na62sim.core.remarks import remarks
@@ -216,9 +215,7 @@ def _flows(
         k = first // _OF_A_DATA_SET
         return k, first % _OF_A_DATA_SET, kept.run(parts[k], k, first, n)
 
-    ranges = [
-        piece for k, (a, b) in enumerate(zip(done, total, strict=True)) for piece in kept.chunks(k, a, b)
-    ]
+    ranges = [piece for k, (a, b) in enumerate(zip(done, total, strict=True)) for piece in kept.chunks(k, a, b)]
     for k, event, found in side_by_side(work, ranges, threads or default_threads()):
         if isinstance(found, SelectedChunk):
             kept.see(found, k, event)
