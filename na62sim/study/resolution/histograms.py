@@ -135,7 +135,7 @@ class Histograms:
         self._cda.append(np.stack((candidates["cda"][early] / mm, weight[early])))
         first = _apply(self.early, candidates)  # cheap cuts that leave half; the others see only what they leave
         rows = np.flatnonzero(first)
-        table = candidates.take(rows)
+        table: Any = Survivors(candidates, rows)
         factor = first[rows] * _apply(self.late, table)
         out = np.zeros((len(_ROWS), len(rows)))
         out[WEIGHT], out[P], out[M2] = weight[rows] * factor, table["p"] / GeV, table["m2_miss"] / GeV2
