@@ -73,7 +73,9 @@ def draw_mass_momentum(folder: Path, histograms: Mapping[str, Histograms], detec
             if two_body:  # logarithmic, so that tails show
                 image[..., 3] = np.clip(1.0 + np.log10(np.maximum(density, 1e-9)) / _DECADES, 0.0, 0.95)
             edges = [*plane.axes[1].edges[[0, -1]], *plane.axes[0].edges[[0, -1]]]
-            image = np.round(255.0 * image).astype(np.uint8)  # as it is drawn: numbers would be checked and converted twice
+            image = np.round(255.0 * image).astype(
+                np.uint8
+            )  # as it is drawn: numbers would be checked and converted twice
             ax.imshow(image, extent=edges, origin="lower", aspect="auto", interpolation="nearest", zorder=1 + two_body)
             handles.append(Patch(color=colours[name], alpha=0.8, label=label_of(name)))
         _curves(ax, histograms)

@@ -110,7 +110,7 @@ class Histograms:
         self.two_body_mass: float | None = None
         self.particle = ""
         self.sumw_generated = 0.0
-        self._sumw_filled = 0.0
+        self._sumw_filled, self._partly = 0.0, False  # of the decays whose candidates are there: not all
         self._rows: list[FloatArray] = []
         self._selected: list[FloatArray] = []
         self._generated: list[FloatArray] = []
@@ -155,6 +155,7 @@ class Histograms:
         `complete` scales the others to the number of all decays.
         """
         assert self.selection is not None
+        self._partly = True
         self._generate(chunk, self._charged(chunk))
         rows, p_true = chunk.flow.passed_rows, self._generated[-1][0]
         chunk.candidates.make(rows)
@@ -171,10 +172,10 @@ class Histograms:
     def complete(self) -> None:
         """Fill what is waiting, and let candidates of some of the decays (`fill_selected`) stand for those of all."""
         self.flush()
-        if 0.0 < self._sumw_filled < self.sumw_generated:
+        if self._partly and self._sumw_filled > 0.0:
             for name in _OF_CANDIDATES:
                 self.histograms[name] *= self.sumw_generated / self._sumw_filled
-            self._sumw_filled = self.sumw_generated
+            self._sumw_filled, self._partly = self.sumw_generated, False
 
     def _generate(self, chunk: Chunk | SelectedChunk, slot: int) -> None:
         """Add the decays themselves: momentum (GeV/c) of the charged particle, vertex (m), weight."""
@@ -276,7 +277,7 @@ class Histograms:
         for name, histogram in other.histograms.items():
             self.histograms[name] += histogram
         self.sumw_generated += other.sumw_generated
-        self._sumw_filled += other._sumw_filled
+        self._sumw_filled, self._partly = self._sumw_filled + other._sumw_filled, self._partly or other._partly
         self.two_body_mass = other.two_body_mass if self.two_body_mass is None else self.two_body_mass
         self.particle = self.particle or other.particle
         return self
