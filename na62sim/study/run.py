@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CountedSample", "RunResult", "StoredSample", "run_scenario"]
 
-SPECTRA = 400_000
+SPECTRA = 300_000
 """Events of a sample whose candidates before identification and vetoes fill its histograms; they stand for those of all."""
 
 Say = Callable[[str], None]
