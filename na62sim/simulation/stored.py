@@ -167,7 +167,7 @@ class Digested:
     Attributes
     ----------
     groups, n_events : of what is stored
-    run_digests : of the runs
+    run_digests : of the runs; none unless hashed
     n : events of the range
     generated : of a skim, what they are left of
     """
