@@ -15,13 +15,16 @@ from __future__ import annotations
 import hashlib
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
 import numba
+from numba.core import entrypoints
+from numba.core.compiler_lock import global_compiler_lock
 
 from na62sim.core.kernel_cache import kernel_cache, open_cache
 
@@ -75,7 +78,7 @@ def _compiled(function: Callable[..., Any], **options: Any) -> Any:
 def _dispatcher(function: Callable[..., Any], kind: str, **options: Any) -> Any:
     """numba's dispatcher of a function, with our options and our cache.
 
-    Its first call does not import what other packages add to numba (awkward and vector take 0.2 s): no kernel needs it.
+    Its first call does not import what other packages add to numba (awkward and vector take 0.4 s): no kernel needs it.
     """
     dispatcher = numba.njit(function, **_OPTIONS, **options)
     if JIT:
@@ -106,11 +109,23 @@ def _hear_first_calls(dispatcher: Any) -> None:
 
     def first_call(*args: Any, **kws: Any) -> Any:
         if _rehearsal.called is None:
-            return compile_for(*args, **kws)
+            with _without_extensions():
+                return compile_for(*args, **kws)
         _rehearsal.called.append((dispatcher, tuple(map(dispatcher.typeof_pyval, args))))
         return lambda *_: _NOTHING.get(result)
 
     dispatcher._compile_for_args = first_call
+
+
+@contextmanager
+def _without_extensions() -> Iterator[None]:
+    """Keep numba from importing what other packages add to it: see `_dispatcher`. A function of somebody else's brings it."""
+    with global_compiler_lock:
+        before, entrypoints._already_initialized = entrypoints._already_initialized, True
+        try:
+            yield
+        finally:
+            entrypoints._already_initialized = before
 
 
 def rehearse(work: Callable[[], object]) -> list[Version]:

@@ -295,6 +295,8 @@ def _scaled(fitted: Mapping[str, float] | None, unit: float) -> str:
 
 def _notes(samples: Sequence[CountedSample]) -> list[RenderableType]:
     """What the numbers mean, and the speed."""
+    from na62sim.study.run import SPECTRA
+
     events = sum(s.flow.generated.n for s in samples)
     seconds = sum(s.flow.generated.n / s.flow.info["events_per_second"] for s in samples)
     if not events:
@@ -305,6 +307,8 @@ def _notes(samples: Sequence[CountedSample]) -> list[RenderableType]:
         "Expected events: ± inputs of the sensitivity ± branching ratio.",
         f"{events} events in {seconds:.1f} s, {events / max(seconds, 1e-9) / 1e3:.0f}k events/s.",
     ]
+    if any(s.histograms is not None and s.flow.generated.n > SPECTRA for s in samples):
+        lines.insert(1, f"Resolutions and spectra before identification: of the first {SPECTRA} events of a sample.")
     return ["\n".join(lines)]
 
 

@@ -75,6 +75,10 @@ class ContentHash:
         self.n_events += n_events
         cuts = self._cuts.add(groups, n_events).tolist()
         edges = [0, *cuts, n_events]
+        if self._skimmed and not self._pending and cuts:  # many runs of few events
+            for start, cut, run in zip(cuts, cuts[1:], cutter.runs(cuts), strict=False):
+                self._complete([[run]], cut - start)
+            cuts = []
         for start, cut, pieces in zip(edges, cuts, cutter.cut(edges), strict=False):
             if self._pending:
                 self._keep(pieces, cut - start)
@@ -191,6 +195,20 @@ class _Cutter:
                 a, b = rows[k], rows[k + 1]
                 pieces.extend([view[a * size : b * size] for view, size in views])
             yield pieces
+
+    def runs(self, edges: list[int]) -> list[memoryview]:
+        """The same, each range in one piece."""
+        from na62sim.core.in_order import (
+            bytes_in_order,  # compiled code, which a file that is only looked at does not need
+        )
+
+        columns, at = [], []
+        for views, offsets in self._groups:
+            rows = np.array(edges) if offsets is None else np.asarray(offsets)[edges]
+            for view, size in views:
+                columns.append(np.frombuffer(view, dtype=np.uint8))
+                at.append(rows * size)
+        return bytes_in_order(columns, at)
 
 
 def _view(array: Array) -> tuple[memoryview, int]:

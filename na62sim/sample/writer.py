@@ -17,6 +17,7 @@ import numpy as np
 from na62sim.core.arrays import IntArray
 from na62sim.sample import checksums
 from na62sim.sample.atomic import Temporary
+from na62sim.sample.column_writer import CHUNK_BYTES, ColumnWriter, describe
 from na62sim.sample.compression import Compression, column_filters
 from na62sim.sample.content_hash import RUN_EVENTS, ContentHash, check_events
 from na62sim.sample.generated import Generated
@@ -24,105 +25,15 @@ from na62sim.sample.pieces import Piece, copy_pieces, join_pieces
 from na62sim.sample.provenance import FORMAT, LIBVER, Provenance, SampleError, first_line
 from na62sim.sample.runs import RUN_LENGTHS, RunCuts
 from na62sim.sample.structure import append_structure, chunks_of
-from na62sim.sample.table import Array, Column, Table
+from na62sim.sample.table import Column, Table
 
 if TYPE_CHECKING:
     from na62sim.sample.reader import FileGroups
 
 __all__ = ["CHUNK_BYTES", "LIBVER", "SampleWriter"]
 
-CHUNK_BYTES = 1 << 18
-"""Bytes of a column per HDF5 chunk: written at the speed of the file system, and small enough that
-the unused end of the last chunks does not matter."""
-
-
 _EVENTS_AT_A_TIME = 50 * RUN_EVENTS  # of the offsets of a file that is joined
 _MARGIN = 1.03  # rows of a jagged column over those that the first events let expect
-_GROW = 16  # chunks by which a dataset is extended at a time; extending costs as much as 40 kB
-
-_TEXT = h5py.string_dtype()
-_TEXT_TYPE, _SCALAR = h5py.h5t.py_create(_TEXT, logical=True), h5py.h5s.create(h5py.h5s.SCALAR)
-
-
-def _describe(dataset: Any, unit: str, description: str) -> None:
-    """Add attributes as ``dataset.attrs`` does, but quicker."""
-    for name, text in ((b"unit", unit), (b"description", description)):
-        h5py.h5a.create(dataset.id, name, _TEXT_TYPE, _SCALAR).write(np.array(text, dtype=_TEXT))
-
-
-class _ColumnWriter:
-    """One column: a buffer of one chunk, and the dataset once the first chunk is full."""
-
-    def __init__(self, group: Any, field: Column, filters: dict[str, Any], rows: int = 0) -> None:
-        self._group, self._field, self._filters = group, field, filters
-        size = CHUNK_BYTES // np.dtype(field.dtype).itemsize
-        if rows:  # expected: chunks of equal length, so that the last one is not half empty
-            size = -(-rows // -(-rows // size))
-        self._buffer = np.empty(size, dtype=field.dtype)
-        self._fill = 0
-        self._written = 0
-        self._rows = self._chunk = 0  # of the dataset
-        self._dataset: Any = None
-
-    def append(self, values: Array) -> None:
-        start, size = 0, len(self._buffer)
-        while start < len(values):
-            if self._fill == 0 and len(values) - start >= size:
-                self._write(np.ascontiguousarray(values[start : start + size]))
-                start += size
-                continue
-            n = min(len(values) - start, size - self._fill)
-            self._buffer[self._fill : self._fill + n] = values[start : start + n]
-            self._fill += n
-            start += n
-            if self._fill == size:
-                self._write(self._buffer)
-                self._fill = 0
-
-    def _create(self, shape: int, chunk: int) -> None:
-        name, dtype = self._field.name, np.dtype(self._field.dtype)
-        if self._filters:
-            self._dataset = self._group.create_dataset(
-                name, shape=(shape,), maxshape=(None,), chunks=(chunk,), dtype=dtype, **self._filters
-            )
-        else:  # what h5py does in a third of the time
-            created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-            created.set_chunk((chunk,))
-            created.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-            space = h5py.h5s.create_simple((shape,), (h5py.h5s.UNLIMITED,))
-            stored = h5py.h5t.py_create(dtype, logical=True)
-            self._dataset = h5py.Dataset(h5py.h5d.create(self._group.id, name.encode(), stored, space, created))
-        _describe(self._dataset, self._field.unit, self._field.description)
-        self._rows, self._chunk = shape, chunk
-
-    def _extend(self, rows: int) -> None:
-        if rows != self._rows:
-            self._dataset.id.set_extent((rows,))
-            self._rows = rows
-
-    def _write(self, chunk: Array) -> None:
-        start, stop = self._written, self._written + len(chunk)
-        if self._dataset is None:
-            self._create(_GROW * len(chunk), len(chunk))
-        elif stop > self._rows:
-            self._extend(start + _GROW * len(chunk))
-        if self._filters:
-            self._dataset[start:stop] = chunk
-        else:  # past HDF5's selections and conversions: twice as fast
-            self._dataset.id.write_direct_chunk((start,), chunk)
-        self._written = stop
-
-    def finish(self) -> None:
-        n_rows = self._written + self._fill
-        if self._dataset is None:  # a short column gets a chunk of its own length
-            self._create(n_rows, max(n_rows, 1))
-        else:
-            self._extend(n_rows)
-        if self._fill and self._filters:
-            self._dataset[self._written :] = self._buffer[: self._fill]
-        elif self._fill:
-            self._buffer[self._fill : self._chunk] = 0
-            self._dataset.id.write_direct_chunk((self._written,), self._buffer[: self._chunk])
 
 
 class _GroupWriter:
@@ -135,14 +46,14 @@ class _GroupWriter:
         self._pieces: dict[str, list[Piece]] = {}
         group.attrs["columns"] = json.dumps(table.names)
         group.attrs["jagged"] = self.jagged
-        self._columns = {f.name: _ColumnWriter(group, f, filters, rows) for f in table.fields}
-        self._offsets: _ColumnWriter | None = None
+        self._columns = {f.name: ColumnWriter(group, f, filters, rows) for f in table.fields}
+        self._offsets: ColumnWriter | None = None
         self._n_rows = 0
         self._checksums = checksums.GroupChecksums()
         if table.offsets is not None:
             text = "first row of each event, and the number of rows at the end"
             expected = round(table.n_events / share) + 1 if share else 0
-            self._offsets = _ColumnWriter(group, Column("offsets", "int64", "", text), filters, expected)
+            self._offsets = ColumnWriter(group, Column("offsets", "int64", "", text), filters, expected)
             self._offsets.append(np.zeros(1, dtype=np.int64))
 
     def check(self, name: str, table: Table) -> None:
@@ -185,14 +96,14 @@ class _GroupWriter:
         for field in self.fields:
             pieces = self._pieces.get(field.name, [])
             if any(piece.rows for piece in pieces):
-                _describe(join_pieces(self._group, field, pieces), field.unit, field.description)
+                describe(join_pieces(self._group, field, pieces).id, field.unit, field.description)
             else:
                 self._columns[field.name].finish()
         if self._offsets is not None:
             self._offsets.finish()
         sums = self._checksums.all_runs(len(self.fields) + self.jagged)
         stored = self._group.file.create_dataset(f"{checksums.GROUP}/{name}", data=sums.astype("<u8", copy=False))
-        _describe(stored, "", f"checksum of each column and run of {RUN_EVENTS} events")
+        describe(stored.id, "", f"checksum of each column and run of {RUN_EVENTS} events")
         seal = checksums.seal_of_group(name, self.fields, self.jagged, sums)
         stored.attrs["sha256"] = seal
         return seal
@@ -342,10 +253,10 @@ class SampleWriter:
             seals = {name: group.finish(name) for name, group in self._groups.items()}
             rows = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 32)
             stored = self._file.create_dataset("provenance/run_digests", data=rows)
-            _describe(stored, "", f"SHA-256 of each run of {RUN_EVENTS} events")
+            describe(stored.id, "", f"SHA-256 of each run of {RUN_EVENTS} events")
             if self._skimmed:
                 counts = self._file.create_dataset(RUN_LENGTHS, data=np.array(self._hash.run_events, dtype="<i8"))
-                _describe(counts, "", "events of each run that is not empty")
+                describe(counts.id, "", "events of each run that is not empty")
             version = self.provenance.format_version
             about = {"format": FORMAT, "format_version": version, "groups": json.dumps(list(self._groups))}
             attributes = {**about, **self.provenance.to_attributes()}

@@ -38,7 +38,8 @@ class CutFlow:
     def __init__(self, selection: Selection, info: Mapping[str, Any] | None = None) -> None:
         self.selection = selection
         self.info: dict[str, Any] = dict(info or {})
-        self.signal_rows = np.empty(0, dtype=np.int64)  # of the table filled last: what counts as accepted
+        self.passed_rows = np.empty(0, dtype=np.int64)  # of the table filled last: what passes all cuts
+        self.signal_rows = np.empty(0, dtype=np.int64)  # and what counts as accepted
         self.signal_weight = np.empty(0)  # of these rows, with the factors of the cuts
         self.importance = 0.0
         bins = max(len(selection.bin_edges) - 1, 0)
@@ -166,6 +167,7 @@ class CutFlow:
         self._count(depth, weight, counted, len(self.selection.cuts), some)
         self.signal_rows = self._regions(Survivors(table, rows), weight[rows])
         self.signal_weight = weight[self.signal_rows]
+        self.passed_rows = rows
         return rows
 
     def _weigh(

@@ -94,7 +94,7 @@ def simulate(
     )
 
     def work(first: int, n: int) -> Digested:
-        return digested(simulation, first, n, written)
+        return digested(simulation, first, n, written, hashed=path is not None)
 
     with SampleSink(path, provenance, compression, stored, force) as sink:
         warm_up(simulation)

@@ -167,7 +167,7 @@ class Digested:
     Attributes
     ----------
     groups, n_events : of what is stored
-    run_digests : of the runs
+    run_digests : of the runs; none unless hashed
     n : events of the range
     generated : of a skim, what they are left of
     """
@@ -179,8 +179,8 @@ class Digested:
     generated: Generated | None = None
 
 
-def digested(simulation: Simulation, first: int, n: int, written: Written = ALL) -> Digested:
-    """What is written of a range of events, hashed."""
+def digested(simulation: Simulation, first: int, n: int, written: Written = ALL, hashed: bool = True) -> Digested:
+    """What is written of a range of events, hashed unless it stays in memory."""
     generated = None
     if written.skim is None:
         kinds = [simulation.see(truth) for truth in simulation.generator.parts(simulation.seed, first, n)]
@@ -190,7 +190,8 @@ def digested(simulation: Simulation, first: int, n: int, written: Written = ALL)
     groups = in_order_of_events(*zip(*parts, strict=True))
     left = groups[_ALWAYS].n_events
     digest = ContentHash(first, written.skim is not None)
-    digest.update(groups, left)
+    if hashed:
+        digest.update(groups, left)
     return Digested(groups, left, digest.run_digests, n, generated)
 
 

@@ -9,7 +9,6 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq, minimize_scalar
 
 from na62sim.core.arrays import FloatArray
 from na62sim.statistics.reweighting import MassSample
@@ -146,6 +145,8 @@ def _between_points(
     signal: Signal, logs: FloatArray, events: FloatArray, trusted: npt.NDArray[np.bool_], log_level: float
 ) -> list[CouplingInterval]:
     """A region narrower than the step of the grid, about the largest number of events."""
+    from scipy.optimize import brentq, minimize_scalar  # slow to import, and rarely asked for
+
     k = int(np.argmax(np.where(trusted, events, 0.0)))
     if not trusted[k] or k in (0, logs.size - 1):
         return []

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from na62sim.core.arrays import FloatArray
@@ -51,6 +50,8 @@ def _quantile(probability: float, levels: FloatArray, weights: FloatArray, error
     """The level below which a share of the toys lies."""
     if error < 1e-6:  # counts alone: whole numbers
         return float(levels[min(int(np.searchsorted(np.cumsum(weights), probability)), levels.size - 1)])
+    from scipy.optimize import brentq  # slow to import, and asked for by the beam dump alone
+
     width = math.sqrt(math.log1p(error**2))
 
     def excess(log_level: float) -> float:

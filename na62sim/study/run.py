@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CountedSample", "RunResult", "StoredSample", "run_scenario"]
 
+SPECTRA = 300_000
+"""Events of a sample whose candidates before identification and vetoes fill its histograms; they stand for those of all."""
+
 Say = Callable[[str], None]
 
 
@@ -269,6 +272,7 @@ def _count(
     elif scenario.run.figures or block.role in ("signal", "normalisation"):
         histograms = Histograms(block.process, planned.detector, block.selection)
     kept = histograms or masses
+    some = histograms is not None and block.events > SPECTRA
     normalised = block.branching_ratio is not None or block.role == "search"
     importance, carried = sampling(block.importance, block.as_weights, planned.process, planned.selection, False)
     conditions = Conditions(block.decay_volume_m, block.intensity_MHz, block.photons, carried, importance=importance)
@@ -284,10 +288,14 @@ def _count(
             threads=threads,
             progress=progress,
             keep=kept.fill if kept else None,
+            keep_first=SPECTRA if some else None,
+            keep_others=histograms.fill_selected if some and histograms is not None else None,
         )
     row = row_of(counted, block.parameters)
     if block.role == "search" and scenario.limits is not None:
         row = replace(row, limit=point_limits(row, scenario.limits, normalisation))
+    if histograms is not None:
+        histograms.complete()
     resolutions = None if histograms is None else fit_resolutions(histograms)
     mass_resolutions = None if masses is None else masses.resolutions()
     seconds = time.perf_counter() - start

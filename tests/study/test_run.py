@@ -85,6 +85,21 @@ def test_figures(tmp_path: Path) -> None:
         assert word in " ".join(names)
 
 
+def test_spectra_are_of_the_first_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a sample has more, what is accepted is of all of them, resolutions of the first; and the report says so."""
+    (tmp_path / "own.toml").write_text(OWN.replace("events = 2000", "events = 72000"), encoding="utf-8")
+    found, texts = [], []
+    for name, most in (("all", 72_000), ("some", 24_000)):
+        monkeypatch.setattr("na62sim.study.run.SPECTRA", most)
+        assert main(["run", str(tmp_path / "own.toml"), "-o", str(tmp_path / name)]) == 0
+        found.append(json.loads((tmp_path / name / "result.json").read_text(encoding="utf-8"))["productions"][0])
+        texts.append((tmp_path / name / "report.txt").read_text(encoding="utf-8"))
+    assert found[0]["regions"] == found[1]["regions"] and found[0]["cutflow"][-1] == found[1]["cutflow"][-1]
+    whole, part = (one["resolutions"]["sigma_m2_GeV2"]["error"] for one in found)
+    assert part == pytest.approx(math.sqrt(3.0) * whole, rel=0.15)
+    assert ["of the first 24000 events" in text for text in texts] == [False, True]
+
+
 def test_provenance(folder: Path, result: dict[str, Any]) -> None:
     scenario = load_scenario(folder / "scenario.toml")
     assert scenario.seed == result["seed"] == 5

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from hepunits import GeV
 
+from na62sim.core.arrays import FloatArray
 from na62sim.core.branching_ratios import KAON, PI_NU_NU_NA62
 from na62sim.geometry import Detector
 from na62sim.report.figures.style import (
@@ -66,13 +67,17 @@ def draw_mass_momentum(folder: Path, histograms: Mapping[str, Histograms], detec
                 _surround(ax, plane, colours[name])
                 handles.append(Line2D([], [], color=colours[name], lw=2.2, label=label_of(name)))
                 continue
-            density = plane.values() / max(plane.values().max(), 1e-300)
+            values = plane.values() if two_body else _coarser(plane.values(), 2)
+            density = values / max(values.max(), 1e-300)
             image = np.empty((*density.shape, 4))
             image[:] = to_rgba(colours[name])
             image[..., 3] = 0.6 * density
             if two_body:  # logarithmic, so that tails show
                 image[..., 3] = np.clip(1.0 + np.log10(np.maximum(density, 1e-9)) / _DECADES, 0.0, 0.95)
             edges = [*plane.axes[1].edges[[0, -1]], *plane.axes[0].edges[[0, -1]]]
+            image = np.round(255.0 * image).astype(
+                np.uint8
+            )  # as it is drawn: numbers would be checked and converted twice
             ax.imshow(image, extent=edges, origin="lower", aspect="auto", interpolation="nearest", zorder=1 + two_body)
             handles.append(Patch(color=colours[name], alpha=0.8, label=label_of(name)))
         _curves(ax, histograms)
@@ -89,12 +94,18 @@ def draw_mass_momentum(folder: Path, histograms: Mapping[str, Histograms], detec
         return save(fig, folder / "missing-mass-momentum.png")
 
 
+def _coarser(values: FloatArray, bins: int) -> FloatArray:
+    """So many bins of each axis taken together."""
+    rows, columns = values.shape
+    return np.asarray(values.reshape(rows // bins, bins, columns // bins, bins).sum(axis=(1, 3)))
+
+
 def _surround(ax: Any, plane: Any, colour: str) -> None:
     """A line around the bins, 0.004 GeV^2 by 2 GeV/c, smoothed over one of them, that hold 80 % of a decay."""
     from scipy.ndimage import gaussian_filter
 
     rows, columns = plane.axes[0], plane.axes[1]
-    values = gaussian_filter(plane.values().reshape(len(rows) // 4, 4, len(columns) // 4, 4).sum(axis=(1, 3)), 1.2)
+    values = gaussian_filter(_coarser(plane.values(), 4), 1.2)
     ordered = np.sort(values.ravel())[::-1]
     if ordered[0] <= 0.0:
         return

@@ -19,7 +19,10 @@ _FIRST = {"signal": 0, "search": 0, "normalisation": 1, "figure": 2, "count": 3}
 
 def draw_run(out: Path, samples: Sequence[CountedSample], scans: Sequence[ScanResult]) -> list[str]:
     """Draw everything; paths relative to the folder ``out``."""
-    return [*_draw(out, samples), *_draw_event(out, samples), *_draw_scans(out, scans)]
+    from na62sim.report.figures.style import rarely_collected
+
+    with rarely_collected():
+        return [*_draw(out, samples), *_draw_event(out, samples), *_draw_scans(out, scans)]
 
 
 def _draw(out: Path, samples: Sequence[CountedSample]) -> list[str]:

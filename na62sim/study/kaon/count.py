@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from na62sim.core.progress import Progress
 from na62sim.core.remarks import remarks
@@ -105,6 +104,8 @@ def count(
     threads: int | None = None,
     progress: Progress | None = None,
     keep: Keep | None = None,
+    keep_first: int | None = None,
+    keep_others: Callable[[SelectedChunk], None] | None = None,
 ) -> Counted:
     """Simulate a process in a mixture of data sets and count.
 
@@ -116,13 +117,16 @@ def count(
     precision : relative statistical error of acceptance times trigger efficiency at which to stop
     conditions : all but the decay volume, which is that of the mixture
     keep : sees every chunk, with all columns of its candidates; of what is no candidate, crossings in the chambers alone
+    keep_first : the events, in all data sets together, that it sees, by default all; then these are followed to every cut
+    keep_others : sees the chunks of the other events, in which nothing is made but what passes all cuts
     """
     given = conditions or Conditions()
     own = replace(given, decay_volume_m=mixture.volume_m)
     chosen = [find_selection(selection, d, process.mass) for d in mixture.detectors]
-    if keep is not None:
+    if keep is not None and keep_first is None:
         chosen = [_before_identification(each) for each in chosen]
     parts = [_Part(own.simulation(process, d, seed), each) for d, each in zip(mixture.detectors, chosen, strict=True)]
+    kept = _Kept(keep, keep_others, None if keep_first is None else mixture.split(keep_first))
     if trigger is not None:
         for detector in mixture.detectors:
             trigger.kept(detector)
@@ -131,7 +135,7 @@ def count(
     total = events if precision is None else precision.total(0, math.inf)
     flows = [CutFlow(part.selection) for part in parts]
     while done < total:
-        for k, flow in _flows(parts, mixture.split(done), mixture.split(total), threads, keep):
+        for k, flow in _flows(parts, mixture.split(done), mixture.split(total), threads, kept):
             flows[k].merge(flow)
             if progress is not None:
                 progress(sum(f.generated.n for f in flows))
@@ -166,26 +170,55 @@ class _Part:
     selection: Selection
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """Who keeps candidates of any momentum and before identification, of the first events of each data set or of all."""
+
+    keep: Keep | None
+    others: Callable[[SelectedChunk], None] | None
+    first: Sequence[int] | None
+
+    def of(self, part: int, events: int) -> bool:
+        """Whether all candidates are wanted of the events of a data set from this one on."""
+        return self.keep is not None and (self.first is None or events < self.first[part])
+
+    def run(self, part: _Part, k: int, first: int, n: int) -> SelectedChunk | CutFlow:
+        """Events of a data set, as much of them as is wanted."""
+        if not self.of(k, first % _OF_A_DATA_SET):
+            chunk = run_selected(part.simulation, part.selection, first, n, early=True)
+            return chunk if self.others is not None else chunk.flow
+        selection = _before_identification(part.selection)
+        return run_selected(part.simulation, selection, first, n, early=self.first is None, made=True)
+
+    def see(self, chunk: SelectedChunk, k: int, event: int) -> None:
+        """Hand a chunk on, from this event of a data set on."""
+        if self.of(k, event):
+            assert self.keep is not None
+            self.keep(chunk, chunk.table, chunk.weight)
+        elif self.others is not None:
+            self.others(chunk)
+
+    def chunks(self, k: int, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """First event number and number of events of each chunk of some events of a data set."""
+        middle = stop if self.first is None else min(max(self.first[k], start), stop)
+        at = k * _OF_A_DATA_SET
+        yield from chunks_of(at + start, middle - start, LARGE_CHUNK if self.keep is None else CHUNK)
+        yield from chunks_of(at + middle, stop - middle, LARGE_CHUNK)
+
+
 def _flows(
-    parts: Sequence[_Part], done: Sequence[int], total: Sequence[int], threads: int | None, keep: Keep | None
-) -> Any:
+    parts: Sequence[_Part], done: Sequence[int], total: Sequence[int], threads: int | None, kept: _Kept
+) -> Iterator[tuple[int, CutFlow]]:
     """The cut-flow of each chunk, with the number of its data set, in order."""
 
-    def work(first: int, n: int) -> tuple[int, SelectedChunk | CutFlow]:
+    def work(first: int, n: int) -> tuple[int, int, SelectedChunk | CutFlow]:
         k = first // _OF_A_DATA_SET
-        kept = keep is not None
-        chunk = run_selected(parts[k].simulation, parts[k].selection, first, n, early=True, made=kept)
-        return k, chunk.flow if keep is None else chunk
+        return k, first % _OF_A_DATA_SET, kept.run(parts[k], k, first, n)
 
-    ranges = [
-        piece
-        for k, (a, b) in enumerate(zip(done, total, strict=True))
-        for piece in chunks_of(k * _OF_A_DATA_SET + a, b - a, LARGE_CHUNK if keep is None else CHUNK)
-    ]
-    for k, found in side_by_side(work, ranges, threads or default_threads()):
+    ranges = [piece for k, (a, b) in enumerate(zip(done, total, strict=True)) for piece in kept.chunks(k, a, b)]
+    for k, event, found in side_by_side(work, ranges, threads or default_threads()):
         if isinstance(found, SelectedChunk):
-            assert keep is not None
-            keep(found, found.table, found.weight)
+            kept.see(found, k, event)
             found = found.flow
         yield k, found
 

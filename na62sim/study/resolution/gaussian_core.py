@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hepunits import GeV
-from scipy.special import ndtr
 
 from na62sim.core.arrays import FloatArray
+from na62sim.core.kernel import formula, kernel, step
 from na62sim.geometry import Detector
 
 if TYPE_CHECKING:
@@ -21,8 +22,7 @@ METHOD = "Gaussian core: binned likelihood within 2 standard deviations"
 _FAR, _WIDE = 100.0, 3.0  # in widths of the first guess: a mean, or the logarithm of a width, that no core has
 _FLAT, _STEPS, _HALVINGS = 1e-9, 60, 40  # of the gradient per event at a minimum; and the most that are tried
 _ROUNDING, _TINY = 1e-14, 1e-150  # its square is a number
-_LEFT, _RIGHT = [0, 0, 1], [0, 1, 1]  # pairs of derivatives: aa, ab, bb
-_NORMAL = 1.0 / np.sqrt(2.0 * np.pi)
+_NORMAL, _ROOT_HALF = 1.0 / np.sqrt(2.0 * np.pi), np.sqrt(0.5)
 MIN_EVENTS = 50.0  # effective events in the window of a fit
 
 
@@ -88,7 +88,7 @@ def _fit(edges: FloatArray, values: FloatArray, variances: FloatArray, mean: flo
     total, squares = float(values.sum()), float(variances.sum())
     if squares <= 0.0 or total**2 / squares < MIN_EVENTS:
         return None
-    minimum = _newton((edges - mean) / sigma, values / total)
+    minimum = _minimum((edges - mean) / sigma, values / total)
     if minimum is None:
         return None
     a, b, (aa, ab, bb) = minimum
@@ -97,67 +97,85 @@ def _fit(edges: FloatArray, values: FloatArray, variances: FloatArray, mean: flo
     return Core(mean + sigma * a, float(width), float(mean_error), float(width_error), total**2 / squares)
 
 
-def _newton(x: FloatArray, share: FloatArray) -> tuple[float, float, FloatArray] | None:
+def _minimum(x: FloatArray, share: FloatArray) -> tuple[float, float, FloatArray] | None:
     """Mean a and logarithm b of the width of the most likely Gaussian, and the second derivatives (aa, ab, bb) there.
-
-    Newton's steps from a = b = 0, along the gradient where the likelihood is not convex, halved until they gain.
 
     Returns
     -------
-    None if they do not end at a minimum, or at a width that no core has
+    None if Newton's steps do not end at a minimum, or at a width that no core has
     """
-    a = b = 0.0
-    value, slope, curvature = _loss(x, share, a, b)
+    loss = np.empty((2, 6))
+    place = np.zeros(2)
+    return (float(place[0]), float(place[1]), loss[0, 3:]) if _newton(x, share, place, loss) else None
+
+
+@kernel
+def _newton(x: Any, share: Any, place: Any, loss: Any) -> bool:
+    """Newton's steps from a = b = 0, along the gradient where the likelihood is not convex, halved until they gain."""
+    here, trial = loss[0], loss[1]
+    _loss(x, share, 0.0, 0.0, here)
     for _ in range(_STEPS):
-        aa, ab, bb = curvature.tolist()
-        da, db = slope.tolist()
-        convex = aa > 0.0 and aa * bb > ab * ab
+        da, db, aa, ab, bb = here[1], here[2], here[3], here[4], here[5]
+        determinant = aa * bb - ab * ab
+        convex = aa > 0.0 and determinant > 0.0
         if convex and max(abs(da), abs(db)) < _FLAT:
-            return a, b, curvature
+            return True
         if convex:
-            determinant = aa * bb - ab * ab
             da, db = (bb * da - ab * db) / determinant, (aa * db - ab * da) / determinant
-        part = 1.0 / max(1.0, abs(da), abs(db))  # no step beyond a standard deviation
+        part, gains = 1.0 / max(1.0, abs(da), abs(db)), False  # no step beyond a standard deviation
         for _ in range(_HALVINGS):
-            trial = _loss(x, share, a - part * da, b - part * db)
-            if trial[0] <= value + _ROUNDING:
+            _loss(x, share, place[0] - part * da, place[1] - part * db, trial)
+            gains = trial[0] <= here[0] + _ROUNDING
+            if gains:
                 break
             part *= 0.5
-        else:
-            return None
-        a, b = a - part * da, b - part * db
-        if abs(a) > _FAR or abs(b) > _WIDE:
-            return None
-        value, slope, curvature = trial
-    return None
+        place[0] -= part * da
+        place[1] -= part * db
+        if not gains or abs(place[0]) > _FAR or abs(place[1]) > _WIDE:
+            return False
+        here[:] = trial
+    return False
 
 
-def _loss(x: FloatArray, share: FloatArray, a: float, b: float) -> tuple[float, FloatArray, FloatArray]:
+@step
+def _loss(x: Any, share: Any, a: float, b: float, loss: Any) -> None:
     """Minus the logarithm of the likelihood per event of a Gaussian with mean a and width exp(b) inside a window.
 
     Parameters
     ----------
     x : (n + 1,) edges of the bins
     share : (n,) of the events of the window, in each bin
-
-    Returns
-    -------
-    the value, its derivatives by a and b, and by aa, ab and bb
+    loss : (6,) takes the value, its derivatives by a and b, and by aa, ab and bb
     """
+    first = below = _integral(x[0], a, b)
+    value, of_a, of_b, of_aa, of_ab, of_bb = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for k in range(share.size):
+        above = _integral(x[k + 1], a, b)
+        w, p = share[k], max(above[0] - below[0], _TINY)
+        da, db = (above[1] - below[1]) / p, (above[2] - below[2]) / p
+        value -= w * np.log(p)
+        of_a -= w * da
+        of_b -= w * db
+        of_aa -= w * ((above[3] - below[3]) / p - da * da)
+        of_ab -= w * ((above[4] - below[4]) / p - da * db)
+        of_bb -= w * ((above[5] - below[5]) / p - db * db)
+        below = above
+    norm = max(below[0] - first[0], _TINY)
+    da, db = (below[1] - first[1]) / norm, (below[2] - first[2]) / norm
+    loss[0], loss[1], loss[2] = value + np.log(norm), of_a + da, of_b + db
+    loss[3] = of_aa + (below[3] - first[3]) / norm - da * da
+    loss[4] = of_ab + (below[4] - first[4]) / norm - da * db
+    loss[5] = of_bb + (below[5] - first[5]) / norm - db * db
+
+
+@formula
+def _integral(x: float, a: float, b: float) -> tuple[float, float, float, float, float, float]:
+    """Integral of a Gaussian with mean a and width exp(b) up to x; its derivatives by a, b, aa, ab and bb."""
     s = np.exp(-b)
     t = (x - a) * s
-    f = _NORMAL * np.exp(-0.5 * t * t)
+    f, tail = _NORMAL * np.exp(-0.5 * t * t), 0.5 * math.erfc(abs(t) * _ROOT_HALF)
     tf, g = t * f, (1.0 - t * t) * f
-    below = np.stack((ndtr(t), -s * f, -tf, -s * s * tf, s * g, t * g))  # the integral up to each edge; its derivatives
-    bins = np.diff(below)
-    probability = np.maximum(bins[0], _TINY)
-    window = below[:, -1] - below[:, 0]
-    norm = max(window[0], _TINY)
-    of_bins, of_window = bins[1:] / probability, window[1:] / norm
-    mean = of_bins @ share
-    squares = (of_bins[_LEFT] * of_bins[_RIGHT]) @ share - of_window[_LEFT] * of_window[_RIGHT]
-    value = float(np.log(norm) - share @ np.log(probability))
-    return value, of_window[:2] - mean[:2], of_window[2:] - mean[2:] + squares
+    return (1.0 - tail if t > 0.0 else tail), -s * f, -tf, -s * s * tf, s * g, t * g
 
 
 def core_near(h: Histograms, name: str, x: float, half_width: float, first: bool = True) -> Core | None:

@@ -17,7 +17,7 @@ from na62sim.core.kernel import kernel
 from na62sim.core.particles import species
 from na62sim.geometry import Detector
 from na62sim.sample.table import Table
-from na62sim.selection.cut import Cut, Selection
+from na62sim.selection.cut import Cut, Selection, Survivors
 from na62sim.selection.pinunu import GeV2, beam_cuts, track_cuts
 from na62sim.selection.registry import find_selection
 from na62sim.simulation.on_demand import SelectedChunk
@@ -33,6 +33,12 @@ _ROWS = (
     WEIGHT, P, P_TRUE, M2, CHI2, Z, SELECTED, REGION, FOLLOWS, RESIDUAL_P, RESIDUAL_U, RESIDUAL_V, RESIDUAL_M2, RESIDUAL_Z,
     Z_TRUE, ANGLE,
 ) = range(16)  # fmt: skip
+
+
+_OF_CANDIDATES = (
+    "m2_p", "accepted_p", "accepted_z", "residual_p", "residual_u", "residual_v", "residual_m2", "residual_z",
+    "residual_z_angle", "cda", "chi2",
+)  # fmt: skip
 
 
 def _book(regions: tuple[str, ...]) -> dict[str, Any]:
@@ -104,7 +110,9 @@ class Histograms:
         self.two_body_mass: float | None = None
         self.particle = ""
         self.sumw_generated = 0.0
+        self._sumw_filled, self._partly = 0.0, False  # of the decays whose candidates are there: not all
         self._rows: list[FloatArray] = []
+        self._selected: list[FloatArray] = []
         self._generated: list[FloatArray] = []
         self._cda: list[FloatArray] = []
         self._waiting = 0
@@ -120,16 +128,14 @@ class Histograms:
         """
         truth, c, tracks = chunk.truth, chunk.crossings, chunk.tracks
         slot = self._charged(chunk)
-        px, py, pz = truth.p[slot, 0], truth.p[slot, 1], truth.p[slot, 2]
-        p_true = np.sqrt(px * px + py * py + pz * pz)
-        self._generated.append(np.stack((p_true / GeV, truth.vertex[0, 2] / m, truth.drawn_weight)))
-        self._waiting += len(p_true)
+        self._generate(chunk, slot)
+        self._sumw_filled += float(truth.drawn_weight.sum())
         early = (candidates["n_tracks"] == 1) & (candidates["charge"] > 0) & (candidates["gtk_associated"] > 0)
         early &= candidates["cda"] < _CDA_MAX
         self._cda.append(np.stack((candidates["cda"][early] / mm, weight[early])))
         first = _apply(self.early, candidates)  # cheap cuts that leave half; the others see only what they leave
         rows = np.flatnonzero(first)
-        table = candidates.take(rows)
+        table: Any = Survivors(candidates, rows)
         factor = first[rows] * _apply(self.late, table)
         out = np.zeros((len(_ROWS), len(rows)))
         out[WEIGHT], out[P], out[M2] = weight[rows] * factor, table["p"] / GeV, table["m2_miss"] / GeV2
@@ -142,6 +148,42 @@ class Histograms:
         self._rows.append(out[:, factor > 0.0])
         if self._waiting >= _BUFFER:
             self.flush()
+
+    def fill_selected(self, chunk: SelectedChunk) -> None:
+        """Add a chunk in which nothing is made but what passes all cuts, to the histograms of generated and selected decays.
+
+        `complete` scales the others to the number of all decays.
+        """
+        assert self.selection is not None
+        self._partly = True
+        self._generate(chunk, self._charged(chunk))
+        rows, p_true = chunk.flow.passed_rows, self._generated[-1][0]
+        chunk.candidates.make(rows)
+        table: Any = Survivors(chunk.candidates, rows)
+        out = np.zeros((len(_ROWS), len(rows)))
+        out[WEIGHT], out[SELECTED] = chunk.weight[rows], self.selection.factor
+        out[P], out[M2], out[Z] = table["p"] / GeV, table["m2_miss"] / GeV2, table["vertex_z"] / m
+        out[P_TRUE] = p_true[chunk.event[rows]]
+        self._region_index(table, out)
+        self._selected.append(out)
+        if self._waiting >= _BUFFER:
+            self.flush()
+
+    def complete(self) -> None:
+        """Fill what is waiting, and let candidates of some of the decays (`fill_selected`) stand for those of all."""
+        self.flush()
+        if self._partly and self._sumw_filled > 0.0:
+            for name in _OF_CANDIDATES:
+                self.histograms[name] *= self.sumw_generated / self._sumw_filled
+            self._sumw_filled, self._partly = self.sumw_generated, False
+
+    def _generate(self, chunk: Chunk | SelectedChunk, slot: int) -> None:
+        """Add the decays themselves: momentum (GeV/c) of the charged particle, vertex (m), weight."""
+        truth = chunk.truth
+        px, py, pz = truth.p[slot, 0], truth.p[slot, 1], truth.p[slot, 2]
+        p_true = np.sqrt(px * px + py * py + pz * pz)
+        self._generated.append(np.stack((p_true / GeV, truth.vertex[0, 2] / m, truth.drawn_weight)))
+        self._waiting += len(p_true)
 
     def _charged(self, chunk: Chunk | SelectedChunk) -> int:
         """Slot of the first charged particle that does not decay in the chain; also learn what the process is."""
@@ -158,10 +200,15 @@ class Histograms:
 
     def _select(self, table: Table, kinematic: FloatArray, out: FloatArray) -> None:
         """Factor of the remaining cuts of the selection, and the index of the signal region."""
-        out[REGION] = -1.0
         if self.selection is None:
             return
         out[SELECTED] = _apply(self.remaining, table) * (kinematic > 0.0)
+        self._region_index(table, out)
+
+    def _region_index(self, table: Table, out: FloatArray) -> None:
+        """The index of the signal region of each row, -1 outside."""
+        assert self.selection is not None
+        out[REGION] = -1.0
         if not self.selection.signal:
             out[REGION] = 0.0
         for k, name in enumerate(self.selection.signal):
@@ -177,10 +224,19 @@ class Histograms:
         h["generated_p"].fill(p, weight=w)
         h["generated_z"].fill(z, weight=w)
         self.sumw_generated += float(w.sum())
+        self._flush_candidates()
+        if self._selected:
+            self._flush_selected(np.concatenate(self._selected, axis=1))
+        self._selected, self._generated, self._waiting = [], [], 0
+
+    def _flush_candidates(self) -> None:
+        if not self._rows:
+            return
+        h = self.histograms
         cda, w = np.concatenate(self._cda, axis=1)
         h["cda"].fill(cda, weight=w)
         r = np.concatenate(self._rows, axis=1)
-        self._rows, self._generated, self._cda, self._waiting = [], [], [], 0
+        self._rows, self._cda = [], []
         h["m2_p"].fill(r[M2], r[P], weight=r[WEIGHT])
         h["accepted_p"].fill(r[P_TRUE], weight=r[WEIGHT])
         h["accepted_z"].fill(r[Z], weight=r[WEIGHT])
@@ -221,6 +277,7 @@ class Histograms:
         for name, histogram in other.histograms.items():
             self.histograms[name] += histogram
         self.sumw_generated += other.sumw_generated
+        self._sumw_filled, self._partly = self._sumw_filled + other._sumw_filled, self._partly or other._partly
         self.two_body_mass = other.two_body_mass if self.two_body_mass is None else self.two_body_mass
         self.particle = self.particle or other.particle
         return self

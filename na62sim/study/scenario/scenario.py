@@ -297,7 +297,7 @@ def _explain(error: ValidationError) -> str:
         problem["msg"].removeprefix("Value error, ").replace("valid tuple", "list").replace("valid dictionary", "table")
     )
     value = "" if isinstance(problem["input"], dict) else f" = {short(problem['input'])}"
-    return f"{place or 'scenario'}{value}: {message[:1].lower()}{_line(message[1:])}{more}"
+    return f"{place or 'scenario'}{value}: {_line(message[:1].lower() + message[1:])}{more}"
 
 
 def _keys_at(location: tuple[int | str, ...]) -> Iterable[str]:

@@ -120,3 +120,32 @@ def test_spectra_of_what_is_kept_are_those_of_whole_events(process: str, selecti
     for name, h in whole.histograms.items():
         assert h.sum(flow=True).value > 0.0 or name.startswith("selected") or name == "m2_p_selected"
         assert np.array_equal(ours.histograms[name].values(flow=True), h.values(flow=True)), name
+
+
+@pytest.mark.parametrize(("process", "selection"), [("kpinunu", "pinunu"), ("k2pi", "k2pi")])
+def test_spectra_of_some_events_stand_for_those_of_all(process: str, selection: str) -> None:
+    """What is generated and what is selected is filled of all events, candidates of the first, scaled to all."""
+    d, n, first, decay = load_detector("run1-2018-s2"), 96_000, 48_000, find_process(process)
+    ours, whole, part = (Histograms(process, d, selection) for _ in range(3))
+    mixture = Mixture.of([d.name], VOLUME)
+    given = {"threads": 2, "keep": ours.fill, "keep_first": first, "keep_others": ours.fill_selected}
+    found = count(decay, selection, mixture, 1, n, **given).flow
+    flow = acceptance(decay, selection, n, d, 1, decay_volume_m=VOLUME, threads=2, keep=whole.fill)
+    acceptance(decay, selection, first, d, 1, decay_volume_m=VOLUME, threads=2, keep=part.fill)
+    assert found.to_dict()["regions"] == flow.to_dict()["regions"] and found.generated.n == n
+    assert found.followed.n == first + 1_000  # of the others one run in forty: 80
+    unseen = found.selection.complete_from
+    assert found.rows()[1 + unseen :] == flow.rows()[1 + unseen :]
+    ours.complete()
+    ours.complete()  # nothing is scaled twice
+    whole.flush()
+    part.flush()
+    scaled = [*set(part.histograms) - {"generated_p", "generated_z", "selected_p", "selected_z", "m2_p_selected"}]
+    assert len(scaled) == 11 and ours.sumw_generated == whole.sumw_generated
+    to_all = whole.sumw_generated / part.sumw_generated
+    assert to_all == pytest.approx(2.0, rel=1e-3)  # decays have weights
+    for name, h in ours.histograms.items():
+        other, times = (part, to_all) if name in scaled else (whole, 1.0)
+        assert np.allclose(h.values(flow=True), times * other.histograms[name].values(flow=True), 1e-12, 0.0), name
+        variances = times**2 * other.histograms[name].variances(flow=True)
+        assert np.allclose(h.variances(flow=True), variances, 1e-12, 0.0), name

@@ -148,6 +148,8 @@ def test_refused_whole_files() -> None:
     ):
         with pytest.raises(ScenarioError, match=r"^own\.toml: "):
             read_scenario(content, Path("own.toml"))
+    with pytest.raises(ScenarioError, match=r"^own\.toml: scenario: a scenario needs a \[\[sample\]\]"):
+        read_scenario(b"name = 'x'", Path("own.toml"))
     twice = SMALL + SMALL[SMALL.index("[[sample]]") :]
     with pytest.raises(ScenarioError, match="two samples have the label 'signal'"):
         read(twice)
