@@ -148,7 +148,15 @@ def _is_segment(
 
 @step
 def _chance_of_point(
-    k: int, row: int, at: PlaneCrossings, seen: int, counted: int, s: SegmentArrays, powers: Any, chance: Any, is_point: Any
+    k: int,
+    row: int,
+    at: PlaneCrossings,
+    seen: int,
+    counted: int,
+    s: SegmentArrays,
+    powers: Any,
+    chance: Any,
+    is_point: Any,
 ) -> float:
     """Probability ``chance`` (16,) of each set of views of a chamber to have hits, which make a point, and that of a point.
 

@@ -17,7 +17,7 @@ from na62sim.core.kernel import formula, kernel, step
 from na62sim.core.rng import STREAM_FLIGHT, uniforms4
 from na62sim.detector.transport.crossings import Arrived, charged_of
 from na62sim.detector.transport.early import Window, doomed_outside
-from na62sim.detector.transport.often_decayed import LARGEST, NOT_OFTEN, often_decayed
+from na62sim.detector.transport.often_decayed import NOT_OFTEN, often_decayed
 from na62sim.detector.transport.planes import Flight
 from na62sim.detector.transport.state import FLY, GIVEN, P, U, V, X, Y
 from na62sim.detector.transport.upstream import Charged
@@ -66,9 +66,7 @@ class Guess(NamedTuple):
     lkr_z: float
 
 
-def guess_of(
-    d: Detector, window: Window, m2_min: float = -1e12, m2_max: float = 1e12, m2_sigma: float = 1.0
-) -> Guess:
+def guess_of(d: Detector, window: Window, m2_min: float = -1e12, m2_max: float = 1e12, m2_sigma: float = 1.0) -> Guess:
     """Guesses for a detector; ``window`` of measured momenta, see `Guess`."""
     return Guess(
         segment_arrays(d), *doomed_outside(d, window), m2_min, m2_max, m2_sigma, d.lav.charged_inefficiency,
@@ -79,26 +77,20 @@ def guess_of(
 
 
 def likely_at_birth(
-    seed: int, truth: Truth, flight: Flight, guess: Guess, enough: FloatArray, often_before: Mapping[str, float] | None = None
-) -> FloatArray:
+    seed: int, truth: Truth, flight: Flight, guess: Guess, enough: FloatArray,
+    often_before: Mapping[str, float] | None = None,
+) -> FloatArray:  # fmt: skip
     """How likely each generated decay is to be accepted; below ``enough`` over its weight it may be 0.
 
     Parameters
     ----------
-    often_before : see `to_straw1`; here the weights of ``truth`` are multiplied by those of the decays in flight, where they count
+    often_before : see `to_straw1`; the weights of ``truth`` are multiplied by those of the decays in flight
     """
-    charged, found = charged_of(truth.chain, flight, often_before), np.zeros(len(truth.events))
-    most = LARGEST ** len(often_before or {})
-    _most_likely(truth.p, charged, guess, found)
-    rows = np.flatnonzero(most * truth.weight * found > enough)
-    n, p, weight = len(rows), truth.p.take(rows, axis=2), truth.weight[rows]
-    state, ids = np.empty((GIVEN, len(charged.slot) * n)), np.empty((5, len(charged.slot) * n), dtype=np.int64)
-    z1, vertex = guess.segments.straw.z[0], truth.vertex.take(rows, axis=2)
-    _fly(np.uint64(seed), truth.events[rows], p, vertex, charged, flight.where, z1, state, ids, weight)
-    some = np.ones(n)
-    _guess(state, ids, p, guess, enough[rows] / weight, some)
-    found[:] = 0.0
-    found[rows], truth.weight[rows] = some, weight
+    charged, n = charged_of(truth.chain, flight, often_before), len(truth.events)
+    rows, z1 = len(charged.slot) * n, guess.segments.straw.z[0]
+    state, ids, found = np.empty((GIVEN, rows)), np.empty((5, rows), dtype=np.int64), np.ones(n)
+    _fly(np.uint64(seed), truth.events, truth.p, truth.vertex, charged, flight.where, z1, state, ids, truth.weight)
+    _guess(state, ids, truth.p, guess, enough / truth.weight, found)
     return found
 
 
@@ -149,18 +141,17 @@ def _track(pdg: int, charge: int, p: float, decays: bool, g: Guess) -> float:
 
 
 @kernel
-def _most_likely(p4: Any, charged: Charged, g: Guess, found: Any) -> None:
-    """How likely the likeliest track of each event is one, if it does not decay and nothing else is seen."""
-    for j in range(charged.slot.size):
-        k = charged.slot[j]
-        for i in range(found.size):
-            p = np.sqrt(p4[k, 0, i] ** 2 + p4[k, 1, i] ** 2 + p4[k, 2, i] ** 2)
-            found[i] = max(found[i], _track(charged.pdg[j], charged.charge[j], p, False, g) * _by_tail(_m2(p4, k, i), g))
-
-
-@kernel
 def _fly(
-    seed: int, events: Any, p4: Any, vertex: Any, charged: Charged, where: int, z1: float, state: Any, ids: Any, weight: Any
+    seed: int,
+    events: Any,
+    p4: Any,
+    vertex: Any,
+    charged: Charged,
+    where: int,
+    z1: float,
+    state: Any,
+    ids: Any,
+    weight: Any,
 ) -> None:
     """Fly all charged particles straight to STRAW 1, also those that decay before, or begin at a plane behind it."""
     slots = charged.slot.size

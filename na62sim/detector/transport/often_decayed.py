@@ -12,7 +12,6 @@ from na62sim.core.elementary import exp
 from na62sim.core.kernel import formula
 
 NOT_OFTEN = -1e30  # mm: no particle comes from before this plane
-LARGEST = 2.0  # weight
 
 
 @formula
@@ -22,4 +21,4 @@ def often_decayed(u: float, mean_path: float, distance: float) -> Any:
         return u, 1.0
     before = 1.0 - exp(-distance / mean_path)
     u = 2.0 * u * before if u < 0.5 else 2.0 * u - 1.0
-    return u, 2.0 * before / (1.0 + before) if u < before else LARGEST
+    return u, 2.0 * before / (1.0 + before) if u < before else 2.0

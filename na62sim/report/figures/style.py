@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import gc
-import struct
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from cycler import cycler
 
 from na62sim.core.arrays import FloatArray
 from na62sim.geometry import Detector
@@ -56,7 +52,7 @@ M2_LABEL = r"$m^2_\mathrm{miss}$ [GeV$^2$/$c^4$]"
 P_LABEL = r"Momentum [GeV/$c$]"
 DPI = 150
 _OBJECTS = 100_000  # of a few figures
-_COMPRESSION = 3  # of PNG: as small as at 6, in less than half of the time
+_COMPRESSION = 3  # of PNG: a tenth larger than at 6, in two thirds of the time
 
 
 def label_of(process: str) -> str:
@@ -83,51 +79,25 @@ def colours_of(processes: Iterable[str]) -> dict[str, str]:
     return {p: _COLOURS.get(p) or (spare.pop(0) if spare else BLACK) for p in processes}
 
 
-# mplhep's style ROOT, whose module would load all that draws interactively; sizes are those of a slide
-_FONT = "TeX Gyre Heros"
-_SETTINGS: dict[str, Any] = {
-    "font.family": "sans-serif", "font.sans-serif": [_FONT, "Helvetica", "Arial"], "font.size": 15,
-    "mathtext.fontset": "custom", "mathtext.rm": _FONT, "mathtext.bf": f"{_FONT}:bold", "mathtext.sf": _FONT,
-    "mathtext.it": f"{_FONT}:italic", "mathtext.tt": _FONT, "mathtext.cal": _FONT, "mathtext.default": "regular",
-    "axes.labelsize": 17, "axes.titlesize": 15, "axes.linewidth": 1.2, "axes.unicode_minus": True,
-    "axes.titley": 1.0,  # where it is found to belong after one more layout
-    "axes.prop_cycle": cycler("color", ["#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd"]),
-    "lines.linewidth": 1.8, "grid.alpha": 0.8, "grid.linestyle": ":", "figure.facecolor": "white",
-    "savefig.bbox": None, "savefig.transparent": False, "xaxis.labellocation": "right", "yaxis.labellocation": "top",
-    "legend.fontsize": 13.5, "legend.handlelength": 1.5, "legend.borderpad": 0.5, "legend.frameon": False,
-    **{
-        f"{axis}tick.{name}": value
-        for axis in "xy"
-        for name, value in {
-            "labelsize": 14, "direction": "in", "major.size": 8, "minor.size": 4, "minor.visible": True,
-        }.items()
-    },
-    **{f"xtick.{name}": True for name in ("top", "major.top", "major.bottom", "minor.top", "minor.bottom")},
-    **{f"ytick.{name}": True for name in ("right", "major.left", "major.right", "minor.left", "minor.right")},
-    "xtick.major.pad": 6,
-}  # fmt: skip
-
-
 @contextmanager
 def talk_style() -> Iterator[None]:
-    """Settings of matplotlib for the figures, only inside the context: those of mplhep, with fonts for a slide."""
+    """Settings of matplotlib for the figures, only inside the context: mplhep's, with fonts for a slide."""
     import matplotlib
+    import mplhep
 
-    _load_fonts()
+    settings: dict[str, Any] = {
+        "font.size": 15, "axes.labelsize": 17, "axes.titlesize": 15, "xtick.labelsize": 14, "ytick.labelsize": 14,
+        "legend.fontsize": 13.5, "legend.frameon": False, "axes.linewidth": 1.2, "lines.linewidth": 1.8,
+        "savefig.bbox": None, "figure.facecolor": "white", "xaxis.labellocation": "right",
+        "axes.unicode_minus": True,
+        "yaxis.labellocation": "top", "axes.titley": 1.0,  # where it is found to belong after one more layout
+        "xtick.major.size": 8, "xtick.minor.size": 4, "ytick.major.size": 8, "ytick.minor.size": 4,
+    }  # fmt: skip
     with matplotlib.rc_context():
         rc: Any = matplotlib.rcParams
-        rc.update(_SETTINGS)
+        rc.update(mplhep.style.ROOT)
+        rc.update(settings)
         yield
-
-
-@cache
-def _load_fonts() -> None:
-    """Make the fonts of the figures known to matplotlib, once."""
-    from matplotlib.font_manager import fontManager
-    from mplhep_data import __file__ as place
-
-    for kind in ("regular", "italic", "bold", "bolditalic"):
-        fontManager.addfont(Path(place).parent / "fonts" / "texgyreheros" / f"texgyreheros-{kind}.otf")
 
 
 @contextmanager
@@ -200,26 +170,12 @@ def save(fig: Any, path: Path, *, force: bool = False) -> Path:
 
 
 def _write_png(fig: Any, file: Any) -> None:
-    """Write a figure without matplotlib's fourth channel, which is full everywhere.
+    """Write a figure without matplotlib's fourth channel, which is full everywhere: smaller, in half the time."""
+    from PIL import Image
 
-    Rows are packed as they are: to try filters on each, as libraries do, takes three times as long and gains nothing on lines
-    and areas of one colour.
-    """
     fig.canvas.draw()
-    colours = np.asarray(fig.canvas.buffer_rgba())
-    height, width, _ = colours.shape
-    rows = np.zeros((height, 1 + 3 * width), dtype=np.uint8)  # the first byte is the filter: none
-    for channel in range(3):
-        rows[:, 1 + channel :: 3] = colours[..., channel]
-    per_m = round(DPI / 0.0254)
-    file.write(b"\x89PNG\r\n\x1a\n")
-    for name, content in (
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),  # 8 bits, red, green and blue
-        (b"pHYs", struct.pack(">IIB", per_m, per_m, 1)),
-        (b"IDAT", zlib.compress(rows.data, _COMPRESSION)),
-        (b"IEND", b""),
-    ):
-        file.write(struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content)))
+    colours = np.asarray(fig.canvas.buffer_rgba())[..., :3]
+    Image.fromarray(np.ascontiguousarray(colours)).save(file, "png", compress_level=_COMPRESSION, dpi=(DPI, DPI))
 
 
 def _draw_minor_ticks(fig: Any) -> None:

@@ -38,7 +38,7 @@ LARGEST_SHARE = 0.10  # of one weight, above which a row is refused
 FEWEST = 1000  # events of a sample
 _OVERLAP = (1e-3, 3e-2)  # probability that a muon and a photon on one cluster look like a pion; no source
 _ALONE, _PAIRS = 0.01, 0.05  # of the events of a row are made for each factor of it
-_PAIR_EFFORT = Effort(3e-5, 3e-5, 1e-5)  # of pairs, without a tail, far more are accepted
+_PAIR_EFFORT = Effort(1e-6, 3e-6, 1e-6)  # of pairs, without a tail, far more are accepted
 
 
 @dataclass(frozen=True)

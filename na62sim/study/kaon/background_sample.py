@@ -48,7 +48,7 @@ TURNS = 120
 """Directions of a pi0 decay that are averaged."""
 BEAMS = 20
 """Beams that are tried with each decay that reaches the regions by a tail alone."""
-PROBED = 64
+PROBED, PROBED_RARE = 64, 4
 """Of the accepted events one in so many is weighed with each input varied."""
 SIGNAL = 2
 """Of the regions of a sample so many come first that are signal."""
@@ -154,7 +154,7 @@ def simulate_sample(
         {} if changes is None else changes(simulation.response),
         thin,
         BEAMS if sample.tails else 1,
-        PROBED if sample.rare is None else 1,
+        PROBED if sample.rare is None else PROBED_RARE,
     )
     if sample.rare is not None:
         return _one_track(simulation, selection, sample.rare, weigh, events, threads, without)

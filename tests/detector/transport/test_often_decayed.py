@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from na62sim.detector.response.as_weights import AsWeights
-from na62sim.detector.transport.copies import guess_of, pick_decays
 from na62sim.detector.transport.crossings import to_straw1
+from na62sim.detector.transport.guess import guess_of, likely_at_birth
 from na62sim.detector.transport.often_decayed import often_decayed
 from na62sim.generators.registry import find_process
 from na62sim.geometry import load_detector
@@ -33,10 +33,11 @@ def test_muons_at_straw1_are_as_many() -> None:
     """Negative muons and pions at STRAW 1 from K+ -> pi+ pi+ pi-, and their momenta: within 4.5 sigma (p = 7e-6)."""
     n, seed = 60_000, 4
     s = Simulation(find_process("k3pi"), DETECTOR, seed, as_weights=AsWeights(charged=True))
-    guess = guess_of(DETECTOR, 1e-30, (15e3, 45e3), m2_max=1e9)
+    guess = guess_of(DETECTOR, (15e3, 45e3), m2_max=1e9)
     found = {}
     for name, often in (("plain", None), ("often", {"pi-": 197e3})):
-        truth, _ = pick_decays(seed, s.generator.generate(seed, 0, n), s.flight, guess, often)
+        truth = s.generator.generate(seed, 0, n)
+        likely_at_birth(seed, truth, s.flight, guess, np.full(n, -1.0), often)  # gives the weights
         arrived = to_straw1(seed, truth, s.planes, s.flight, s.field, often_before=often)
         slot = [q.name for q in truth.chain.particles].index("pi-")
         w = truth.weight[arrived.ids[0]]
