@@ -35,12 +35,13 @@ class Effort(NamedTuple):
 
     Attributes
     ----------
-    picked : at birth; probed : at STRAW 1; copied : behind the probes
+    picked : at birth; probed : at STRAW 1; copied : behind the probes, of one event at most so often
     """
 
     picked: float
     probed: float
     copied: float
+    most: int = MOST_COPIES
 
 
 class Guesses(NamedTuple):
@@ -81,7 +82,7 @@ def select_one_track(
     take_out(truth, without)
     truth, arrived = _picked(s, truth, g)
     truth, arrived, likely = _probed(s, truth, arrived, g)
-    mean = np.minimum(truth.weight * likely / g.effort.copied, MOST_COPIES)
+    mean = np.minimum(truth.weight * likely / g.effort.copied, g.effort.most)
     truth, source = copied(truth, mean, drawn(s.seed, truth, 2), g.turns * MOST_PICKED)
     crossings, given = _one_track(s, truth, arrived.copied(source))
     straw = straw_hits(s.seed, truth, crossings, r.straw, given=given)

@@ -37,8 +37,9 @@ REGIONS = ("R1", "R2")
 LARGEST_SHARE = 0.10  # of one weight, above which a row is refused
 FEWEST = 1000  # events of a sample
 _OVERLAP = (1e-3, 3e-2)  # probability that a muon and a photon on one cluster look like a pion; no source
-_ALONE, _PAIRS = 0.01, 0.05  # of the events of a row are made for each factor of it
-_PAIR_EFFORT = Effort(1e-6, 3e-6, 1e-6)  # of pairs, without a tail, far more are accepted
+_ALONE, _PAIRS = 0.01, 0.03  # of the events of a row are made for each factor of it
+_PAIR = Effort(1e-6, 3e-6, 1e-6, 4)  # of pairs, without a tail, far more are accepted
+_PAIR_WITH = {"pi-": Effort(1e-8, 1e-6, 1e-7, 4)}
 
 
 @dataclass(frozen=True)
@@ -229,8 +230,6 @@ def _by_fates(
     pions = [k for k in charged if particles[k].name == "pi+"]
     n = max(round(_ALONE * events), FEWEST), max(round(_PAIRS * events), FEWEST)
     plain = replace(sample, rare=None)
-    if sample.rare is not None:
-        sample = replace(sample, rare=replace(sample.rare, effort=_PAIR_EFFORT))
 
     def one(sample: Sample, events: int, *kept: int) -> tuple[Accepted, FloatArray]:
         without = tuple(k for k in charged if k not in kept)
@@ -244,7 +243,9 @@ def _by_fates(
         if k == pions[0]:
             continue
         ways = 2 if k in pions else 1
-        pair, both = one(sample, n[1], pions[0], k)
+        assert sample.rare is not None
+        effort = _PAIR_WITH.get(particles[k].name, _PAIR)
+        pair, both = one(replace(sample, rare=replace(sample.rare, effort=effort)), n[1], pions[0], k)
         if made.row.control:
             bins = bins * (math.fsum(both) / math.fsum(weights) / ways)
         else:
