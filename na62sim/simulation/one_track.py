@@ -27,7 +27,7 @@ from na62sim.simulation.on_demand import LazyCandidates, SelectedChunk
 from na62sim.simulation.pipeline import Simulation
 
 MOST_PICKED, MOST_COPIES, PROBES = 16, 2**16, 2  # of one event; their product with the turns stays below 2^29
-_LEFT = 0.01  # of the guess at STRAW 1 is left to what no probe finds
+_LEFT = 0.1  # of the guess at STRAW 1 is left to what no probe finds
 
 
 class Effort(NamedTuple):

@@ -33,7 +33,7 @@ _TAIL = 0.05  # decays out of the regions are made at least so often
 _LITTLE = 0.05  # a hadron leaves little energy behind the LKr
 _SCATTERED = 4.0 * MeV  # times 1 / p: three times the angle that a chamber scatters by
 _SELDOM = 0.03
-_KINK = 0.01  # nor are they where it decays
+_KINK = 0.05  # nor are they where it decays
 _SOFT = 0.6  # of the momentum of a pion that decays before the magnet is left to the softest muons: they fly beside everything
 
 
