@@ -80,7 +80,8 @@ def test_copies_decay_at_the_same_place_and_later_copies_alike() -> None:
     some, source = copied(truth, np.full(len(truth.events), 2.0), np.zeros(len(truth.events)), TURNS * MOST_PICKED)
     crossings = through_straws(7, some, arrived.copied(source), s.planes, s.flight, s.field)
     crossings = carry_on(7, some, crossings, s.planes, s.flight, s.field)
-    born = crossings.secondary[:, np.abs(crossings.secondary[2]) == 13]
+    behind = crossings.secondary[9] > s.planes.z[0]
+    born = crossings.secondary[:, (np.abs(crossings.secondary[2]) == 13) & behind]
     pairs = {}
     for event, slot, p in zip(born[0].astype(int), born[1].astype(int), born[3:6].T, strict=True):
         pairs.setdefault((event // 2, slot), []).append(p)
