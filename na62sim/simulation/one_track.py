@@ -22,6 +22,7 @@ from na62sim.detector.transport.crossings import Arrived, Crossings, carry_on, t
 from na62sim.detector.transport.guess import Guess, likely_at_birth, likely_at_straw1, likely_track
 from na62sim.generators.chain.truth import Truth
 from na62sim.generators.chain.turned import turn_decays
+from na62sim.generators.generate import AGAIN
 from na62sim.selection.cut import Selection
 from na62sim.simulation.on_demand import LazyCandidates, SelectedChunk
 from na62sim.simulation.pipeline import Simulation
@@ -62,6 +63,15 @@ class Guesses(NamedTuple):
     likely: Callable[[FloatArray], FloatArray] | None = None
     along: Mapping[str, int] | None = None
     often_before: Mapping[str, float] | None = None
+
+
+def share_decays(simulation: Simulation, turns: int) -> None:
+    """Let picked decays of one number decay at the same places, each in its way, and probes and copies of each in that way too.
+
+    ``turns`` is a power of 2: numbers below its multiples of `AGAIN` are those of generated events.
+    """
+    where, how = AGAIN * turns - 1, AGAIN * turns * MOST_PICKED - 1
+    simulation.flight = simulation.flight._replace(where=where, how=how)
 
 
 def select_one_track(

@@ -16,7 +16,7 @@ from na62sim.generators.chain.truth import Truth
 from na62sim.generators.generate import AGAIN
 from na62sim.generators.registry import find_process
 from na62sim.geometry import load_detector
-from na62sim.simulation.one_track import MOST_PICKED, Effort, Guesses, _picked, _probed
+from na62sim.simulation.one_track import MOST_PICKED, Effort, Guesses, _picked, _probed, share_decays
 from na62sim.simulation.pipeline import Simulation
 
 DETECTOR = load_detector("run1-2018-s2")
@@ -26,7 +26,7 @@ TURNS = 2
 def one_simulation(process: str, seed: int) -> tuple[Simulation, Guesses]:
     """A simulation whose copies share flights and decays, and guesses that are not too different from each other."""
     s = Simulation(find_process(process), DETECTOR, seed, as_weights=AsWeights(charged=True, efficiencies=True))
-    s.flight = s.flight._replace(where=AGAIN * TURNS - 1, how=AGAIN * TURNS * MOST_PICKED - 1)
+    share_decays(s, TURNS)
     guess = guess_of(DETECTOR, NO_WINDOW)
     segments = guess.segments._replace(straw=guess.segments.straw._replace(efficiency=0.6))
     guess = guess._replace(segments=segments, lead_glass=0.5, counter=0.5, cluster=0.5, positron=0.5)

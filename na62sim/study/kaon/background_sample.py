@@ -32,7 +32,7 @@ from na62sim.selection.pinunu import GeV2, guarded
 from na62sim.simulation.chunks import RUN
 from na62sim.simulation.conditions import Running
 from na62sim.simulation.on_demand import Seen, SelectedChunk, accepted, select_truth
-from na62sim.simulation.one_track import MOST_PICKED, Guesses, select_one_track, take_out
+from na62sim.simulation.one_track import Guesses, select_one_track, share_decays, take_out
 from na62sim.simulation.pipeline import Simulation, warm_up
 from na62sim.study.kaon.background_parts import Rare, Sample
 from na62sim.study.kaon.other_beams import in_regions
@@ -188,9 +188,8 @@ def _one_track(
     often_before = dict.fromkeys(rare.often, d.field.mnp33.center_z_m * m)
     carried = simulation.as_weights._replace(tails=False)
     probe = Simulation(simulation.process, d, simulation.seed, as_weights=carried)
-    where, how = AGAIN * rare.turns - 1, AGAIN * rare.turns * MOST_PICKED - 1
     for s in (simulation, probe):
-        s.flight = s.flight._replace(where=where, how=how)
+        share_decays(s, rare.turns)
     guesses = Guesses(guess, rare.effort, probe, rare.turns, likely, rare.along, often_before)
 
     def some(first: int, n: int) -> Accepted:
