@@ -47,7 +47,7 @@ def remark_lines(described: Mapping[str, Any]) -> list[str]:
     if described.get("importance"):
         carried = ", ".join(described.get("as_weights", ()))
         also = f"; as weights: {carried}" if carried else ""
-        lines.append(f"importance sampling in (q2, cos theta*) towards the signal regions{also}")
+        lines.append(f"importance sampling in (q2, cos theta*) towards the signal regions, pions that arrive{also}")
     if described.get("skim"):
         lines.append(
             f"skim {skim_text(described['skim'])}: the sample has, and the rows count, only events that pass it"

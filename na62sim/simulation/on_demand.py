@@ -27,8 +27,9 @@ from na62sim.core.suggest import did_you_mean
 from na62sim.detector.response.respond import Hits, pion_weight, respond_behind
 from na62sim.detector.response.straw import straw_hits
 from na62sim.detector.response.thrown import flat_draws
-from na62sim.detector.transport.crossings import Crossings, carry_on, to_straw4
+from na62sim.detector.transport.crossings import Crossings, carry_on, to_straw4, with_survival
 from na62sim.detector.transport.early import NO_WINDOW, Early, doomed_outside
+from na62sim.detector.transport.survival import SHARE
 from na62sim.detector.trigger import trigger_bits
 from na62sim.generators.chain.truth import Truth
 from na62sim.generators.sources.importance import LARGEST
@@ -136,7 +137,7 @@ def select_truth(
 ) -> SelectedChunk:
     """Generated events, from the transport to the cut-flow."""
     s = simulation
-    least, _ = selection.tracks
+    truth, (least, _) = with_survival(s.seed, truth, s.planes, s.flight), selection.tracks
     early = early and not whole and bool(selection.thrown)
     followed = is_followed(truth.events) if early else None
     asked = Early(least) if whole else asked_early(s, selection, early)
@@ -354,7 +355,7 @@ class LazyCandidates:
         ``followed`` : (n,) of the generated events, see `CutFlow.fill`
         """
         weight, flow = self._truth.weight[self.event] * self.veto, CutFlow(self._selection)
-        flow.importance = 0.0 if self._truth.importance is None else LARGEST
+        flow.importance = 0.0 if self._truth.importance is None else LARGEST / SHARE
         some = None if followed is None else (followed[self.event], followed)
         flow.fill(self.table if self.complete else self, weight, self._truth.weight, some)
         if self.presumed:

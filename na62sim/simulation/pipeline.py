@@ -17,8 +17,9 @@ from na62sim.core.checks import number, whole_number
 from na62sim.core.first_use import compile_first
 from na62sim.detector.response.as_weights import DICE, AsWeights
 from na62sim.detector.response.respond import Hits, build_response, matched_alone, respond
-from na62sim.detector.transport.crossings import Crossings, transport_charged
+from na62sim.detector.transport.crossings import Crossings, transport_charged, with_survival
 from na62sim.detector.transport.planes import build_flight, build_planes, lost_behind_straws
+from na62sim.detector.transport.survival import SHARE
 from na62sim.detector.trigger import trigger_arrays, trigger_bits
 from na62sim.generators.chain.process import Process
 from na62sim.generators.chain.truth import Truth
@@ -137,6 +138,8 @@ class Simulation:
         if as_weights.charged:  # what interacts in a chamber is not seen as a track there, but its products are
             self.planes, survival = lost_behind_straws(self.planes)
             self.response = replace(self.response, flat=self.response.flat * survival)
+        if importance:
+            self.planes = self.planes._replace(share_lost=SHARE)
         if importance and as_weights.efficiencies:
             self.response = matched_alone(self.response)
         self.trigger = trigger_arrays(detector)
@@ -153,6 +156,7 @@ class Simulation:
 
     def see(self, truth: Truth) -> Chunk:
         """What the detectors see of generated events."""
+        truth = with_survival(self.seed, truth, self.planes, self.flight)
         crossings = transport_charged(self.seed, truth, self.planes, self.flight, self.field)
         hits, weight = respond(self.seed, truth, crossings, self.generator.beam, self.response)
         tracks = self.reconstruction.tracks(hits)

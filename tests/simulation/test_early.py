@@ -70,6 +70,14 @@ def test_shipped_selections_accept_the_same(selection: str, geometry: str) -> No
         assert process == "kmu2" or len(some.event) < 0.97 * len(all_.event)  # there was something to gain
 
 
+@pytest.mark.parametrize("kinds", ["", "efficiencies", "charged"])
+def test_importance_sampling_accepts_the_same(kinds: str) -> None:
+    s, chosen = Simulation(find_process("kpinunu"), D, 3, as_weights=as_weights(kinds), importance=True), "pinunu"
+    all_, some = (run_selected(s, find_selection(chosen, D), FIRST, 3000, early=early) for early in (False, True))
+    assert accepted(some) == accepted(all_) and len(accepted(all_)) > 700
+    assert behind(some.flow) == behind(all_.flow)
+
+
 @settings(max_examples=12, deadline=None)
 @given(
     low=st.floats(1.0, 60.0),

@@ -29,6 +29,7 @@ from na62sim.detector.transport.decay_in_flight import STABLE
 from na62sim.detector.transport.early import STEEP, Window, plane_of
 from na62sim.detector.transport.planes import LKR, STRAW4, Planes
 from na62sim.detector.transport.single_scattering import can_scatter
+from na62sim.detector.transport.survival import stretch_survivals
 
 ALL = 2.0  # above any uniform
 MOST = 4  # decisions of a stream
@@ -226,6 +227,8 @@ def drop_events(
             fill_uniforms(seed, STREAM_FLIGHT, lanes.block[:m], lanes.number[:m], raw, uniform)
             px, py, pz = p4[0, begin : begin + m], p4[1, begin : begin + m], p4[2, begin : begin + m]
             at = z[begin : begin + m]
+            if planes.share_lost > 0.0 and abs(one.pdg) == 211:
+                stretch_survivals(m, px, py, pz, at, one.ctau / one.mass, planes, uniform[0], uniform[1], work[0])
             _measured(m, px, py, pz, at, one, uniform, planes, asked, windows, lanes, work[0], goes)
             m = _keep(m, lanes, goes)
         for row in range(dice.stream.size):

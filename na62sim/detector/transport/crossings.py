@@ -24,6 +24,7 @@ from na62sim.detector.transport.gather import gather_crossings, gather_tracks
 from na62sim.detector.transport.often_decayed import NOT_OFTEN
 from na62sim.detector.transport.planes import STRAW4, Flight, Planes
 from na62sim.detector.transport.state import GIVEN, LOSS, NEVER, PlaneCrossings, empty_crossings
+from na62sim.detector.transport.survival import survival_weights
 from na62sim.detector.transport.track_block import Tracks
 from na62sim.detector.transport.upstream import Charged, carry_upstream, carry_while_enough
 from na62sim.generators.chain.compile import Chain
@@ -165,6 +166,17 @@ class Crossings:
             None if self.track is None else self.track[rows],
             None if self.lost_hits is None else self.lost_hits[:, rows],
         )  # fmt: skip
+
+
+def with_survival(seed: int, truth: Truth, planes: Planes, flight: Flight) -> Truth:
+    """Events of importance sampling with the weights of pions that arrive more often, see `survival`; others as they are."""
+    if truth.importance is None:
+        return truth
+    pion, weight = charged_of(truth.chain, flight), np.empty(len(truth.events))
+    slot, lifetime = int(pion.slot[0]), float(pion.ctau[0] / pion.mass[0])  # of the only charged particle
+    z = truth.vertex[pion.vertex[0], 2]
+    survival_weights(np.uint64(seed), truth.events, slot, truth.p[slot], z, lifetime, planes, weight)
+    return replace(truth, importance=truth.importance * weight)
 
 
 def transport_charged(seed: int, truth: Truth, planes: Planes, flight: Flight, field: FieldMap) -> Crossings:

@@ -21,6 +21,7 @@ from na62sim.detector.transport.early import may_be_tracks
 from na62sim.detector.transport.often_decayed import NOT_OFTEN, often_decayed
 from na62sim.detector.transport.planes import Flight, Planes, stopped
 from na62sim.detector.transport.state import FLY, GIVEN, LOSS, P, T, U, V, X, Y
+from na62sim.detector.transport.survival import stretch_survivals
 from na62sim.geometry.field import FieldMap, between, in_cell, integrals_at, propagate, segment
 from na62sim.geometry.straw import StrawArrays
 
@@ -217,6 +218,8 @@ def _carry_slot(
         for q in range(m):
             mean_path = np.sqrt(p[0, q] ** 2 + p[1, q] ** 2 + p[2, q] ** 2) * charged.ctau[j] / mass
             uniform[0, q], _ = often_decayed(uniform[0, q], mean_path, charged.often_before[j] - at[2, q])
+    if planes.share_lost > 0.0 and abs(kind) == 211:
+        stretch_survivals(m, p[0], p[1], p[2], at[2], charged.ctau[j] / mass, planes, uniform[0], uniform[1], out[P])
     _fly(m, p, at, uniform[0], mass, charged.ctau[j], charge, planes, field, before, inside, out, ok)
     for q in range(m):
         if ok[q] == 1.0:

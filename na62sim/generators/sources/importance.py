@@ -4,7 +4,7 @@ The two uniforms that make q^2 and the pion's angle in the kaon's frame are stre
 and from 1 to 1, with a density that is constant in equal parts of t, and the event has the weight dt/du, whose mean is 1
 whatever the density is. A share of both densities stays uniform, so that no weight is above the inverse of its square. Which
 events are wanted only decides how many are needed: regions are smeared with the resolution of the missing mass, momenta with
-the spread of the beam.
+the spread of the beam. `detector.transport.survival` does the same for pions that arrive.
 """
 
 from __future__ import annotations
