@@ -42,7 +42,7 @@ def _decay(
     u = np.empty((turns + draws, LANES))
     raw = np.empty((4, LANES), dtype=np.uint64)
     group = np.zeros(LANES, dtype=np.int64)
-    mass = np.empty((chain.mass.size, n))
+    mass = np.empty((chain.mass.size, LANES))
     rest = np.empty((0, 4, n))
     failed = 0
     for begin in range(0, n, LANES):

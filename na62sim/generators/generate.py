@@ -69,14 +69,20 @@ class Generator:
             raise ValueError(f"process {self.process.short}: lifetimes of a file of events cannot be scanned")
         self.chain = self.source.chain = spread_flights(self.chain, name, low, high)
 
-    def parts(self, seed: int, first: int, n: int) -> list[Truth]:
-        """Events ``first`` to ``first + n - 1``: all in one, or of a file one `Truth` per kind of event."""
+    def parts(self, seed: int, first: int, n: int, neutrinos: bool = True) -> list[Truth]:
+        """Events ``first`` to ``first + n - 1``: all in one, or of a file one `Truth` per kind of event; see `generate`."""
         if isinstance(self.source, EventSource):
             return self.source.parts(seed, first, n)
-        return [self.generate(seed, first, n)]
+        return [self.generate(seed, first, n, neutrinos=neutrinos)]
 
     def generate(
-        self, seed: int, first: int, n: int, turns: int = 1, likely: Callable[[FloatArray], FloatArray] | None = None
+        self,
+        seed: int,
+        first: int,
+        n: int,
+        turns: int = 1,
+        likely: Callable[[FloatArray], FloatArray] | None = None,
+        neutrinos: bool = True,
     ) -> Truth:
         """Events ``first`` to ``first + n - 1``; of a file they must be of one kind.
 
@@ -87,6 +93,7 @@ class Generator:
             The k-th has k times `AGAIN` added to its number; they are not independent of each other
         likely : of these decays, (particles, 4, n) in the kaon's frame in MeV, the probability that each is made, with as
             much more weight; all are by default
+        neutrinos : their momenta are wanted; else those of a kaon's decay that nothing else needs may be any numbers
 
         Raises
         ------
@@ -116,7 +123,11 @@ class Generator:
         weight = np.empty(n)
         made = None if self.process.production is None else np.empty((4, n))
         importance = np.empty(n) if self.importance else None
-        failed = self.source.fill(seed, events, rest, p, vertex, gtk, weight, importance if made is None else made)
+        filled = seed, events, rest, p, vertex, gtk, weight, importance if made is None else made
+        if isinstance(self.source, KaonBeam):
+            failed = self.source.fill(*filled, neutrinos)
+        else:
+            failed = self.source.fill(*filled)
         if failed:
             raise RuntimeError(f"{failed} events exceeded the bound of the trials")
         for cluster, bias in chain.biases:

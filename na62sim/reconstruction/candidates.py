@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from na62sim.core.arrays import FloatArray
 from na62sim.geometry.field import FieldMap
 from na62sim.reconstruction.arrays import RecoArrays
 from na62sim.reconstruction.association import (
@@ -28,22 +29,34 @@ from na62sim.reconstruction.track_columns import WITHOUT_ERRORS
 from na62sim.sample.hits import hit_arrays
 
 
-def track_columns(tracks: dict[str, Any], reco: RecoArrays) -> dict[str, Any]:
-    """What the tracks alone say of the candidates: event (index in the chunk) and the columns `OF_TRACKS`."""
+def track_columns(tracks: dict[str, Any], reco: RecoArrays) -> tuple[dict[str, Any], FloatArray]:
+    """What the tracks alone say of the candidates: event (index in the chunk) and the columns `OF_TRACKS`.
+
+    Returns
+    -------
+    these, and all that is known of the candidates by their tracks (`build_candidates`)
+    """
     event = _candidate_events(tracks)
     out = np.empty((ROWS_OF_TRACKS, len(event)))
     first_tracks(tracks["event"], tracks["n_views"], _straw(tracks), reco, out)
-    return {"event": event, **{name: out[getattr(C, name)] for name, _, _ in OF_TRACKS}}
+    return {"event": event, **{name: out[getattr(C, name)] for name, _, _ in OF_TRACKS}}, out
 
 
 def build_candidates(
-    n: int, hits: Any, tracks: dict[str, Any], reco: RecoArrays, association: KaonPion, field: FieldMap
+    n: int,
+    hits: Any,
+    tracks: dict[str, Any],
+    reco: RecoArrays,
+    association: KaonPion,
+    field: FieldMap,
+    known: FloatArray | None = None,
 ) -> dict[str, Any]:
     """Candidates of a chunk of n events.
 
     Parameters
     ----------
     tracks : with ``n_segments``, the segments away from each (`segments.count_segments`)
+    known : of the same candidates, from `track_columns`
 
     Returns
     -------
@@ -51,8 +64,12 @@ def build_candidates(
     """
     first, straw, arrays = _first_rows(tracks), _straw(tracks), hit_arrays(hits)
     event = tracks["event"][first]
-    out = np.zeros((ROWS, len(event)))
-    first_tracks(tracks["event"], tracks["n_views"], straw, reco, out)
+    out = np.empty((ROWS, len(event)))
+    out[ROWS_OF_TRACKS:] = 0.0
+    if known is None:
+        first_tracks(tracks["event"], tracks["n_views"], straw, reco, out)
+    else:
+        out[:ROWS_OF_TRACKS] = known
     out[C.n_segments] = tracks["n_segments"][first]
     match_ring(event, tracks["event"], straw, arrays, reco, out)
     associate_beam(event, tracks["event"], straw, arrays, reco, association, field, out)

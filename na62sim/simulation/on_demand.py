@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from na62sim.core.arrays import IntArray
+from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.core.first_use import compile_first
 from na62sim.core.suggest import did_you_mean
 from na62sim.detector.response.respond import Hits, pion_weight, respond_behind
@@ -54,7 +54,7 @@ class SelectedChunk:
 
     Attributes
     ----------
-    truth : of all events
+    truth : of all events; where events are dropped early the momenta of neutrinos may be missing, see `Generator.generate`
     crossings : of all events that can have enough tracks; with the STRAW chambers alone, unless all was asked for, and, where
         all candidates were made, with the kinds of their tracks behind
     tracks : of all events with enough of them
@@ -97,7 +97,7 @@ def run_selected(
     early : drop events for what the response throws; not if they are wanted whole
     made : make all columns of all candidates, although nothing is carried on that makes none
     """
-    truth = simulation.generator.generate(simulation.seed, first, n)
+    truth = simulation.generator.generate(simulation.seed, first, n, neutrinos=whole or made or not early)
     return select_truth(simulation, selection, truth, whole, early, made)
 
 
@@ -105,7 +105,7 @@ def selected_parts(
     simulation: Simulation, selection: Selection, first: int, n: int, whole: bool = False, early: bool = False
 ) -> Iterator[SelectedChunk]:
     """The same for any process: of a file of events one chunk per kind of event."""
-    for truth in simulation.generator.parts(simulation.seed, first, n):
+    for truth in simulation.generator.parts(simulation.seed, first, n, neutrinos=whole or not early):
         yield select_truth(simulation, selection, truth, whole, early)
 
 
@@ -220,8 +220,9 @@ class LazyCandidates:
             self._tracks = {name: column.take(rows) for name, column in self._tracks.items()}
         self.event: IntArray = np.flatnonzero(wanted)
         self._of_tracks: dict[str, Any] = {}
+        self._known: FloatArray | None = None  # of each row, by its tracks
         if selection.candidates == "reco/events":
-            self._of_tracks = simulation.reconstruction.track_columns(self._tracks)
+            self._of_tracks, self._known = simulation.reconstruction.track_columns(self._tracks)
             self.event = self._of_tracks["event"]
         # of importance sampling the weight of what is not made yet is that of a pion that every detector sees
         self.presumed = simulation.one_weight
@@ -231,6 +232,9 @@ class LazyCandidates:
         self._made: dict[str, Any] = {}
         self._place: IntArray = np.empty(0, dtype=np.int64)  # of each row in what is made
         self._seen: tuple[Truth, Hits, dict[str, Any]] | None = None
+        self._words: tuple[IntArray, dict[str, Any]] | None = (
+            None  # of the trigger, of the rows that were last asked for
+        )
         self._carried: Crossings | None = None
         self._followed: npt.NDArray[np.bool_] = np.empty(0, dtype=bool)  # the events whose tracks were carried on
 
@@ -260,7 +264,8 @@ class LazyCandidates:
         wanted[self.event[rows]] = True
         track = np.flatnonzero(wanted[self._tracks["event"]])
         tracks = {name: column.take(track) for name, column in self._tracks.items()}
-        self._made, event, veto = self._see(wanted, tracks)
+        known = None if self._known is None else self._known.take(rows, axis=1)
+        self._made, event, veto = self._see(wanted, tracks, known)
         veto = veto * self._drawn(event)
         if self._selection.candidates == "reco/events":
             self._place = np.full(len(self.event), -1)
@@ -269,7 +274,9 @@ class LazyCandidates:
         else:
             self.event, self.veto, self._place = event, veto, np.arange(len(event))
 
-    def _see(self, wanted: npt.NDArray[np.bool_], tracks: dict[str, Any]) -> tuple[dict[str, Any], IntArray, Any]:
+    def _see(
+        self, wanted: npt.NDArray[np.bool_], tracks: dict[str, Any], known: FloatArray | None
+    ) -> tuple[dict[str, Any], IntArray, Any]:
         """Carry the particles of the wanted events on, and see what the detectors and the reconstruction say.
 
         Returns
@@ -284,7 +291,8 @@ class LazyCandidates:
         taken = self._crossings.take(wanted, place, s.as_weights.charged or s.as_weights.tails)
         crossings = carry_on(s.seed, truth, taken, s.planes, s.flight, s.field)
         hits, veto = respond_behind(s.seed, truth, crossings, s.generator.beam, s.response)
-        rows = s.reconstruction.table(self._selection.candidates, len(event), hits, tracks, self._selection.tracks[0])
+        least = self._selection.tracks[0]
+        rows = s.reconstruction.table(self._selection.candidates, len(event), hits, tracks, least, known)
         self._seen, self._carried, self._followed = (truth, hits, tracks), crossings, wanted
         return rows, event[rows["event"]], veto[rows["event"]]
 
@@ -324,12 +332,18 @@ class LazyCandidates:
 
     def trigger_masks(self, rows: IntArray) -> npt.NDArray[np.uint32]:
         """The trigger masks of some rows, of those the cuts left."""
-        if self._seen is None:
+        masks: npt.NDArray[np.uint32] = self._triggered(rows)["masks"]
+        return masks
+
+    def _triggered(self, rows: IntArray) -> dict[str, Any]:
+        """The trigger words of some rows; those of the same rows as before are there."""
+        if self._words is None or not np.array_equal(rows, self._words[0]):
             self.make(rows)
-        assert self._seen is not None
-        truth, hits, tracks = self._seen
-        local = self._made["event"][self._place[rows]]
-        return trigger_bits(self._simulation.seed, truth.events, hits, tracks, self._simulation.trigger, local)["masks"]
+            assert self._seen is not None
+            truth, hits, tracks = self._seen
+            local, s = self._made["event"][self._place[rows]], self._simulation
+            self._words = rows, trigger_bits(s.seed, truth.events, hits, tracks, s.trigger, local)
+        return self._words[1]
 
     def stages(self, rows: IntArray) -> Chunk:
         """What all stages make of the events of some rows, made already, of a selection of one track: `Simulation.see`."""
@@ -343,9 +357,8 @@ class LazyCandidates:
         tracks["event"] = place[tracks["event"]]
         straw = {"straw": of_events(self._straw, event)}
         hits = straw | {name: of_events(columns, local) for name, columns in hits.items()}
-        trigger = trigger_bits(self._simulation.seed, truth.events[local], hits, tracks, self._simulation.trigger)
         crossings = carried.take(wanted, place)
-        return Chunk(self._truth.take(event), crossings, hits, self.veto[rows], tracks, trigger)
+        return Chunk(self._truth.take(event), crossings, hits, self.veto[rows], tracks, self._triggered(rows))
 
     def count(
         self, followed: npt.NDArray[np.bool_] | None = None
@@ -373,9 +386,11 @@ class CandidatesOfChunk(LazyCandidates):
         self._chunk = chunk
         self.veto = chunk.veto_weight[self.event]
 
-    def _see(self, wanted: npt.NDArray[np.bool_], tracks: dict[str, Any]) -> tuple[dict[str, Any], IntArray, Any]:
+    def _see(
+        self, wanted: npt.NDArray[np.bool_], tracks: dict[str, Any], known: FloatArray | None
+    ) -> tuple[dict[str, Any], IntArray, Any]:
         name, least = self._selection.candidates, self._selection.tracks[0]
-        rows = self._simulation.reconstruction.table(name, len(wanted), self._chunk.hits, tracks, least)
+        rows = self._simulation.reconstruction.table(name, len(wanted), self._chunk.hits, tracks, least, known)
         return rows, rows["event"], self._chunk.veto_weight[rows["event"]]
 
     def trigger_masks(self, rows: IntArray) -> npt.NDArray[np.uint32]:

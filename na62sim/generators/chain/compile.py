@@ -40,6 +40,7 @@ from na62sim.generators.chain.steps import (
 )
 
 _TRIAL_NODES = 512
+_NEUTRINOS = (12, 14, 16)
 _FLAT = (0.1, 0.3, 0.6, 1.0)  # shares of the trials that may be drawn flat: light bodies need few, heavy ones many
 
 
@@ -79,6 +80,23 @@ def spread_flights(chain: Chain, name: str, low: float, high: float) -> Chain:
             flight_span=np.where(chosen, math.log(high / low), arrays.flight_span),
         ),
     )
+
+
+def without_neutrinos(chain: Chain) -> ChainArrays:
+    """The steps of a chain but the last ones that make nothing but neutrinos, whose momenta stay unknown."""
+    arrays, steps = chain.arrays, len(chain.arrays.parent)
+
+    def unseen(slot: int) -> bool:
+        return slot < len(chain.particles) and abs(chain.particles[slot].pdg) in _NEUTRINOS
+
+    while (
+        steps
+        and arrays.mass_kind[steps - 1] != GIVEN
+        and unseen(arrays.first[steps - 1])
+        and unseen(arrays.second[steps - 1])
+    ):
+        steps -= 1
+    return arrays._replace(parent=arrays.parent[:steps])
 
 
 class ThresholdError(ValueError):

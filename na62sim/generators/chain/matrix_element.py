@@ -211,7 +211,7 @@ def _uniforms(seed: int, keys: Any, out: Any) -> None:
 def _decay_at_rest(seed: int, keys: Any, chain: ChainArrays, turns: int, draws: int, p: Any) -> int:
     n, failed = keys.size, 0
     u, raw = np.empty((turns + draws, _BLOCK)), np.empty((4, _BLOCK), dtype=np.uint64)
-    group, mass = np.zeros(_BLOCK, dtype=np.int64), np.empty((chain.mass.size, n))
+    group, mass = np.zeros(_BLOCK, dtype=np.int64), np.empty((chain.mass.size, _BLOCK))
     rest, vertex = np.empty((0, 4, n)), np.zeros((1, 4, n))
     for begin in range(0, n, _BLOCK):
         end = min(begin + _BLOCK, n)

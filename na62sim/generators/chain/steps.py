@@ -99,20 +99,21 @@ def _cluster_masses(
 ) -> int:  # fmt: skip
     """Masses of the clusters inside clusters of a block, by trials; each trial has its own draws.
 
-    The first trial of all lanes is made at once. Returns the number of lanes in which the bound fails.
+    ``parent``, ``first`` and ``mass`` begin with lane ``begin``. The first trial of all lanes is made at once. Returns the number
+    of lanes in which the bound fails.
     """
     n, failed = end - begin, 0
     u, raw = np.empty((4, n)), np.empty((4, n), dtype=np.uint64)
     fill_uniforms(seed, STREAM_TRIAL, np.full(n, step * _MAX_TRIALS), events[begin:end], raw, u)
     for i in range(n):
-        big, m1 = parent[begin + i], first[begin + i]
+        big, m1 = parent[i], first[i]
         m, w = _cluster_trial(volume, bodies, flat, big, m1, u[0, i], u[1, i], u[2, i])
         limit = _trial_limit(volume, big, m1)
         failed += w > limit
-        mass[begin + i] = m if u[3, i] * limit < w else -1.0
-    for i in range(begin, end):
+        mass[i] = m if u[3, i] * limit < w else -1.0
+    for i in range(n):
         if mass[i] < 0.0:
-            mass[i] = _further_trials(seed, events[i], step, volume, bodies, flat, parent[i], first[i])
+            mass[i] = _further_trials(seed, events[begin + i], step, volume, bodies, flat, parent[i], first[i])
             failed += mass[i] < 0.0
             mass[i] = abs(mass[i])
     return failed
@@ -155,7 +156,7 @@ def run_chain(
     events : (n,) int64 event numbers
     u : (turns + draws, >= end - begin) uniforms of this block, lane 0 is `begin`; overwritten
     rest : (rows, 4, n) four-momenta of the GIVEN steps in the rest frame of their parent
-    mass : (slots, n) work space, MeV
+    mass : (slots, >= end - begin) work space, MeV
     p : (slots, 4, n) four-momenta (px, py, pz, E) in MeV; slot 0 is input, the rest output
     vertex : (vertices, 4, n) x, y, z (mm), t (ns); vertex 0 is input
 
@@ -165,7 +166,7 @@ def run_chain(
     """
     failed = 0
     for k in range(chain.mass.size):
-        for i in range(begin, end):
+        for i in range(end - begin):
             mass[k, i] = chain.mass[k]
     for s in range(chain.parent.size):
         parent, first, second = chain.parent[s], chain.first[s], chain.second[s]
@@ -175,7 +176,7 @@ def run_chain(
             continue
         if chain.mass_kind[s] == TABLE or chain.mass_kind[s] == STEEP:
             table = chain.tables[chain.mass_table[s]]
-            masses, uniform = mass[second, begin:end], u[draw + 1]
+            masses, uniform = mass[second], u[draw + 1]
             if chain.mass_kind[s] == STEEP:
                 for i in range(end - begin):
                     uniform[i] = 1.0 - np.sqrt(1.0 - uniform[i])
@@ -240,7 +241,7 @@ def _step_given(begin: int, end: int, q: Any, mass: Any, p: Any, parent: int, sl
     px, py, pz, pe = p[parent, 0, begin:end], p[parent, 1, begin:end], p[parent, 2, begin:end], p[parent, 3, begin:end]
     ax, ay, az, ae = p[slot, 0, begin:end], p[slot, 1, begin:end], p[slot, 2, begin:end], p[slot, 3, begin:end]
     qx, qy, qz, qe = q[0, begin:end], q[1, begin:end], q[2, begin:end], q[3, begin:end]
-    big = mass[parent, begin:end]
+    big = mass[parent]
     for i in range(n):
         ax[i], ay[i], az[i], ae[i] = boost(qx[i], qy[i], qz[i], qe[i], px[i], py[i], pz[i], pe[i], big[i])
 
@@ -254,7 +255,7 @@ def _step_isotropic(
     px, py, pz, pe = p[parent, 0, begin:end], p[parent, 1, begin:end], p[parent, 2, begin:end], p[parent, 3, begin:end]
     ax, ay, az, ae = p[first, 0, begin:end], p[first, 1, begin:end], p[first, 2, begin:end], p[first, 3, begin:end]
     bx, by, bz, be = p[second, 0, begin:end], p[second, 1, begin:end], p[second, 2, begin:end], p[second, 3, begin:end]
-    big, m1, m2 = mass[parent, begin:end], mass[first, begin:end], mass[second, begin:end]
+    big, m1, m2 = mass[parent], mass[first], mass[second]
     for i in range(n):
         c = 1.0 - 2.0 * uc[i]
         sine, cosine = sincos_turns(up[i])
@@ -281,7 +282,7 @@ def _step_shaped(
     px, py, pz, pe = p[parent, 0, begin:end], p[parent, 1, begin:end], p[parent, 2, begin:end], p[parent, 3, begin:end]
     ax, ay, az, ae = p[first, 0, begin:end], p[first, 1, begin:end], p[first, 2, begin:end], p[first, 3, begin:end]
     bx, by, bz, be = p[second, 0, begin:end], p[second, 1, begin:end], p[second, 2, begin:end], p[second, 3, begin:end]
-    big, m1, m2 = mass[parent, begin:end], mass[first, begin:end], mass[second, begin:end]
+    big, m1, m2 = mass[parent], mass[first], mass[second]
     for i in range(n):
         dx, dy, dz, _ = boost(sx[i], sy[i], sz[i], se[i], -px[i], -py[i], -pz[i], pe[i], big[i])
         norm = 1.0 / np.sqrt(dx * dx + dy * dy + dz * dz)

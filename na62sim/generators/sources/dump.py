@@ -247,7 +247,7 @@ def _decay(
     u, c = np.empty((4, _BLOCK)), np.empty((turns + draws, _BLOCK))
     g, raw = np.empty((_NORMALS, _BLOCK), dtype=np.float32), np.empty((4, _BLOCK), dtype=np.uint64)
     group = np.zeros(_BLOCK, dtype=np.int64)
-    place, mass = np.empty((5, _BLOCK)), np.empty((chain.mass.size, n))
+    place, mass = np.empty((5, _BLOCK)), np.empty((chain.mass.size, _BLOCK))
     failed = 0
     for begin in range(0, n, _BLOCK):
         end = min(begin + _BLOCK, n)

@@ -20,7 +20,7 @@ from na62sim.core.kernel import formula, kernel, step
 from na62sim.core.particles import Species
 from na62sim.core.rng import STREAM_BEAM, STREAM_CHAIN, fill_decays, fill_draws
 from na62sim.core.sampling import BINS, quantile
-from na62sim.generators.chain.compile import compile_chain
+from na62sim.generators.chain.compile import compile_chain, without_neutrinos
 from na62sim.generators.chain.process import Process
 from na62sim.generators.chain.steps import ChainArrays, run_chain
 from na62sim.generators.sources.importance import Importance, importance_arrays, no_importance, stretch
@@ -160,12 +160,19 @@ class KaonBeam:
         self.field = field_map(detector)
         self.importance = importance_arrays(self.chain, detector) if importance else no_importance()
 
-    def fill(self, seed: int, events: Any, rest: Any, p: Any, vertex: Any, gtk: Any, weight: Any, factor: Any) -> int:
+    def fill(
+        self, seed: int, events: Any, rest: Any, p: Any, vertex: Any, gtk: Any, weight: Any, factor: Any,
+        neutrinos: bool = True,
+    ) -> int:  # fmt: skip
         """Fill the arrays of a `Truth`; the number of events that failed (must be zero).
 
-        ``factor`` : (n,) weights of importance sampling; None without
+        Parameters
+        ----------
+        factor : (n,) weights of importance sampling; None without
+        neutrinos : their momenta are wanted, see `without_neutrinos`
         """
-        chain, turns, draws = self.chain.arrays, self.chain.n_turns, self.chain.n_draws
+        chain = self.chain.arrays if neutrinos else without_neutrinos(self.chain)
+        turns, draws = self.chain.n_turns, self.chain.n_draws
         return _generate(
             np.uint64(seed), events, self.beam, self.field, chain, turns, draws, rest, p, vertex, gtk, weight,
             self.importance, np.empty(0) if factor is None else factor,
@@ -194,7 +201,7 @@ def _generate(
     dice, g = np.empty((DICE, _BLOCK)), np.empty((NORMALS, _BLOCK), dtype=np.float32)
     raw = np.empty((4, _BLOCK), dtype=np.uint64)
     group = np.zeros(_BLOCK, dtype=np.int64)
-    mass = np.empty((chain.mass.size, n))
+    mass = np.empty((chain.mass.size, _BLOCK))
     failed = 0
     for begin in range(0, n, _BLOCK):
         end = min(begin + _BLOCK, n)
