@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from na62sim.core.arrays import FloatArray
+from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.core.rng import STREAM_LIKELY, uniforms_of
 from na62sim.generators.amplitudes.rest_frame import sample_vertices
 from na62sim.generators.chain.compile import spread_flights
@@ -117,6 +118,21 @@ class Generator:
             events, n = np.repeat(events, turns) + AGAIN * np.tile(np.arange(turns), n), turns * n
             rest = np.repeat(rest, turns, axis=2)
             vertex_weight = None if vertex_weight is None else np.repeat(vertex_weight, turns)
+        return self._filled(seed, events, rest, vertex_weight, neutrinos)
+
+    def with_neutrinos(self, seed: int, truth: Truth) -> Truth:
+        """Some events, from one `generate` or `parts` without neutrinos, turns and ``likely``, with all momenta."""
+        if not isinstance(self.source, KaonBeam):
+            return truth
+        rest = np.empty((self.chain.n_rest, 4, len(truth.events)))
+        vertex_weight = sample_vertices(seed, truth.events, self.chain.samplers, rest)
+        return replace(truth, p=self._filled(seed, truth.events, rest, vertex_weight, True).p)
+
+    def _filled(
+        self, seed: int, events: IntArray, rest: FloatArray, vertex_weight: FloatArray | None, neutrinos: bool
+    ) -> Truth:
+        """Events by their numbers, once the decays to several particles are drawn in the kaon's frame."""
+        chain, n = self.chain, len(events)
         p = np.empty((chain.n_slots, 4, n))
         vertex = np.empty((chain.n_vertices, 4, n))
         gtk = np.empty((5, n))
@@ -124,10 +140,9 @@ class Generator:
         made = None if self.process.production is None else np.empty((4, n))
         importance = np.empty(n) if self.importance else None
         filled = seed, events, rest, p, vertex, gtk, weight, importance if made is None else made
-        if isinstance(self.source, KaonBeam):
-            failed = self.source.fill(*filled, neutrinos)
-        else:
-            failed = self.source.fill(*filled)
+        source = self.source
+        assert not isinstance(source, EventSource)
+        failed = source.fill(*filled, neutrinos) if isinstance(source, KaonBeam) else source.fill(*filled)
         if failed:
             raise RuntimeError(f"{failed} events exceeded the bound of the trials")
         for cluster, bias in chain.biases:

@@ -29,34 +29,22 @@ from na62sim.reconstruction.track_columns import WITHOUT_ERRORS
 from na62sim.sample.hits import hit_arrays
 
 
-def track_columns(tracks: dict[str, Any], reco: RecoArrays) -> tuple[dict[str, Any], FloatArray]:
-    """What the tracks alone say of the candidates: event (index in the chunk) and the columns `OF_TRACKS`.
-
-    Returns
-    -------
-    these, and all that is known of the candidates by their tracks (`build_candidates`)
-    """
+def track_columns(tracks: dict[str, Any], reco: RecoArrays) -> dict[str, Any]:
+    """What the tracks alone say of the candidates: event (index in the chunk) and the columns `OF_TRACKS`."""
     event = _candidate_events(tracks)
     out = np.empty((ROWS_OF_TRACKS, len(event)))
     first_tracks(tracks["event"], tracks["n_views"], _straw(tracks), reco, out)
-    return {"event": event, **{name: out[getattr(C, name)] for name, _, _ in OF_TRACKS}}, out
+    return {"event": event, **{name: out[getattr(C, name)] for name, _, _ in OF_TRACKS}}
 
 
 def build_candidates(
-    n: int,
-    hits: Any,
-    tracks: dict[str, Any],
-    reco: RecoArrays,
-    association: KaonPion,
-    field: FieldMap,
-    known: FloatArray | None = None,
+    n: int, hits: Any, tracks: dict[str, Any], reco: RecoArrays, association: KaonPion, field: FieldMap
 ) -> dict[str, Any]:
     """Candidates of a chunk of n events.
 
     Parameters
     ----------
     tracks : with ``n_segments``, the segments away from each (`segments.count_segments`)
-    known : of the same candidates, from `track_columns`
 
     Returns
     -------
@@ -64,12 +52,8 @@ def build_candidates(
     """
     first, straw, arrays = _first_rows(tracks), _straw(tracks), hit_arrays(hits)
     event = tracks["event"][first]
-    out = np.empty((ROWS, len(event)))
-    out[ROWS_OF_TRACKS:] = 0.0
-    if known is None:
-        first_tracks(tracks["event"], tracks["n_views"], straw, reco, out)
-    else:
-        out[:ROWS_OF_TRACKS] = known
+    out = _room(len(event))
+    first_tracks(tracks["event"], tracks["n_views"], straw, reco, out)
     out[C.n_segments] = tracks["n_segments"][first]
     match_ring(event, tracks["event"], straw, arrays, reco, out)
     associate_beam(event, tracks["event"], straw, arrays, reco, association, field, out)
@@ -85,12 +69,19 @@ def beam_columns(
 ) -> dict[str, Any]:
     """The columns `OF_BEAM` alone, of the same rows."""
     event, straw, arrays = _candidate_events(tracks), _straw(tracks), hit_arrays(hits)
-    out = np.zeros((ROWS, len(event)))
+    out = _room(len(event))
     first_tracks(tracks["event"], tracks["n_views"], straw, reco, out)
     match_ring(event, tracks["event"], straw, arrays, reco, out)
     associate_beam(event, tracks["event"], straw, arrays, reco, association, field, out)
     associate_ring(event, arrays, reco, out)
     return {name: out[getattr(C, name)] for name in OF_BEAM}
+
+
+def _room(rows: int) -> FloatArray:
+    """Room for all columns: those that hits are counted in begin with 0, `first_tracks` writes the others."""
+    out = np.empty((ROWS, rows))
+    out[ROWS_OF_TRACKS:] = 0.0
+    return out
 
 
 def _first_rows(tracks: dict[str, Any]) -> npt.NDArray[np.int64]:

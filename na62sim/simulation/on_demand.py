@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from na62sim.core.arrays import FloatArray, IntArray
+from na62sim.core.arrays import IntArray
 from na62sim.core.first_use import compile_first
 from na62sim.core.suggest import did_you_mean
 from na62sim.detector.response.respond import Hits, pion_weight, respond_behind
@@ -220,9 +220,8 @@ class LazyCandidates:
             self._tracks = {name: column.take(rows) for name, column in self._tracks.items()}
         self.event: IntArray = np.flatnonzero(wanted)
         self._of_tracks: dict[str, Any] = {}
-        self._known: FloatArray | None = None  # of each row, by its tracks
         if selection.candidates == "reco/events":
-            self._of_tracks, self._known = simulation.reconstruction.track_columns(self._tracks)
+            self._of_tracks = simulation.reconstruction.track_columns(self._tracks)
             self.event = self._of_tracks["event"]
         # of importance sampling the weight of what is not made yet is that of a pion that every detector sees
         self.presumed = simulation.one_weight
@@ -232,9 +231,7 @@ class LazyCandidates:
         self._made: dict[str, Any] = {}
         self._place: IntArray = np.empty(0, dtype=np.int64)  # of each row in what is made
         self._seen: tuple[Truth, Hits, dict[str, Any]] | None = None
-        self._words: tuple[IntArray, dict[str, Any]] | None = (
-            None  # of the trigger, of the rows that were last asked for
-        )
+        self._words: tuple[IntArray, dict[str, Any]] | None = None  # of the trigger, and their rows
         self._carried: Crossings | None = None
         self._followed: npt.NDArray[np.bool_] = np.empty(0, dtype=bool)  # the events whose tracks were carried on
 
@@ -264,8 +261,7 @@ class LazyCandidates:
         wanted[self.event[rows]] = True
         track = np.flatnonzero(wanted[self._tracks["event"]])
         tracks = {name: column.take(track) for name, column in self._tracks.items()}
-        known = None if self._known is None else self._known.take(rows, axis=1)
-        self._made, event, veto = self._see(wanted, tracks, known)
+        self._made, event, veto = self._see(wanted, tracks)
         veto = veto * self._drawn(event)
         if self._selection.candidates == "reco/events":
             self._place = np.full(len(self.event), -1)
@@ -274,9 +270,7 @@ class LazyCandidates:
         else:
             self.event, self.veto, self._place = event, veto, np.arange(len(event))
 
-    def _see(
-        self, wanted: npt.NDArray[np.bool_], tracks: dict[str, Any], known: FloatArray | None
-    ) -> tuple[dict[str, Any], IntArray, Any]:
+    def _see(self, wanted: npt.NDArray[np.bool_], tracks: dict[str, Any]) -> tuple[dict[str, Any], IntArray, Any]:
         """Carry the particles of the wanted events on, and see what the detectors and the reconstruction say.
 
         Returns
@@ -291,8 +285,7 @@ class LazyCandidates:
         taken = self._crossings.take(wanted, place, s.as_weights.charged or s.as_weights.tails)
         crossings = carry_on(s.seed, truth, taken, s.planes, s.flight, s.field)
         hits, veto = respond_behind(s.seed, truth, crossings, s.generator.beam, s.response)
-        least = self._selection.tracks[0]
-        rows = s.reconstruction.table(self._selection.candidates, len(event), hits, tracks, least, known)
+        rows = s.reconstruction.table(self._selection.candidates, len(event), hits, tracks, self._selection.tracks[0])
         self._seen, self._carried, self._followed = (truth, hits, tracks), crossings, wanted
         return rows, event[rows["event"]], veto[rows["event"]]
 
@@ -386,11 +379,9 @@ class CandidatesOfChunk(LazyCandidates):
         self._chunk = chunk
         self.veto = chunk.veto_weight[self.event]
 
-    def _see(
-        self, wanted: npt.NDArray[np.bool_], tracks: dict[str, Any], known: FloatArray | None
-    ) -> tuple[dict[str, Any], IntArray, Any]:
+    def _see(self, wanted: npt.NDArray[np.bool_], tracks: dict[str, Any]) -> tuple[dict[str, Any], IntArray, Any]:
         name, least = self._selection.candidates, self._selection.tracks[0]
-        rows = self._simulation.reconstruction.table(name, len(wanted), self._chunk.hits, tracks, least, known)
+        rows = self._simulation.reconstruction.table(name, len(wanted), self._chunk.hits, tracks, least)
         return rows, rows["event"], self._chunk.veto_weight[rows["event"]]
 
     def trigger_masks(self, rows: IntArray) -> npt.NDArray[np.uint32]:

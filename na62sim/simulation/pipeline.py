@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from hepunits import m
 
-from na62sim.core.arrays import FloatArray
 from na62sim.core.checks import number, whole_number
 from na62sim.core.first_use import compile_first
 from na62sim.detector.response.as_weights import DICE, AsWeights
@@ -60,18 +59,15 @@ class Reconstruction:
         """Tracks, with the segments of other particles beside each; all tracks of an event together."""
         return tracks | {"n_segments": count_segments(straw, tracks, self.segments)}
 
-    def track_columns(self, tracks: dict[str, Any]) -> tuple[dict[str, Any], FloatArray]:
+    def track_columns(self, tracks: dict[str, Any]) -> dict[str, Any]:
         """What the tracks alone say of the candidates, see `candidates.track_columns`."""
         return track_columns(tracks, self.reco)
 
-    def candidates(self, n: int, hits: Hits, tracks: dict[str, Any], known: FloatArray | None = None) -> dict[str, Any]:
-        """One row per event with a track; segments are counted unless the tracks have them already.
-
-        ``known`` : what `track_columns` said of them
-        """
+    def candidates(self, n: int, hits: Hits, tracks: dict[str, Any]) -> dict[str, Any]:
+        """One row per event with a track; segments are counted unless the tracks have them already."""
         if "n_segments" not in tracks:
             tracks = self.with_segments(hits["straw"], tracks)
-        return build_candidates(n, hits, tracks, self.reco, self.association, self.field, known)
+        return build_candidates(n, hits, tracks, self.reco, self.association, self.field)
 
     def beam_columns(self, hits: Hits, tracks: dict[str, Any]) -> dict[str, Any]:
         """Of the candidates, the columns that the beam tracks have a part in."""
@@ -81,19 +77,11 @@ class Reconstruction:
         """One row per event with a vertex of two or more tracks, of ``at_least`` so many."""
         return build_vertices(n, hits, tracks, self.vertex, self.field, at_least)
 
-    def table(
-        self,
-        name: str,
-        n: int,
-        hits: Hits,
-        tracks: dict[str, Any],
-        at_least: int = 0,
-        known: FloatArray | None = None,
-    ) -> dict[str, Any]:
+    def table(self, name: str, n: int, hits: Hits, tracks: dict[str, Any], at_least: int = 0) -> dict[str, Any]:
         """The rows that a selection of the table ``name`` (``reco/events`` or ``reco/vertices``) sees."""
         if name == "reco/vertices":
             return self.vertices(n, hits, tracks, at_least)
-        return self.candidates(n, hits, tracks, known)
+        return self.candidates(n, hits, tracks)
 
 
 @dataclass(frozen=True)

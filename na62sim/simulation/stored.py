@@ -211,7 +211,7 @@ def _skimmed(
     generated = Generated()
     step = n if simulation.process.record is not None else LARGE_CHUNK
     for start, m in chunks_of(first, n, step):
-        kinds = simulation.generator.parts(simulation.seed, start, m)
+        kinds = simulation.generator.parts(simulation.seed, start, m, neutrinos=False)
         generated = sum((_generated(truth) for truth in kinds), generated)
         passing = [_passing(simulation, selection, truth) for truth in kinds]
         found.append([(written.groups(sample_groups(chunk)), chunk.truth.rows) for chunk in passing])
@@ -226,6 +226,9 @@ def _skimmed(
 def _passing(simulation: Simulation, selection: Selection, truth: Truth) -> Chunk:
     """The events with an accepted candidate, as all stages make them."""
     chunk = select_truth(simulation, selection, truth, early=True)
+    generator, seed = simulation.generator, simulation.seed
     if selection.single:
-        return chunk.candidates.stages(chunk.flow.signal_rows)
-    return simulation.see(truth.take(np.unique(chunk.event[chunk.flow.signal_rows])))
+        passing = chunk.candidates.stages(chunk.flow.signal_rows)
+        return replace(passing, truth=generator.with_neutrinos(seed, passing.truth))
+    event = np.unique(chunk.event[chunk.flow.signal_rows])
+    return simulation.see(generator.with_neutrinos(seed, truth.take(event)))

@@ -20,5 +20,7 @@ def test_without_neutrinos_all_else_is_the_same(process: str) -> None:
     for slot, particle in enumerate(g.chain.particles):
         if process != "kpinunu" or abs(particle.pdg) not in (12, 14, 16):
             np.testing.assert_array_equal(some.p[slot], whole.p[slot])
+    rows = np.array([3, 4, 600])
+    np.testing.assert_array_equal(g.with_neutrinos(5, some.take(rows)).p, whole.p[:, :, rows])
     for name in ("events", "vertex", "gtk", "weight"):
         np.testing.assert_array_equal(getattr(some, name), getattr(whole, name))
