@@ -12,7 +12,7 @@ from na62sim.core.checks import whole_number
 
 CHUNK = 24000  # events: large against the cost of the calls (1 ms), small enough for the memory that stays allocated
 
-LARGE_CHUNK = 2 * CHUNK  # where most events are dropped before their particles cross the chambers
+LARGE_CHUNK = 3 * CHUNK  # where most events are dropped before their particles cross the chambers
 
 RUN = 1000  # chunks are multiples of the runs of events that the content hash is made of
 

@@ -32,7 +32,7 @@ __all__ = ["ALL", "GROUPS", "Digested", "Stored", "Written", "digested"]
 GROUPS = ["hits", *(name for name in SCHEMA if not name.startswith("reco/"))]
 """What can be kept; ``hits`` are those of all detectors."""
 _ALWAYS = "events"  # the numbers and weights
-_MORE = 4  # chunks of events of a skim, two by two selected, whose remains are written together
+_MORE = 6  # chunks of events of a skim, three by three selected, whose remains are written together
 _NARROWED = ("truth", "beam")
 
 
