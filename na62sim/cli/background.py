@@ -39,7 +39,9 @@ def background(
 
     if out is not None:
         check_name(out, force, ".png", ".json")
-    names = [name.strip() for name in row.split(",")]
+    names = list(dict.fromkeys(name.strip() for name in row.split(",")))
+    if len(names) > 1 and "all" in names:
+        raise ValueError(f"background row '{row}': all stands alone, it has every row")
     number = None if events is None else parse_count("events", events)
     with kernels():
         result = backgrounds(names, geometry, events=number, seed=seed, threads=threads, say=say)

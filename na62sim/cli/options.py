@@ -72,7 +72,9 @@ Events = Annotated[
 ]
 EventsOrMost = Annotated[
     str | None,
-    typer.Option("-n", "--events", metavar="N", help="Number of events; with --precision the most to make."),
+    typer.Option(
+        "-n", "--events", metavar="N", help="Number of events; with --precision the most to make, 1e8 by default."
+    ),
 ]
 Precision = Annotated[
     str | None,

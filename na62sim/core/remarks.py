@@ -37,6 +37,19 @@ def skim_text(skim: Mapping[str, Any]) -> str:
     return f"{skim['selection']}{cut}"
 
 
+def setting_text(value: Any) -> str:
+    """A setting of a run in words, as messages that compare two runs print it.
+
+    >>> setting_text({"selection": "pinunu", "cut": None}), setting_text(["beam", "truth"]), setting_text(None)
+    ('pinunu', 'beam, truth', 'none')
+    """
+    if isinstance(value, Mapping) and "selection" in value:
+        return skim_text(value)
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return ", ".join(value) or "none"
+    return "none" if value is None else str(value)
+
+
 def remark_lines(described: Mapping[str, Any]) -> list[str]:
     """The same in words, one line for each particle or number.
 
@@ -44,10 +57,16 @@ def remark_lines(described: Mapping[str, Any]) -> list[str]:
     ['K+: flat phase space', 'lepton number may be violated, as asked for']
     """
     lines = [_WORDS[key].format(name) for key, names in remarks(described).items() for name in names]
+    carried = ", ".join(described.get("as_weights", ()))
+    weights = f"as weights: {carried}, in every row of the cut-flow"
     if described.get("importance"):
-        carried = ", ".join(described.get("as_weights", ()))
-        also = f"; as weights: {carried}" if carried else ""
-        lines.append(f"importance sampling in (q2, cos theta*) towards the signal regions, pions that arrive{also}")
+        also = f"; {weights}" if carried else ""
+        lines.append(
+            f"importance sampling in (q2, cos theta*) towards the signal regions, of pions that arrive{also}; what lies outside of them, "
+            "the control regions and most of each row of the cut-flow, is less well known"
+        )
+    elif carried:
+        lines.append(weights)
     if described.get("skim"):
         lines.append(
             f"skim {skim_text(described['skim'])}: the sample has, and the rows count, only events that pass it"

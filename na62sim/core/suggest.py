@@ -19,10 +19,18 @@ def did_you_mean(word: str, known: Iterable[str], *, listed: bool = False) -> st
     --------
     >>> did_you_mean("10Mev", ["MeV", "GeV"]), did_you_mean("xyz", ["a", "b"]), did_you_mean("xyz", ["a"], listed=True)
     ("; did you mean 'MeV'?", ' (known: a, b)', '')
+
+    Names that hold a comma are kept apart by semicolons.
+
+    >>> did_you_mean("xyz", ["no IRC, SAC", "no LAV"])
+    ' (known: no IRC, SAC; no LAV)'
     """
     known = list(known)
     names = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), names, n=1, cutoff=_CUTOFF)
     if near:
         return f"; did you mean '{names[near[0]]}'?"
-    return "" if listed else f" (known: {', '.join(sorted(known))})"
+    if listed:
+        return ""
+    separator = "; " if any(", " in name for name in known) else ", "
+    return f" (known: {separator.join(sorted(known))})"

@@ -109,7 +109,7 @@ class Segments(Block):
     view_window_mm: Length
     two_views_mm: tuple[Length, Length, Length, Length]
     slope_max_mrad: Positive
-    momentum_GeV: tuple[Number, Number]
+    momentum_GeV: Interval
     track_distance_mm: Length
 
 

@@ -20,6 +20,7 @@ from na62sim.geometry.blocks import (
 )
 
 Two = tuple[Number, Number]
+TwoWeights = tuple[NonNegative, NonNegative]
 TwoPositive = tuple[Positive, Positive]
 
 
@@ -37,16 +38,16 @@ class Association(Block):
     slope_y_mrad: tuple[Number, Positive]
     cda_range_mm: Length
     time_range_ns: Positive
-    cda_weights: Two
+    cda_weights: TwoWeights
     cda_sigma_mm: TwoPositive
     cda_exponential: Number
     cda_slope_per_mm: Positive
     cda_line: Two
-    pileup_cda_weights: Two
+    pileup_cda_weights: TwoWeights
     pileup_cda_sigma_mm: TwoPositive
-    ktag_weights: Two
+    ktag_weights: TwoWeights
     ktag_sigma_ns: TwoPositive
-    rich_weights: Two
+    rich_weights: TwoWeights
     rich_sigma_ns: TwoPositive
     discriminant_min: Probability
     discriminant_floor: Probability

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["answer", "scan_answer"]
 
 _MOST = 12  # lines
+_WIDTH = 98  # of a line
 
 
 def answer(result: RunResult) -> list[str]:
@@ -84,9 +85,21 @@ def _backgrounds(found: Backgrounds) -> list[str]:
     ]  # fmt: skip
     without = [_decay(row.title) for row in found.rows.values() if row.events is None]
     return [
-        *([f"{found.geometry}: background {', '.join(shown)}"] if shown else []),
+        *([_wrapped(f"{found.geometry}: background ", shown)] if shown else []),
         *([f"  no number for {', '.join(without)} (report.txt says why)"] if without else []),
     ]
+
+
+def _wrapped(head: str, items: list[str]) -> str:
+    """Items behind a head, in lines that break between them."""
+    text, width = head + items[0], len(head + items[0])
+    for item in items[1:]:
+        width += len(item) + 2
+        if width > _WIDTH:
+            text, width = f"{text},\n    {item}", len(item) + 4
+        else:
+            text = f"{text}, {item}"
+    return text
 
 
 def _decay(title: str) -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 
 _SHOWN = 4  # assumed inputs of a row
+_TOTALS = {"total", "total_without_upstream"}
+_WORDS = {"match_probability": "upstream: probability that its pion is matched to another beam particle"}
 
 
 def backgrounds_dict(result: Backgrounds) -> dict[str, Any]:
@@ -62,9 +64,8 @@ def background_report(result: Backgrounds) -> list[RenderableType]:
         ("total without upstream", "total_without_upstream", result.total_without_upstream),
     ):
         if len(result.rows) > 1:
-            cells.append(
-                [title, "–" if value is None else number(value), "", "", "", "", _published(published.get(key)), ""]
-            )
+            beside = _published(published.get(key)) if set(result.rows) >= {*published} - _TOTALS else ""
+            cells.append([title, "–" if value is None else number(value), "", "", "", "", beside, ""])
     columns = [("", "left"), ("events", "right"), ("R1", "right"), ("R2", "right"), ("effective", "right"),
                ("product", "right"), ("published", "right"), ("ratio", "right")]  # fmt: skip
     parts = [
@@ -72,18 +73,19 @@ def background_report(result: Backgrounds) -> list[RenderableType]:
     ]
     lines = []
     for row in result.rows.values():
-        if len(row.parts) > 1:
-            lines.append(f"{row.title}: " + ", ".join(_part(name, part) for name, part in row.parts.items()))
         if row.reason:
             lines.append(f"{row.title}: no number, {row.reason}")
+            continue
+        if len(row.parts) > 1:
+            lines.append(f"{row.title}: " + ", ".join(_part(name, part) for name, part in row.parts.items()))
         if row.inputs:
             named = [f"{name} {100 * shift:.0f} %" for name, shift in list(row.inputs.items())[:_SHOWN]]
             lines.append(f"{row.title}: assumed inputs change it by " + ", ".join(named))
     if any(row.product is not None for row in result.rows.values()):
         lines.append(
-            "product: of the simulation's own factors, momentum bin by bin (what is left in the control region times"
+            "product: of the simulation's own factors, momentum bin by bin (what is left in the control region times "
+            "the share in the signal regions; the pion alone times what is not seen of the others)"
         )
-        lines.append("  the share in the signal regions; the pion alone times what is not seen of the others)")
     lines += [_performance(name, value) for name, value in result.performance.items() if value is not None]
     return [*parts, *(Text(line) for line in lines)]
 
@@ -95,7 +97,7 @@ def _performance(name: str, value: float) -> str:
     key, _, more = (name, "", "") if name in published_numbers() else name.rpartition(".")
     known = published_numbers().get(key)
     if known is None:
-        return f"{name.replace('_', ' ')}: {number(value)}"
+        return f"{_WORDS.get(name, name.replace('_', ' '))}: {number(value)}"
     if more[:1].isdigit():  # other momenta than those of the published number
         return f"{known.quantity.replace('15–35', more.replace('-', '–'))}: {number(value)}"
     if more:

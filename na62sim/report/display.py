@@ -22,12 +22,12 @@ from na62sim.report.figures.event import true_paths
 from na62sim.report.figures.style import BLACK, GREEN, PURPLE, SKY, VERMILION, particle_colour
 from na62sim.report.text import visible
 from na62sim.sample.atomic import write_whole
+from na62sim.sample.frames import needed
 from na62sim.sample.sample import Sample
 from na62sim.simulation.stages import detector_of
 
 __all__ = ["draw_display", "phoenix_event"]
 
-MISSING = 'the 3-D display needs plotly: pip install "na62sim[display]"'
 _NAMES = {
     321: "K⁺", -321: "K⁻", 211: "π⁺", -211: "π⁻", -13: "μ⁺", 13: "μ⁻", -11: "e⁺", 11: "e⁻", 22: "γ", 111: "π⁰",
     **{sign * code: "ν" for code in (12, 14, 16) for sign in (1, -1)},
@@ -49,13 +49,10 @@ def draw_display(sample: Sample, index: int, path: Path, *, force: bool = False)
 
     Raises
     ------
-    ImportError : plotly is not installed
+    ValueError : plotly is not installed; the message is the command that installs it
     FileExistsError : there is a file of that name, and ``force`` is not given
     """
-    try:
-        import plotly.graph_objects as go
-    except ImportError:
-        raise ImportError(MISSING) from None
+    go = needed("plotly.graph_objects", "display")
     event, d = sample.slice_events(index, index + 1), detector_of(sample)
     traces = [*_detector(go, d), *_particles(go, event, d), *_hits(go, event, d), *_tracks(go, event, d)]
     number = int(event["events"]["number"][0])

@@ -31,9 +31,8 @@ def draw(result: Any, path: str | Path, *, event: int = 0, force: bool = False) 
     Raises
     ------
     TypeError : there is no figure of such a result
-    ValueError : another ending; an event that the sample does not have; nothing to draw
+    ValueError : another ending; an event that the sample does not have; nothing to draw; .html without plotly
     FileExistsError : there is a file of that name, and ``force`` is not given
-    ImportError : .html without plotly
     """
     path = Path(path)
     if isinstance(result, Report):

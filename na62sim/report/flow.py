@@ -100,7 +100,13 @@ def acceptance_text(flow: Mapping[str, Any], losses: int, signal: Sequence[str])
     a, volume = flow["acceptance"], flow.get("decay_volume_m") or [math.nan, math.nan]
     components = f"± {fraction(a['syst'])} (components)" if losses else "(no ledger: components are not known)"
     lines = [f"[bold]acceptance {fraction(a['value'])} ± {fraction(a['stat'])} (stat) {components}[/bold]"]
-    if a["value"] == 0.0:
+    skim = flow.get("skim")
+    if skim is not None and skim["selection"] != flow["selection"]:
+        lines[0] = (
+            f"[bold]share of the generated decays that pass the skim and {flow['selection']}: {fraction(a['value'])}, "
+            f"which is no acceptance of {flow['selection']}[/bold]"
+        )
+    elif a["value"] == 0.0:
         lines[0] = f"[bold]acceptance below {fraction(a['high'])} (68 %): nothing is accepted[/bold]"
     lines += _region_lines(flow["regions"], signal)
     lines.append(
@@ -125,7 +131,11 @@ def _region_lines(regions: Mapping[str, Mapping[str, float]], signal: Sequence[s
         for name, i in regions.items()
         if name in signal and len(signal) > 1  # one alone is the acceptance
     ]
-    others = [f"{name} {fraction(i['value'])}" for name, i in regions.items() if name not in signal]
+    others = [
+        f"{name} {fraction(i['value'])} ± {fraction(0.5 * (i['high'] - i['low']))}"
+        for name, i in regions.items()
+        if name not in signal and i["value"] > 0.0
+    ]
     return [*lines, "  " + ", ".join(others)] if others else lines
 
 
@@ -137,7 +147,7 @@ def _trigger_lines(triggers: Mapping[str, Mapping[str, float]]) -> list[str]:
     cells = [
         f"{name} {i['value']:.3f}" + (f" ± {0.5 * (i['high'] - i['low']):.3f}" if 0.0 < i["value"] < 1.0 else "")
         for name, i in sorted(triggers.items(), key=lambda item: -item[1]["value"])
-        if i["high"] >= 5e-4
+        if i["value"] >= 5e-4
     ]
     return [outside, f"Trigger masks that hold, before downscaling: {', '.join(cells) or 'none'}."]
 

@@ -84,11 +84,15 @@ def _interval(value: float, plus: float | None, minus: float | None) -> str:
     return f"({1e11 * value:.1f} {' '.join(ends)})e-11"
 
 
+def _counted(n: int) -> str:
+    return f"{n} event" if n == 1 else f"{n} events"
+
+
 def headline(found: Measurement) -> str:
     """The branching ratio with its interval and significance in one line."""
     minus, plus = _scaled(found.fit.minus), _scaled(found.fit.plus)
     return (
-        f"BR(K⁺→π⁺νν̄) = {_interval(found.value, plus, minus)} from {found.observed} events, {found.p0.sigmas:.1f} σ "
+        f"BR(K⁺→π⁺νν̄) = {_interval(found.value, plus, minus)} from {_counted(found.observed)}, {found.p0.sigmas:.1f} σ "
         f"({found.data}; background {found.expected_background:.2f} +{found.background_up:.2f} −{found.background_down:.2f})"
     )
 
@@ -97,7 +101,7 @@ def _details(found: Measurement) -> str:
     numbers = measurement_dict(found)["branching_ratio"]
     parts = [
         f"[bold]BR(K⁺→π⁺νν̄) = {_interval(found.value, numbers['plus'], numbers['minus'])}[/bold]"
-        f" from {found.observed} events; 68 % interval of the profile likelihood",
+        f" from {_counted(found.observed)}; 68 % interval of the profile likelihood",
     ]
     if numbers["stat_plus"] is not None and numbers["stat_minus"] is not None:
         stat = f"+{1e11 * numbers['stat_plus']:.1f} −{1e11 * numbers['stat_minus']:.1f}"

@@ -74,7 +74,7 @@ def run_report(result: RunResult, full: bool = True) -> list[RenderableType]:
     if result.total is not None and len(result.data_sets) > 1:
         parts.append(_total_table(result.total, result.data_sets[0].branching))
     for background in result.backgrounds:
-        parts += background_report(background)
+        parts += [*background_report(background), ""]
     parts += _branching_ratios(result)
     if result.measurement is not None:
         parts += measurement_report(result.measurement)

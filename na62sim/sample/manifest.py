@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from na62sim.core.remarks import setting_text
 from na62sim.sample.atomic import write_whole
 from na62sim.sample.content_hash import RUN_EVENTS, ContentHash
 from na62sim.sample.provenance import SampleError
@@ -102,7 +103,7 @@ class ShardRun:
                 if inner is not None:
                     return f"{name}.{inner} is {b.get(inner)} there, {a.get(inner)} here"
             elif a != b:
-                return f"{name} is {b} there, {a} here"
+                return f"{name} is {setting_text(b)} there, {setting_text(a)} here"
         return ""
 
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from na62sim.core.remarks import setting_text
 from na62sim.sample.atomic import target_of
 from na62sim.sample.content_hash import RUN_EVENTS
 from na62sim.sample.manifest import MANIFEST, Entry, ShardRun, read_entries, read_run, shard_name
@@ -190,7 +191,7 @@ def _check_same_run(path: Path, provenance: Provenance, first_path: Path, first:
         if name == "extra":
             name = next(key for key in [*mine, *theirs] if mine.get(key) != theirs.get(key))
             mine, theirs = mine.get(name), theirs.get(name)
-        values = f": {mine} and {theirs}" if len(f"{mine}{theirs}") < 160 else ""
+        values = f": {setting_text(mine)} and {setting_text(theirs)}" if len(f"{mine}{theirs}") < 160 else ""
         raise SampleError(f"{path} and {first_path} differ in {name}{values}")
 
 

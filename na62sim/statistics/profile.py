@@ -104,7 +104,8 @@ def _minimum(
         trial = here.copy()
         trial[:, free:] += step
         found = model.nll(trial[:, 0], trial[:, 1:], counts, at)
-        gain = best[live] - found
+        with np.errstate(invalid="ignore"):  # where both expect less than nothing, it stays where it is
+            gain = best[live] - found
         better = gain > 0.0
         x[live[better]], best[live[better]] = trial[better], found[better]
         damping[live] = np.where(better, 0.1 * damping[live], 10.0 * damping[live] + 1e-6)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from na62sim.core.remarks import setting_text
 from na62sim.geometry import Detector, load_detector
 from na62sim.sample.sample import Sample
 
@@ -257,6 +258,8 @@ def _samples(a: str, b: str) -> Differences:
             for name in names
             if getattr(first, name) != getattr(second, name)
         ]
+        if first.skim != second.skim:
+            inputs.append(f"skim: {setting_text(first.skim)} → {setting_text(second.skim)}")
         if first.geometry_sha256 != second.geometry_sha256:
             inputs += _changed_lines(first.geometry_text, second.geometry_text)
         notes = []

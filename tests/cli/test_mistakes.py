@@ -46,6 +46,7 @@ MISTAKES: list[tuple[str | list[str], int, str]] = [
     ("run pinunu-2018 -o / --force", 1, "/: is the root of all folders, beside which nothing can be written"),
     ("info kpinunu --verify", 2, "--verify goes with a sample or a folder of shards; this is a process"),
     ("info no.h5 --verify", 1, "no.h5: No such file or directory"),
+    ("background all,k2pi", 2, "background row 'all,k2pi': all stands alone, it has every row"),
     ([*SIMULATE.split(), "--skim", ""], 2, "skim = '': it names nothing; leave the option out instead"),
     ([*SIMULATE.split(), "--keep", " "], 2, "keep = ' ': it names nothing; leave the option out instead"),
     ([*SIMULATE.split(), "--as-weights", ""], 2, "as-weights = '': it names nothing; leave the option out instead"),

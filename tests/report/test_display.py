@@ -58,8 +58,9 @@ def test_phoenix(sample: Path, tmp_path: Path) -> None:
 def test_without_plotly(
     sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "plotly", None)
-    assert main(["show", str(sample), "-o", str(tmp_path / "event.html")]) == 1
+    for module in ("plotly", "plotly.graph_objects"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert main(["show", str(sample), "-o", str(tmp_path / "event.html")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert 'pip install "na62sim[display]"' in line
+    assert line == "error: plotly is not installed: pip install 'na62sim[display]'"
     assert not (tmp_path / "event.html").exists()

@@ -43,6 +43,13 @@ def test_the_acceptance_is_that_of_dice() -> None:
     assert "importance sampling" in str(drawn) and "as weights: efficiencies" in str(drawn)
 
 
+def test_what_is_carried_as_a_weight_is_told() -> None:
+    """Without importance sampling as well: rows of the cut-flow differ from those that are thrown."""
+    flow = measured(1000, 1, as_weights="efficiencies")
+    assert flow.to_dict()["as_weights"] == ["efficiencies"] and "as weights: efficiencies, in every row" in str(flow)
+    assert "as_weights" not in measured(1000, 1).to_dict()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("geometry", ["run1-2018-s2", "run1-2017"])
 def test_unbiased_over_a_hundred_seeds(geometry: str) -> None:

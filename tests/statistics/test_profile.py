@@ -24,6 +24,12 @@ RUN1 = [
 ]
 
 
+def test_the_lower_end_of_few_events_is_found_in_silence() -> None:
+    """Its bracket passes strengths at which less than nothing is expected; that is no arithmetic to warn of."""
+    found = fit(Likelihood(RUN1[:1]))
+    assert found.minus is not None and found.value - found.minus > -0.152 / 0.267
+
+
 def test_one_category_without_errors_is_a_poisson() -> None:
     """mu_hat = (n - b)/S, and the ends of the interval solve n ln(n/lambda) - (n - lambda) = 1/2."""
     found = fit(Likelihood([category("all", 20, 10.0, (7.0, 0.0, 0.0))]))

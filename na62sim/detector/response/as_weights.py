@@ -56,13 +56,16 @@ def as_weights(asked: str | Iterable[str] = "", photons: str = "dice", tails: bo
     Raises
     ------
     ValueError : an unknown kind
+    TypeError : neither text nor a list
     """
     if photons not in ("dice", "weight"):
         raise ValueError(f"photons = '{photons}': it must be 'dice' or 'weight'")
+    if not isinstance(asked, Iterable):
+        raise TypeError(f"as-weights = {asked}: it must be all, or some of {', '.join(KINDS)}")
     words = asked.split(",") if isinstance(asked, str) else [str(word) for word in asked]
     kinds = {word.strip() for word in words if word.strip()}
-    if kinds == {"all"}:
-        kinds = set(KINDS)
+    if "all" in kinds:
+        kinds = kinds - {"all"} | set(KINDS)
     for kind in sorted(kinds - set(KINDS)):
         raise ValueError(f"as-weights: unknown kind '{kind}'{did_you_mean(kind, (*KINDS, 'all'))}")
     if photons == "weight":

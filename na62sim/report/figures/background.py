@@ -13,6 +13,7 @@ from na62sim.report.figures.style import (
     GREEN,
     GREY,
     ORANGE,
+    P_LABEL,
     PURPLE,
     SKY,
     VERMILION,
@@ -99,7 +100,7 @@ def _momentum(ax: Any, rows: Any) -> None:
         events = np.array([b.events for b in row.bins])
         ax.stairs(bottom + events, edges, baseline=bottom, fill=True, color=_COLOURS[row.name], label=_title(row))
         bottom = bottom + events
-    ax.set(xlabel=r"Momentum [GeV/$c$]", ylabel="Expected events in R1 and R2")
+    ax.set(xlabel=P_LABEL, ylabel="Expected events in R1 and R2 / bin")
     if not np.isscalar(bottom):
         ax.set_ylim(0.0, 1.35 * float(np.max(bottom)))
         ax.legend(loc="upper left", ncols=2, fontsize=11.5)

@@ -107,3 +107,13 @@ def test_tracks_with_the_broad_component_of_the_hits_are_not_known(passes: Passe
     all_ = run_selected(s, Selection("all", [replace(cut, thrown=())], tracks=(1, 1)), FIRST, N)
     some = run_selected(s, Selection("some", [cut], tracks=(1, 1)), FIRST, N, early=True)
     assert some.flow.selected.n == all_.flow.selected.n > 100
+
+
+def test_all_is_every_kind_in_any_company() -> None:
+    assert (
+        as_weights("all,photons").names()
+        == as_weights("all").names()
+        == ["photons", "charged", "identification", "efficiencies"]
+    )
+    with pytest.raises(TypeError, match="as-weights = 3: it must be all, or some of photons"):
+        as_weights(3)  # type: ignore[arg-type]
