@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ _COLOURS = {
     "kl3": GREY,
     "upstream": BLUE,
 }
+_LOWEST = 1e-4  # events at the left end of the axis, unless a row has fewer
 _TITLES = {"kl3": r"$K^{+}\to\pi^{0}\ell^{+}\nu$"}
 
 
@@ -55,6 +57,8 @@ def draw_backgrounds(path: Path, result: Backgrounds, *, force: bool = False) ->
         fig = figure(13.0, 6.0)
         left, right = fig.subplots(1, 2, width_ratios=(1.2, 1.0))
         shown = list(result.rows.values())
+        lowest = min([_LOWEST, *(row.events for row in shown if row.events)])
+        low = 10.0 ** math.floor(math.log10(lowest))
         for k, row in enumerate(reversed(shown)):
             known = published.get(row.name)
             if known is not None and known.value:
@@ -65,13 +69,13 @@ def draw_backgrounds(path: Path, result: Backgrounds, *, force: bool = False) ->
                 error = float(np.hypot(row.stat or 0.0, row.syst or 0.0))
                 left.errorbar(row.events, k - 0.14, xerr=error, fmt="o", ms=8, color=_COLOURS[row.name])
             elif row.reason:
-                left.text(2e-4, k - 0.08, "no number", va="center", fontsize=12, color=GREY)
+                left.text(2.0 * low, k - 0.08, "no number", va="center", fontsize=12, color=GREY)
             for name, part in row.parts.items():
-                if isinstance(part, tuple):
+                if isinstance(part, tuple) and row.events is not None:
                     left.plot(part, (k - 0.38, k - 0.38), color=_COLOURS[row.name], lw=2.0, ls=":")
                     beside, align = (part[0] / 1.15, "right") if part[0] > 1e-2 else (part[1] * 1.15, "left")
                     left.text(beside, k - 0.39, name, fontsize=9.5, va="center", ha=align, color=_COLOURS[row.name])
-        left.set(xscale="log", xlim=(1e-4, 30.0), ylim=(-0.7, len(shown) - 0.3), xlabel="Expected events")
+        left.set(xscale="log", xlim=(low, 30.0), ylim=(-0.7, len(shown) - 0.3), xlabel="Expected events")
         left.set_yticks(range(len(shown)), [_title(row) for row in reversed(shown)])
         left.yaxis.set_minor_locator(NullLocator())
         left.plot([], [], "s", mfc="none", color=BLACK, label="published")

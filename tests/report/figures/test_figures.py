@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -92,3 +93,23 @@ def test_points_of_the_acceptance_figure(runs):
     assert np.nanmin(below) > 0.0 and np.nanmin(above) > 0.0
     parts = [acceptance_in_bins(h, edges, region)[0] for region in h.regions]
     assert np.allclose(np.nansum(parts, axis=0), np.nan_to_num(value))
+
+
+def test_rare_backgrounds_stay_on_the_axis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row of 3e-5 events is drawn inside the panel; of a refused row nothing but that it has no number."""
+    from matplotlib.figure import Figure
+
+    from na62sim.report.figures import background
+    from na62sim.study.kaon.backgrounds import BackgroundRow, Backgrounds
+
+    drawn: list[Figure] = []
+    monkeypatch.setattr(background, "save", lambda fig, path, force: drawn.append(fig))
+    rows = {
+        "kl3": BackgroundRow("kl3", "K+ → π0ℓ+ν", 3e-5, 1e-5, 1e-5),
+        "kmu2": BackgroundRow("kmu2", "K+ → μ+ν", parts={"photon": (0.01, 0.2)}, reason="it needs more events"),
+    }
+    background.draw_backgrounds(tmp_path / "b.png", Backgrounds("run1-2018-s1", 1, rows, None, None, {}, 1.0))
+    left = drawn[0].axes[0]
+    assert left.get_xlim() == (1e-5, 30.0)
+    said = [text.get_text() for text in left.texts]
+    assert "no number" in said and "photon" not in said
