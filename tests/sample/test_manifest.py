@@ -51,7 +51,10 @@ def test_differences_are_named() -> None:
     assert RUN.difference(other(events=9)) == "events is 9 there, 4500 here"
     changed = other(process={"name": "kpix", "mass_MeV": {"X": 200.0}})
     assert RUN.difference(changed) == "process.mass_MeV is {'X': 200.0} there, {'X': 100.0} here"
-    assert RUN.difference(other(photons="dice")) == "photons is dice there, None here"
+    assert RUN.difference(other(photons="dice")) == "photons is dice there, none here"
+    skimmed = other(skim={"selection": "pinunu", "cut": "no LAV"}, keep=["beam", "truth"])
+    assert RUN.difference(skimmed) == "skim is pinunu as far as 'no LAV' there, none here"
+    assert RUN.difference(other(keep=["beam", "truth"])) == "keep is beam, truth there, none here"
     assert len({RUN.key, other(seed=8).key, other(events=9).key, changed.key, other().key}) == 4
 
 
