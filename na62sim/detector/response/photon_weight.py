@@ -47,7 +47,7 @@ from na62sim.geometry.straw import points_of_a_pair
 _FAR = 1e6  # mm: no track
 _UNEVEN = 0.05  # share of pairs, on either side, that are made more often
 _DRAWS, _LARGE = 10, 0.02  # of the shares of a pair, where the other photon is missed with a larger probability
-_SOFTEST = 1e-4  # share of the pi0's energy from which on soft photons are made more often
+_SOFT = 1e-4  # share of the pi0's energy above which soft photons are made more often, the softer the more
 
 
 class Hiding(NamedTuple):
@@ -322,11 +322,12 @@ def uneven_pair(u: float) -> tuple[float, float]:
 def soft_share(u: float) -> tuple[float, float]:
     """Share of the softer photon in a pi0 decay (the cosine of its angle is 2 x - 1), from a uniform, and its weight.
 
-    It is even from 0 to 1/2; here in half of the cases even in its logarithm, from `_SOFTEST` on. The mean weight is 1.
+    It is even from 0 to 1/2; here in half of the cases even in log(x + `_SOFT`): a photon that soft is missed however soft it
+    is, so that no pair is made seldom and has a large weight for it. The mean weight is 1.
     """
-    log_range = log(0.5 / _SOFTEST)
-    x = u if u < 0.5 else _SOFTEST * exp((2.0 * u - 1.0) * log_range)
-    density = 1.0 + (0.5 / (x * log_range) if x >= _SOFTEST else 0.0)
+    log_range = log(1.0 + 0.5 / _SOFT)
+    x = u if u < 0.5 else _SOFT * (exp((2.0 * u - 1.0) * log_range) - 1.0)
+    density = 1.0 + 0.5 / ((x + _SOFT) * log_range)
     return x, 2.0 / density
 
 

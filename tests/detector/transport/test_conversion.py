@@ -193,7 +193,8 @@ def test_turned_photons_have_the_mean_of_one_direction(bench: Any) -> None:
 def test_softer_photons_are_made_more_often_with_weights_of_mean_one() -> None:
     """The share of the softer photon is even from 0 to 1/2: moments of the weighted shares."""
     x, w = np.array([soft_share(u) for u in (np.arange(100_000) + 0.5) / 100_000]).T
-    assert w.max() == pytest.approx(2.0) and x.min() < 1e-5 and x.max() <= 0.5
+    assert w.max() < 2.0 and x.min() < 1e-8 and x.max() <= 0.5
+    assert w[x < 1e-3].max() < 0.05  # none of those that are missed is seldom made
     for power in range(3):
         assert np.mean(w * x**power) == pytest.approx(0.5**power / (power + 1), rel=1e-3)
     assert np.mean(x < 0.01) > 0.15  # of an even share 0.02
