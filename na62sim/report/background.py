@@ -61,7 +61,7 @@ def background_report(result: Backgrounds) -> list[RenderableType]:
     cells = [_cells(row, published.get(name)) for name, row in result.rows.items()]
     for title, key, value in (
         ("total", "total", result.total),
-        ("total without upstream", "total_without_upstream", result.total_without_upstream),
+        ("not upstream", "total_without_upstream", result.total_without_upstream),
     ):
         if len(result.rows) > 1:
             beside = _published(published.get(key)) if set(result.rows) >= {*published} - _TOTALS else ""

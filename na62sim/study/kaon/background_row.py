@@ -39,7 +39,7 @@ FEWEST = 1000  # events of a sample
 _OVERLAP = (1e-3, 3e-2)  # probability that a muon and a photon on one cluster look like a pion; no source
 _ALONE, _PAIRS = 0.01, 0.015  # of the events of a row are made for each factor of it
 _PAIR = Effort(1e-6, 3e-6, 1e-6, 4)  # of pairs, without a tail, far more are accepted
-_PAIR_WITH = {"pi-": Effort(1e-8, 1e-6, 1e-7, 4)}
+_PAIR_WITH = {"pi-": Effort(1e-8, 1e-6, 1e-6, 4)}
 
 
 @dataclass(frozen=True)
