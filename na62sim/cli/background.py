@@ -39,12 +39,9 @@ def background(
 
     if out is not None:
         check_name(out, force, ".png", ".json")
-    names = list(dict.fromkeys(name.strip() for name in row.split(",")))
-    if len(names) > 1 and "all" in names:
-        raise ValueError(f"background row '{row}': all stands alone, it has every row")
     number = None if events is None else parse_count("events", events)
     with kernels():
-        result = backgrounds(names, geometry, events=number, seed=seed, threads=threads, say=say)
+        result = backgrounds(row, geometry, events=number, seed=seed, threads=threads, say=say)
     payload = backgrounds_dict(result)
     if out is not None and out.suffix.lower() == ".json":
         from na62sim.report.as_json import to_json
@@ -56,5 +53,5 @@ def background(
 
         draw_backgrounds(out, result, force=force)
     emit(payload, as_json, *background_report(result))
-    if len(names) == 1 and names != ["all"] and next(iter(result.rows.values())).events is None:
+    if len(result.rows) == 1 and next(iter(result.rows.values())).events is None:
         raise typer.Exit(1)

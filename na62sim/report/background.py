@@ -66,7 +66,7 @@ def background_report(result: Backgrounds) -> list[RenderableType]:
         if len(result.rows) > 1:
             beside = _published(published.get(key)) if set(result.rows) >= {*published} - _TOTALS else ""
             cells.append([title, "–" if value is None else number(value), "", "", "", "", beside, ""])
-    columns = [("", "left"), ("events", "right"), ("R1", "right"), ("R2", "right"), ("effective", "right"),
+    columns = [("", "left"), ("events", "right"), ("R1", "right"), ("R2", "right"), ("n_eff", "right"),
                ("product", "right"), ("published", "right"), ("ratio", "right")]  # fmt: skip
     parts = [
         grid(f"Background of K+ → π+νν̄ in {result.geometry}: expected events (± statistics ± inputs)", columns, cells)
@@ -124,7 +124,7 @@ def _cells(row: BackgroundRow, known: Published | None) -> list[str]:
         effective = f"{row.n_effective:.0f}" if row.n_effective else ""
         return [row.title, "–", "", "", effective, "", _published(known), ""]
     ratio = number(row.events / known.value, 3) if known is not None and known.value else ""
-    regions = [number(row.regions[r], 3) if r in row.regions else "" for r in ("R1", "R2")]
+    regions = [number(row.regions[r], 2) if r in row.regions else "" for r in ("R1", "R2")]
     value = f"{number(row.events, 3)} ± {number(row.stat or 0.0, 2)} ± {number(row.syst or 0.0, 2)}"
     product = "" if row.product is None else number(row.product, 3)
     return [row.title, value, *regions, f"{row.n_effective:.0f}", product, _published(known), ratio]

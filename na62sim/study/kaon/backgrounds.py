@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from hepunits import GeV
 
+from na62sim.core.checks import in_range, whole_number
 from na62sim.core.suggest import did_you_mean
 from na62sim.geometry import Detector
 from na62sim.geometry.detector import as_detector
@@ -67,7 +68,7 @@ def backgrounds(
 
     Parameters
     ----------
-    row : ``all``, or some of k2pi, kmu2, ke4, k3pi, kpigg, kl3, upstream
+    row : ``all``, or some (a list, or joined by commas) of k2pi, kmu2, ke4, k3pi, kpigg, kl3, upstream
     detector : a data set's name, a geometry file, or a `Detector`
     events : of each row; by default what a row needs
     share : of what a row needs, where no number of events is given
@@ -75,11 +76,13 @@ def backgrounds(
 
     Raises
     ------
-    ValueError : unknown row, or a geometry without a kaon beam
+    ValueError : unknown row, no row, a geometry without a kaon beam, or a number out of its range
     """
     start = time.perf_counter()
     d = as_detector(detector)
-    names = checked_rows([row] if isinstance(row, str) else row, d)
+    names = checked_rows(row.split(",") if isinstance(row, str) else row, d)
+    share = in_range("share", share, "(0, 1000]")
+    events = None if events is None else whole_number("events", events, FEWEST, 10**12, f"{FEWEST} to 1e12")
     found: dict[str, BackgroundRow] = {}
     selection = background_selection(d)
     performance: dict[str, float | None] = {"match_probability": match_probability(d)}
@@ -104,16 +107,26 @@ def backgrounds(
 
 
 def checked_rows(asked: Sequence[str], d: Detector) -> list[str]:
-    """The names of the rows that are asked for; ``all`` stands for every one.
+    """The names of the rows that are asked for, each once; ``all`` stands for every one.
 
     Raises
     ------
-    ValueError : unknown row, or a geometry without a kaon beam
+    ValueError : unknown row, no row, or a geometry without a kaon beam
     """
-    names = list(NAMES) if list(asked) == ["all"] else list(asked)
+    try:
+        names = list(dict.fromkeys(name.strip() for name in asked))
+    except (TypeError, AttributeError):
+        names = []
+    if not names:
+        raise ValueError(f"rows of background {asked!r}: they must be all, or some of {', '.join(NAMES)}")
+    if "all" in names:
+        if len(names) > 1:
+            raise ValueError(f"background row '{','.join(names)}': all stands alone, it has every row")
+        names = list(NAMES)
     for name in names:
         if name not in NAMES:
-            raise ValueError(f"unknown background row '{name}'{did_you_mean(name, [*NAMES, 'all'])}")
+            near = did_you_mean(name, [*NAMES, "all"], listed=True)
+            raise ValueError(f"unknown background row '{name}'{near or ':'} rows are all, {', '.join(NAMES)}")
     if d.dump is not None:
         raise ValueError(f"geometry {d.name} has no kaon beam: K+ -> pi+ nu nubar has no background there")
     return names

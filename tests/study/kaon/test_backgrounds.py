@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import pytest
 import na62sim as na
 from na62sim.cli import main
 from na62sim.core.branching_ratios import KAON, with_pi0
-from na62sim.study.kaon import background_parts, background_sample
+from na62sim.study.kaon import background_parts, background_row, background_sample
 from na62sim.study.kaon.background_inputs import shifts, varied_inputs
 from na62sim.study.kaon.background_parts import Rare, Sample
 from na62sim.study.kaon.background_row import Made, _row, by_decay
@@ -32,15 +33,29 @@ from na62sim.study.kaon.matching import match_probability
 @pytest.mark.parametrize(
     ("row", "geometry", "message"),
     [
-        ("k2pii", "run1-2018-s2", "unknown background row 'k2pii'; did you mean 'k2pi'?"),
-        ("xyz", "run1-2018-s2", "unknown background row 'xyz' (known: all, k2pi, k3pi"),
+        ("k2pii", "run1-2018-s2", "unknown background row 'k2pii'; did you mean 'k2pi'? rows are all, k2pi, kmu2"),
+        ("xyz", "run1-2018-s2", "unknown background row 'xyz': rows are all, k2pi, kmu2, ke4"),
+        ("all,k2pi", "run1-2018-s2", "background row 'all,k2pi': all stands alone, it has every row"),
+        ([], "run1-2018-s2", "rows of background []: they must be all, or some of k2pi, kmu2"),
+        (3, "run1-2018-s2", "rows of background 3: they must be all, or some of k2pi, kmu2"),
         ("k2pi", "dump-2021", "geometry dump-2021 has no kaon beam"),
     ],
 )
-def test_what_cannot_be_is_refused(row: str, geometry: str, message: str) -> None:
+def test_what_cannot_be_is_refused(row: Any, geometry: str, message: str) -> None:
     with pytest.raises(ValueError) as caught:
         backgrounds(row, geometry)
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "more", [{"events": 0}, {"events": 1500.5}, {"events": "1e3"}, {"share": 0.0}, {"share": math.nan}]
+)
+def test_numbers_out_of_their_range_are_refused(more: Any) -> None:
+    name = next(iter(more))
+    with pytest.raises(
+        ValueError, match=rf"^{name} = .*(must be a whole number from 1000 to 1e12|allowed range \(0, 1000\])$"
+    ):
+        backgrounds("kpigg", "run1-2018-s2", **more)
 
 
 def test_upstream_is_a_product_of_published_numbers_and_the_simulated_match() -> None:
@@ -163,8 +178,8 @@ def test_shift_of_a_sum_for_an_input() -> None:
     assert shifts(a) == pytest.approx({"a": 0.75, "charged": 0.3 / math.sqrt(3.0)})
 
 
-def test_events_of_one_decay_are_not_independent() -> None:
-    """Weights of one decay are added before they are squared."""
+def test_events_of_one_decay_are_not_independent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights of one decay are added before they are squared; a refused row gives no part of its sum away."""
     weight, decay = np.array([1.0, 2.0, 3.0, 4.0]), np.array([7, 3, 7, 9])
     assert sorted(by_decay(weight, decay)) == [2.0, 4.0, 4.0]
     row = background_parts.rows()["ke4"]
@@ -177,9 +192,14 @@ def test_events_of_one_decay_are_not_independent() -> None:
         {},
         decay,
     )
-    found = _row(Made(row, ((row.samples[0], one),), (15e3, 20e3)), na.load_detector("run1-2018-s2"), 0.0, None)
-    assert found.n_effective == pytest.approx(100.0 / 36.0) and found.largest_weight_share == pytest.approx(0.4)
-    assert found.reason and found.bins[0].stat == pytest.approx(6.0)
+    made, detector = Made(row, ((row.samples[0], one),), (15e3, 20e3)), na.load_detector("run1-2018-s2")
+    refused = _row(made, detector, 0.0, None)
+    assert refused.reason and refused.events is None and not (refused.bins or refused.parts or refused.regions)
+    monkeypatch.setattr(background_row, "LARGEST_SHARE", 0.5)
+    found = _row(made, detector, 0.0, None)
+    for each in (refused, found):
+        assert each.n_effective == pytest.approx(100.0 / 36.0) and each.largest_weight_share == pytest.approx(0.4)
+    assert found.bins[0].stat == pytest.approx(6.0)
 
 
 @pytest.mark.slow
