@@ -67,7 +67,7 @@ def show(
         from na62sim.report.draw import draw_sample
 
         draw_sample(sample, event, path, force=force)
-        process = sample.provenance.process
-    emit(
-        {"file": str(file), "event": event, "process": process, "picture": str(path)}, as_json, f"{path}: event {event}"
-    )
+        process, number = sample.provenance.process, int(sample.slice_events(event, event + 1)["events"]["number"][0])
+    named = f"event {event}" if number == event else f"event {event} of the file, number {number}"
+    shown = {"file": str(file), "event": event, "number": number, "process": process, "picture": str(path)}
+    emit(shown, as_json, f"{path}: {named}")

@@ -62,8 +62,8 @@ def remark_lines(described: Mapping[str, Any]) -> list[str]:
     if described.get("importance"):
         also = f"; {weights}" if carried else ""
         lines.append(
-            f"importance sampling in (q2, cos theta*) towards the signal regions, of pions that arrive{also}; what lies outside of them, "
-            "the control regions and most of each row of the cut-flow, is less well known"
+            f"importance sampling in (q2, cos theta*) towards the signal regions, of pions that arrive{also}; what lies "
+            "outside of them, the control regions and most of each row of the cut-flow, is less well known"
         )
     elif carried:
         lines.append(weights)

@@ -14,6 +14,7 @@ from typing import Any
 import h5py
 import pytest
 
+import na62sim as na
 from na62sim.cli import main
 from na62sim.report.as_json import to_json
 
@@ -258,6 +259,17 @@ def test_show(files: dict[str, Path], capsys: pytest.CaptureFixture[str], tmp_pa
     assert Path(found["picture"]).stat().st_size > 10_000
     line = refused(capsys, 2, "show", str(files["reco"]), "--event", str(EVENTS), "-o", str(tmp_path / "no.png"))
     assert f"0 to {EVENTS - 1}" in line
+
+
+def test_show_names_the_event_of_a_skim_by_its_number_too(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Of a skim the fourth event is not the one of number 3."""
+    file, picture = tmp_path / "skim.h5", tmp_path / "event.png"
+    result(capsys, "simulate", "kpinunu", "--skim", "pinunu", "-n", "1000", "-o", str(file))
+    with na.Sample.open(file) as sample:
+        number = int(sample.slice_events(3, 4)["events"]["number"][0])
+    assert number > 3
+    code, out, _ = run(capsys, "show", str(file), "--event", "3", "-o", str(picture))
+    assert code == 0 and " ".join(out.split()) == f"{picture}: event 3 of the file, number {number}"
 
 
 @pytest.mark.parametrize(
