@@ -38,6 +38,7 @@ _COLOURS = {
     "upstream": BLUE,
 }
 _LOWEST = 1e-4  # events at the left end of the axis, unless a row has fewer
+_MOST = 30.0  # expected events that are shown
 _TITLES = {"kl3": r"$K^{+}\to\pi^{0}\ell^{+}\nu$"}
 
 
@@ -73,9 +74,10 @@ def draw_backgrounds(path: Path, result: Backgrounds, *, force: bool = False) ->
             for name, part in row.parts.items():
                 if isinstance(part, tuple) and row.events is not None:
                     left.plot(part, (k - 0.38, k - 0.38), color=_COLOURS[row.name], lw=2.0, ls=":")
-                    beside, align = (part[0] / 1.15, "right") if part[0] > 1e-2 else (part[1] * 1.15, "left")
+                    room = _MOST / part[1] > part[0] / low  # where there is more room for its name
+                    beside, align = (part[1] * 1.15, "left") if room else (part[0] / 1.15, "right")
                     left.text(beside, k - 0.39, name, fontsize=9.5, va="center", ha=align, color=_COLOURS[row.name])
-        left.set(xscale="log", xlim=(low, 30.0), ylim=(-0.7, len(shown) - 0.3), xlabel="Expected events")
+        left.set(xscale="log", xlim=(low, _MOST), ylim=(-0.7, len(shown) - 0.3), xlabel="Expected events")
         left.set_yticks(range(len(shown)), [_title(row) for row in reversed(shown)])
         left.yaxis.set_minor_locator(NullLocator())
         left.plot([], [], "s", mfc="none", color=BLACK, label="published")
