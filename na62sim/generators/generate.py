@@ -11,7 +11,7 @@ import numpy as np
 from na62sim.core.arrays import FloatArray, IntArray
 from na62sim.core.rng import STREAM_LIKELY, uniforms_of
 from na62sim.generators.amplitudes.rest_frame import sample_vertices
-from na62sim.generators.chain.compile import spread_flights
+from na62sim.generators.chain.compile import spread_flights, without_neutrinos
 from na62sim.generators.chain.process import Process
 from na62sim.generators.chain.truth import Truth
 from na62sim.generators.sources.events import EventSource
@@ -122,7 +122,8 @@ class Generator:
 
     def with_neutrinos(self, seed: int, truth: Truth) -> Truth:
         """Some events, from one `generate` or `parts` without neutrinos, turns and ``likely``, with all momenta."""
-        if not isinstance(self.source, KaonBeam):
+        complete = len(without_neutrinos(self.chain).parent) == len(self.chain.arrays.parent)
+        if complete or not isinstance(self.source, KaonBeam):
             return truth
         rest = np.empty((self.chain.n_rest, 4, len(truth.events)))
         vertex_weight = sample_vertices(seed, truth.events, self.chain.samplers, rest)

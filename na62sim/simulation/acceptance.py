@@ -161,8 +161,10 @@ def acceptance(
         return count(job, part, running)
 
     info = {"process": decay.short, "geometry": d.name, "seed": seed, "decay_volume_m": list(simulation.volume_m)}
+    if sampled:
+        info["importance"] = True
     if sampled or conditions.carried.any:
-        info |= ({"importance": True} if sampled else {}) | {"as_weights": conditions.carried.names()}
+        info["as_weights"] = conditions.carried.names()
     flow, done, seconds = CutFlow(chosen, info | remarks(decay.describe())), 0, 0.0
     total = most or 0 if wanted is None else wanted.total(0, math.inf)
     while done < total:

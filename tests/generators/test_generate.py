@@ -22,5 +22,6 @@ def test_without_neutrinos_all_else_is_the_same(process: str) -> None:
             np.testing.assert_array_equal(some.p[slot], whole.p[slot])
     rows = np.array([3, 4, 600])
     np.testing.assert_array_equal(g.with_neutrinos(5, some.take(rows)).p, whole.p[:, :, rows])
+    assert (g.with_neutrinos(5, some) is some) == (process != "kpinunu")  # nothing is made again that is there
     for name in ("events", "vertex", "gtk", "weight"):
         np.testing.assert_array_equal(getattr(some, name), getattr(whole, name))

@@ -67,9 +67,7 @@ class Planes(NamedTuple):
     smallest: FloatArray  # (4,) such an angle times p beta (MeV)
     forced: bool  # whether that tail is made more often, with weights
     beam_slope: float  # dx/dz
-    share_lost: float = (
-        0.0  # of the draws of a pion that does not come to the LKr, see `survival`; 0: as often as it does
-    )
+    share_lost: float = 0.0  # of draws in which a pion does not come to the LKr, see `survival`; 0: as often as it does
 
 
 ALL_BITS = -1

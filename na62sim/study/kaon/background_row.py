@@ -170,7 +170,7 @@ def _checked(row: BackgroundRow, product: float | None) -> BackgroundRow:
     if share <= LARGEST_SHARE:
         return replace(row, product=product)
     why = f"one weight has {100 * share:.0f} % of the sum, more than {100 * LARGEST_SHARE:.0f} %: it needs more events"
-    return BackgroundRow(row.name, row.title, None, None, None, row.n_effective, share, reason=why)
+    return BackgroundRow(row.name, row.title, n_effective=row.n_effective, largest_weight_share=share, reason=why)
 
 
 def dataset_error(d: Detector) -> float:
