@@ -96,7 +96,7 @@ class ShardRun:
     def difference(self, other: ShardRun) -> str:
         """What tells another run from this one, as words; empty if nothing does."""
         mine, theirs = self.to_dict(), other.to_dict()
-        for name in [*mine, *(theirs.keys() - mine.keys())]:
+        for name in {**mine, **theirs}:  # in order, so that the same is named every time
             a, b = mine.get(name), theirs.get(name)
             if isinstance(a, dict) and isinstance(b, dict):
                 inner = next((k for k in [*a, *b] if a.get(k) != b.get(k)), None)

@@ -55,6 +55,8 @@ def test_differences_are_named() -> None:
     skimmed = other(skim={"selection": "pinunu", "cut": "no LAV"}, keep=["beam", "truth"])
     assert RUN.difference(skimmed) == "skim is pinunu as far as 'no LAV' there, none here"
     assert RUN.difference(other(keep=["beam", "truth"])) == "keep is beam, truth there, none here"
+    several = dict.fromkeys("zyxwvutsrq", 1)  # the first in order, not the first of a set, whose order varies
+    assert RUN.difference(other(**several)) == "z is 1 there, none here"
     assert len({RUN.key, other(seed=8).key, other(events=9).key, changed.key, other().key}) == 4
 
 

@@ -156,7 +156,7 @@ class _Known:
     def check_used(self) -> None:
         """What the user says must be about a particle of the file."""
         for what, names in (("mass", self.mass), ("lifetime", self.lifetime), ("stable", self.stable)):
-            for name in names:
+            for name in sorted(names):
                 if name not in self.used:
                     listed = ", ".join(sorted(self.used))
                     raise SampleError(

@@ -29,7 +29,7 @@ def choose_columns(sample: Sample, wanted: Sequence[str] = ()) -> Chosen:
     known = {name: none[name].fields for name in sample.groups}
     if not wanted:
         return known
-    every = {f"{group}/{column.name}" for group, columns in known.items() for column in columns}
+    every = [f"{group}/{column.name}" for group, columns in known.items() for column in columns]
     for word in wanted:
         if word not in every and not any(name == word or name.startswith(f"{word}/") for name in known):
             raise ValueError(f"column '{word}': the sample has none of that name{did_you_mean(word, [*every, *known])}")

@@ -110,6 +110,7 @@ REFUSED: list[tuple[list[int], list[int], list[int], dict[str, Any], str]] = [
     ([321, 211, 1000011], [-1, 0, 0], [4, 1, 1], {}, "code 1000011 is unknown and has a charge"),
     ([321, 211, 111], [-1, 0, 0], [4, 1, 1], {}, "pi0 (111) is left undecayed; let the generator decay it, or say"),
     ([321, 211, 310], [-1, 0, 0], [4, 1, 1], {"stable": {"pi0"}}, "KS (310) is left undecayed"),
+    ([321, 211, 14], [-1, 0, 0], [4, 1, 1], {"stable": set("ZYXWVUTSRQPA")}, "stable of 'A': no particle of that name"),
     ([321, 211, 2], [-1, 0, 0], [4, 1, 1], {}, "u (2) is left undecayed; let the generator decay it"),
     ([321, 211, 14], [-1, 0, 0], [1, 1, 1], {}, "event 0 (from 0) has no mother"),
     ([321, 211, 14], [2, 0, 1], [2, 2, 2], {}, "has no mother"),
