@@ -18,7 +18,7 @@ from na62sim.sample.table import Column
 from na62sim.selection.cut import Survivors
 from na62sim.selection.registry import find_selection
 from na62sim.simulation.conditions import Running
-from na62sim.simulation.on_demand import LazyCandidates
+from na62sim.simulation.lazy_candidates import LazyCandidates
 
 n: Any = na  # what is called wrongly on purpose
 X = "K+ -> pi+ X"

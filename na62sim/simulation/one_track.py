@@ -24,7 +24,8 @@ from na62sim.generators.chain.truth import Truth
 from na62sim.generators.chain.turned import turn_decays
 from na62sim.generators.generate import AGAIN
 from na62sim.selection.cut import Selection
-from na62sim.simulation.on_demand import LazyCandidates, SelectedChunk
+from na62sim.simulation.lazy_candidates import LazyCandidates
+from na62sim.simulation.on_demand import SelectedChunk
 from na62sim.simulation.pipeline import Simulation
 
 MOST_PICKED, MOST_COPIES, PROBES = 16, 2**16, 2  # of one event; their product with the turns stays below 2^29

@@ -41,7 +41,7 @@ _STAGES = {
     "vertices": "reconstruction/vert",
     "candidates": "reconstruction/",
     "select": "selection/ statistics/",
-    "columns": "simulation/on_demand simulation/pipeline simulation/tables sample/table",
+    "columns": "simulation/lazy_candidates simulation/on_demand simulation/pipeline simulation/tables sample/table",
     "hash": "sample/content_hash sample/checksums core/checksum",
     "write": "sample/writer sample/provenance sample/structure",
 }

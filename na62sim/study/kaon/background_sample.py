@@ -31,7 +31,8 @@ from na62sim.selection.cut import Cut, Selection
 from na62sim.selection.pinunu import GeV2, guarded
 from na62sim.simulation.chunks import RUN
 from na62sim.simulation.conditions import Running
-from na62sim.simulation.on_demand import Seen, SelectedChunk, accepted, select_truth
+from na62sim.simulation.lazy_candidates import Seen
+from na62sim.simulation.on_demand import SelectedChunk, accepted, select_truth
 from na62sim.simulation.one_track import Guesses, select_one_track, share_decays, take_out
 from na62sim.simulation.pipeline import Simulation, warm_up
 from na62sim.study.kaon.background_parts import Rare, Sample

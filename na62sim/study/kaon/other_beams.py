@@ -15,7 +15,7 @@ from na62sim.detector.response.gtk import gtk_hits
 from na62sim.detector.response.respond import offsets_of
 from na62sim.reconstruction.candidate_columns import OF_BEAM
 from na62sim.selection.cut import Selection
-from na62sim.simulation.on_demand import Seen
+from na62sim.simulation.lazy_candidates import Seen
 from na62sim.simulation.pipeline import Simulation
 
 
