@@ -31,9 +31,11 @@ _NAMES = frozenset(name for name, _, _ in COLUMNS)
 class Seen:
     """What lies behind the spectrometer, of some events: truth, hits, STRAW tracks, crossings and the columns of candidates.
 
-    ``event`` of tracks and candidates counts among these events. Of the momenta of the truth those of photons are there.
+    ``event`` of tracks and candidates counts among these events, ``place`` is the index of each in the chunk. Of the momenta of
+    the truth those of photons are there.
     """
 
+    place: IntArray
     truth: Truth
     hits: Hits
     tracks: dict[str, Any]
@@ -166,7 +168,7 @@ class LazyCandidates:
         if self._seen is None:
             return None
         assert self._carried is not None
-        return Seen(*self._seen, self._carried, self._made)
+        return Seen(np.flatnonzero(self._followed), *self._seen, self._carried, self._made)
 
     def trigger_masks(self, rows: IntArray) -> npt.NDArray[np.uint32]:
         """The trigger masks of some rows, of those the cuts left."""

@@ -145,6 +145,7 @@ def _one_track(s: Simulation, truth: Truth, arrived: Arrived) -> tuple[Crossings
 
 
 def take_out(truth: Truth, slots: tuple[int, ...]) -> None:
-    """Let the particles of some slots fly backwards, where nothing is met: as if they were not there."""
+    """Let the particles of some slots fly backwards, where nothing is met: as if they were not there, each with its momentum."""
     for slot in slots:
-        truth.p[slot, :2], truth.p[slot, 2] = 0.0, -np.abs(truth.p[slot, 2]) - 1.0
+        truth.p[slot, 2] = -np.linalg.norm(truth.p[slot, :3], axis=0)
+        truth.p[slot, :2] = 0.0

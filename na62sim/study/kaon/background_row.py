@@ -38,6 +38,7 @@ LARGEST_SHARE = 0.10  # of one weight, above which a row is refused
 FEWEST = 1000  # events of a sample
 _OVERLAP = (1e-3, 3e-2)  # probability that a muon and a photon on one cluster look like a pion; no source
 _ALONE, _PAIRS = 0.01, 0.015  # of the events of a row are made for each factor of it
+_BESIDE = (0.0, 9e3, 12e3, 16e3, 20e3, 30e3, math.inf)  # MeV
 _PAIR = Effort(1e-6, 3e-6, 1e-6, 4)  # of pairs, without a tail, far more are accepted
 _PAIR_WITH = {"pi-": Effort(1e-8, 1e-6, 1e-6, 4)}
 
@@ -220,34 +221,40 @@ def _by_weights(made: Made) -> float | None:
 def _by_fates(
     made: Made, selection: Selection, d: Detector, events: int, seed: int, threads: int | None, flux: float
 ) -> float:
-    """The pion alone, times the probability that each other charged particle is not seen beside it; bin by bin.
+    """The pion alone, times the probability that each other charged particle is not seen beside it.
 
-    Where a tail is needed that is of all momenta and missing masses.
+    Bin by bin in the momenta of the track and of the negative particle: beside an accepted pion a soft one leaves a hard one, so
+    that their fates are independent of each other at given momenta only. Where a tail is needed the probabilities are those of
+    all missing masses and momenta of the track.
     """
     sample = made.samples[0][0]
     particles = particles_of(sample)
     charged = [k for k, s in enumerate(particles) if k > 0 and s.charge]
     pions = [k for k in charged if particles[k].name == "pi+"]
+    negative = next(k for k in charged if particles[k].charge < 0)
     n = max(round(_ALONE * events), FEWEST), max(round(_PAIRS * events), FEWEST)
     plain = replace(sample, rare=None)
 
-    def one(sample: Sample, events: int, *kept: int) -> tuple[Accepted, FloatArray]:
+    def one(sample: Sample, events: int, *kept: int) -> Accepted:
         without = tuple(k for k in charged if k not in kept)
-        a = simulate_sample(sample, selection, d, events, seed, threads, without=without)
-        a = a.scaled(flux * sample.branching / a.generated)
-        return a, a.weights[NOMINAL]
+        a = simulate_sample(sample, selection, d, events, seed, threads, without=without, beside=negative)
+        return a.scaled(flux * sample.branching / a.generated)
 
-    single, weights = one(plain, n[0], pions[0])
-    bins = made.binned(single, weights) * len(pions)
+    def binned(a: Accepted, everywhere: bool) -> FloatArray:
+        inside = (a.region < SIGNAL) | everywhere
+        edges = (made.edges[0], made.edges[-1]) if everywhere else made.edges
+        p, weights = np.clip(a.p[inside], edges[0], edges[-1]), a.weights[NOMINAL][inside]
+        return np.histogram2d(p, a.beside[inside], (edges, _BESIDE), weights=weights)[0]
+
+    single = one(plain, n[0], pions[0])
+    tails = bool(made.row.control)
+    bins, alone = binned(single, False) * len(pions), binned(single, tails)
     for k in charged:
         if k == pions[0]:
             continue
         ways = 2 if k in pions else 1
         assert sample.rare is not None
         effort = _PAIR_WITH.get(particles[k].name, _PAIR)
-        pair, both = one(replace(sample, rare=replace(sample.rare, effort=effort)), n[1], pions[0], k)
-        if made.row.control:
-            bins = bins * (math.fsum(both) / math.fsum(weights) / ways)
-        else:
-            bins = bins * over(made.binned(pair, both), made.binned(single, weights) * ways)
+        pair = one(replace(sample, rare=replace(sample.rare, effort=effort)), n[1], pions[0], k)
+        bins = bins * over(binned(pair, tails), alone * ways)
     return float(bins.sum())

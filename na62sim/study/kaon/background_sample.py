@@ -79,6 +79,7 @@ class Accepted:
     probed : (n,) whether it was weighed with inputs varied
     varied : (n,) these weights, by name of the change; 0 where it was not
     decay : (n,) number of the decay: events of one are not independent of each other
+    beside : (n,) true momentum (MeV) of the particle of one slot
     """
 
     generated: float
@@ -88,13 +89,15 @@ class Accepted:
     probed: BoolArray
     varied: dict[str, FloatArray]
     decay: IntArray
+    beside: FloatArray
 
     def take(self, rows: Any) -> Accepted:
         """Some of the events."""
         weights, varied = ({name: w[rows] for name, w in table.items()} for table in (self.weights, self.varied))
         return Accepted(
-            self.generated, self.region[rows], self.p[rows], weights, self.probed[rows], varied, self.decay[rows]
-        )
+            self.generated, self.region[rows], self.p[rows], weights, self.probed[rows], varied, self.decay[rows],
+            self.beside[rows],
+        )  # fmt: skip
 
     def times(self, factor: Any) -> Accepted:
         """The same with the weights times a factor, or each times its own."""
@@ -116,7 +119,7 @@ class Accepted:
                 return {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
             return np.concatenate(tables)
 
-        columns = {name: all_of(name) for name in ("region", "p", "weights", "probed", "varied", "decay")}
+        columns = {name: all_of(name) for name in ("region", "p", "weights", "probed", "varied", "decay", "beside")}
         return replace(first, generated=float(np.sum([part.generated for part in parts])), **columns)
 
 
@@ -137,6 +140,7 @@ def simulate_sample(
     changes: Callable[[Response], Mapping[str, Change]] | None = None,
     thin: int = 1,
     without: tuple[int, ...] = (),
+    beside: int = 0,
 ) -> Accepted:
     """Make a sample, select it, and weigh what is accepted.
 
@@ -146,6 +150,7 @@ def simulate_sample(
     changes : makes further responses, by name, from the nominal one; none by default
     thin : of the events in other regions one in so many is kept, with as much more weight
     without : slots of particles that are taken out of the event
+    beside : slot of the particle whose true momentum is kept
     """
     carried = AsWeights(True, True, True, True, sample.tails, TURNS, late=True)
     simulation = Simulation(find_process(sample.process, **sample.parameters), d, seed, as_weights=carried)
@@ -156,6 +161,7 @@ def simulate_sample(
         thin,
         BEAMS if sample.tails else 1,
         PROBED if sample.rare is None else PROBED_RARE,
+        beside,
     )
     if sample.rare is not None:
         return _one_track(simulation, selection, sample.rare, weigh, events, threads, without)
@@ -215,10 +221,10 @@ class _Weigh:
 
     def __init__(
         self, simulation: Simulation, selection: Selection, changes: Mapping[str, Change], thin: int, beams: int,
-        probed: int,
+        probed: int, beside: int,
     ) -> None:  # fmt: skip
         self.simulation, self.selection, self.changes = simulation, selection, changes
-        self.thin, self.beams, self.probed = thin, beams, probed
+        self.thin, self.beams, self.probed, self.beside = thin, beams, probed, beside
 
     def __call__(self, chunk: SelectedChunk) -> Accepted:
         seen, generated = chunk.candidates.seen, chunk.flow.generated.sumw
@@ -232,15 +238,16 @@ class _Weigh:
             return replace(self._nothing(), generated=generated)
         some, place = np.unique(rows, return_inverse=True)
         found = self._weighed(seen, some, number[some] % self.probed == 0).take(place)
-        weight = inside[region, rows] * seen.truth.weight[seen.candidates["event"][rows]]
-        found = found.times(weight)
+        event = seen.candidates["event"][rows]
+        found = found.times(inside[region, rows] * seen.truth.weight[event])
         p = np.asarray(seen.candidates["p"], dtype=float)[rows]
-        return replace(found, generated=generated, region=region, p=p, decay=number[rows] % AGAIN)
+        beside = np.linalg.norm(chunk.truth.p[self.beside, :3, seen.place[event]], axis=1)
+        return replace(found, generated=generated, region=region, p=p, decay=number[rows] % AGAIN, beside=beside)
 
     def _nothing(self) -> Accepted:
         none, no = np.empty(0), np.empty(0, dtype=bool)
         weights, varied = dict.fromkeys(_KINDS, none), dict.fromkeys(self.changes, none)
-        return Accepted(0.0, np.empty(0, dtype=np.int64), none, weights, no, varied, np.empty(0, dtype=np.int64))
+        return Accepted(0.0, np.empty(0, dtype=np.int64), none, weights, no, varied, np.empty(0, dtype=np.int64), none)
 
     def _weighed(self, seen: Seen, rows: IntArray, probed: BoolArray) -> Accepted:
         """What is a weight, of some candidates (in order), without that of their beams."""
@@ -273,7 +280,7 @@ class _Weigh:
                     varied[name][some] = others[some] * photons_unseen(s.seed, truth, crossings, new)
                 else:
                     varied[name][some] = photons[some] * self._others(truth, crossings, new)
-        return Accepted(0.0, rows, photons, weights, probed, varied, rows)
+        return Accepted(0.0, rows, photons, weights, probed, varied, rows, photons)
 
     def _others(self, truth: Truth, crossings: Crossings, r: Response) -> FloatArray:
         """What the weight is without the photons."""

@@ -13,6 +13,7 @@ import pytest
 import na62sim as na
 from na62sim.cli import main
 from na62sim.core.branching_ratios import KAON, with_pi0
+from na62sim.simulation.one_track import Effort
 from na62sim.study.kaon import background_parts, background_row, background_sample
 from na62sim.study.kaon.background_inputs import shifts, varied_inputs
 from na62sim.study.kaon.background_parts import Rare, Sample
@@ -174,7 +175,7 @@ def test_shift_of_a_sum_for_an_input() -> None:
     probed = np.array([True, True, False, False])
     varied = {"a up": 2.0 * probed, "a down": 0.5 * probed, "charged up": 1.3 * probed, "charged down": 0.7 * probed}
     varied |= {"small up": 1.001 * probed, "small down": one * probed}
-    a = Accepted(4.0, np.zeros(4, dtype=np.int64), one, {NOMINAL: one}, probed, varied, np.arange(4))
+    a = Accepted(4.0, np.zeros(4, dtype=np.int64), one, {NOMINAL: one}, probed, varied, np.arange(4), one)
     assert shifts(a) == pytest.approx({"a": 0.75, "charged": 0.3 / math.sqrt(3.0)})
 
 
@@ -191,6 +192,7 @@ def test_events_of_one_decay_are_not_independent(monkeypatch: pytest.MonkeyPatch
         weight > 0,
         {},
         decay,
+        weight,
     )
     made, detector = Made(row, ((row.samples[0], one),), (15e3, 20e3)), na.load_detector("run1-2018-s2")
     refused = _row(made, detector, 0.0, None)
@@ -200,6 +202,33 @@ def test_events_of_one_decay_are_not_independent(monkeypatch: pytest.MonkeyPatch
     for each in (refused, found):
         assert each.n_effective == pytest.approx(100.0 / 36.0) and each.largest_weight_share == pytest.approx(0.4)
     assert found.bins[0].stat == pytest.approx(6.0)
+
+
+def test_fates_beside_the_track_are_independent_at_given_momenta_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Ke4 whose pi- is missed with 0.5 where it is soft and never else, and whose e+ never where it is soft: no event is left.
+    At every momentum the same, 0.1 and 0.2, leaves the product of the two."""
+    momenta = np.array([10e3, 25e3])
+    missed = {
+        3: np.array([0.5, 0.0]),
+        2: np.array([0.0, 0.5]),
+        0: np.ones(2),
+    }  # without the e+, without the pi-, without both
+
+    def sample(*_: object, without: tuple[int, ...], beside: int, **__: object) -> Accepted:
+        assert beside == 2
+        weight = missed[sum(without) if len(without) == 1 else 0]
+        row = np.arange(2)
+        return Accepted(2.0, 0 * row, 20e3 + 0.0 * row, {NOMINAL: weight}, weight > 2.0, {}, row, momenta)
+
+    monkeypatch.setattr(background_row, "simulate_sample", sample)
+    row = background_parts.rows()["ke4"]
+    one = sample(without=(), beside=2)
+    made, d = Made(row, ((row.samples[0], one),), (15e3, 25e3)), na.load_detector("run1-2018-s2")
+    flux = 3.0 / row.samples[0].branching
+    assert background_row._by_fates(made, background_selection(d), d, 1000, 1, 1, flux) == 0.0
+    missed[3], missed[2] = np.full(2, 0.1), np.full(2, 0.2)
+    found = background_row._by_fates(made, background_selection(d), d, 1000, 1, 1, flux)
+    assert found == pytest.approx(3.0 * 0.1 * 0.2)
 
 
 @pytest.mark.slow
@@ -213,7 +242,8 @@ def test_weighted_and_thrown_particles_beside_the_track_agree() -> None:
     everything = {"all": lambda t: np.ones(len(t["p"]), dtype=bool)}
     chosen = replace(background_selection(d), regions=everything, signal=("all",))
     sample, sums = Sample("all", "ke4", KAON["pi pi e nu"][0], 1.0), []
-    for rare in (None, Rare(1e-6, 1, 1, {}), Rare(1e-3, 3, 4, {"e+": -1})):
+    often, seldom = Effort(1e-4, 1e-4, 1e-4), Effort(1e-3, 3e-3, 1e-3)
+    for rare in (None, Rare(often, 1, {}), Rare(seldom, 4, {"e+": -1}, ("pi-",))):
         a = simulate_sample(replace(sample, rare=rare), chosen, d, 240_000, 4, 1)
         w = by_decay(a.weights[NOMINAL], a.decay) / a.generated
         sums.append((w.sum(), math.sqrt((w**2).sum())))
