@@ -12,6 +12,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic.fields import FieldInfo
 
+_LONGEST = 1000.0  # m: no beam line of the kind is longer
+
 
 def _positive(value: float) -> float:
     if not value > 0:
@@ -28,6 +30,12 @@ def _count(value: int) -> int:
 def _non_negative(value: float) -> float:
     if not value >= 0:
         raise ValueError("must not be negative (allowed: 0 and above)")
+    return value
+
+
+def _place(value: float) -> float:
+    if not 0 <= value <= _LONGEST:
+        raise ValueError(f"must lie in 0 (the target) to {_LONGEST:g} m")
     return value
 
 
@@ -57,6 +65,8 @@ Positive = Annotated[float, AfterValidator(_positive)]
 NonNegative = Annotated[float, AfterValidator(_non_negative)]
 Probability = Annotated[float, AfterValidator(_probability)]
 Count = Annotated[int, AfterValidator(_count)]
+Place = Annotated[float, AfterValidator(_place)]
+"""A z of a part of the experiment (m)."""
 Length = Positive
 Numbers = Annotated[tuple[Number, ...], AfterValidator(_not_empty)]
 Lengths = Annotated[tuple[Length, ...], AfterValidator(_not_empty)]
@@ -95,7 +105,7 @@ def ordered(block: Block, *keys: str) -> None:
 
 
 class Target(Block):
-    z_m: Number
+    z_m: Place
     length_mm: Length
     radius_mm: Length
     proton_momentum_GeV: Positive
@@ -106,7 +116,7 @@ class Beam(Block):
     momentum_spread: Probability
     slope_x_mrad: Number
     slope_y_mrad: Number
-    reference_z_m: Number
+    reference_z_m: Place
     sigma_x_mm: Length
     sigma_y_mm: Length
     half_width_x_mm: Length
@@ -126,8 +136,8 @@ class Beam(Block):
 
 
 class DecayVolume(Block):
-    z_min_m: Number
-    z_max_m: Number
+    z_min_m: Place
+    z_max_m: Place
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -176,8 +186,8 @@ class BlueTubeField(Block):
 class FringeField(Block):
     z_m: Increasing
     b_y_uT: Numbers
-    z_outer_min_m: Number
-    z_outer_max_m: Number
+    z_outer_min_m: Place
+    z_outer_max_m: Place
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -187,11 +197,11 @@ class FringeField(Block):
 
 
 class MNP33Field(Block):
-    center_z_m: Number
+    center_z_m: Place
     integral_Tm: Number
     sigma_m: Length
-    map_z_min_m: Number
-    map_z_max_m: Number
+    map_z_min_m: Place
+    map_z_max_m: Place
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -202,7 +212,7 @@ class MNP33Field(Block):
 class BoxField(Block):
     """A magnet whose field is constant over its length."""
 
-    center_z_m: Number
+    center_z_m: Place
     integral_Tm: Number
     length_m: Annotated[Length, context]
 
@@ -222,7 +232,7 @@ class Material(Block):
     bremsstrahlung then take `x_over_x0_real`. `interaction_fraction` is the share of pions that interact.
     """
 
-    z_m: Number
+    z_m: Place
     x_over_x0: NonNegative
     x_over_x0_real: NonNegative | None = None
     interaction_fraction: Probability

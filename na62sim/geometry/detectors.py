@@ -15,6 +15,7 @@ from na62sim.geometry.blocks import (
     Lengths,
     NonNegative,
     Number,
+    Place,
     Positive,
     PositiveInterval,
     Probabilities,
@@ -27,8 +28,8 @@ from na62sim.geometry.blocks import (
 
 
 class Ktag(Block):
-    z_min_m: Annotated[Number, context]
-    z_max_m: Annotated[Number, context]
+    z_min_m: Annotated[Place, context]
+    z_max_m: Annotated[Place, context]
     efficiency: Probability
     n_sectors: Count
     min_sectors: Count
@@ -44,9 +45,9 @@ class Ktag(Block):
 
 
 class Rich(Block):
-    front_z_m: Number
-    back_z_m: Number
-    mirror_z_m: Annotated[Number, context]
+    front_z_m: Place
+    back_z_m: Place
+    mirror_z_m: Annotated[Place, context]
     radius_min_mm: Length
     radius_max_mm: Length
     hole_x_front_mm: Number
@@ -130,9 +131,9 @@ class Multiplicity(Block):
 
 
 class Newchod(Block):
-    z_m: Number
-    z_front_m: Annotated[Number, context]
-    z_back_m: Annotated[Number, context]
+    z_m: Place
+    z_front_m: Annotated[Place, context]
+    z_back_m: Annotated[Place, context]
     radius_min_mm: Length
     radius_max_mm: Length
     time_resolution_ns: Positive
@@ -173,9 +174,9 @@ class Satellite(Block):
 
 
 class Lkr(Block):
-    z_m: Number
-    cryostat_z_min_m: Annotated[Number, context]
-    cryostat_z_max_m: Annotated[Number, context]
+    z_m: Place
+    cryostat_z_min_m: Annotated[Place, context]
+    cryostat_z_max_m: Annotated[Place, context]
     radius_min_mm: Length
     hole_radius_mm: Length
     apothem_mm: Length
@@ -227,7 +228,7 @@ class Lkr(Block):
 
 
 class Muv0(Block):
-    z_m: Number
+    z_m: Place
     center_x_mm: Number
     half_side_mm: Length
     efficiency: Probability
@@ -247,8 +248,8 @@ class Muv12(Block):
 
 
 class IronWall(Block):
-    z_min_m: Number
-    z_max_m: Number
+    z_min_m: Place
+    z_max_m: Place
     half_side_mm: Length
     radius_min_mm: Length
 
@@ -259,7 +260,7 @@ class IronWall(Block):
 
 
 class Muv3(Block):
-    z_m: Number
+    z_m: Place
     thickness_mm: Annotated[Length, context]
     radius_min_mm: Length
     half_side_mm: Length
@@ -301,7 +302,7 @@ class Lav(Block):
 
 
 class Irc(Block):
-    z_m: Number
+    z_m: Place
     radius_min_mm: Length
     radius_max_mm: Length
     hole_x_mm: Number
@@ -315,7 +316,7 @@ class Irc(Block):
 
 
 class Sac(Block):
-    z_m: Number
+    z_m: Place
     half_side_mm: Length
     rotation_mrad: Annotated[Number, context]
     time_resolution_ns: Positive
@@ -324,7 +325,7 @@ class Sac(Block):
 class Hasc(Block):
     """Square modules in a grid that starts at `x_min_mm` and is centred in y."""
 
-    z_m: Number
+    z_m: Place
     length_m: Annotated[Length, context]
     x_min_mm: Number
     module_mm: Length
@@ -335,7 +336,7 @@ class Hasc(Block):
 
 
 class Anti0(Block):
-    z_m: Number
+    z_m: Place
     radius_mm: Length
     efficiency: Probability
     time_resolution_ns: Positive

@@ -14,6 +14,7 @@ from na62sim.geometry.blocks import (
     Length,
     NonNegative,
     Number,
+    Place,
     Positive,
     Probability,
     context,
@@ -62,7 +63,7 @@ class Association(Block):
 class Gtk(Block):
     """Response of the GTK to the kaon and to the other particles of the beam."""
 
-    z_m: Annotated[Number, context]
+    z_m: Annotated[Place, context]
     station_z_m: Annotated[Increasing, context]
     half_size_x_mm: Annotated[Length, context]
     half_size_y_mm: Annotated[Length, context]

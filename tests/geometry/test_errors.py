@@ -71,6 +71,8 @@ BLOCKS = {
     "[straw]\n{said}hole_x_mm = [[1], [2]]": "list inside a list",
     "[straw]\n{said}hole_half_size_mm = -1": "straw.hole_half_size_mm = -1: must be above 0",
     "[straw]\n{said}chamber_resolution_um = 0": "must be above 0",
+    "[gtk]\n{said}z_m = -1": "gtk.z_m = -1: must lie in 0 (the target) to 1000 m",
+    "[muv0]\n{said}z_m = 1e30": "must lie in 0 (the target) to 1000 m",
     "[straw]\n{said}chamber_z_m = [183.508, 204.459, 194.066, 218.885]": "must increase from number to number",
     "[lkr]\n{said}noise_GeV = -0.1": "must not be negative",
     "[lav]\n{said}z_back_m = [1, 2]": "mine.toml: lav: the lists must be equally long: z_front_m has 12, z_back_m has 2",
