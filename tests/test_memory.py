@@ -27,7 +27,7 @@ def peak(*words: str) -> float:
 def test_peak_memory(tmp_path: Path, verb: str) -> None:
     """Three to ten times the events: within what two runs of the same differ by (allocators of two threads), and below 1 GB.
 
-    Events that stayed in memory would be 0.6 GB.
+    Events that stayed in memory would be another 1.3 GB.
     """
     found = []
     for events in (
