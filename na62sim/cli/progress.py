@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from na62sim.cli.output import say
 from na62sim.cli.stopping import stop_if_asked
+from na62sim.core.progress import rate_text
 from na62sim.report.text import visible
 
 PLAIN_INTERVAL = 10.0  # s between lines of progress where there is no terminal
@@ -61,7 +62,7 @@ class Ticker:
             return ""
         seconds = time.perf_counter() - self._start
         events = self.done - self._first
-        return f"{events / seconds / 1e3:.0f}k events/s" if events and seconds > _SHORT else ""
+        return rate_text(events / seconds) if events and seconds > _SHORT else ""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -75,6 +75,10 @@ Interval = Annotated[tuple[Number, Number], AfterValidator(increasing)]
 PositiveInterval = Annotated[tuple[NonNegative, Positive], AfterValidator(increasing)]
 Four = tuple[Number, Number, Number, Number]
 FourIncreasing = Annotated[Four, AfterValidator(increasing)]
+Places = Annotated[tuple[Place, ...], AfterValidator(_not_empty), AfterValidator(increasing)]
+"""The z of parts that stand one behind the other (m)."""
+FourPlaces = Annotated[tuple[Place, Place, Place, Place], AfterValidator(increasing)]
+TwoPlaces = Annotated[tuple[Place, Place], AfterValidator(increasing)]
 Probabilities = Annotated[tuple[Probability, ...], AfterValidator(_not_empty)]
 
 
@@ -146,8 +150,8 @@ class DecayVolume(Block):
 
 
 class Tube(Block):
-    z_min_m: Annotated[Increasing, context]
-    z_max_m: Increasing
+    z_min_m: Annotated[Places, context]
+    z_max_m: Places
     radius_m: Lengths
 
     @model_validator(mode="after")
@@ -169,7 +173,7 @@ class BeamPipe(Block):
 
 
 class BlueTubeField(Block):
-    z_edges_m: Increasing
+    z_edges_m: Places
     b_x_uT: Numbers
     b_y_uT: Numbers
 
@@ -184,7 +188,7 @@ class BlueTubeField(Block):
 
 
 class FringeField(Block):
-    z_m: Increasing
+    z_m: Places
     b_y_uT: Numbers
     z_outer_min_m: Place
     z_outer_max_m: Place
@@ -244,7 +248,7 @@ class Hadronic(Block):
 
 class Chanti(Block):
     quiet_efficiency: Probability
-    station_z_m: Increasing
+    station_z_m: Places
     half_size_mm: Annotated[Length, context]
     hole_half_x_mm: Annotated[Length, context]
     hole_half_y_mm: Annotated[Length, context]
@@ -253,7 +257,7 @@ class Chanti(Block):
 
 
 class Straw(Block):
-    chamber_z_m: FourIncreasing
+    chamber_z_m: FourPlaces
     chamber_thickness_mm: Annotated[Length, context]
     hole_x_mm: Four
     hole_half_size_mm: Length

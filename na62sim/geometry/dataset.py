@@ -16,6 +16,7 @@ from na62sim.geometry.blocks import (
     NonNegative,
     Number,
     Numbers,
+    Place,
     Positive,
     PositiveInterval,
     Probability,
@@ -139,7 +140,7 @@ class Upstream(Block):
     """
 
     method: Literal["box", "multivariate"]
-    plane_z_m: Number
+    plane_z_m: Place
     half_x_mm: Length
     half_y_mm: Length
     efficiency: Probability

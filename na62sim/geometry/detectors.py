@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, model_validator
+from pydantic import model_validator
 
 from na62sim.geometry.blocks import (
     Block,
@@ -16,13 +16,14 @@ from na62sim.geometry.blocks import (
     NonNegative,
     Number,
     Place,
+    Places,
     Positive,
     PositiveInterval,
     Probabilities,
     Probability,
+    TwoPlaces,
     context,
     equal_lengths,
-    increasing,
     ordered,
 )
 
@@ -149,7 +150,7 @@ class Newchod(Block):
 
 
 class Chod(Block):
-    z_m: Annotated[tuple[Number, Number], AfterValidator(increasing)]
+    z_m: TwoPlaces
     radius_min_mm: Length
     radius_max_mm: Length
     slab_thickness_mm: Annotated[Length, context]
@@ -236,7 +237,7 @@ class Muv0(Block):
 
 
 class Muv12(Block):
-    z_m: Annotated[tuple[Number, Number], AfterValidator(increasing)]
+    z_m: TwoPlaces
     radius_min_mm: Annotated[Length, context]
     half_side_mm: Length
     stochastic: NonNegative
@@ -277,8 +278,8 @@ class Muv3(Block):
 class Lav(Block):
     """Ring stations: a particle that is between the two radii anywhere in the depth of the lead glass crosses it."""
 
-    z_front_m: Increasing
-    z_back_m: Increasing
+    z_front_m: Places
+    z_back_m: Places
     radius_in_mm: Lengths
     radius_out_mm: Lengths
     time_resolution_ns: Positive

@@ -14,6 +14,7 @@ from na62sim.geometry.blocks import (
     Lengths,
     NonNegative,
     Number,
+    Place,
     Positive,
     PositiveInterval,
     Probability,
@@ -56,7 +57,7 @@ class Dump(Block):
     exponential depth behind the front face.
     """
 
-    face_z_m: Number
+    face_z_m: Place
     x_mm: Number
     y_mm: Number
     sigma_x_mm: NonNegative

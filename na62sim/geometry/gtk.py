@@ -9,12 +9,12 @@ from pydantic import model_validator
 from na62sim.geometry.blocks import (
     Block,
     Count,
-    Increasing,
     Interval,
     Length,
     NonNegative,
     Number,
     Place,
+    Places,
     Positive,
     Probability,
     context,
@@ -64,7 +64,7 @@ class Gtk(Block):
     """Response of the GTK to the kaon and to the other particles of the beam."""
 
     z_m: Annotated[Place, context]
-    station_z_m: Annotated[Increasing, context]
+    station_z_m: Annotated[Places, context]
     half_size_x_mm: Annotated[Length, context]
     half_size_y_mm: Annotated[Length, context]
     x_over_x0: NonNegative

@@ -6,10 +6,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from na62sim.core.progress import rate_text
 from na62sim.core.remarks import remark_lines
 from na62sim.report.text import grid
 from na62sim.selection.cutflow_text import FEWER, fewer_text
-from na62sim.statistics.text import few, fraction, number
+from na62sim.statistics.text import few, fraction, number, percent
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -112,13 +113,15 @@ def acceptance_text(flow: Mapping[str, Any], losses: int, signal: Sequence[str])
     lines.append(
         f"{flow['process']} in {flow['geometry']}, selection {flow['selection']}: per decay in {volume[0]:g}–{volume[1]:g} m"
     )
+    if "reconstructed_with" in flow:
+        lines[-1] += f"; reconstructed with another geometry, {flow['reconstructed_with']['geometry']}"
+    if "windows" in flow:
+        lines[-1] += f"; windows of {flow['windows']}"
     rate = flow.get("events_per_second")
-    lines.append(
-        f"{flow['n_generated']} events, seed {flow['seed']}" + (f", {rate / 1e3:.0f}k events/s" if rate else "")
-    )
+    lines.append(f"{flow['n_generated']} events, seed {flow['seed']}" + (f", {rate_text(rate)}" if rate else ""))
     if a["n_effective"]:
-        share = 100.0 * a["largest_weight_share"]
-        lines[-1] += f"; accepted: {a['n_effective']:.4g} effective events, the largest weight is {share:.2g} %"
+        share = percent(a["largest_weight_share"])
+        lines[-1] += f"; accepted: {a['n_effective']:.4g} effective events, the largest weight is {share}"
     if flow.get("precision"):
         lines.append(precision_line(flow["precision"], flow["n_generated"]))
     return "\n".join([*lines, *remark_lines(flow), *_trigger_lines(flow["triggers"])]) + "\n"
@@ -204,7 +207,7 @@ def lifetime_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
             "too few events" if row["acceptance"] is None else fraction(row["acceptance"]),
             "" if row["stat"] is None else fraction(row["stat"]),
             f"{row['n_effective']:.0f}",
-            f"{100 * row['largest_weight_share']:.2g} %",
+            percent(row["largest_weight_share"]),
         ]
         for row in rows
     ]

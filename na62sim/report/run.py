@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from na62sim.core.progress import rate_text
 from na62sim.core.remarks import remark_lines
 from na62sim.report.answer import answer
 from na62sim.report.background import background_report
@@ -305,7 +306,7 @@ def _notes(samples: Sequence[CountedSample]) -> list[RenderableType]:
         "An acceptance is per decay in the data set's decay volume, without trigger and random veto.",
         "± components: efficiencies of the ledger; what signal and normalisation share cancels in the ratio.",
         "Expected events: ± inputs of the sensitivity ± branching ratio.",
-        f"{events} events in {seconds:.1f} s, {events / max(seconds, 1e-9) / 1e3:.0f}k events/s.",
+        f"{events} events in {seconds:.1f} s, {rate_text(events / max(seconds, 1e-9))}.",
     ]
     if any(s.histograms is not None and s.flow.generated.n > SPECTRA for s in samples):
         lines.insert(1, f"Resolutions and spectra before identification: of the first {SPECTRA} events of a sample.")

@@ -57,13 +57,15 @@ def select(
     ValueError : unknown selection or parameter, or a sample without the table that the selection is made for
     """
     from na62sim.sample.sample import Sample  # HDF5 is loaded with the first sample
-    from na62sim.simulation.stages import detector_of
+    from na62sim.simulation.stages import check_beam, detector_of
 
     opened = sample if isinstance(sample, Sample) else Sample.open(sample)
     made_with, p = detector_of(opened), opened.provenance
+    windows = made_with if detector is None else as_detector(detector)
+    check_beam(p, windows)
     described = p.extra.get("process", {})
     masses = described.get("mass_MeV", {})
-    chosen = find_selection(selection, made_with if detector is None else as_detector(detector), masses, **parameters)
+    chosen = find_selection(selection, windows, masses, **parameters)
     if chosen.candidates not in opened:
         raise ValueError(f"the sample has no group {chosen.candidates}: reconstruct it first")
     flow = CutFlow(
@@ -76,6 +78,10 @@ def select(
             **remarks(described),
         },
     )
+    if windows.sha256 != p.geometry_sha256:
+        flow.info["windows"] = windows.name
+    if "reconstructed_with" in p.extra:
+        flow.info["reconstructed_with"] = p.extra["reconstructed_with"]
     skim = p.skim
     if skim is not None:
         flow.info["skim"] = skim

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -140,6 +141,13 @@ def detector_of(sample: Sample) -> Detector:
     return detector_from_text(sample.provenance.geometry_text, sample.provenance.geometry_name)
 
 
+def check_beam(made: Provenance, believed: Detector) -> None:
+    """Refuse the geometry of a beam dump for events of kaons, and the other way round."""
+    if made.geometry_text and ("dump" in tomllib.loads(made.geometry_text)) is (believed.dump is None):
+        of, has = ("of the kaon beam", "has a dump") if believed.dump is not None else ("of a beam dump", "has none")
+        raise ValueError(f"the sample is {of} ({made.geometry_name}), and the geometry {believed.name} {has}")
+
+
 def reconstruct(
     sample: Sample | str | os.PathLike[str],
     path: str | os.PathLike[str] | None = None,
@@ -156,11 +164,13 @@ def reconstruct(
     sample : a Sample, or the path of one
     path : file to write; None keeps the result in memory. The input is not changed.
     force : a file of that name may be replaced
-    detector : what the reconstruction believes in; the one the sample was made with by default
+    detector : what the reconstruction believes in; the one the sample was made with by default. Another one is named in
+        ``provenance.extra["reconstructed_with"]``.
 
     Raises
     ------
-    ValueError : the sample is reconstructed already, or the result would replace it
+    ValueError : the sample is reconstructed already, the result would replace it, or its events are of kaons and ``detector``
+        is that of a beam dump, or the other way round
     FileExistsError : there is a file of that name, and ``force`` is not given
     """
     opened = sample if isinstance(sample, Sample) else Sample.open(sample)
@@ -168,12 +178,17 @@ def reconstruct(
         raise ValueError("the sample is reconstructed already (it has the group reco/events)")
     if path is not None and _is_file_of(opened, path):
         raise ValueError(f"{path}: the result would replace its own input")
-    reco = Reconstruction(detector_of(opened) if detector is None else as_detector(detector))
+    believed = detector_of(opened) if detector is None else as_detector(detector)
+    check_beam(opened.provenance, believed)
+    told: dict[str, Any] = {}
+    if believed.sha256 != opened.provenance.geometry_sha256:
+        told["reconstructed_with"] = {"geometry": believed.name, "sha256": believed.sha256}
+    reco = Reconstruction(believed)
     provenance = replace(
         opened.provenance,
         command=shlex.join(sys.argv),
         first_event=opened.first_event,
-        extra={**opened.provenance.extra, "reconstructed": True},
+        extra={**opened.provenance.extra, "reconstructed": True, **told},
     )
     running, done = Running(chunk=chunk, progress=progress), 0
     with SampleSink(path, provenance, force=force) as sink:

@@ -38,6 +38,18 @@ def few(effective: float) -> str:
     return f" (rests on {effective:.2g} effective events)" if 0.0 < effective < FEW else ""
 
 
+def percent(share: float) -> str:
+    """A share in per cent with two digits.
+
+    Examples
+    --------
+    >>> percent(0.0007234), percent(1.0)
+    ('0.072 %', '100 %')
+    """
+    value = 100.0 * share
+    return f"{value:.0f} %" if value >= 99.5 else f"{value:.2g} %"
+
+
 def fraction(value: float) -> str:
     """An efficiency as text: five decimals, or a power of ten for what they would not show (weighted vetoes)."""
     return f"{value:.5f}" if value == 0.0 or value >= 5e-5 else f"{value:.3e}"
