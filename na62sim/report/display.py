@@ -73,7 +73,7 @@ def draw_display(sample: Sample, index: int, path: Path, *, force: bool = False)
     }
     figure = go.Figure(data=traces, layout=layout)
     config = {"displaylogo": False, "responsive": True}
-    page = figure.to_html(include_plotlyjs=True, full_html=True, config=config, post_script=_NAMED)
+    page = figure.to_html(include_plotlyjs=True, full_html=True, config=config, post_script=_NAMED, div_id="event")
     words = escape(visible(title), quote=True)
     page = page.replace("<html>", '<html lang="en">', 1).replace("<head>", f"<head><title>{words}</title>", 1)
     shown = ", ".join(dict.fromkeys(trace.name for trace in traces if trace.showlegend is not False))

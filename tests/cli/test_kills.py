@@ -78,7 +78,7 @@ def go(words, log):
     return child
 
 
-def group_ends(group, within=30.0):
+def group_ends(group, within=120.0):
     """Whether nobody of a group is left; children that are dead are waited for."""
     end = time.monotonic() + within
     while time.monotonic() < end:

@@ -21,7 +21,7 @@ def shell(line: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A line of shell, in which $NA62SIM is the program."""
     line = line.replace("$NA62SIM", COMMAND)
     return subprocess.run(
-        ["bash", "-c", line], env={**PLAIN, **environment}, capture_output=True, text=True, timeout=60, check=False
+        ["bash", "-c", line], env={**PLAIN, **environment}, capture_output=True, text=True, timeout=300, check=False
     )
 
 

@@ -161,7 +161,7 @@ def test_work_that_cannot_be_rehearsed_is_left_to_its_first_call(environment: di
     assert python("compile_first('odd', lambda: 1 / 0); print(work(1))", environment) == "[2, 3, 4, 5, 6, 7]"
 
 
-def until(condition: object, seconds: float = 60.0) -> None:
+def until(condition: object, seconds: float = 300.0) -> None:
     """Wait for a condition."""
     stop = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]

@@ -37,6 +37,9 @@ def test_page(sample: Path, tmp_path: Path) -> None:
     out = tmp_path / "event.html"
     assert main(["show", str(sample), "-e", str(accepted(sample)), "-o", str(out)]) == 0
     page = out.read_text(encoding="utf-8")
+    again = tmp_path / "again.html"
+    assert main(["show", str(sample), "-e", str(accepted(sample)), "-o", str(again)]) == 0
+    assert again.read_text(encoding="utf-8") == page  # no random name of an element
     assert not re.search(r'<(?:script|link|img)[^>]+(?:src|href)="?(?:https?:)?//', page)
     data = re.sub(r"\\u([0-9a-f]{4})", lambda found: chr(int(found[1], 16)), page[-400_000:])  # behind plotly itself
     for words in ("STRAW1", "fitted track 1", "LKr cluster", "GeV/c", "straw hit, chamber 1", "K–π vertex", "z [m]"):

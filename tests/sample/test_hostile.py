@@ -165,13 +165,13 @@ def test_refused(what: str, earlier: bool, tmp_path: Path) -> None:
         if earlier:
             _old(file)
         edit(file)
-    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     with pytest.raises(SampleError) as caught:
         read_sample(path)
     said = str(caught.value)
     assert said.startswith(f"{path}: ") and message in said
     assert "\n" not in said and len(said) < 400
-    assert time.perf_counter() - start < 5.0
+    assert time.process_time() - start < 5.0  # of this process: others may be busy
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
 
 

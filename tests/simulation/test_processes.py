@@ -57,7 +57,7 @@ from na62sim.simulation.processes import _track_semaphores
 _track_semaphores()
 print(open(f"/proc/{_resource_tracker._pid}/status").read())
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
     ignored = int(next(line.split()[1] for line in done.stdout.splitlines() if line.startswith("SigIgn")), 16)
     assert ignored & 1 << signal.SIGHUP - 1 and ignored & 1 << signal.SIGINT - 1
 
