@@ -154,9 +154,11 @@ def search(
             decay=decay, last_veto_m=last_veto, observed=observed,
         )  # fmt: skip
     payload = search_dict(result)
-    if out is not None:
-        _write(out, result, payload, force)
-    emit(payload, as_json, *search_report(result, full))
+    try:
+        if out is not None:
+            _write(out, result, payload, force)
+    finally:  # what was worked out is not lost with a file that cannot be written
+        emit(payload, as_json, *search_report(result, full))
 
 
 def _files(process: list[str], *, picture: Path | None, **options: Any) -> bool:

@@ -128,6 +128,18 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.csv", "x.png"]
 
 
+def test_what_cannot_be_drawn_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No point has a limit: no picture, but the table with the reason."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["search", "kpix", "--masses", "150", "--data", "run1-2017", "-n", "1000", "-o", "x.png"]) == 2
+    out, err = capsys.readouterr()
+    assert "1 of 1 points: the window lies outside R1 and R2" in " ".join(out.split())
+    assert err.endswith("error: x.png: no point has a limit, so that there is nothing to draw\n")
+    assert not (tmp_path / "x.png").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
