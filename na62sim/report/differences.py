@@ -80,6 +80,8 @@ def differences_report(found: Differences) -> list[RenderableType]:
 def _headline(found: Differences) -> str:
     differ = [row for row in found.rows if row.a != row.b]
     pulls = [abs(row.pull) for row in found.rows if row.pull is not None]
+    if not found.rows and found.kind != "geometry":
+        return f"{found.a} and {found.b}: no quantity is in both, nothing is compared"
     if not differ:
         return (
             f"{found.a} and {found.b}: all {len(found.rows)} quantities are equal" if found.rows else "nothing differs"

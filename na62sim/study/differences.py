@@ -29,7 +29,16 @@ _SKIPPED = {
     "figures",
     "curve",
 }
+_INPUTS = (
+    "process", "model", "channel", "production", "selection", "geometry", "seed", "n_generated", "events", "protons", "method",
+    "cl", "program_version", "decay_volume_m",
+)  # fmt: skip
 _ERRORS = ("sigma", "stat", "error")
+_FOUND = (
+    "acceptance", "upper_limit", "lower_limit", "expected", "eps_low", "eps_high", "coupling_low", "coupling_high",
+    "n_events_max",
+)  # fmt: skip
+_BANDS = {"minus1", "plus1", "minus2", "plus2"}  # they move with the median
 _MOST = 200_000  # events of a sample that are compared
 _FLAT = 0.5  # of the weight of an event, by which flat factors of cuts may lower it
 _PRINTED = 20
@@ -144,7 +153,7 @@ def _results(a: str, b: str) -> Differences:
     left, right = _load(a), _load(b)
     inputs = [
         f"{key}: {_short(left[key])} → {_short(right[key])}"
-        for key in ("process", "selection", "geometry", "seed", "n_generated", "program_version", "decay_volume_m")
+        for key in _INPUTS
         if key in left and key in right and left[key] != right[key]
     ]
     shas = [{name: found["sha256"] for name, found in data.get("geometries", {}).items()} for data in (left, right)]
@@ -153,7 +162,8 @@ def _results(a: str, b: str) -> Differences:
         for name in shas[0]
         if shas[1].get(name, shas[0][name]) != shas[0][name]
     ]
-    inputs += _changed_lines(*(str(data.get("scenario", {}).get("toml", "")) for data in (left, right)))
+    scenarios = [data.get("scenario") for data in (left, right)]  # of a search the name alone
+    inputs += _changed_lines(*(str(found.get("toml", "")) if isinstance(found, Mapping) else "" for found in scenarios))
     notes = []
     if left.get("seed") == right.get("seed"):
         notes.append(
@@ -161,7 +171,7 @@ def _results(a: str, b: str) -> Differences:
         )
     if _has_weights(left) or _has_weights(right):
         notes.append("Cut-flows of weighted events are left out: their counts do not say how well they are known.")
-    found = _matched(dict(_quantities(left)), dict(_quantities(right)))
+    found = _matched(*({**dict(_quantities(data)), **dict(_points(data))} for data in (left, right)))
     return Differences("result", a, b, tuple(inputs), notes=tuple(notes), **found)
 
 
@@ -212,6 +222,39 @@ def _quantities(data: Any, name: str = "") -> Iterator[tuple[str, tuple[float, f
                 label = next((str(item[key]) for key in _LABELS if isinstance(item.get(key), str)), str(k))
                 inner = name.removeprefix("productions").removeprefix("data_sets").lstrip(".")
                 yield from _quantities(item, f"{inner}.{label}" if inner else label)
+
+
+def _points(data: Mapping[str, Any]) -> Iterator[tuple[str, tuple[float, float]]]:
+    """What a search, an exclusion or a limit found: numbers, or a row per point; by their place and their point."""
+    axes = [
+        key
+        for key in data
+        if (key.startswith("m") and key.endswith(("_MeV", "_GeV"))) or key in ("lifetime_ns", "file")
+    ]
+    axes = [key for key in axes if isinstance(data[key], list)]
+    points = zip(*(data[key] for key in axes), strict=False)
+    labels = [", ".join(f"{key}={x}" for key, x in zip(axes, point, strict=True) if x is not None) for point in points]
+    errors = data.get("mc_error")
+    for name, item in (leaf for key in _FOUND for leaf in _leaves(data.get(key), key)):
+        if _is_number(item) and not axes:
+            yield name, (float(item), 0.0)
+        elif isinstance(item, list) and len(item) == len(labels):
+            relative = errors.get(name.rpartition(".")[2]) if isinstance(errors, Mapping) else errors
+            if not isinstance(relative, list) or name == "acceptance":  # they are of limits and edges
+                relative = [0.0] * len(item)
+            for value, label, error in zip(item, labels, relative, strict=True):
+                if _is_number(value):
+                    yield f"{name} ({label})", (float(value), abs(float(value) * (error or 0.0)))
+
+
+def _leaves(data: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """What is in dictionaries inside each other, by its place."""
+    if isinstance(data, Mapping):
+        for key, item in data.items() if "value" not in data else ():  # that is a quantity with its error
+            if key not in _BANDS:
+                yield from _leaves(item, f"{name}.{key}")
+    else:
+        yield name, data
 
 
 def _is_number(value: object) -> bool:

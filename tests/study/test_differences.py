@@ -75,6 +75,34 @@ def test_what_it_prints_and_writes(results: list[str], tmp_path: Path, capsys: p
     assert found["quantities"][0]["sigmas"] == pytest.approx(2.0)
 
 
+def test_points_of_a_search_or_an_exclusion(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A row per point: each number of the lists is a quantity of its point, with the error of the simulation."""
+    one = {
+        "protons": 1.4e17, "mass_GeV": [0.25, 0.35], "eps_low": [4e-7, None], "eps_high": [3e-6, 2e-6],
+        "mc_error": {"eps_low": [0.03, None], "eps_high": [0.01, 0.02]}, "expected": {"median": {"eps_low": [4e-7, 5e-7]}},
+    }  # fmt: skip
+    two = {**one, "protons": 1e18, "eps_low": [3e-7, 4e-7], "mass_GeV": [0.25, 0.45]}
+    names = [tmp_path / "a.json", tmp_path / "b.json"]
+    for name, data in zip(names, (one, two), strict=True):
+        name.write_text(json.dumps(data))
+    found = compare(*names)
+    rows = {row.name: row for row in found.rows}
+    assert found.inputs == ("protons: 1.4e+17 → 1e+18",)
+    assert set(rows) == {f"{n} (mass_GeV=0.25)" for n in ("eps_low", "eps_high", "expected.median.eps_low")}
+    low = rows["eps_low (mass_GeV=0.25)"]
+    assert low.pull == pytest.approx(-1e-7 / math.hypot(0.03 * 4e-7, 0.03 * 3e-7))
+    assert "eps_high (mass_GeV=0.35)" in found.only_a and "eps_low (mass_GeV=0.45)" in found.only_b
+    limits = [{"method": "cls", "scenario": "mine", "upper_limit": x, "expected": {"median": 3.0}} for x in (2.3, 3.9)]
+    for name, data in zip(names, limits, strict=True):
+        name.write_text(json.dumps(data))
+    assert [(row.name, row.a, row.b) for row in compare(*names).rows] == [
+        ("upper_limit", 2.3, 3.9), ("expected.median", 3.0, 3.0),
+    ]  # fmt: skip
+    names[1].write_text("{}")
+    assert main(["compare", *map(str, names)]) == 0
+    assert "no quantity is in both, nothing is compared" in " ".join(capsys.readouterr().out.split())
+
+
 def test_geometries(tmp_path: Path) -> None:
     """A detector of one's own against the one that it extends: the numbers that were changed, and their sources."""
     mine = tmp_path / "mine.toml"
