@@ -103,10 +103,16 @@ def likely_at_straw1(truth: Truth, arrived: Arrived, guess: Guess) -> FloatArray
 
 def likely_track(truth: Truth, event: IntArray, slot: IntArray, p: FloatArray, guess: Guess) -> FloatArray:
     """How likely particles are measured in the windows of momentum and missing mass: of some events, slots and momenta."""
-    energy, x, y, z = (truth.p[0, k, event] - truth.p[slot, k, event] for k in (3, 0, 1, 2))
-    m2 = energy**2 - x**2 - y**2 - z**2
-    inside = (guess.low < p) & (p < guess.high)
-    return np.asarray(_by_tails(m2, guess) * np.where(inside, 1.0, _UNLIKELY))
+    found = np.empty(len(event))
+    _tracks(truth.p, event, slot, p, guess, found)
+    return found
+
+
+@kernel
+def _tracks(p4: Any, event: Any, slot: Any, p: Any, g: Guess, found: Any) -> None:
+    for i in range(event.size):
+        inside = g.low < p[i] < g.high
+        found[i] = _by_tail(_m2(p4, slot[i], event[i]), g) * (1.0 if inside else _UNLIKELY)
 
 
 @formula
@@ -122,10 +128,10 @@ def _m2(p4: Any, k: int, i: int) -> Any:
     return (p4[0, 3, i] - p4[k, 3, i]) ** 2 - x * x - y * y - z * z
 
 
-def _by_tails(m2: FloatArray, g: Guess) -> FloatArray:
-    """The same of many."""
-    off = np.maximum(np.maximum(m2 - g.m2_max, g.m2_min - m2), 0.0)
-    return np.asarray((1.0 + off / g.m2_sigma) ** -3.0)
+@kernel
+def _by_tails(m2: Any, g: Guess, found: Any) -> None:
+    for i in range(m2.size):
+        found[i] = max(_by_tail(m2[i], g), _TAIL)
 
 
 @formula
@@ -230,7 +236,9 @@ def likely_at_rest(chain: Chain, guess: Guess) -> Callable[[FloatArray], FloatAr
 
     def likely(rest: FloatArray) -> FloatArray:
         m2 = kaon**2 + pion**2 - 2.0 * kaon * rest[slot - 1, 3]
-        return np.asarray(np.maximum(_by_tails(m2, guess), _TAIL))
+        found = np.empty(len(m2))
+        _by_tails(m2, guess, found)
+        return found
 
     return likely
 
