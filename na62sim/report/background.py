@@ -42,6 +42,7 @@ def _row_dict(row: BackgroundRow) -> dict[str, Any]:
         "regions": row.regions,
         "bins": [{"low_GeV": b.low_GeV, "high_GeV": b.high_GeV, "events": b.events, "stat": b.stat} for b in row.bins],
         "product": row.product,
+        "product_stat": row.product_stat,
         "inputs": row.inputs,
         "parts": {
             name: {"low": part[0], "high": part[1]} if isinstance(part, tuple) else part
@@ -81,10 +82,12 @@ def background_report(result: Backgrounds) -> list[RenderableType]:
         if row.inputs:
             named = [f"{name} {100 * shift:.0f} %" for name, shift in list(row.inputs.items())[:_SHOWN]]
             lines.append(f"{row.title}: assumed inputs change it by " + ", ".join(named))
+        if row.product is not None and row.product_stat is not None:
+            lines.append(f"{row.title}: product {number(row.product, 3)} ± {number(row.product_stat, 2)} (statistics)")
     if any(row.product is not None for row in result.rows.values()):
         lines.append(
             "product: of the simulation's own factors, momentum bin by bin (what is left in the control region times "
-            "the share in the signal regions; the pion alone times what is not seen of the others)"
+            "the share in the signal regions; the pion alone times how often each other particle is missed, at given momenta)"
         )
     lines += [_performance(name, value) for name, value in result.performance.items() if value is not None]
     return [*parts, *(Text(line) for line in lines)]

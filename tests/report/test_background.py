@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from na62sim.report.background import background_report
 from na62sim.report.text import as_text
 from na62sim.study.kaon.backgrounds import BackgroundRow, Backgrounds
@@ -31,6 +33,13 @@ def test_some_rows_do_not_stand_beside_the_published_total() -> None:
     names = ("kmu2", "k3pi", "kpigg", "kl3", "upstream")
     rows = [K2PI, REFUSED, *(BackgroundRow(name, name, 0.1, 0.01, 0.01) for name in names)]
     assert "4.31" in text(*rows, total=1.0)
+
+
+def test_a_product_of_events_of_its_own_has_an_error() -> None:
+    """That of K2pi is made of the events of the row: its error says nothing about their difference."""
+    ke4 = BackgroundRow("ke4", "K+ → π+π−e+ν", 0.05, 0.004, 0.05, product=0.065, product_stat=0.0137)
+    assert "K+ → π+π−e+ν: product 0.065 ± 0.014 (statistics)" in text(replace(K2PI, product=0.4), ke4)
+    assert "K+ → π+π0: product" not in text(replace(K2PI, product=0.4), ke4)
 
 
 def test_performance_is_in_words() -> None:

@@ -64,6 +64,7 @@ class BackgroundRow:
     regions, bins : the events by region and by momentum
     parts : events of a part, or an interval (low, high) that is not in ``events``
     product : of the factors of the simulation, bin by bin; None where there is but one factor
+    product_stat : its standard deviation where its factors have events of their own
     inputs : relative standard deviation for each assumed input that was varied
     """
 
@@ -79,6 +80,7 @@ class BackgroundRow:
     parts: dict[str, float | tuple[float, float]] = field(default_factory=dict)
     reason: str = ""
     product: float | None = None
+    product_stat: float | None = None
     inputs: dict[str, float] = field(default_factory=dict)
 
 
@@ -116,14 +118,17 @@ def simulate_row(
         a = simulate_sample(sample, selection, d, number, seed, threads, changes=changes, thin=row.thin)
         samples.append((sample, a.scaled(flux * sample.branching / a.generated)))
     made = Made(row, tuple(samples), tuple(selection.bin_edges))
+    product: tuple[float | None, float | None]
     if row.samples[0].rare is not None:
-        product: float | None = _by_fates(made, whole, d, events, seed, threads, flux)
+        product = _by_fates(made, whole, d, events, seed, threads, flux)
     else:
-        product = _by_control(made) if row.control else _by_weights(made)
-    return _row(made, d, selection.systematic, product), made
+        product = _by_control(made) if row.control else _by_weights(made), None
+    return _row(made, d, selection.systematic, *product), made
 
 
-def _row(made: Made, d: Detector, relative: float, product: float | None) -> BackgroundRow:
+def _row(
+    made: Made, d: Detector, relative: float, product: float | None, product_stat: float | None = None
+) -> BackgroundRow:
     """The sums of a row."""
     row, hidden, kept = made.row, 0.0, []
     parts: dict[str, float] = {}
@@ -157,7 +162,7 @@ def _row(made: Made, d: Detector, relative: float, product: float | None) -> Bac
         tuple(BackgroundBin(edges[k], edges[k + 1], sums[k], math.sqrt(squares[k])) for k in range(len(sums))),
         {**parts, **intervals}, inputs=inputs,
     )  # fmt: skip
-    return _checked(result, product)
+    return _checked(replace(result, product=product, product_stat=product_stat))
 
 
 def by_decay(weight: FloatArray, decay: IntArray) -> FloatArray:
@@ -165,11 +170,11 @@ def by_decay(weight: FloatArray, decay: IntArray) -> FloatArray:
     return np.asarray(np.bincount(np.unique(decay, return_inverse=True)[1], weights=weight), dtype=float)
 
 
-def _checked(row: BackgroundRow, product: float | None) -> BackgroundRow:
-    """A row with the product beside it; refused where one weight has too much of the sum."""
+def _checked(row: BackgroundRow) -> BackgroundRow:
+    """A row, refused where one weight has too much of the sum."""
     share = row.largest_weight_share
     if share <= LARGEST_SHARE:
-        return replace(row, product=product)
+        return row
     why = f"one weight has {100 * share:.0f} % of the sum, more than {100 * LARGEST_SHARE:.0f} %: it needs more events"
     return BackgroundRow(row.name, row.title, n_effective=row.n_effective, largest_weight_share=share, reason=why)
 
@@ -220,12 +225,12 @@ def _by_weights(made: Made) -> float | None:
 
 def _by_fates(
     made: Made, selection: Selection, d: Detector, events: int, seed: int, threads: int | None, flux: float
-) -> float:
+) -> tuple[float, float]:
     """The pion alone, times the probability that each other charged particle is not seen beside it.
 
     Bin by bin in the momenta of the track and of the negative particle: beside an accepted pion a soft one leaves a hard one, so
     that their fates are independent of each other at given momenta only. Where a tail is needed the probabilities are those of
-    all missing masses and momenta of the track.
+    all missing masses and momenta of the track. Beside it the standard deviation from the simulated pairs.
     """
     sample = made.samples[0][0]
     particles = particles_of(sample)
@@ -240,14 +245,21 @@ def _by_fates(
         a = simulate_sample(sample, selection, d, events, seed, threads, without=without, beside=negative)
         return a.scaled(flux * sample.branching / a.generated)
 
-    def binned(a: Accepted, everywhere: bool) -> FloatArray:
-        inside = (a.region < SIGNAL) | everywhere
-        edges = (made.edges[0], made.edges[-1]) if everywhere else made.edges
-        p, weights = np.clip(a.p[inside], edges[0], edges[-1]), a.weights[NOMINAL][inside]
-        return np.histogram2d(p, a.beside[inside], (edges, _BESIDE), weights=weights)[0]
-
-    single = one(plain, n[0], pions[0])
     tails = bool(made.row.control)
+    edges = (0.0, math.inf) if tails else made.edges
+
+    def places(a: Accepted, everywhere: bool) -> tuple[IntArray, IntArray]:
+        """The events in the signal regions, or everywhere, and the bin of each."""
+        rows = np.flatnonzero((a.region < SIGNAL) | everywhere)
+        p = np.clip(np.digitize(a.p[rows], edges) - 1, 0, len(edges) - 2)
+        return rows, (len(_BESIDE) - 1) * p + np.digitize(a.beside[rows], _BESIDE) - 1
+
+    def binned(a: Accepted, everywhere: bool) -> FloatArray:
+        rows, place = places(a, everywhere)
+        number = (len(edges) - 1) * (len(_BESIDE) - 1)
+        return np.asarray(np.bincount(place, weights=a.weights[NOMINAL][rows], minlength=number), dtype=float)
+
+    single, pairs = one(plain, n[0], pions[0]), []
     bins, alone = binned(single, False) * len(pions), binned(single, tails)
     for k in charged:
         if k == pions[0]:
@@ -255,6 +267,11 @@ def _by_fates(
         ways = 2 if k in pions else 1
         assert sample.rare is not None
         effort = _PAIR_WITH.get(particles[k].name, _PAIR)
-        pair = one(replace(sample, rare=replace(sample.rare, effort=effort)), n[1], pions[0], k)
-        bins = bins * over(binned(pair, tails), alone * ways)
-    return float(bins.sum())
+        pairs.append(one(replace(sample, rare=replace(sample.rare, effort=effort)), n[1], pions[0], k))
+        bins = bins * over(binned(pairs[-1], tails), alone * ways)
+    variance = 0.0  # of the single pions there are thousands
+    for pair in pairs:
+        rows, place = places(pair, tails)
+        part = over(bins, binned(pair, tails))[place] * pair.weights[NOMINAL][rows]
+        variance += math.fsum(by_decay(part, pair.decay[rows]) ** 2)
+    return float(bins.sum()), math.sqrt(variance)

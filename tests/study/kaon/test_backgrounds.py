@@ -225,10 +225,11 @@ def test_fates_beside_the_track_are_independent_at_given_momenta_only(monkeypatc
     one = sample(without=(), beside=2)
     made, d = Made(row, ((row.samples[0], one),), (15e3, 25e3)), na.load_detector("run1-2018-s2")
     flux = 3.0 / row.samples[0].branching
-    assert background_row._by_fates(made, background_selection(d), d, 1000, 1, 1, flux) == 0.0
+    assert background_row._by_fates(made, background_selection(d), d, 1000, 1, 1, flux)[0] == 0.0
     missed[3], missed[2] = np.full(2, 0.1), np.full(2, 0.2)
-    found = background_row._by_fates(made, background_selection(d), d, 1000, 1, 1, flux)
+    found, stat = background_row._by_fates(made, background_selection(d), d, 1000, 1, 1, flux)
     assert found == pytest.approx(3.0 * 0.1 * 0.2)
+    assert stat == pytest.approx(found)  # two pairs, each of two equal weights
 
 
 @pytest.mark.slow
