@@ -97,8 +97,8 @@ def _radiative(part: str, process: str, share: float, tails: bool) -> list[Sampl
 def rows() -> dict[str, Row]:
     """Every row that is simulated, by name."""
     gg = "gamma gamma"
-    beside_e = Rare(Effort(3e-7, 1e-6, 3e-6), 64, {"e+": -1, "pi-": -1}, ("pi-",))
-    beside_pi = Rare(Effort(1e-11, 3e-10, 1e-11), 1, {"pi+": 1, "pi-": -1}, ("pi-",))
+    beside_e = Rare(Effort(1e-7, 3e-7, 1e-6), 64, {"e+": -1, "pi-": -1}, ("pi-",))
+    beside_pi = Rare(Effort(1e-11, 3e-11, 1e-11), 1, {"pi+": 1, "pi-": -1}, ("pi-",))
     ke4 = Sample("all", "ke4", KAON["pi pi e nu"][0], 1.0, rare=beside_e)
     k3pi = Sample("tail", "k3pi", KAON["3 pi"][0], 1.0, True, rare=beside_pi)
     found = [
@@ -121,8 +121,8 @@ def rows() -> dict[str, Row]:
             "mu nu",
             10,
         ),
-        Row("ke4", "K+ → π+π−e+ν", 135_000_000, (ke4,), least=15_000_000),
-        Row("k3pi", "K+ → π+π+π−", 24_000_000, (k3pi,), "3 pi", least=1_000_000),
+        Row("ke4", "K+ → π+π−e+ν", 115_000_000, (ke4,), least=15_000_000),
+        Row("k3pi", "K+ → π+π+π−", 21_000_000, (k3pi,), "3 pi", least=1_000_000),
         Row("kpigg", "K+ → π+γγ", 300_000, (Sample("all", "kpigg", KAON["pi gamma gamma"][0], 1.0),)),
         Row(
             "kl3",
