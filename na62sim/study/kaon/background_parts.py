@@ -121,7 +121,7 @@ def rows() -> dict[str, Row]:
             "mu nu",
             10,
         ),
-        Row("ke4", "K+ → π+π−e+ν", 115_000_000, (ke4,), least=15_000_000),
+        Row("ke4", "K+ → π+π−e+ν", 115_000_000, (ke4,), least=12_000_000),
         Row("k3pi", "K+ → π+π+π−", 21_000_000, (k3pi,), "3 pi", least=1_000_000),
         Row("kpigg", "K+ → π+γγ", 300_000, (Sample("all", "kpigg", KAON["pi gamma gamma"][0], 1.0),)),
         Row(
