@@ -109,7 +109,7 @@ def test_a_row_whose_weights_do_not_suffice_is_refused() -> None:
     row = result.rows["k2pi"]
     assert row.events is None and "of the sum" in row.reason and result.total is None
     few = backgrounds("ke4", "run1-2018-s2", events=2000, threads=1).rows["ke4"]
-    assert few.events is None and few.reason == "rare decays carry it: it needs 15000000 events, 2000 were asked for"
+    assert few.events is None and few.reason == "rare decays carry it: it needs 12000000 events, 2000 were asked for"
 
 
 def test_weights_of_accepted_events_are_those_of_the_whole_chain(monkeypatch: pytest.MonkeyPatch) -> None:
